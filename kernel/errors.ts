@@ -1,0 +1,72 @@
+/**
+ * Every error code the platform answers with: its HTTP status, what it means to a person, and whether the same request
+ * may succeed later (`retryable`: an activity that meets it tries again; otherwise it is a business refusal and ends the
+ * step). Clients see it as RFC 9457 problem details; `docs/errors.md` is generated from this table.
+ */
+export const ERROR_CODES = {
+  malformed_body: { status: 400, retryable: false, title: 'The body is not valid JSON' },
+  idempotency_key_required: { status: 400, retryable: false, title: 'This request needs an Idempotency-Key header' },
+  invalid_idempotency_key: { status: 400, retryable: false, title: 'The Idempotency-Key header is not usable' },
+  invalid_signature: { status: 400, retryable: false, title: 'The webhook signature does not match' },
+  invalid_token: { status: 400, retryable: false, title: 'The one-time token is unknown, used or expired' },
+  unauthenticated: { status: 401, retryable: true, title: 'A valid access token is needed' },
+  invalid_credentials: { status: 401, retryable: false, title: 'E-mail or password is wrong' },
+  invalid_refresh_token: { status: 401, retryable: false, title: 'The refresh token is unknown, used or expired' },
+  payment_declined: { status: 402, retryable: false, title: 'The card was declined' },
+  forbidden: { status: 403, retryable: false, title: 'Your role does not allow this' },
+  account_pending: { status: 403, retryable: false, title: 'The account is still being set up' },
+  not_found: { status: 404, retryable: false, title: 'There is no such resource' },
+  method_not_allowed: { status: 405, retryable: false, title: 'The resource does not support this method' },
+  conflict: { status: 409, retryable: false, title: 'The request conflicts with the current state' },
+  invalid_state: { status: 409, retryable: false, title: 'The current state does not allow this' },
+  idempotency_in_progress: { status: 409, retryable: true, title: 'A request with this key is still being processed' },
+  slot_unavailable: { status: 409, retryable: false, title: 'The slot cannot be booked' },
+  email_taken: { status: 409, retryable: false, title: 'The e-mail address is already registered' },
+  profile_exists: { status: 409, retryable: false, title: 'The tutor profile has been completed already' },
+  payment_failed: { status: 409, retryable: false, title: 'The payment could not be taken' },
+  payment_expired: { status: 409, retryable: false, title: 'The payment was not completed in time' },
+  refund_exceeds_payment: { status: 409, retryable: false, title: 'The refund is more than what is left' },
+  refund_failed: { status: 409, retryable: false, title: 'The refund was refused' },
+  undone: { status: 409, retryable: false, title: 'The step was undone before it arrived' },
+  payload_too_large: { status: 413, retryable: false, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, retryable: false, title: 'Send application/json in UTF-8' },
+  validation_failed: { status: 422, retryable: false, title: 'The request is not valid' },
+  idempotency_key_reused: { status: 422, retryable: false, title: 'The key was used for another request' },
+  rate_limited: { status: 429, retryable: true, title: 'Too many requests' },
+  header_fields_too_large: { status: 431, retryable: false, title: 'The request headers are too large' },
+  internal: { status: 500, retryable: true, title: 'Something went wrong on our side' },
+  upstream_unavailable: { status: 503, retryable: true, title: 'A part of the platform is not answering' },
+} as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One field that is wrong: `path` is the dotted place in the request, `message` what to do about it. */
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+/**
+ * A refusal or fault with a code of the table. Thrown by rules and stores, turned into problem+json at the HTTP door and
+ * into a Temporal failure at the activity's. `extras` are members added to the problem (`bookingId`, `declineCode`);
+ * `retryAfterSeconds` becomes Retry-After.
+ */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string = ERROR_CODES[code].title,
+    readonly more: { errors?: FieldError[]; extras?: Record<string, unknown>; retryAfterSeconds?: number } = {},
+  ) {
+    super(`${code}: ${detail}`);
+  }
+
+  get status(): number {
+    return ERROR_CODES[this.code].status;
+  }
+}
+
+/** Whether `text` is a code of the table, for problems read off the wire. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(ERROR_CODES, text);
+}

@@ -1,0 +1,40 @@
+/** An amount in minor units (cents for EUR) of an ISO 4217 currency. Never a float. */
+export interface Money {
+  amount: number;
+  currency: string;
+}
+
+/** Adds two amounts of one currency. @throws RangeError when the currencies differ. */
+export function add(a: Money, b: Money): Money {
+  sameCurrency(a, b);
+  return { amount: a.amount + b.amount, currency: a.currency };
+}
+
+/** `a − b`, of one currency. @throws RangeError when the currencies differ. */
+export function subtract(a: Money, b: Money): Money {
+  sameCurrency(a, b);
+  return { amount: a.amount - b.amount, currency: a.currency };
+}
+
+/**
+ * `amount × numerator / denominator`, a half rounded up (away from zero for the positive amounts used here).
+ * Integers throughout: BigInt keeps products above 2^53 exact.
+ */
+export function scaleHalfUp(amount: number, numerator: number, denominator: number): number {
+  const product = BigInt(amount) * BigInt(numerator) * 2n + BigInt(denominator);
+  return Number(product / (BigInt(denominator) * 2n));
+}
+
+/** `amount × numerator / denominator`, any fraction rounded up, so that a refund never falls short of its share. */
+export function scaleUp(amount: number, numerator: number, denominator: number): number {
+  return Number((BigInt(amount) * BigInt(numerator) + BigInt(denominator) - 1n) / BigInt(denominator));
+}
+
+/** The same currency, nothing of it. */
+export function zero(currency: string): Money {
+  return { amount: 0, currency };
+}
+
+function sameCurrency(a: Money, b: Money): void {
+  if (a.currency !== b.currency) throw new RangeError(`cannot combine ${a.currency} with ${b.currency}`);
+}

@@ -1,0 +1,109 @@
+import { createRemoteJWKSet, jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import { ProblemError } from '../kernel/errors';
+import type { Role } from './endpoint';
+
+/** Issuer and audience of access tokens (RFC 7519 §4.1). identity signs them, every service verifies them itself. */
+export const TOKEN_ISSUER = 'tutorconnect';
+export const TOKEN_AUDIENCE = 'tutorconnect-api';
+/** The one algorithm that is accepted, so that `none` and key confusion are out (RFC 8725 §3.1). */
+export const TOKEN_ALGORITHM = 'ES256';
+
+const SERVICE_AUDIENCE = 'tutorconnect-internal';
+const SERVICE_TOKEN_SECONDS = 300;
+
+/** The person behind an access token. */
+export interface User {
+  id: string;
+  role: Role;
+  /** The session (refresh-token family) the token belongs to. */
+  sessionId: string;
+}
+
+export type VerifyUser = (token: string) => Promise<User>;
+
+const accessClaims = z.object({ sub: z.uuid(), role: z.enum(['student', 'tutor', 'admin']), sid: z.uuid() });
+
+/**
+ * Verifies access tokens against identity's JWKS. Keys are cached for ten minutes; a token with an unknown `kid` makes
+ * it look again (at most every 5 s), so that a rotation needs no restart.
+ * @throws ProblemError unauthenticated; upstream_unavailable when no keys could be had at all.
+ */
+export function userVerifier(identityUrl: string): VerifyUser {
+  const keys = createRemoteJWKSet(new URL(`${identityUrl}/api/auth/.well-known/jwks.json`), {
+    cacheMaxAge: 600_000,
+    cooldownDuration: 5_000,
+    timeoutDuration: 2_000,
+  });
+  return (token) => verifyAccessToken(token, keys);
+}
+
+/** Verifies one access token with `keys`: a JWKS resolver, or a single public key. */
+export async function verifyAccessToken(
+  token: string,
+  keys: Parameters<typeof jwtVerify>[1] | ReturnType<typeof createRemoteJWKSet>,
+): Promise<User> {
+  const options = {
+    issuer: TOKEN_ISSUER,
+    audience: TOKEN_AUDIENCE,
+    algorithms: [TOKEN_ALGORITHM],
+    requiredClaims: ['exp'],
+  };
+  const verified = await (typeof keys === 'function'
+    ? jwtVerify(token, keys, options)
+    : jwtVerify(token, keys, options)
+  ).catch((error: unknown) => {
+    if (isUnreachable(error))
+      throw new ProblemError('upstream_unavailable', 'The keys to check tokens with are out of reach', {
+        retryAfterSeconds: 2,
+      });
+    throw new ProblemError('unauthenticated', 'The access token is not valid or has expired');
+  });
+  const claims = accessClaims.safeParse(verified.payload);
+  if (!claims.success) throw new ProblemError('unauthenticated', 'The access token is not of this platform');
+  return { id: claims.data.sub, role: claims.data.role, sessionId: claims.data.sid };
+}
+
+/** Every jose error about the token itself has a code of its own; a fetch that failed or timed out has not. */
+function isUnreachable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return !code.startsWith('ERR_') || code === 'ERR_JWKS_TIMEOUT' || code === 'ERR_JOSE_GENERIC';
+}
+
+/** Signs and checks the short-lived tokens by which the platform's parts call `/internal/…`. */
+export function serviceTokens(sharedSecret: string) {
+  const key = new TextEncoder().encode(sharedSecret);
+  let cached: { token: string; freshUntil: number } | undefined;
+  return {
+    /** A token that is valid for at least two more minutes. */
+    async issue(): Promise<string> {
+      const now = Date.now();
+      if (cached && cached.freshUntil > now) return cached.token;
+      const token = await new SignJWT()
+        .setProtectedHeader({ alg: 'HS256' })
+        .setAudience(SERVICE_AUDIENCE)
+        .setIssuedAt()
+        .setExpirationTime(`${SERVICE_TOKEN_SECONDS}s`)
+        .sign(key);
+      cached = { token, freshUntil: now + (SERVICE_TOKEN_SECONDS - 120) * 1_000 };
+      return token;
+    },
+    /** @throws ProblemError unauthenticated */
+    async verify(token: string): Promise<void> {
+      await jwtVerify(token, key, { audience: SERVICE_AUDIENCE, algorithms: ['HS256'], requiredClaims: ['exp'] }).catch(
+        () => {
+          throw new ProblemError('unauthenticated', 'A service token is needed');
+        },
+      );
+    },
+  };
+}
+
+export type ServiceTokens = ReturnType<typeof serviceTokens>;
+
+/** The token of an `Authorization: Bearer …` header (RFC 6750 §2.1). @throws ProblemError unauthenticated */
+export function bearerToken(header: string | undefined): string {
+  const match = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header ?? '');
+  if (!match?.[1]) throw new ProblemError('unauthenticated', 'Send an access token as Authorization: Bearer …');
+  return match[1];
+}

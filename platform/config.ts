@@ -1,0 +1,247 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse as parseDotenv } from 'dotenv';
+import { z } from 'zod';
+import { CONTEXT_NAMES, CONTEXTS, type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
+
+const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
+const perMinute = (fallback: number) =>
+  z
+    .union(
+      [z.literal('off'), z.coerce.number().int().min(1).max(1_000_000)],
+      'must be a number of requests per minute, or off',
+    )
+    .default(fallback);
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    );
+const secret = z.string().min(32, 'must have at least 32 characters');
+
+/** Every setting, with its default and what it means. `.env.example` is checked against this table by a test. */
+const settings = {
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('production refuses unsafe settings'),
+  HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address that services listen on; loopback unless in a container'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level that is logged'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('.data')
+    .describe('Folder of the embedded Postgres, Temporal, Stripe sandbox and secrets'),
+  PUBLIC_URL: url('http:', 'https:')
+    .optional()
+    .describe('Where clients reach the gateway; links in mails start with it'),
+  POSTGRES_PORT: port(5433).describe('Port of the embedded Postgres'),
+  DATABASE_URL: url('postgres:', 'postgresql:')
+    .optional()
+    .describe('A Postgres server and a user that may create roles and databases'),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(8)
+    .describe('Connections each service keeps at most'),
+  DATABASE_ROLE_SECRET: secret.optional().describe("The password of each context's database role is derived from it"),
+  SERVICE_TOKEN_SECRET: secret.describe("Signs the tokens by which the platform's parts call /internal"),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s:]+:\d+$/, 'must be host:port')
+    .optional()
+    .describe('A Temporal server; else one is started'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace of all sagas'),
+  TEMPORAL_PORT: port(7233).describe('Port of the embedded Temporal server'),
+  TEMPORAL_UI_PORT: port(8233).describe('Port of the embedded Temporal Web UI'),
+  TEMPORAL_UI_URL: url('http:', 'https:').optional().describe('Where operators reach the Temporal Web UI'),
+  STRIPE_SECRET_KEY: z
+    .string()
+    .regex(/^(sk|rk)_/, 'must be a Stripe secret key (sk_…)')
+    .optional()
+    .describe('The real Stripe; else the sandbox'),
+  STRIPE_API_BASE: url('http:', 'https:')
+    .optional()
+    .describe('Host that the Stripe SDK talks to; default Stripe, or the sandbox'),
+  STRIPE_WEBHOOK_SECRET: z.string().min(8).optional().describe("Verifies the signature of Stripe's webhooks (whsec_…)"),
+  STRIPE_SANDBOX_PORT: port(8420).describe('Port of the Stripe sandbox'),
+  SMTP_URL: url('smtp:', 'smtps:').optional().describe('The mail server; else a catcher with a web inbox is started'),
+  MAIL_SMTP_PORT: port(8425).describe('SMTP port of the mail catcher'),
+  MAIL_UI_PORT: port(8426).describe('Web inbox of the mail catcher'),
+  MAIL_FROM: z.string().min(3).default('TutorConnect <no-reply@tutorconnect.example>').describe('Sender of every mail'),
+  PLATFORM_FEE_PERCENT: z.coerce
+    .number()
+    .min(0)
+    .max(100)
+    .multipleOf(0.01)
+    .default(15)
+    .describe('Share of a payment that the platform keeps'),
+  RATE_LIMIT_LOGIN: perMinute(10).describe('Logins a minute per account'),
+  RATE_LIMIT_LOGIN_ADDRESS: perMinute(30).describe('Logins a minute per address'),
+  RATE_LIMIT_REGISTER: perMinute(10).describe('Registrations a minute per address'),
+  RATE_LIMIT_API: perMinute(600).describe('Requests a minute per user, or per address when not signed in'),
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(url('http:', 'https:')))
+    .describe('Comma-separated origins that browsers may call from'),
+  SHUTDOWN_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .default(20)
+    .describe('How long running work may take to end at a stop'),
+} as const;
+
+const perContext = Object.fromEntries(
+  CONTEXT_NAMES.flatMap((name): [string, z.ZodType][] => [
+    [`${name.toUpperCase()}_PORT`, port(CONTEXTS[name].port).describe(`Port of the ${name} service`)],
+    [
+      `${name.toUpperCase()}_URL`,
+      url('http:', 'https:').optional().describe(`Where the ${name} service is reached; default this machine`),
+    ],
+    ...(CONTEXTS[name].database
+      ? [
+          [
+            `${name.toUpperCase()}_DATABASE_URL`,
+            url('postgres:', 'postgresql:').optional().describe(`Database of ${name} alone, made beforehand`),
+          ] as [string, z.ZodType],
+        ]
+      : []),
+  ]),
+);
+
+const baseSchema = z.object(settings);
+const contextSchema = z.object(perContext);
+
+/** Name, default and meaning of every setting, for `.env.example` and the reference in the documentation. */
+export function listSettings(): { name: string; meaning: string; schema: z.ZodType }[] {
+  return Object.entries({ ...settings, ...perContext }).map(([name, schema]) => ({
+    name,
+    meaning: schema.description ?? '',
+    schema,
+  }));
+}
+
+type Base = z.output<typeof baseSchema>;
+
+export interface Config
+  extends Omit<
+    Base,
+    'PUBLIC_URL' | 'TEMPORAL_ADDRESS' | 'TEMPORAL_UI_URL' | 'STRIPE_SECRET_KEY' | 'STRIPE_API_BASE' | 'SMTP_URL'
+  > {
+  PUBLIC_URL: string;
+  TEMPORAL_ADDRESS: string;
+  TEMPORAL_UI_URL: string;
+  STRIPE_SECRET_KEY: string;
+  /** Undefined: Stripe itself. */
+  STRIPE_API_BASE: string | undefined;
+  SMTP_URL: string;
+  /** Base URL of each service, without a trailing slash. */
+  serviceUrl: Record<ContextName, string>;
+  servicePort: Record<ContextName, number>;
+  /** Connection string of each context's own database and role. */
+  databaseUrl: Record<DatabaseContext, string | undefined>;
+}
+
+/** Settings that cannot be used. Its message is written for a person and names each setting and what to do. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads `.env` (when there is one) under the environment, refuses unknown keys of the file and bad values, and fills in
+ * defaults. @throws ConfigError naming every setting that is wrong.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile = '.env'): Config {
+  const file = readEnvFile(envFile);
+  const known = new Set([...Object.keys(settings), ...Object.keys(perContext)]);
+  const problems = Object.keys(file)
+    .filter((key) => !known.has(key))
+    .map((key) => `${key} in ${envFile} is not a setting; .env.example lists them all`);
+
+  const given: Record<string, string> = {};
+  for (const key of known) {
+    const value = environment[key] ?? file[key];
+    if (value !== undefined && value !== '') given[key] = value;
+  }
+  const base = baseSchema.safeParse(given);
+  const contexts = contextSchema.safeParse(given);
+  for (const result of [base, contexts]) {
+    for (const issue of result.error?.issues ?? []) {
+      const key = String(issue.path[0]);
+      problems.push(
+        given[key] === undefined ? `${key} is missing: ${describeMissing(key)}` : `${key} ${issue.message}`,
+      );
+    }
+  }
+  if (base.success) problems.push(...unsafe(base.data));
+  if (!base.success || !contexts.success || problems.length > 0) {
+    throw new ConfigError(`The configuration cannot be used:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
+  }
+  return complete(base.data, given);
+}
+
+function readEnvFile(path: string): Record<string, string> {
+  return existsSync(path) ? parseDotenv(readFileSync(path)) : {};
+}
+
+function describeMissing(key: string): string {
+  return key === 'SERVICE_TOKEN_SECRET'
+    ? 'set it to 32 or more random characters, or use `npm start`, which makes one'
+    : 'see .env.example';
+}
+
+function unsafe(config: Base): string[] {
+  if (config.NODE_ENV !== 'production') return [];
+  const limits = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'] as const;
+  return limits.filter((name) => config[name] === 'off').map((name) => `${name} must not be off in production`);
+}
+
+const SANDBOX_KEY = 'sk_test_sandbox';
+
+function complete(base: Base, given: Record<string, string>): Config {
+  const servicePort = {} as Record<ContextName, number>;
+  const serviceUrl = {} as Record<ContextName, string>;
+  for (const name of CONTEXT_NAMES) {
+    servicePort[name] = Number(given[`${name.toUpperCase()}_PORT`] ?? CONTEXTS[name].port);
+    serviceUrl[name] = (given[`${name.toUpperCase()}_URL`] ?? `http://127.0.0.1:${servicePort[name]}`).replace(
+      /\/$/,
+      '',
+    );
+  }
+  const databaseUrl = {} as Record<DatabaseContext, string | undefined>;
+  for (const name of DATABASE_CONTEXTS) databaseUrl[name] = given[`${name.toUpperCase()}_DATABASE_URL`];
+  const sandbox = `http://127.0.0.1:${base.STRIPE_SANDBOX_PORT}`;
+  return {
+    ...base,
+    DATA_DIR: resolve(base.DATA_DIR),
+    PUBLIC_URL: (base.PUBLIC_URL ?? serviceUrl.gateway).replace(/\/$/, ''),
+    TEMPORAL_ADDRESS: base.TEMPORAL_ADDRESS ?? `127.0.0.1:${base.TEMPORAL_PORT}`,
+    TEMPORAL_UI_URL: (base.TEMPORAL_UI_URL ?? `http://127.0.0.1:${base.TEMPORAL_UI_PORT}`).replace(/\/$/, ''),
+    STRIPE_SECRET_KEY: base.STRIPE_SECRET_KEY ?? SANDBOX_KEY,
+    STRIPE_API_BASE: base.STRIPE_API_BASE ?? (base.STRIPE_SECRET_KEY ? undefined : sandbox),
+    SMTP_URL: base.SMTP_URL ?? `smtp://127.0.0.1:${base.MAIL_SMTP_PORT}`,
+    servicePort,
+    serviceUrl,
+    databaseUrl,
+  };
+}

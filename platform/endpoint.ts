@@ -1,0 +1,64 @@
+import type { z } from 'zod';
+import type { ErrorCode } from '../kernel/errors';
+
+export type Role = 'student' | 'tutor' | 'admin';
+
+/**
+ * Who may call: anybody, any signed-in user, users of certain roles, only the platform's own parts (a service token,
+ * `/internal/…`, never routed by the gateway), or Stripe, whose signature the handler checks itself.
+ */
+export type Access = 'anonymous' | 'user' | readonly Role[] | 'service' | 'signed';
+
+/** What a write does with `Idempotency-Key`: must have it, may have it, or stores no reply at all. */
+export type IdempotencyRule = 'required' | 'optional' | 'none';
+
+/**
+ * One operation a service promises. The contract is the single source: the server validates by it (`serve`), the typed
+ * client calls by it (`ServiceClient.call`) and the OpenAPI document is generated from it.
+ */
+export interface Endpoint {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** OpenAPI style: `/api/bookings/{id}`. */
+  path: string;
+  /** A unique camelCase name, the OpenAPI `operationId`. */
+  operationId: string;
+  summary: string;
+  description?: string;
+  access: Access;
+  idempotency?: IdempotencyRule;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Success status → schema of the reply, `null` for an empty one. */
+  replies: Partial<Record<200 | 201 | 202 | 204, z.ZodType | null>>;
+  /** Refusals this operation adds to those that every operation can answer with. */
+  errors?: readonly ErrorCode[];
+}
+
+/** Keeps the literal types of a contract's operation. */
+export function endpoint<const E extends Endpoint>(definition: E): E {
+  return definition;
+}
+
+type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
+type Sent<S> = S extends z.ZodType ? z.input<S> : undefined;
+type ReplyBody<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+export type ParamsOf<E extends Endpoint> = Parsed<E['params']>;
+export type QueryOf<E extends Endpoint> = Parsed<E['query']>;
+export type BodyOf<E extends Endpoint> = Parsed<E['body']>;
+export type SentParams<E extends Endpoint> = Sent<E['params']>;
+export type SentQuery<E extends Endpoint> = Sent<E['query']>;
+export type SentBody<E extends Endpoint> = Sent<E['body']>;
+
+/** The union of `{status, body}` an operation may answer with. */
+export type ReplyOf<E extends Endpoint> = {
+  [Status in keyof E['replies'] & number]: {
+    status: Status;
+    body: ReplyBody<E['replies'][Status]>;
+    headers?: Record<string, string>;
+  };
+}[keyof E['replies'] & number];
+
+/** What a caller gets back: the body of whichever success reply came. */
+export type ResultOf<E extends Endpoint> = ReplyOf<E>['body'];

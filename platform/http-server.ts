@@ -1,0 +1,254 @@
+import { createHash } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import stringify from 'safe-stable-stringify';
+import { ProblemError } from '../kernel/errors';
+import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
+import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from './endpoint';
+import { uuidv7 } from './ids';
+import { openApiDocument } from './openapi';
+import { fromZod, sendProblem } from './problem';
+import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
+
+/** Largest request body, the documented default of 100 KiB. */
+export const BODY_LIMIT_BYTES = 100 * 1024;
+
+/** Whether reads can be answered, and what else is out of order. `degraded` names parts that are down but not needed for reads. */
+export interface Readiness {
+  ready: boolean;
+  degraded?: string[];
+}
+
+export interface ServiceOptions {
+  name: string;
+  logger: Logger;
+  contract: Readonly<Record<string, Endpoint>>;
+  verifyUser: VerifyUser;
+  serviceTokens: ServiceTokens;
+  readiness: () => Promise<Readiness>;
+}
+
+/** What a handler is given: everything parsed by the contract. */
+export interface Call<E extends Endpoint> {
+  params: ParamsOf<E>;
+  query: QueryOf<E>;
+  body: BodyOf<E>;
+  user: E['access'] extends 'user' | readonly unknown[] ? User : undefined;
+  idempotencyKey: E['idempotency'] extends 'required' ? string : string | undefined;
+  /** SHA-256 of method, path and canonical JSON body: what two requests with one idempotency key must share. */
+  fingerprint: string;
+  /** The client's address, through the gateway's X-Forwarded-For. */
+  address: string;
+  headers: Request['headers'];
+  /** The body's bytes as they came, for signatures. */
+  rawBody: Buffer;
+  receivedAt: Date;
+}
+
+export interface Service {
+  app: Express;
+  /** Registers the handler of one operation of the contract. */
+  serve<E extends Endpoint>(operation: E, handler: (call: Call<E>) => Promise<ReplyOf<E>>): void;
+  /** Call once after the last `serve`: answers unknown paths, wrong methods and errors. */
+  finish(): void;
+}
+
+/**
+ * An Express service with what every service has: health, readiness, metrics, its OpenAPI document, request ids, trace
+ * context, authentication, validation by contract and problem+json errors.
+ */
+export function createService(options: ServiceOptions): Service {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('trust proxy', 'loopback, linklocal, uniquelocal');
+  app.set('case sensitive routing', true);
+  app.use(requestContext(options));
+  const methodsByPath = new Map<string, Set<string>>();
+
+  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+  app.get('/readyz', async (_request, response) => {
+    const state = await options.readiness();
+    const degraded = state.degraded ?? [];
+    response
+      .status(state.ready ? 200 : 503)
+      .json({ status: state.ready ? (degraded.length ? 'degraded' : 'ready') : 'not_ready', degraded });
+  });
+  app.get(
+    '/metrics',
+    async (_request, response) => void response.type(metrics.contentType).send(await metrics.metrics()),
+  );
+  const document = openApiDocument(options.name, options.contract);
+  app.get('/openapi.json', (_request, response) => void response.json(document));
+
+  return {
+    app,
+    serve(operation, handler) {
+      const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const methods = methodsByPath.get(path) ?? new Set();
+      methodsByPath.set(path, methods.add(operation.method.toUpperCase()));
+      app[operation.method](path, readBody, async (request: Request, response: Response) => {
+        response.locals.operation = operation.operationId;
+        const call = await parseCall(operation, request, options);
+        const reply = await handler(call);
+        response.status(reply.status).set(reply.headers ?? {});
+        if (reply.body === undefined) response.end();
+        else response.json(reply.body);
+      });
+    },
+    finish() {
+      for (const [path, methods] of methodsByPath) {
+        app.all(path, (_request, response) => {
+          response.set('Allow', [...methods].join(', '));
+          throw new ProblemError('method_not_allowed');
+        });
+      }
+      app.use(() => {
+        throw new ProblemError('not_found', 'There is nothing at this path');
+      });
+      app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+        if (response.headersSent) return next(error);
+        sendProblem(response, error, request.originalUrl, options.logger);
+      });
+    },
+  };
+}
+
+/** X-Request-Id is taken over when it is a plain token, so that nothing can be injected into headers or logs. */
+const REQUEST_ID = /^[\w.-]{1,128}$/;
+
+function requestContext(options: ServiceOptions) {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const given = request.header('x-request-id');
+    const requestId = given && REQUEST_ID.test(given) ? given : uuidv7();
+    response.locals.requestId = requestId;
+    response.set('X-Request-Id', requestId);
+    const started = performance.now();
+    response.on('finish', () => {
+      const operation = String(response.locals.operation ?? 'none');
+      const seconds = (performance.now() - started) / 1_000;
+      httpDuration.observe({ service: options.name, operation, status: String(response.statusCode) }, seconds);
+      options.logger.debug(
+        { requestId, operation, method: request.method, status: response.statusCode, seconds },
+        'answered',
+      );
+    });
+    withContext({ requestId, traceparent: childTraceparent(request.header('traceparent')) }, next);
+  };
+}
+
+const rawBody = express.raw({ type: () => true, limit: BODY_LIMIT_BYTES });
+
+function readBody(request: Request, response: Response, next: NextFunction): void {
+  rawBody(request, response, next);
+}
+
+async function parseCall<E extends Endpoint>(
+  operation: E,
+  request: Request,
+  options: ServiceOptions,
+): Promise<Call<E>> {
+  const receivedAt = new Date();
+  const user = await authenticate(operation, request, options);
+  const params = operation.params?.safeParse(request.params);
+  if (params && !params.success) throw new ProblemError('not_found');
+  const query = operation.query?.safeParse(request.query);
+  if (query && !query.success) throw fromZod(query.error, 'query');
+  const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const json = operation.body ? parseJson(request, bytes) : undefined;
+  const body = operation.body?.safeParse(json);
+  if (body && !body.success) throw fromZod(body.error);
+  const parsed = {
+    params: params?.data ?? {},
+    query: query?.data ?? {},
+    body: body?.data ?? {},
+    user,
+    idempotencyKey: idempotencyKey(operation, request),
+    fingerprint: fingerprint(request, json),
+    address: request.ip ?? 'unknown',
+    headers: request.headers,
+    rawBody: bytes,
+    receivedAt,
+  };
+  // The contract's schemas have just produced these values; TypeScript cannot follow a schema picked at run time.
+  return parsed as unknown as Call<E>;
+}
+
+async function authenticate(operation: Endpoint, request: Request, options: ServiceOptions): Promise<User | undefined> {
+  const { access } = operation;
+  if (access === 'anonymous' || access === 'signed') return undefined;
+  const token = bearerToken(request.header('authorization'));
+  if (access === 'service') {
+    await options.serviceTokens.verify(token);
+    return undefined;
+  }
+  const user = await options.verifyUser(token);
+  if (access !== 'user' && !access.includes(user.role)) throw new ProblemError('forbidden');
+  return user;
+}
+
+function parseJson(request: Request, bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  const type = (request.header('content-type') ?? '').toLowerCase();
+  if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s*)?$/.test(type))
+    throw new ProblemError('unsupported_media_type');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new ProblemError('malformed_body');
+  }
+}
+
+/** Up to 255 printable ASCII characters, as the Idempotency-Key draft's string (draft-ietf-httpapi-idempotency-key-header §2.1) allows. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+function idempotencyKey(operation: Endpoint, request: Request): string | undefined {
+  const key = request.header('idempotency-key');
+  if (operation.idempotency === undefined || operation.idempotency === 'none') return undefined;
+  if (key === undefined || key === '') {
+    if (operation.idempotency === 'required') throw new ProblemError('idempotency_key_required');
+    return undefined;
+  }
+  if (!IDEMPOTENCY_KEY.test(key))
+    throw new ProblemError('invalid_idempotency_key', 'Use 1 to 255 printable ASCII characters without spaces');
+  return key;
+}
+
+function fingerprint(request: Request, json: unknown): string {
+  const path = request.path.replace(/^\/api\/v1\//, '/api/');
+  return createHash('sha256')
+    .update(`${request.method} ${path}\n${stringify(json) ?? ''}`)
+    .digest('hex');
+}
+
+export interface Listening {
+  port: number;
+  /** Stops accepting, lets running requests end (at most `graceMs`), then closes. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Listens on `host:port` (0 picks one). @throws Error with code EADDRINUSE when the port is taken. */
+export async function listen(app: Express, host: string, port: number): Promise<Listening> {
+  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, app);
+  server.on('clientError', (error, socket) => {
+    const status =
+      'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, close: (graceMs = 5_000) => closeServer(server, graceMs) };
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,98 @@
+import { type DatabaseClient, openDatabase } from '../db/client';
+import type { ContextName, DatabaseContext } from '../kernel/contexts';
+import { serviceTokens, userVerifier, type VerifyUser } from './auth';
+import type { Config } from './config';
+import type { Endpoint } from './endpoint';
+import { createService, type Listening, listen, type Readiness, type Service } from './http-server';
+import { createLogger, type Logger } from './telemetry';
+import type { Sagas } from './temporal';
+
+/** What every service is handed at its start. */
+export interface Platform {
+  config: Config;
+  /** Starts and drives sagas; made once per process. */
+  sagas: Sagas;
+}
+
+/** What the routes of a service with a database work with. */
+export interface ServiceDeps extends Platform {
+  logger: Logger;
+  database: DatabaseClient;
+}
+
+export interface Running {
+  name: string;
+  port: number;
+  /** Stops accepting requests, lets running ones end, closes the database. */
+  close(): Promise<void>;
+}
+
+export interface ServiceDefinition {
+  name: DatabaseContext;
+  contract: Readonly<Record<string, Endpoint>>;
+  /** Registers a handler for every operation of the contract. What it returns is closed before the database is. */
+  routes(service: Service, deps: ServiceDeps): Promise<{ close(): Promise<void> } | undefined> | undefined;
+  /** identity checks tokens with its own keys; everybody else by identity's JWKS. */
+  verifyUser?: (deps: ServiceDeps) => VerifyUser;
+}
+
+/** Starts one service with its own database pool and port. @throws Error naming the setting when no database or port is to be had. */
+export async function runService(definition: ServiceDefinition, platform: Platform): Promise<Running> {
+  const { name } = definition;
+  const { config } = platform;
+  const url = config.databaseUrl[name];
+  if (!url)
+    throw new Error(
+      `${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET`,
+    );
+  const logger = createLogger(name, config.LOG_LEVEL);
+  const database = openDatabase(url, { poolSize: config.DATABASE_POOL_SIZE, applicationName: name });
+  const deps: ServiceDeps = { ...platform, logger, database };
+  const service = createService({
+    name,
+    logger,
+    contract: definition.contract,
+    verifyUser: definition.verifyUser?.(deps) ?? userVerifier(config.serviceUrl.identity),
+    serviceTokens: serviceTokens(config.SERVICE_TOKEN_SECRET),
+    readiness: () => readiness(database, platform.sagas),
+  });
+  const opened = await definition.routes(service, deps);
+  service.finish();
+  const listening = await listenOrExplain(service, config, name);
+  return {
+    name,
+    port: listening.port,
+    async close() {
+      await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await opened?.close();
+      await database.close();
+    },
+  };
+}
+
+/** Listens on the context's port. @throws Error that says which setting moves it when the port is taken. */
+export async function listenOrExplain(service: Service, config: Config, name: ContextName): Promise<Listening> {
+  const port = config.servicePort[name];
+  return listen(service.app, config.HOST, port).catch((error: unknown) => {
+    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    throw taken
+      ? new Error(`Port ${port} is taken: stop what uses it, or set ${name.toUpperCase()}_PORT to another`)
+      : error;
+  });
+}
+
+async function readiness(database: DatabaseClient, sagas: Sagas): Promise<Readiness> {
+  const [db, temporal] = await Promise.all([answers(() => database.sql`select 1`), answers(() => sagas.ping())]);
+  return { ready: db, degraded: temporal ? [] : ['temporal'] };
+}
+
+async function answers(probe: () => Promise<unknown>): Promise<boolean> {
+  const late = new Promise<boolean>((resolve) => {
+    setTimeout(() => resolve(false), 1_000).unref();
+  });
+  const ok = probe().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([ok, late]);
+}

@@ -1,0 +1,100 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import pino, { type Logger } from 'pino';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+export type { Logger };
+
+/** What follows a request through services, workflows and activities. */
+export interface RequestContext {
+  requestId: string;
+  /** W3C Trace Context, `00-<trace>-<span>-<flags>`. */
+  traceparent: string;
+}
+
+const contexts = new AsyncLocalStorage<RequestContext>();
+
+/** Runs `work` so that logs and outgoing calls below it carry `context`. */
+export function withContext<T>(context: RequestContext, work: () => T): T {
+  return contexts.run(context, work);
+}
+
+export function currentContext(): RequestContext | undefined {
+  return contexts.getStore();
+}
+
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** A traceparent in the trace of `parent` with a span of its own; a new trace when `parent` is absent or malformed (W3C Trace Context §3.2). */
+export function childTraceparent(parent: string | undefined): string {
+  const span = randomBytes(8).toString('hex');
+  if (parent && TRACEPARENT.test(parent)) return `${parent.slice(0, 36)}${span}${parent.slice(52)}`;
+  return `00-${randomBytes(16).toString('hex')}-${span}-01`;
+}
+
+/** A JSON logger. Personal data and secrets never belong in a log line; the paths below are a second line of defence. */
+export function createLogger(name: string, level: string): Logger {
+  return pino({
+    name,
+    level,
+    redact: {
+      paths: [
+        '*.password',
+        '*.email',
+        '*.accessToken',
+        '*.refreshToken',
+        '*.authorization',
+        '*.clientSecret',
+        'password',
+        'email',
+      ],
+      censor: '[redacted]',
+    },
+    mixin: () => ({ ...contexts.getStore() }),
+    serializers: { err: describeError },
+  });
+}
+
+/**
+ * An error as logged: name, code, SQLSTATE of the cause and stack. Not the message of a database error, which holds the
+ * query's parameters (drizzle-orm, DrizzleQueryError).
+ */
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const database = error.constructor.name === 'DrizzleQueryError';
+  const cause = error.cause;
+  return {
+    name: error.name,
+    ...('code' in error && { code: error.code }),
+    ...(database ? { message: 'a database query failed' } : { message: error.message }),
+    ...(cause instanceof Error && {
+      cause: {
+        name: cause.name,
+        ...('code' in cause && { code: cause.code }),
+        ...(!database && { message: cause.message }),
+      },
+    }),
+    stack: error.stack
+      ?.split('\n')
+      .filter((line) => line.startsWith('    at '))
+      .slice(0, 12)
+      .join('\n'),
+  };
+}
+
+/** Metrics of one process, however many services it runs; each series says which service it is of. */
+export const metrics = new Registry();
+collectDefaultMetrics({ register: metrics });
+
+export const httpDuration = new Histogram({
+  name: 'http_request_duration_seconds',
+  help: 'Time to answer, by service, operation and status',
+  labelNames: ['service', 'operation', 'status'],
+  buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  registers: [metrics],
+});
+
+/** A counter of this process's `/metrics`. */
+export function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+  return new Counter({ name, help, labelNames, registers: [metrics] });
+}

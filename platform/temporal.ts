@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import {
+  Client,
+  Connection,
+  isGrpcServiceError,
+  type WorkflowClientInterceptor,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import {
+  ApplicationFailure,
+  defaultPayloadConverter,
+  type Headers,
+  type TypedSearchAttributes,
+} from '@temporalio/common';
+import { isErrorCode, ProblemError } from '../kernel/errors';
+import type { Config } from './config';
+import { currentContext } from './telemetry';
+
+/** What a service must know to start a saga; every `workflows/<saga>.api.ts` exports one per workflow. */
+export interface SagaType<Input> {
+  /** The exported name of the workflow function. */
+  workflowType: string;
+  taskQueue: string;
+  /** `<kind>:<business id>`. */
+  workflowId(input: Input): string;
+  searchAttributes(input: Input): TypedSearchAttributes;
+  /** One line for lists in the Web UI: ids and times only. */
+  summary(input: Input): string;
+}
+
+/** Starts sagas and talks to running ones, for services. All errors are ProblemErrors. */
+export interface Sagas {
+  /**
+   * Starts the saga unless one with this id runs or ran: calling it twice is harmless.
+   * @throws ProblemError upstream_unavailable when Temporal does not answer: it may have started
+   */
+  start<Input>(saga: SagaType<Input>, input: Input): Promise<void>;
+  /**
+   * Sends an update and waits for its result. The same `updateId` attaches to the first one, whatever its arguments, so
+   * build it with `updateIdOf`.
+   * @throws ProblemError with the code the workflow refused with; invalid_state when the saga has ended or never was;
+   * upstream_unavailable with Retry-After when it takes longer than `timeoutMs` or Temporal does not answer
+   */
+  update<Result, Argument>(
+    workflowId: string,
+    update: { name: string },
+    argument: Argument,
+    options: { updateId: string; timeoutMs?: number },
+  ): Promise<Result>;
+  /** Sends a signal; one to a saga that has ended is dropped, and false returned. @throws ProblemError upstream_unavailable */
+  signal<Argument>(workflowId: string, signal: { name: string }, argument: Argument): Promise<boolean>;
+  /** Asks Temporal's frontend whether it is there. @throws Error when not */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Stable for one user's retry of one action, different for another action under the same Idempotency-Key. */
+export function updateIdOf(userId: string, action: string, idempotencyKey: string): string {
+  return createHash('sha256').update(`${userId}\n${action}\n${idempotencyKey}`).digest('hex');
+}
+
+const RPC_TIMEOUT_MS = 5_000;
+const UPDATE_TIMEOUT_MS = 10_000;
+
+/** A client of the configured Temporal server. Connects at the first call, so that services start while Temporal is down. */
+export function createSagas(config: Config, shared?: Client): Sagas {
+  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS, connectTimeout: '3s' });
+  const client =
+    shared ??
+    new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, interceptors: { workflow: [passTraceOn] } });
+  const within = <T>(ms: number, call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + ms, call);
+
+  return {
+    async start(saga, input) {
+      const workflowId = saga.workflowId(input);
+      await within(RPC_TIMEOUT_MS, () =>
+        client.workflow.start(saga.workflowType, {
+          workflowId,
+          taskQueue: saga.taskQueue,
+          args: [input],
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          typedSearchAttributes: saga.searchAttributes(input),
+          staticSummary: saga.summary(input),
+        }),
+      ).catch((error: unknown) => {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+        throw outOfReach(error);
+      });
+    },
+    async update<Result, Argument>(
+      workflowId: string,
+      update: { name: string },
+      argument: Argument,
+      options: { updateId: string; timeoutMs?: number },
+    ) {
+      const handle = client.workflow.getHandle(workflowId);
+      return within(options.timeoutMs ?? UPDATE_TIMEOUT_MS, () =>
+        handle.executeUpdate<Result, [Argument]>(update.name, { args: [argument], updateId: options.updateId }),
+      ).catch((error: unknown) => {
+        throw refusalOf(error);
+      });
+    },
+    async signal(workflowId, signal, argument) {
+      const handle = client.workflow.getHandle(workflowId);
+      return within(RPC_TIMEOUT_MS, () => handle.signal(signal.name, argument)).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw outOfReach(error);
+        },
+      );
+    },
+    async ping() {
+      await within(1_000, () => client.workflowService.getSystemInfo({}));
+    },
+    close: async () => connection.close(),
+  };
+}
+
+function refusalOf(error: unknown): unknown {
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+    return problemOf(error.cause);
+  if (error instanceof WorkflowNotFoundError)
+    return new ProblemError('invalid_state', 'The saga of this resource has ended');
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    return new ProblemError(
+      'upstream_unavailable',
+      'Still being worked on; repeat the request with the same Idempotency-Key',
+      { retryAfterSeconds: 2 },
+    );
+  }
+  return outOfReach(error);
+}
+
+/** The refusal that a workflow or activity failed with, by the code in its type. */
+export function problemOf(failure: ApplicationFailure): ProblemError {
+  const code = isErrorCode(failure.type) ? failure.type : 'internal';
+  const [extras] = failure.details ?? [];
+  return new ProblemError(code, code === 'internal' ? undefined : failure.message, {
+    ...(typeof extras === 'object' && extras !== null && { extras: { ...extras } }),
+  });
+}
+
+function outOfReach(error: unknown): unknown {
+  if (error instanceof ProblemError) return error;
+  const temporal =
+    isGrpcServiceError(error) || (error instanceof Error && /Service|Connection|Transport|Timeout/.test(error.name));
+  return temporal
+    ? new ProblemError('upstream_unavailable', 'The saga engine is not answering', { retryAfterSeconds: 2 })
+    : error;
+}
+
+/** The Temporal header by which a W3C traceparent travels from a request through workflows into activities. */
+export const TRACE_HEADER = 'traceparent';
+
+const passTraceOn: WorkflowClientInterceptor = {
+  start: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
+  startUpdate: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
+  signal: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
+};
+
+function traceHeader(): Headers {
+  const context = currentContext();
+  return context ? { [TRACE_HEADER]: defaultPayloadConverter.toPayload(context.traceparent) } : {};
+}
