@@ -16,20 +16,9 @@ import {
   type TypedSearchAttributes,
 } from '@temporalio/common';
 import { isErrorCode, ProblemError } from '../kernel/errors';
+import type { SagaType } from '../kernel/saga-type';
 import type { Config } from './config';
 import { currentContext } from './telemetry';
-
-/** What a service must know to start a saga; every `workflows/<saga>.api.ts` exports one per workflow. */
-export interface SagaType<Input> {
-  /** The exported name of the workflow function. */
-  workflowType: string;
-  taskQueue: string;
-  /** `<kind>:<business id>`. */
-  workflowId(input: Input): string;
-  searchAttributes(input: Input): TypedSearchAttributes;
-  /** One line for lists in the Web UI: ids and times only. */
-  summary(input: Input): string;
-}
 
 /** Starts sagas and talks to running ones, for services. All errors are ProblemErrors. */
 export interface Sagas {
@@ -83,7 +72,7 @@ export function createSagas(config: Config, shared?: Client): Sagas {
           args: [input],
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           workflowIdConflictPolicy: 'USE_EXISTING',
-          typedSearchAttributes: saga.searchAttributes(input),
+          typedSearchAttributes: keywords(saga.searchAttributes(input)),
           staticSummary: saga.summary(input),
         }),
       ).catch((error: unknown) => {
@@ -119,6 +108,12 @@ export function createSagas(config: Config, shared?: Client): Sagas {
     },
     close: async () => connection.close(),
   };
+}
+
+function keywords(attributes: Readonly<Record<string, string>>): TypedSearchAttributes {
+  return new TypedSearchAttributes(
+    Object.entries(attributes).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value })),
+  );
 }
 
 function refusalOf(error: unknown): unknown {

@@ -1,0 +1,72 @@
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { SagaType } from '../kernel/saga-type';
+
+/** Ids, times and the payment method's token; never a name, an e-mail, a card or free text: people read histories. */
+export interface BookingInput {
+  bookingId: string;
+  studentId: string;
+  /** The tutor's user id, which is also the id of the tutor profile. */
+  tutorId: string;
+  /** Start of the session, ISO 8601 in UTC. */
+  scheduledAt: string;
+  durationMinutes: number;
+  paymentMethodId: string;
+  /** Which of several hourly prices; absent: the first. */
+  pricingOptionId?: string;
+}
+
+export type CancelledBy = 'student' | 'tutor' | 'operator';
+
+/** How a booking saga ended. The row in booking's database is what clients read. */
+export interface BookingResult {
+  outcome: 'completed' | 'cancelled' | 'refused';
+  reason: string;
+}
+
+export const bookingSaga: SagaType<BookingInput> = {
+  workflowType: 'booking',
+  taskQueue: 'booking',
+  workflowId: ({ bookingId }) => bookingWorkflowId(bookingId),
+  searchAttributes: (input) => ({
+    SagaKind: 'booking',
+    SagaState: 'Running',
+    BookingId: input.bookingId,
+    StudentId: input.studentId,
+    TutorId: input.tutorId,
+  }),
+  summary: (input) => `Booking ${input.bookingId}: ${input.durationMinutes} min at ${input.scheduledAt}`,
+};
+
+export function bookingWorkflowId(bookingId: string): string {
+  return `booking:${bookingId}`;
+}
+
+/** The tutor accepts. Returns once the payment is captured; refused with payment_failed when it cannot be. */
+export const confirmBooking = defineUpdate<void, [{ actorId: string }]>('confirm');
+
+/** The tutor declines; everything is undone. `noteId` is the stored reason. */
+export const declineBooking = defineUpdate<void, [{ actorId: string; noteId: string | null }]>('decline');
+
+/** Cancels; `requestedAt` (ISO) is when the request arrived, which decides the refund's share. */
+export const cancelBooking = defineUpdate<
+  void,
+  [{ by: CancelledBy; actorId: string; noteId: string | null; requestedAt: string }]
+>('cancel');
+
+/** Moves the session to `scheduledAt`, same duration and price. */
+export const rescheduleBooking = defineUpdate<
+  void,
+  [{ by: 'student' | 'tutor'; actorId: string; scheduledAt: string; requestedAt: string }]
+>('reschedule');
+
+/** The tutor says that the session took place; refused before its end. */
+export const completeBooking = defineUpdate<void, [{ actorId: string; requestedAt: string }]>('complete');
+
+/**
+ * An operator's answer to NeedsAttention: `retry` tries what is stuck again at once, `accept` gives it up for good, because it was
+ * settled by other means; `noteId` is the stored explanation.
+ */
+export const resolve = defineUpdate<void, [{ action: 'retry' | 'accept'; noteId: string | null }]>('resolve');
+
+/** The payment of this booking changed at Stripe; sent by payment for each webhook. */
+export const paymentChanged = defineSignal<[{ paymentId: string; version: number }]>('paymentChanged');

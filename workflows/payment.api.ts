@@ -1,0 +1,22 @@
+import type { SagaType } from '../kernel/saga-type';
+
+/** A direct payment, whose row POST /api/payments has stored. */
+export interface PaymentInput {
+  paymentId: string;
+  payerId: string;
+  payeeId: string;
+}
+
+export const paymentSaga: SagaType<PaymentInput> = {
+  workflowType: 'payment',
+  taskQueue: 'payment',
+  workflowId: ({ paymentId }) => paymentWorkflowId(paymentId),
+  searchAttributes: (input) => ({ SagaKind: 'payment', SagaState: 'Running', PaymentId: input.paymentId }),
+  summary: (input) => `Payment ${input.paymentId}`,
+};
+
+export function paymentWorkflowId(paymentId: string): string {
+  return `payment:${paymentId}`;
+}
+
+export { paymentChanged, resolve } from './booking.api';
