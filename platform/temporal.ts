@@ -12,8 +12,9 @@ import {
 import {
   ApplicationFailure,
   defaultPayloadConverter,
+  defineSearchAttributeKey,
   type Headers,
-  type TypedSearchAttributes,
+  TypedSearchAttributes,
 } from '@temporalio/common';
 import { isErrorCode, ProblemError } from '../kernel/errors';
 import type { SagaType } from '../kernel/saga-type';
