@@ -5,6 +5,7 @@
  */
 export const ERROR_CODES = {
   malformed_body: { status: 400, retryable: false, title: 'The body is not valid JSON' },
+  malformed_request: { status: 400, retryable: false, title: 'The request is not unambiguous HTTP' },
   idempotency_key_required: { status: 400, retryable: false, title: 'This request needs an Idempotency-Key header' },
   invalid_idempotency_key: { status: 400, retryable: false, title: 'The Idempotency-Key header is not usable' },
   invalid_signature: { status: 400, retryable: false, title: 'The webhook signature does not match' },
@@ -17,6 +18,7 @@ export const ERROR_CODES = {
   account_pending: { status: 403, retryable: false, title: 'The account is still being set up' },
   not_found: { status: 404, retryable: false, title: 'There is no such resource' },
   method_not_allowed: { status: 405, retryable: false, title: 'The resource does not support this method' },
+  request_timeout: { status: 408, retryable: true, title: 'The request took too long to arrive' },
   conflict: { status: 409, retryable: false, title: 'The request conflicts with the current state' },
   invalid_state: { status: 409, retryable: false, title: 'The current state does not allow this' },
   idempotency_in_progress: { status: 409, retryable: true, title: 'A request with this key is still being processed' },

@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { isErrorCode, ProblemError } from '../kernel/errors';
+import { type FieldError, isErrorCode, ProblemError } from '../kernel/errors';
 import type { ServiceTokens } from './auth';
 import type { Endpoint, ResultOf, SentBody, SentParams, SentQuery } from './endpoint';
 import { childTraceparent, currentContext } from './telemetry';
@@ -81,11 +81,12 @@ function readReply<E extends Endpoint>(operation: E, status: number, text: strin
     throw new ProblemError('upstream_unavailable', `${operation.operationId} answered ${status} in an unknown form`);
   }
   const problem = isRecord(body) ? body : {};
-  const { type, title, status: _, code, detail, instance, requestId, errors: __, ...extras } = problem;
+  const { type, title, status: _, code, detail, instance, requestId, errors, ...extras } = problem;
   if (!isErrorCode(code)) throw new ProblemError('upstream_unavailable', `${operation.operationId} answered ${status}`);
   const seconds = Number(retryAfter);
   throw new ProblemError(code, typeof detail === 'string' ? detail : undefined, {
     extras,
+    ...(isFieldErrors(errors) && { errors }),
     ...(Number.isFinite(seconds) && seconds > 0 && { retryAfterSeconds: seconds }),
   });
 }
@@ -96,6 +97,10 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function isFieldErrors(value: unknown): value is FieldError[] {
+  return Array.isArray(value) && value.every((item) => isRecord(item) && typeof item.path === 'string' && typeof item.message === 'string');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

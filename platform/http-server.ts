@@ -118,7 +118,8 @@ export function createService(options: ServiceOptions): Service {
 /** X-Request-Id is taken over when it is a plain token, so that nothing can be injected into headers or logs. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
-function requestContext(options: ServiceOptions) {
+/** Middleware that gives every request its id and trace, and measures and logs its answer. */
+export function requestContext(options: Pick<ServiceOptions, 'name' | 'logger'>) {
   return (request: Request, response: Response, next: NextFunction) => {
     const given = request.header('x-request-id');
     const requestId = given && REQUEST_ID.test(given) ? given : uuidv7();

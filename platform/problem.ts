@@ -40,8 +40,23 @@ export function fromZod(error: z.ZodError, prefix = ''): ProblemError {
   return new ProblemError('validation_failed', 'Some fields are not valid', { errors: errors.slice(0, 50) });
 }
 
+/** A refusal that was stored under an idempotency key: sent again byte for byte, with the first request's id. */
+export class StoredRefusal extends Error {
+  override readonly name = 'StoredRefusal';
+  constructor(
+    readonly status: number,
+    readonly body: unknown,
+  ) {
+    super(`stored refusal ${status}`);
+  }
+}
+
 /** Answers with `error` as problem+json. What is not a known refusal is logged and answered as 503 or 500 without any of its text. */
 export function sendProblem(response: Response, error: unknown, originalUrl: string, logger: Logger): void {
+  if (error instanceof StoredRefusal) {
+    response.status(error.status).type('application/problem+json').send(JSON.stringify(error.body));
+    return;
+  }
   const problem = asProblem(error);
   if (problem.status >= 500) logger.error({ err: error, code: problem.code }, 'request failed');
   const requestId = String(response.locals.requestId ?? '');

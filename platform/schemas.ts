@@ -21,7 +21,8 @@ function hasControlCharacter(value: string): boolean {
   return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(value);
 }
 
-export const Uuid = z.uuid();
+/** Lower-cased, as Postgres and workflow ids have it: RFC 9562 compares without regard to case. */
+export const Uuid = z.uuid().overwrite((id) => id.toLowerCase());
 export const Currency = z
   .string()
   .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR')

@@ -9,7 +9,7 @@ import { uuidv7 } from '../../platform/ids';
 import { runService, type ServiceDefinition } from '../../platform/service';
 import type { Sagas } from '../../platform/temporal';
 import { createTestDatabase, type TestDatabase } from './database';
-import { freePort } from './postgres';
+import { freePort } from './ports';
 
 const SERVICE_TOKEN_SECRET = 'only-for-tests-only-for-tests-only-for-tests';
 

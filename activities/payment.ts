@@ -1,0 +1,146 @@
+import { ProblemError } from '../kernel/errors';
+import type { Money } from '../kernel/money';
+import type { PaymentState, PaymentStatus } from '../services/payment/contract';
+import type { Clients } from './clients';
+
+/** What a workflow may know of a payment: ids, state and version; the client secret stays in the services. */
+export interface PaymentSummary {
+  paymentId: string;
+  bookingId: string | null;
+  status: PaymentStatus;
+  version: number;
+  captureBefore: string | null;
+}
+
+export interface ChargeInput {
+  bookingId: string;
+  payerId: string;
+  payeeId: string;
+  amount: Money;
+  paymentMethodId: string;
+  /** Shown to the student as the end of 3-D Secure, if the bank asks for it. */
+  awaitingUntil: string;
+  key: string;
+}
+
+export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
+
+/** Money. Every activity leaves booking's copy of the payment up to date before it returns. */
+export function createPaymentActivities({ payment, booking, identity, notification }: Clients) {
+  /** Booking shows what the payment service says; an older version never overwrites a newer one. */
+  async function shown(state: PaymentState, awaitingUntil: string | null = null): Promise<PaymentSummary> {
+    if (state.bookingId) {
+      const projection = {
+        id: state.paymentId,
+        version: state.version,
+        status: state.status,
+        amount: state.amount,
+        captured: state.captured,
+        refunded: state.refunded,
+        clientSecret: state.clientSecret,
+        declineCode: state.declineCode,
+      };
+      await booking.recordPayment(
+        state.bookingId,
+        { payment: projection, awaitingUntil: state.status === 'requires_action' ? awaitingUntil : null },
+        `payment:${state.paymentId}/shown/${state.version}`,
+      );
+    }
+    return {
+      paymentId: state.paymentId,
+      bookingId: state.bookingId,
+      status: state.status,
+      version: state.version,
+      captureBefore: state.captureBefore,
+    };
+  }
+
+  async function charge(input: ChargeInput, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
+    const { payerId, payeeId, amount, paymentMethodId } = input;
+    try {
+      const state = await payment.chargeBooking(input.key, input.bookingId, { payerId, payeeId, amount, paymentMethodId, capture });
+      return await shown(state, input.awaitingUntil);
+    } catch (error) {
+      await showRefusal(error);
+      throw error;
+    }
+  }
+
+  /** After a decline the client reads the decline code from the booking. */
+  async function showRefusal(error: unknown): Promise<void> {
+    const paymentId = error instanceof ProblemError ? error.more.extras?.paymentId : undefined;
+    if (typeof paymentId === 'string') await shown(await payment.getPayment(paymentId));
+  }
+
+  return {
+    authorizePayment: (input: ChargeInput) => charge(input, 'manual'),
+
+    chargePayment: (input: ChargeInput) => charge(input, 'automatic'),
+
+    async capturePayment({ paymentId, key }: { paymentId: string; bookingId: string; key: string }): Promise<PaymentSummary> {
+      return shown(await payment.capturePayment(key, paymentId));
+    },
+
+    /** The undo of all money steps: void, refund or nothing, whatever Stripe says is true. */
+    async settleToZero({ bookingId, key }: { bookingId: string; key: string }): Promise<void> {
+      const settled = await payment.settleBooking(key, bookingId);
+      if (settled.payment) await shown(settled.payment);
+    },
+
+    /** Asks Stripe for the truth: a webhook may be lost. */
+    async refreshPayment({ paymentId }: { paymentId: string; bookingId: string | null }): Promise<PaymentSummary> {
+      return shown(await payment.refreshPayment(paymentId));
+    },
+
+    async abandonPayment({ paymentId, key }: { paymentId: string; bookingId: string | null; key: string }): Promise<PaymentSummary> {
+      return shown(await payment.abandonPayment(key, paymentId));
+    },
+
+    async chargeDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<PaymentSummary> {
+      return shown(await payment.chargePayment(key, paymentId));
+    },
+
+    async settleDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
+      await payment.settlePayment(key, paymentId);
+    },
+
+    async releaseEarnings({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
+      await payment.releaseEarnings(key, paymentId);
+    },
+
+    /** Records the refund of a cancelled booking; the refund saga makes it. */
+    async createRefund({ paymentId, amount, key }: { paymentId: string; amount: Money; key: string }): Promise<{ refundId: string }> {
+      const { refundId } = await payment.createRefund(key, paymentId, { amount, reason: 'Booking cancelled', requestedBy: null });
+      return { refundId };
+    },
+
+    /** Receipt to the payer, notice to the payee. */
+    async notifyPayment({ paymentId, key }: { paymentId: string; notice: 'paid'; key: string }): Promise<void> {
+      const state = await payment.getPayment(paymentId);
+      const [payer, payee] = await Promise.all([identity.getUser(state.payerId), identity.getUser(state.payeeId)]);
+      const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
+      await Promise.all([
+        notification.send(`${key}/payer`, { template: 'payment_receipt', ...recipient(payer), data: { ...data, otherName: nameOf(payee) } }),
+        notification.send(`${key}/payee`, { template: 'payment_received', ...recipient(payee), data: { ...data, otherName: nameOf(payer) } }),
+      ]);
+    },
+  };
+}
+
+interface Person {
+  id: string;
+  email: string;
+  firstName: string;
+  lastName: string;
+  locale: string;
+  timeZone: string;
+}
+
+/** Whom a mail about money goes to, as notification wants it. */
+export function recipient(person: Person) {
+  return { recipientId: person.id, email: person.email, recipientName: nameOf(person), locale: person.locale, timeZone: person.timeZone };
+}
+
+export function nameOf(person: Person): string {
+  return `${person.firstName} ${person.lastName}`.trim();
+}

@@ -1,0 +1,44 @@
+import type { RefundState, RefundStatus } from '../services/payment/contract';
+import type { Clients } from './clients';
+import { recipient } from './payment';
+
+export interface RefundSummary {
+  status: RefundStatus;
+  /** Version of the payment the refund belongs to; grows with every change. */
+  version: number;
+}
+
+export type RefundActivities = ReturnType<typeof createRefundActivities>;
+
+export function createRefundActivities({ payment, booking, identity, notification }: Clients) {
+  const summary = (refund: RefundState): RefundSummary => ({ status: refund.status, version: refund.payment.version });
+
+  return {
+    /** Hands the refund to Stripe. Refused by Stripe is a refund with status failed, not an error. */
+    async submitRefund({ refundId, key }: { refundId: string; key: string }): Promise<RefundSummary> {
+      return summary(await payment.submitRefund(key, refundId));
+    },
+
+    async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {
+      return summary(await payment.refreshRefund(refundId));
+    },
+
+    /** Shows the refund on its booking; a cancelled booking that got everything back becomes refunded. */
+    async recordRefund({ refundId, bookingId, key }: { refundId: string; bookingId: string; key: string }): Promise<void> {
+      const { payment: state } = await payment.getRefund(refundId);
+      const { paymentId: id, version, status, amount, captured, refunded, clientSecret, declineCode } = state;
+      await booking.recordRefund(bookingId, { payment: { id, version, status, amount, captured, refunded, clientSecret, declineCode } }, `${key}/${version}`);
+    },
+
+    async notifyRefund({ refundId, bookingId, key }: { refundId: string; bookingId: string | null; key: string }): Promise<void> {
+      const refund = await payment.getRefund(refundId);
+      const { payerId } = await payment.getPayment(refund.paymentId);
+      const payer = await identity.getUser(payerId);
+      await notification.send(key, {
+        template: 'refund_succeeded',
+        ...recipient(payer),
+        data: { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null },
+      });
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Clients } from './clients';
+import { nameOf, recipient } from './payment';
+
+/** Both kinds of people who sign up. */
+export type SignUpRole = 'student' | 'tutor';
+
+export type UserCreationActivities = ReturnType<typeof createUserCreationActivities>;
+
+/**
+ * The steps of the sign-up saga: each `do` beside its undo. `key` is the step's idempotency key. Name and address are asked of
+ * identity and handed on here; none is ever returned.
+ */
+export function createUserCreationActivities({ identity, tutoring, payment, notification, publicUrl }: Clients) {
+  return {
+    /** Undo of registering, which identity did before the saga: the address can register again at once. */
+    async removeUser({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await identity.removeUser(key, userId);
+    },
+
+    /** Returns the role that was registered, which from here on nobody changes. */
+    async createProfile({ userId, key }: { userId: string; key: string }): Promise<{ role: SignUpRole }> {
+      const { role } = await identity.createProfile(key, userId);
+      return { role: role === 'tutor' ? 'tutor' : 'student' };
+    },
+
+    async removeProfile({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await identity.removeProfile(key, userId);
+    },
+
+    /** A Stripe customer for a student, a connected account for a tutor. */
+    async createAccount({ userId, role, key }: { userId: string; role: SignUpRole; key: string }): Promise<void> {
+      const user = await identity.getUser(userId);
+      await payment.createAccount(key, { userId, role, email: user.email, name: nameOf(user) });
+    },
+
+    async removeAccount({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await payment.removeAccount(key, userId);
+    },
+
+    /** The empty profile that the tutor completes later. */
+    async createTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
+      const user = await identity.getUser(userId);
+      await tutoring.registerTutor({ userId, displayName: nameOf(user), timeZone: user.timeZone }, key);
+    },
+
+    async removeTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await tutoring.removeTutor(userId, key);
+    },
+
+    async createPreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await notification.createPreferences(key, userId);
+    },
+
+    async removePreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
+      await notification.removePreferences(key, userId);
+    },
+
+    async activateUser({ userId, key }: { userId: string; key: string }): Promise<{ active: true }> {
+      await identity.activateUser(key, userId);
+      return { active: true };
+    },
+
+    /** One mail per `key`. Repeated, it holds the same link, because identity derives the token from the key. */
+    async sendWelcome({ userId, key }: { userId: string; key: string }): Promise<void> {
+      const user = await identity.getUser(userId);
+      const { token } = await identity.issueEmailVerification(`${key}/token`, userId);
+      const verifyUrl = `${publicUrl}/verify-email?token=${token}`;
+      await notification.send(key, { template: 'welcome_verify_email', ...recipient(user), data: { verifyUrl } });
+    },
+  };
+}

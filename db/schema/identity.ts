@@ -1,0 +1,150 @@
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid, varchar } from 'drizzle-orm/pg-core';
+import { instant } from './platform';
+
+export { events, idempotencyKeys } from './platform';
+
+export type UserRole = 'student' | 'tutor' | 'admin';
+export type UserStatus = 'pending' | 'active';
+
+/** What a person typed at registration, kept until the sign-up saga has made a profile of it. */
+export interface Registration {
+  firstName: string;
+  lastName: string;
+  timeZone: string;
+  locale: string;
+}
+
+/**
+ * A person's account. While it is pending, `attempt_id` names the registration that owns the row: nobody else may take it
+ * over before `attempt_until`, nor at all once `saga_started_at` is set.
+ */
+export const users = pgTable(
+  'users',
+  {
+    id: uuid().primaryKey(),
+    email: text().notNull(),
+    passwordHash: text('password_hash').notNull(),
+    role: text().$type<UserRole>().notNull(),
+    status: text().$type<UserStatus>().notNull(),
+    emailVerifiedAt: instant('email_verified_at'),
+    registration: jsonb().$type<Registration>(),
+    attemptId: uuid('attempt_id').notNull(),
+    attemptUntil: instant('attempt_until').notNull(),
+    sagaStartedAt: instant('saga_started_at'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    uniqueIndex('users_email').on(sql`lower(${t.email})`),
+    check('users_role', sql`${t.role} in ('student', 'tutor', 'admin')`),
+    check('users_status', sql`${t.status} in ('pending', 'active')`),
+    check('users_registration', sql`${t.status} = 'active' or ${t.registration} is not null`),
+  ],
+);
+
+export const userProfiles = pgTable('user_profiles', {
+  userId: uuid('user_id')
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  firstName: text('first_name').notNull(),
+  lastName: text('last_name').notNull(),
+  avatarUrl: text('avatar_url'),
+  timeZone: text('time_zone').notNull(),
+  locale: text().notNull(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+});
+
+export type SessionEnd = 'logout' | 'revoked' | 'token_reuse';
+
+/** A sign-in on one device: the family of refresh tokens that descend from it. */
+export const userSessions = pgTable(
+  'user_sessions',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    userAgent: text('user_agent'),
+    address: text(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    lastUsedAt: instant('last_used_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    endedAt: instant('ended_at'),
+    endReason: text('end_reason').$type<SessionEnd>(),
+  },
+  (t) => [
+    index('user_sessions_user').on(t.userId, t.id),
+    index('user_sessions_expires').on(t.expiresAt),
+    check('user_sessions_end', sql`(${t.endedAt} is null) = (${t.endReason} is null)`),
+  ],
+);
+
+/** Refresh tokens as SHA-256 only. A used one stays, so that its reuse is noticed. */
+export const refreshTokens = pgTable(
+  'refresh_tokens',
+  {
+    tokenHash: text('token_hash').primaryKey(),
+    sessionId: uuid('session_id')
+      .notNull()
+      .references(() => userSessions.id, { onDelete: 'cascade' }),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+  },
+  (t) => [
+    // A session has one token that works, whatever races.
+    uniqueIndex('refresh_tokens_live').on(t.sessionId).where(sql`used_at is null`),
+    index('refresh_tokens_of_session').on(t.sessionId),
+  ],
+);
+
+export interface StoredJwk {
+  kty: 'EC';
+  crv: 'P-256';
+  x: string;
+  y: string;
+}
+
+/** The private JWK under AES-256-GCM, all parts base64url. */
+export interface SealedJwk {
+  iv: string;
+  ciphertext: string;
+  tag: string;
+}
+
+/** `retired_at` is when a key stops signing; it is published for a while longer, until the last token it signed has expired. */
+export const signingKeys = pgTable('signing_keys', {
+  kid: text().primaryKey(),
+  publicJwk: jsonb('public_jwk').$type<StoredJwk>().notNull(),
+  privateJwk: jsonb('private_jwk').$type<SealedJwk>().notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  retiredAt: instant('retired_at'),
+});
+
+/** Tokens that prove an e-mail address, as SHA-256 only. */
+export const emailVerifications = pgTable(
+  'email_verifications',
+  {
+    tokenHash: text('token_hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+    replacedAt: instant('replaced_at'),
+  },
+  (t) => [index('email_verifications_user').on(t.userId)],
+);
+
+/** Fixed windows of the login and register limits; columns and their order are those rate-limiter-flexible expects. */
+export const rateLimits = pgTable(
+  'rate_limits',
+  {
+    key: varchar({ length: 255 }).primaryKey(),
+    points: integer().notNull().default(0),
+    expire: bigint({ mode: 'number' }),
+  },
+  (t) => [index('rate_limits_expire').on(t.expire)],
+);

@@ -1,0 +1,77 @@
+import { sql } from 'drizzle-orm';
+import { boolean, check, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { instant } from './platform';
+
+export { events, idempotencyKeys } from './platform';
+
+/**
+ * One row per business key: the record that a person was told, made before the mail is sent and settled after. It holds the
+ * two lines that the in-app list shows and ids to link to; no address, no body and no one-time link is kept.
+ */
+export const notifications = pgTable(
+  'notifications',
+  {
+    id: uuid().primaryKey(),
+    businessKey: text('business_key').notNull().unique(),
+    recipientId: uuid('recipient_id').notNull(),
+    template: text().notNull(),
+    title: text().notNull(),
+    message: text().notNull(),
+    bookingId: uuid('booking_id'),
+    paymentId: uuid('payment_id'),
+    /** Whether the in-app list shows it. */
+    inApp: boolean('in_app').notNull(),
+    status: text({ enum: ['pending', 'sent', 'suppressed', 'failed'] }).notNull(),
+    /** How often sending was begun; the number of the attempt that holds the lease. */
+    attempts: integer().notNull(),
+    /** Until then the current attempt alone may send. */
+    leasedUntil: instant('leased_until'),
+    sentAt: instant('sent_at'),
+    readAt: instant('read_at'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    index('notifications_listed').on(t.recipientId, t.id).where(sql`${t.inApp}`),
+    index('notifications_unread').on(t.recipientId, t.id).where(sql`${t.inApp} and ${t.readAt} is null`),
+    check('notifications_status', sql`${t.status} in ('pending', 'sent', 'suppressed', 'failed')`),
+    check('notifications_sent_at', sql`(${t.status} = 'sent') = (${t.sentAt} is not null)`),
+    check('notifications_lease_while_pending', sql`${t.leasedUntil} is null or ${t.status} = 'pending'`),
+  ],
+);
+
+/**
+ * One row per attempt, made when it begins. An outcome that stays `unknown` is the doubtful case: the process died between
+ * the mail server's answer and its record.
+ */
+export const notificationDeliveryLog = pgTable(
+  'notification_delivery_log',
+  {
+    notificationId: uuid('notification_id')
+      .notNull()
+      .references(() => notifications.id),
+    attempt: integer().notNull(),
+    outcome: text({ enum: ['unknown', 'sent', 'refused', 'unavailable'] }).notNull(),
+    /** The mail server's last reply code (RFC 5321 §4.2), when it gave one. */
+    smtpCode: integer('smtp_code'),
+    /** What went wrong below SMTP, such as ETIMEDOUT. */
+    errorCode: text('error_code'),
+    startedAt: instant('started_at').notNull().defaultNow(),
+    finishedAt: instant('finished_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.notificationId, t.attempt] }),
+    check('delivery_log_outcome', sql`${t.outcome} in ('unknown', 'sent', 'refused', 'unavailable')`),
+    check('delivery_log_finished', sql`(${t.outcome} = 'unknown') = (${t.finishedAt} is null)`),
+  ],
+);
+
+/** A user's choice for the optional kinds; without a row the defaults hold. */
+export const notificationPreferences = pgTable('notification_preferences', {
+  userId: uuid('user_id').primaryKey(),
+  remindersEmail: boolean('reminders_email').notNull(),
+  remindersInApp: boolean('reminders_in_app').notNull(),
+  reviewRequestsEmail: boolean('review_requests_email').notNull(),
+  reviewRequestsInApp: boolean('review_requests_in_app').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+});

@@ -1,0 +1,201 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigserial,
+  check,
+  foreignKey,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { instant, minorUnits } from './platform';
+
+export { events, idempotencyKeys } from './platform';
+
+/**
+ * One row per booking that ever had to do with money: the lock under which its payment is made, and the mark that it was
+ * settled to zero, after which no payment can be made for it. It exists also when the undo came before the step.
+ */
+export const bookingGuards = pgTable('booking_guards', {
+  bookingId: uuid('booking_id').primaryKey(),
+  settledAt: instant('settled_at'),
+});
+
+export const payments = pgTable(
+  'payments',
+  {
+    id: uuid().primaryKey(),
+    bookingId: uuid('booking_id').unique('payments_one_per_booking'),
+    payerId: uuid('payer_id').notNull(),
+    payeeId: uuid('payee_id').notNull(),
+    status: text({
+      enum: [
+        'pending',
+        'requires_action',
+        'authorized',
+        'captured',
+        'partially_refunded',
+        'refunded',
+        'voided',
+        'failed',
+      ],
+    }).notNull(),
+    capture: text({ enum: ['manual', 'automatic'] }).notNull(),
+    currency: text().notNull(),
+    amount: minorUnits('amount').notNull(),
+    /** The platform's share of `amount`, fixed when the payment is made so that a later change of the rate alters nothing. */
+    fee: minorUnits('fee').notNull(),
+    captured: minorUnits('captured').notNull().default(0),
+    refunded: minorUnits('refunded').notNull().default(0),
+    /** Asked for and not yet through: reserved, so that two refunds together never exceed what was captured. */
+    refundPending: minorUnits('refund_pending').notNull().default(0),
+    paymentMethodId: text('payment_method_id').notNull(),
+    description: text(),
+    stripeIntentId: text('stripe_intent_id').unique('payments_stripe_intent'),
+    clientSecret: text('client_secret'),
+    captureBefore: instant('capture_before'),
+    declineCode: text('decline_code'),
+    /** Settled to zero: steps that arrive later are refused. */
+    settledAt: instant('settled_at'),
+    /** The tutor's share went from pending to payable. */
+    releasedAt: instant('released_at'),
+    version: integer().notNull().default(1),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    check('payments_fee_within_amount', sql`${t.amount} > 0 and ${t.fee} between 0 and ${t.amount}`),
+    check('payments_captured_within_amount', sql`${t.captured} between 0 and ${t.amount}`),
+    check('payments_refunded_within_captured', sql`${t.refunded} between 0 and ${t.captured}`),
+    check('payments_refund_pending', sql`${t.refundPending} >= 0`),
+    index('payments_payer').on(t.payerId),
+    index('payments_payee').on(t.payeeId),
+  ],
+);
+
+export const refunds = pgTable(
+  'refunds',
+  {
+    id: uuid().primaryKey(),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
+    /** Who caused it: a person or saga asked, a settlement to zero, or somebody in Stripe's own dashboard. */
+    origin: text({ enum: ['request', 'settlement', 'stripe'] }).notNull(),
+    requestedBy: uuid('requested_by'),
+    reason: text().notNull(),
+    status: text({ enum: ['pending', 'succeeded', 'failed'] }).notNull(),
+    currency: text().notNull(),
+    amount: minorUnits('amount').notNull(),
+    stripeRefundId: text('stripe_refund_id').unique('refunds_stripe_refund'),
+    /** Why Stripe refused it or the bank sent it back. */
+    failureCode: text('failure_code'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [check('refunds_amount', sql`${t.amount} > 0`), index('refunds_payment').on(t.paymentId)],
+);
+
+/**
+ * Every request to Stripe that may move money or make something there, committed before it is sent under the key
+ * `<step_key>/<number>`. `outcome` null: sent or about to be, and nobody knows; `nothing`: Stripe failed and a look-up
+ * showed that it had no effect, so the next attempt takes the next number.
+ */
+export const stripeAttempts = pgTable(
+  'stripe_attempts',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    stepKey: text('step_key').notNull(),
+    number: integer().notNull(),
+    kind: text({ enum: ['create_intent', 'capture', 'cancel', 'refund', 'create_account'] }).notNull(),
+    /** What it is about: a payment, a refund, a user, or a PaymentIntent that belongs to no payment. */
+    subject: text().notNull(),
+    /** The customer an intent was asked for; all else that is sent stands in the payment. The same must be sent again. */
+    customerId: text('customer_id'),
+    outcome: text({ enum: ['done', 'refused', 'nothing'] }),
+    /** Stripe's error code of a refusal. */
+    code: text(),
+    startedAt: instant('started_at').notNull().defaultNow(),
+    finishedAt: instant('finished_at'),
+  },
+  (t) => [
+    unique('stripe_attempts_key').on(t.stepKey, t.number),
+    // At most one attempt at a thing is open at a time: two of them could both take effect.
+    uniqueIndex('stripe_attempts_one_open').on(t.subject, t.kind).where(sql`outcome is null`),
+    index('stripe_attempts_subject').on(t.subject, t.kind),
+  ],
+);
+
+/** Who a user is at Stripe: a customer (students) or a connected account (tutors). */
+export const stripeAccounts = pgTable('stripe_accounts', {
+  userId: uuid('user_id').primaryKey(),
+  /** Null when the removal came before the account. */
+  role: text({ enum: ['student', 'tutor'] }),
+  /** `cus_…` or `acct_…`. */
+  stripeId: text('stripe_id').unique('stripe_accounts_stripe_id'),
+  removedAt: instant('removed_at'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+});
+
+/** Events Stripe has sent, once each. Not their content: what is true now is asked of Stripe when one is processed. */
+export const stripeWebhooksLog = pgTable(
+  'stripe_webhooks_log',
+  {
+    eventId: text('event_id').primaryKey(),
+    type: text().notNull(),
+    objectId: text('object_id'),
+    createdAt: instant('created_at').notNull(),
+    deliveries: integer().notNull().default(1),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+    processedAt: instant('processed_at'),
+  },
+  (t) => [index('stripe_webhooks_unprocessed').on(t.receivedAt).where(sql`processed_at is null`)],
+);
+
+/** One movement of money. Append-only; its entries sum to zero when the database transaction commits (triggers). */
+export const ledgerTransactions = pgTable(
+  'ledger_transactions',
+  {
+    id: uuid().primaryKey(),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
+    kind: text({
+      enum: ['capture', 'stripe_fee', 'refund', 'refund_reversal', 'release', 'stray_capture', 'stray_refund'],
+    }).notNull(),
+    /** The id at Stripe (or here) that makes this movement happen once. */
+    reference: text().notNull(),
+    currency: text().notNull(),
+    postedAt: instant('posted_at').notNull().defaultNow(),
+  },
+  (t) => [
+    unique('ledger_posted_once').on(t.paymentId, t.kind, t.reference),
+    unique('ledger_transaction_currency').on(t.id, t.currency),
+  ],
+);
+
+/** `amount` is positive for a debit, negative for a credit. */
+export const ledgerEntries = pgTable(
+  'ledger_entries',
+  {
+    transactionId: uuid('transaction_id').notNull(),
+    account: text().notNull(),
+    currency: text().notNull(),
+    amount: minorUnits('amount').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.transactionId, t.account] }),
+    // The pair keeps both sides of a transaction in one currency.
+    foreignKey({
+      name: 'ledger_entries_transaction',
+      columns: [t.transactionId, t.currency],
+      foreignColumns: [ledgerTransactions.id, ledgerTransactions.currency],
+    }),
+    check('ledger_entries_moves_something', sql`${t.amount} <> 0`),
+    index('ledger_entries_account').on(t.account, t.currency),
+  ],
+);

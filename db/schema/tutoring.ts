@@ -1,0 +1,183 @@
+import { sql } from 'drizzle-orm';
+import {
+  boolean,
+  check,
+  customType,
+  date,
+  index,
+  integer,
+  numeric,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { instant, minorUnits } from './platform';
+
+export { events, idempotencyKeys } from './platform';
+
+const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+const tstzrange = customType<{ data: string }>({ dataType: () => 'tstzrange' });
+
+/**
+ * One row per tutor, made empty at sign-up and completed by its tutor. Its lock guards everything else of the tutor.
+ * `listed` and what it is made of stand here, and not only in the tables they sum up, so that a search can go through
+ * the tutors in the order of an index.
+ */
+export const tutorProfiles = pgTable(
+  'tutor_profiles',
+  {
+    /** The user's id. */
+    id: uuid().primaryKey(),
+    displayName: text('display_name').notNull(),
+    headline: text().notNull().default(''),
+    biography: text().notNull().default(''),
+    languages: text().array().notNull().default([]),
+    /** The languages as they are searched, see `searchKey` of the rules. */
+    languageKeys: text('language_keys').array().notNull().default([]),
+    timeZone: text('time_zone').notNull(),
+    instantBooking: boolean('instant_booking').notNull().default(false),
+    /** The words of name, headline, biography and subjects, see `searchWords` of the rules. */
+    search: tsvector().notNull().default(''),
+    hasHours: boolean('has_hours').notNull().default(false),
+    /** The lowest hourly price. */
+    hourlyAmount: minorUnits('hourly_amount'),
+    completedAt: instant('completed_at'),
+    verifiedAt: instant('verified_at'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+    listed: boolean()
+      .notNull()
+      .generatedAlwaysAs(sql`completed_at is not null and has_hours and hourly_amount is not null`),
+  },
+  (t) => [
+    index('tutor_profiles_price').on(t.hourlyAmount, t.id).where(sql`listed`),
+    index('tutor_profiles_newest').on(t.id).where(sql`listed`),
+    index('tutor_profiles_search').using('gin', t.search).where(sql`listed`),
+    index('tutor_profiles_languages').using('gin', t.languageKeys).where(sql`listed`),
+  ],
+);
+
+const tutorId = () =>
+  uuid('tutor_id')
+    .notNull()
+    .references(() => tutorProfiles.id, { onDelete: 'cascade' });
+
+export const tutorSubjects = pgTable(
+  'tutor_subjects',
+  {
+    tutorId: tutorId(),
+    /** The subject as it is searched; two spellings of one subject share it. */
+    key: text().notNull(),
+    name: text().notNull(),
+    position: smallint().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tutorId, t.key] }), index('tutor_subjects_key').on(t.key, t.tutorId)],
+);
+
+/** Local hours, of a weekday or of one date; a date without hours is a day off. Minutes count from local midnight. */
+export const tutorAvailability = pgTable(
+  'tutor_availability',
+  {
+    tutorId: tutorId(),
+    position: smallint().notNull(),
+    weekday: smallint(),
+    date: date(),
+    fromMinute: smallint('from_minute'),
+    toMinute: smallint('to_minute'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tutorId, t.position] }),
+    check('tutor_availability_day', sql`num_nonnulls(weekday, date) = 1 and weekday between 1 and 7`),
+    check(
+      'tutor_availability_hours',
+      sql`(from_minute is null and to_minute is null and date is not null)
+        or (from_minute >= 0 and from_minute < to_minute and to_minute <= 1440)`,
+    ),
+  ],
+);
+
+export const tutorPricingOptions = pgTable(
+  'tutor_pricing_options',
+  {
+    id: uuid().primaryKey(),
+    tutorId: tutorId(),
+    position: smallint().notNull(),
+    kind: text({ enum: ['hourly', 'package'] }).notNull(),
+    amount: minorUnits('amount').notNull(),
+    currency: text().notNull(),
+    sessions: integer(),
+    label: text(),
+  },
+  (t) => [
+    unique('tutor_pricing_options_position').on(t.tutorId, t.position),
+    check('tutor_pricing_options_amount', sql`amount >= 100`),
+    check(
+      'tutor_pricing_options_kind',
+      sql`kind in ('hourly', 'package') and (kind = 'package') = (sessions is not null)`,
+    ),
+  ],
+);
+
+export const certifications = pgTable(
+  'certifications',
+  {
+    id: uuid().primaryKey(),
+    tutorId: tutorId(),
+    name: text().notNull(),
+    issuer: text().notNull(),
+    issuedOn: date('issued_on'),
+    expiresOn: date('expires_on'),
+    credentialUrl: text('credential_url'),
+  },
+  (t) => [index('certifications_tutor').on(t.tutorId)],
+);
+
+export const education = pgTable(
+  'education',
+  {
+    tutorId: tutorId(),
+    position: smallint().notNull(),
+    institution: text().notNull(),
+    degree: text().notNull(),
+    startYear: smallint('start_year'),
+    endYear: smallint('end_year'),
+  },
+  (t) => [primaryKey({ columns: [t.tutorId, t.position] })],
+);
+
+/** Projection of the reviews' events. Every tutor has a row from the start, so that one index serves a list by rating. */
+export const tutorRatings = pgTable(
+  'tutor_ratings',
+  {
+    tutorId: tutorId().primaryKey(),
+    /** 1–5, and 0 as long as `count` is 0. */
+    average: numeric({ precision: 3, scale: 2, mode: 'number' }).notNull().default(0),
+    count: integer().notNull().default(0),
+  },
+  (t) => [index('tutor_ratings_order').on(t.average, t.count, t.tutorId)],
+);
+
+/**
+ * The intervals that bookings keep, one per booking. The custom migration beside this table's own adds the exclusion
+ * constraint `slots_never_overlap`, which drizzle cannot express: no tutor has two slots that overlap, held or booked.
+ */
+export const slots = pgTable(
+  'slots',
+  {
+    bookingId: uuid('booking_id').primaryKey(),
+    tutorId: uuid('tutor_id')
+      .notNull()
+      .references(() => tutorProfiles.id),
+    during: tstzrange().notNull(),
+    state: text({ enum: ['held', 'booked'] }).notNull(),
+    /** When a hold may be taken over; a booked slot has none. */
+    expiresAt: instant('expires_at'),
+  },
+  () => [
+    check('slots_state', sql`state in ('held', 'booked') and (state = 'held') = (expires_at is not null)`),
+    check('slots_during', sql`not isempty(during) and lower_inc(during) and not upper_inc(during)`),
+  ],
+);

@@ -1,0 +1,60 @@
+import { connect, createServer } from 'node:net';
+import { listSettings } from '../platform/config';
+
+/** Whether something answers at the port on this machine. */
+export function answersAt(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host, timeout: 1_000 });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}
+
+/** @throws Error naming the setting that moves it when the port is taken */
+export async function requireFreePort(port: number, setting: string, host = '127.0.0.1'): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`Port ${port} is taken: stop what uses it, or set ${setting} to another`)
+          : new Error(`Port ${port} cannot be used (${error.code}): set ${setting} to another`),
+      ),
+    );
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
+}
+
+/** `count` different ports that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const probes = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    probes.map(
+      (probe) =>
+        new Promise<number>((resolve, reject) => {
+          probe.once('error', reject);
+          probe.listen(0, '127.0.0.1', () => {
+            const address = probe.address();
+            if (address && typeof address === 'object') resolve(address.port);
+            else reject(new Error('no port'));
+          });
+        }),
+    ),
+  );
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
+
+/** A free port for every setting that names one, for a second platform on this machine (tests beside a running one). */
+export async function freePortSettings(): Promise<Record<string, string>> {
+  const names = listSettings()
+    .map((setting) => setting.name)
+    .filter((name) => name.endsWith('_PORT'));
+  const ports = await freePorts(names.length);
+  return Object.fromEntries(names.map((name, index) => [name, String(ports[index])]));
+}

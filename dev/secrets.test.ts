@@ -1,0 +1,37 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readOrMakeSecrets } from './secrets';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tutorconnect-secrets-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('secrets are made once, differ from each other, and only their owner can read them', () => {
+  const first = readOrMakeSecrets(folder);
+  expect(readOrMakeSecrets(folder)).toEqual(first);
+  expect(new Set(Object.values(first)).size).toBe(4);
+  expect(first.STRIPE_WEBHOOK_SECRET).toMatch(/^whsec_[\w-]{43}$/);
+  expect(statSync(join(folder, 'secrets.json')).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder)).toEqual(['secrets.json']);
+});
+
+test('two data folders have nothing in common', () => {
+  const [one, two] = ['one', 'two'].map((name) => readOrMakeSecrets(join(folder, name)));
+  expect(new Set([...Object.values(one ?? {}), ...Object.values(two ?? {})]).size).toBe(8);
+});
+
+test.each(['', '{', '{"SERVICE_TOKEN_SECRET":"short"}'])('a damaged file (%j) is named with the way out', (content) => {
+  const file = join(folder, 'secrets.json');
+  writeFileSync(file, content);
+  expect(() => readOrMakeSecrets(folder)).toThrow(`${file} is damaged: delete it`);
+});
+
+test('a data folder made here lets others pass but not look', () => {
+  const made = join(folder, 'deep', 'data');
+  readOrMakeSecrets(made);
+  expect(statSync(made).mode & 0o777).toBe(0o711);
+});

@@ -1,0 +1,74 @@
+/** The test cards the sandbox knows and what each does. See https://docs.stripe.com/testing */
+import { createHash } from 'node:crypto';
+
+export interface Decline {
+  code: string;
+  declineCode: string;
+  message: string;
+}
+
+export interface TestCard {
+  brand: string;
+  last4: string;
+  funding: 'credit' | 'debit';
+  /** Every charge is declined so. */
+  declines?: Decline;
+  /** Declined cards cannot be attached to a customer either, but for the one made for that. */
+  attachable?: true;
+  /** Every payment must be authenticated with 3-D Secure. */
+  authenticates?: true;
+  /** What a refund does some time after it was made; others succeed at once and stay so. */
+  refunds?: 'fail_later' | 'succeed_later';
+  /** Its money can be transferred at once, whatever the settings. */
+  bypassesPending?: true;
+}
+
+function declined(declineCode: string, message = 'Your card was declined.', code = 'card_declined'): Decline {
+  return { code, declineCode, message };
+}
+
+const visa = { brand: 'visa', funding: 'credit' } as const;
+const generic = declined('generic_decline');
+const noFunds = declined('insufficient_funds', 'Your card has insufficient funds.');
+const expired = declined('expired_card', 'Your card has expired.', 'expired_card');
+const badCvc = declined('incorrect_cvc', "Your card's security code is incorrect.", 'incorrect_cvc');
+const busy = declined(
+  'processing_error',
+  'An error occurred while processing your card. Try again in a little bit.',
+  'processing_error',
+);
+
+export const TEST_CARDS = new Map<string, TestCard>([
+  ['pm_card_visa', { ...visa, last4: '4242' }],
+  ['pm_card_visa_debit', { ...visa, funding: 'debit', last4: '5556' }],
+  ['pm_card_mastercard', { brand: 'mastercard', funding: 'credit', last4: '4444' }],
+  ['pm_card_amex', { brand: 'amex', funding: 'credit', last4: '8431' }],
+  ['pm_card_bypassPending', { ...visa, last4: '0077', bypassesPending: true }],
+  ['pm_card_visa_chargeDeclined', { ...visa, last4: '0002', declines: generic }],
+  ['pm_card_visa_chargeDeclinedInsufficientFunds', { ...visa, last4: '9995', declines: noFunds }],
+  ['pm_card_visa_chargeDeclinedLostCard', { ...visa, last4: '9987', declines: declined('lost_card') }],
+  ['pm_card_visa_chargeDeclinedStolenCard', { ...visa, last4: '9979', declines: declined('stolen_card') }],
+  ['pm_card_chargeDeclinedExpiredCard', { ...visa, last4: '0069', declines: expired }],
+  ['pm_card_chargeDeclinedIncorrectCvc', { ...visa, last4: '0127', declines: badCvc }],
+  ['pm_card_chargeDeclinedProcessingError', { ...visa, last4: '0119', declines: busy }],
+  ['pm_card_chargeCustomerFail', { ...visa, last4: '0341', declines: generic, attachable: true }],
+  ['pm_card_threeDSecure2Required', { ...visa, last4: '3220', authenticates: true }],
+  ['pm_card_authenticationRequired', { ...visa, last4: '3184', authenticates: true }],
+  ['pm_card_threeDSecureRequiredChargeDeclined', { ...visa, last4: '1629', authenticates: true, declines: generic }],
+  ['pm_card_refundFail', { ...visa, last4: '5126', refunds: 'fail_later' }],
+  ['pm_card_pendingRefund', { ...visa, last4: '7726', refunds: 'succeed_later' }],
+]);
+
+/** Stripe gives one card number one fingerprint; here it leads back from a payment method or charge to its test card. */
+export function fingerprintOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url').slice(0, 16);
+}
+
+const byFingerprint = new Map([...TEST_CARDS].map(([token, card]) => [fingerprintOf(token), card]));
+
+/** @throws Error if the fingerprint is none of ours, which no stored object has */
+export function cardWith(fingerprint: string | null | undefined): TestCard {
+  const card = byFingerprint.get(fingerprint ?? '');
+  if (card === undefined) throw new Error(`no test card has the fingerprint ${fingerprint}`);
+  return card;
+}

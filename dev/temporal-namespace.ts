@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { msToTs, tsToMs } from '@temporalio/common/lib/time';
+import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import type { Config } from '../platform/config';
+
+/** A saga's id is refused a second time only as long as its history is kept, so it is kept this long. */
+export const RETENTION_DAYS = 30;
+
+// temporal.api.enums.v1.IndexedValueType
+const KEYWORD = 2;
+// A namespace or attribute that was just made is seen by every part of the server after its caches' refresh.
+const SEEN_WITHIN_MS = 30_000;
+const GRPC = { ALREADY_EXISTS: 6, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 };
+
+/**
+ * Makes the namespace fit for the sagas on any server, embedded or given: it exists, keeps histories for 30 days, and knows
+ * the search attributes. A server whose administration is not ours (Temporal Cloud) is left as it is, and what is missing is said.
+ * @throws Error for a person to read when the server does not answer
+ */
+export async function prepareNamespace(
+  config: Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE'>,
+  say: (line: string) => void,
+): Promise<void> {
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = config;
+  const connection = await connect(address);
+  try {
+    await ensureNamespace(connection, namespace);
+    await ensureSearchAttributes(connection, namespace).catch((error: unknown) => {
+      if (!isGrpc(error, GRPC.PERMISSION_DENIED, GRPC.UNIMPLEMENTED)) throw error;
+      say(
+        `Temporal at ${address} does not let search attributes be added: ask for ${SEARCH_ATTRIBUTES.join(', ')}, type Keyword`,
+      );
+    });
+  } finally {
+    await connection.close();
+  }
+}
+
+async function connect(address: string): Promise<Connection> {
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    try {
+      return await Connection.connect({ address, connectTimeout: '3s' });
+    } catch (error) {
+      if (performance.now() > deadline) {
+        throw new Error(`Temporal does not answer at ${address}: start it, or correct TEMPORAL_ADDRESS`, {
+          cause: error,
+        });
+      }
+      await sleep(200);
+    }
+  }
+}
+
+async function ensureNamespace(connection: Connection, namespace: string): Promise<void> {
+  const service = connection.workflowService;
+  const retention = msToTs(`${RETENTION_DAYS} days`);
+  const describe = () => service.describeNamespace({ namespace });
+  const found = await describe().catch(async (error: unknown) => {
+    if (!isGrpc(error, GRPC.NOT_FOUND)) throw error;
+    await service
+      .registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention })
+      .catch((again: unknown) => {
+        if (!isGrpc(again, GRPC.ALREADY_EXISTS)) throw again;
+      });
+    return seen(describe, () => true);
+  });
+  const kept = found.config?.workflowExecutionRetentionTtl;
+  if (kept && tsToMs(kept) >= tsToMs(retention)) return;
+  await service
+    .updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: retention } })
+    .catch((error: unknown) => {
+      if (!isGrpc(error, GRPC.PERMISSION_DENIED, GRPC.UNIMPLEMENTED)) throw error;
+    });
+}
+
+async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const service = connection.operatorService;
+  const list = async () => (await service.listSearchAttributes({ namespace })).customAttributes ?? {};
+  const known = await seen(list, () => true);
+  const missing = SEARCH_ATTRIBUTES.filter((name) => known[name] === undefined);
+  const wrong = SEARCH_ATTRIBUTES.filter((name) => known[name] !== undefined && known[name] !== KEYWORD);
+  if (wrong.length > 0) {
+    throw new Error(`The search attributes ${wrong.join(', ')} of namespace ${namespace} must be of type Keyword`);
+  }
+  if (missing.length === 0) return;
+  const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+  await service.addSearchAttributes({ namespace, searchAttributes }).catch((error: unknown) => {
+    if (!isGrpc(error, GRPC.ALREADY_EXISTS)) throw error;
+  });
+  await seen(list, (attributes) => missing.every((name) => attributes[name] === KEYWORD));
+}
+
+/** Asks until what was made can be seen. */
+async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): Promise<T> {
+  const deadline = performance.now() + SEEN_WITHIN_MS;
+  for (;;) {
+    const answer = await ask().catch((error: unknown) => {
+      if (isGrpc(error, GRPC.NOT_FOUND) && performance.now() < deadline) return undefined;
+      throw error;
+    });
+    if (answer !== undefined && enough(answer)) return answer;
+    if (performance.now() > deadline) throw new Error('Temporal does not show what was just added to it');
+    await sleep(200);
+  }
+}
+
+function isGrpc(error: unknown, ...codes: number[]): boolean {
+  return isGrpcServiceError(error) && codes.includes(error.code);
+}

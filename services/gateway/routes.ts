@@ -1,0 +1,173 @@
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { type ErrorCode, ProblemError } from '../../kernel/errors';
+import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
+import type { Config } from '../../platform/config';
+import { listen, requestContext } from '../../platform/http-server';
+import { sendProblem } from '../../platform/problem';
+import type { Platform, Running } from '../../platform/service';
+import { childTraceparent, createLogger, currentContext, type Logger, metrics } from '../../platform/telemetry';
+import { readBody } from './body';
+import { crossOrigin, securityHeaders } from './browsers';
+import { serveDocs } from './docs';
+import { headersUp, isAmbiguous } from './headers';
+import { apiLimit, type TakeAllowance } from './limits';
+import { forward } from './proxy';
+import { apiReference } from './reference';
+import {
+  addressKey,
+  type Destination,
+  destinationOf,
+  isBodiless,
+  isMethod,
+  isSigned,
+  METHODS,
+  ROUTED_CONTEXTS,
+} from './rules';
+import { openUpstreams, PATIENCE, type Patience, type Upstreams } from './upstreams';
+
+/**
+ * Starts the gateway, the one door for clients: it knows which service answers, checks tokens, counts requests and passes
+ * on. It keeps no state that matters, so any number of it may run. @throws Error naming the setting when its port is taken.
+ */
+export async function startGateway(
+  { config }: Pick<Platform, 'config'>,
+  patience: Partial<Patience> = {},
+): Promise<Running> {
+  const logger = createLogger('gateway', config.LOG_LEVEL);
+  const waits = { ...PATIENCE, ...patience };
+  const upstreams = openUpstreams(config, waits);
+  const app = createApp({
+    config,
+    logger,
+    upstreams,
+    patience: waits,
+    verifyUser: userVerifier(config.serviceUrl.identity),
+    takeAllowance: apiLimit(config.RATE_LIMIT_API),
+  });
+  const port = config.servicePort.gateway;
+  const listening = await listen(app, config.HOST, port).catch(async (error: unknown) => {
+    await upstreams.close();
+    throw isTaken(error)
+      ? new Error(`Port ${port} is taken: stop what uses it, or set GATEWAY_PORT to another`)
+      : error;
+  });
+  return {
+    name: 'gateway',
+    port: listening.port,
+    async close() {
+      await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await upstreams.close();
+    },
+  };
+}
+
+/** After these nobody knows where on the connection the next request would begin. */
+const ENDS_CONNECTION = new Set<ErrorCode>(['malformed_request', 'request_timeout']);
+
+function isTaken(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
+}
+
+interface Parts {
+  config: Config;
+  logger: Logger;
+  upstreams: Upstreams;
+  patience: Patience;
+  verifyUser: VerifyUser;
+  takeAllowance: TakeAllowance;
+}
+
+function createApp(parts: Parts): Express {
+  const { config, logger, upstreams } = parts;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('case sensitive routing', true);
+  app.use(requestContext({ name: 'gateway', logger }));
+  app.use(securityHeaders(config.PUBLIC_URL));
+  app.use(crossOrigin(config.CORS_ORIGINS));
+  app.use((request, _response, next) => {
+    if (isAmbiguous(request)) throw new ProblemError('malformed_request');
+    next();
+  });
+
+  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+  app.get('/readyz', async (_request, response) => {
+    const degraded = await unreachable(upstreams);
+    response.json({ status: degraded.length > 0 ? 'degraded' : 'ready', degraded });
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.metrics());
+  });
+  serveDocs(app, apiReference(upstreams, config.PUBLIC_URL, logger));
+  app.use(passOn(parts));
+  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    if (error instanceof ProblemError && ENDS_CONNECTION.has(error.code)) response.set('Connection', 'close');
+    sendProblem(response, error, request.originalUrl, logger);
+  });
+  return app;
+}
+
+/** Everything that is not the gateway's own: find the service, know the caller, count the request, call. */
+function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Parts): RequestHandler {
+  const scheme = config.PUBLIC_URL.startsWith('https:') ? 'https' : 'http';
+
+  /** Who asks, for the limit; a bad token counts against the address, so that guessing is limited as well. */
+  async function admit(request: Request, response: Response, destination: Destination | undefined): Promise<void> {
+    let user: User | undefined;
+    let refusal: ProblemError | undefined;
+    const authorization = request.headers.authorization;
+    if (destination && authorization !== undefined) {
+      try {
+        user = await verifyUser(bearerToken(authorization));
+      } catch (error) {
+        if (!(error instanceof ProblemError)) throw error;
+        refusal = error;
+      }
+    }
+    const caller = user ? `user:${user.id}` : addressKey(request.socket.remoteAddress ?? '');
+    const allowance = await takeAllowance(caller);
+    response.set(allowance.headers);
+    if (allowance.refusal) throw allowance.refusal;
+    if (refusal) throw refusal;
+  }
+
+  return async (request, response) => {
+    const destination = destinationOf(request.originalUrl);
+    response.locals.operation = destination?.context;
+    if (!destination || !isSigned(destination.path)) await admit(request, response, destination);
+    if (!destination) throw new ProblemError('not_found', 'There is nothing at this path');
+    const { method } = request;
+    if (!isMethod(method)) {
+      response.set('Allow', METHODS.join(', '));
+      throw new ProblemError('method_not_allowed');
+    }
+    const received = await readBody(request, patience.body);
+    const body = isBodiless(method) ? undefined : received;
+    const context = currentContext();
+    const headers = headersUp(request.headers, {
+      address: request.socket.remoteAddress?.replace(/^::ffff:/i, '') ?? 'unknown',
+      host: request.headers.host,
+      scheme,
+      requestId: String(response.locals.requestId),
+      traceparent: childTraceparent(context?.traceparent),
+      hasBody: body !== undefined,
+    });
+    const path = `${destination.path}${destination.query}`;
+    await forward(upstreams.of(destination.context), { method, path, headers, body }, response, patience.answer);
+  };
+}
+
+/** The services that do not answer; the gateway itself is ready without them. */
+async function unreachable(upstreams: Upstreams): Promise<string[]> {
+  const states = await Promise.all(
+    ROUTED_CONTEXTS.map((context) =>
+      upstreams.get(context, '/healthz').then(
+        () => undefined,
+        () => context,
+      ),
+    ),
+  );
+  return states.filter((context) => context !== undefined);
+}

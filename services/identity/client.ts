@@ -1,0 +1,30 @@
+import type { ServiceClient } from '../../platform/http-client';
+import { identityContract as contract } from './contract';
+
+/**
+ * identity's internal operations, for activities. `key` is `<workflowId>/<step>`, that of an undo ends with `/undo`.
+ * Each throws ProblemError with identity's code, or upstream_unavailable after a doubtful answer.
+ */
+export function createIdentityClient(http: ServiceClient) {
+  return {
+    /** @throws ProblemError not_found */
+    getUser: (id: string) => http.call(contract.internalGetUser, { params: { id } }),
+    /** @throws ProblemError not_found, undone */
+    createProfile: (key: string, id: string) =>
+      http.call(contract.internalCreateProfile, { params: { id }, idempotencyKey: key }),
+    /** Harmless when there is none. @throws ProblemError invalid_state for an active user */
+    removeProfile: (key: string, id: string) =>
+      http.call(contract.internalRemoveProfile, { params: { id }, idempotencyKey: key }),
+    /** @throws ProblemError not_found, undone; invalid_state without a profile */
+    activateUser: (key: string, id: string) =>
+      http.call(contract.internalActivateUser, { params: { id }, idempotencyKey: key }),
+    /** Undo of registering; harmless when there is no such user. @throws ProblemError invalid_state for an active user */
+    removeUser: (key: string, id: string) =>
+      http.call(contract.internalRemoveUser, { params: { id }, idempotencyKey: key }),
+    /** The same key gives the same token again, so that a message sent twice holds one link. @throws ProblemError not_found */
+    issueEmailVerification: (key: string, id: string) =>
+      http.call(contract.internalIssueEmailVerification, { params: { id }, idempotencyKey: key }),
+  };
+}
+
+export type IdentityClient = ReturnType<typeof createIdentityClient>;

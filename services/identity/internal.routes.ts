@@ -1,0 +1,49 @@
+import type { Service } from '../../platform/http-server';
+import type { ServiceDeps } from '../../platform/service';
+import { identityContract as contract } from './contract';
+import { deriveKey } from './secrets';
+import {
+  activateUser,
+  createProfile,
+  issueEmailVerification,
+  readInternalUser,
+  removeProfile,
+  removeUser,
+} from './store';
+
+const OWNER = 'service';
+
+/** The steps and undos of the sign-up saga, and what other contexts need to know of a user. */
+export function serveInternal(service: Service, { config, database: { db } }: ServiceDeps): void {
+  const emailKey = deriveKey(config.SERVICE_TOKEN_SECRET, 'email-verification');
+
+  service.serve(contract.internalGetUser, async ({ params }) => ({
+    status: 200 as const,
+    body: await readInternalUser(db, params.id),
+  }));
+
+  service.serve(contract.internalCreateProfile, async ({ params, idempotencyKey: key, fingerprint }) => {
+    const { body } = await createProfile(db, { owner: OWNER, key, fingerprint }, params.id);
+    return { status: 200 as const, body };
+  });
+
+  service.serve(contract.internalRemoveProfile, async ({ params, idempotencyKey: key, fingerprint }) => {
+    await removeProfile(db, { owner: OWNER, key, fingerprint }, params.id);
+    return { status: 204 as const, body: undefined };
+  });
+
+  service.serve(contract.internalActivateUser, async ({ params, idempotencyKey: key, fingerprint }) => {
+    const { body } = await activateUser(db, { owner: OWNER, key, fingerprint }, params.id);
+    return { status: 200 as const, body };
+  });
+
+  service.serve(contract.internalRemoveUser, async ({ params, idempotencyKey: key, fingerprint }) => {
+    await removeUser(db, { owner: OWNER, key, fingerprint }, params.id);
+    return { status: 204 as const, body: undefined };
+  });
+
+  service.serve(contract.internalIssueEmailVerification, async ({ params, idempotencyKey }) => ({
+    status: 200 as const,
+    body: await issueEmailVerification(db, params.id, idempotencyKey, emailKey),
+  }));
+}

@@ -1,0 +1,155 @@
+import { eq, sql } from 'drizzle-orm';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { signingKeys } from '../../db/schema/identity';
+import type { User } from '../../platform/auth';
+import { uuidv7 } from '../../platform/ids';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
+import { createKeyring, sealingKeyOf } from './keyring';
+import { ensureKey, forgetOldSigningKeys, readKeys, rotateKey } from './keys.store';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createTestDatabase('identity');
+});
+
+afterEach(() => database.drop());
+
+const config = { SERVICE_TOKEN_SECRET: 'the secret of the platform in this test' };
+const otherConfig = { SERVICE_TOKEN_SECRET: 'the secret of the platform after a change' };
+const user = (): User => ({ id: uuidv7(), role: 'student', sessionId: uuidv7() });
+const start = (settings = config) => createKeyring({ config: settings, database });
+const stored = () => database.db.select().from(signingKeys);
+const rotate = (options = {}) => rotateKey(database.db, sealingKeyOf(config), options);
+/** Moves all that happened `minutes` back in time. */
+const letPass = (minutes: number) =>
+  database.db.update(signingKeys).set({
+    createdAt: sql`${signingKeys.createdAt} - make_interval(mins => ${minutes})`,
+    retiredAt: sql`${signingKeys.retiredAt} - make_interval(mins => ${minutes})`,
+  });
+const kidOf = (token: string) => decodeProtectedHeader(token).kid;
+
+test('ten instances that start at once make one key and trust each other', async () => {
+  const instances = Array.from({ length: 10 }, () => start());
+  const someone = user();
+  const tokens = await Promise.all(instances.map((instance) => instance.sign(someone)));
+  expect(await stored()).toHaveLength(1);
+  for (const [n, { accessToken }] of tokens.entries()) {
+    expect(await instances[(n + 1) % 10]?.verify(accessToken)).toEqual(someone);
+  }
+});
+
+test('an access token says who, with which role and session, for 15 minutes, and by which key', async () => {
+  const someone = user();
+  const { accessToken, accessTokenExpiresAt } = await start().sign(someone);
+  const claims = decodeJwt(accessToken);
+  expect(claims).toMatchObject({
+    sub: someone.id,
+    role: 'student',
+    sid: someone.sessionId,
+    iss: 'tutorconnect',
+    aud: 'tutorconnect-api',
+  });
+  expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(900);
+  expect(Date.parse(accessTokenExpiresAt)).toBe((claims.exp ?? 0) * 1_000);
+  expect(decodeProtectedHeader(accessToken)).toEqual({ alg: 'ES256', kid: (await stored())[0]?.kid, typ: 'JWT' });
+});
+
+test('the private half is stored encrypted and published nowhere', async () => {
+  const keyring = start();
+  const [published] = await keyring.published();
+  expect(Object.keys(published ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+  const [row] = await stored();
+  expect(JSON.stringify(row?.privateJwk)).not.toMatch(/"d"|"kty"/);
+  expect(Object.keys(row?.privateJwk ?? {}).sort()).toEqual(['ciphertext', 'iv', 'tag']);
+});
+
+test('a new key is published at once, signs after fifteen minutes, and the old one is verified with for an hour more', async () => {
+  const { accessToken: before } = await start().sign(user());
+  const fresh = await rotate();
+  expect((await start().published()).map(({ kid }) => kid)).toEqual([kidOf(before), fresh]);
+  expect(kidOf((await start().sign(user())).accessToken)).toBe(kidOf(before));
+
+  await letPass(16);
+  expect(kidOf((await start().sign(user())).accessToken)).toBe(fresh);
+  await expect(start().verify(before)).resolves.toBeDefined();
+
+  await letPass(61);
+  expect((await start().published()).map(({ kid }) => kid)).toEqual([fresh]);
+  await expect(start().verify(before)).rejects.toMatchObject({ code: 'unauthenticated' });
+  await forgetOldSigningKeys(database.db);
+  expect(await stored()).toHaveLength(1);
+});
+
+test('two rotations at once leave one key that goes on signing', async () => {
+  await start().ready();
+  await Promise.all([rotate(), rotate()]);
+  const keys = await stored();
+  expect(keys).toHaveLength(3);
+  expect(keys.filter(({ retiredAt }) => retiredAt === null)).toHaveLength(1);
+  await letPass(16);
+  await expect(start().sign(user())).resolves.toBeDefined();
+});
+
+test('after a compromise no token of the old key is accepted by an instance that reads the keys', async () => {
+  const { accessToken } = await start().sign(user());
+  const fresh = await rotate({ compromised: true });
+  const restarted = start();
+  await expect(restarted.verify(accessToken)).rejects.toMatchObject({ code: 'unauthenticated' });
+  expect(kidOf((await restarted.sign(user())).accessToken)).toBe(fresh);
+});
+
+test('an instance learns of a key made elsewhere when it meets one of its tokens', async () => {
+  const running = start();
+  await running.ready();
+  await rotate();
+  await letPass(16);
+  const someone = user();
+  const { accessToken } = await start().sign(someone);
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 6_000);
+  try {
+    expect(await running.verify(accessToken)).toEqual(someone);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
+test('a changed platform secret makes a new key and ends no token; old and new instances go on side by side', async () => {
+  const old = start();
+  const before = await old.sign(user());
+  const changed = start(otherConfig);
+  const after = await changed.sign(user());
+  expect(kidOf(after.accessToken)).not.toBe(kidOf(before.accessToken));
+  await expect(changed.verify(before.accessToken)).resolves.toBeDefined();
+  await expect(start().verify(after.accessToken)).resolves.toBeDefined();
+  expect(kidOf((await start().sign(user())).accessToken)).toBe(kidOf(before.accessToken));
+  expect(await stored()).toHaveLength(2);
+});
+
+test('a key whose ciphertext was swapped with another one’s is not signed with', async () => {
+  await start().ready();
+  const [row] = await stored();
+  await database.db
+    .update(signingKeys)
+    .set({ kid: 'renamed' })
+    .where(eq(signingKeys.kid, row?.kid ?? ''));
+  expect(kidOf((await start().sign(user())).accessToken)).not.toBe('renamed');
+});
+
+test('a database out of reach is an error to try again after, and the next request reads the keys', async () => {
+  const keyring = start();
+  await database.sql`alter table signing_keys rename to away`;
+  await expect(keyring.sign(user())).rejects.toThrow();
+  await database.sql`alter table away rename to signing_keys`;
+  await expect(keyring.sign(user())).resolves.toBeDefined();
+});
+
+test('a usable key is left alone when another instance asks for one', async () => {
+  await ensureKey(database.db, sealingKeyOf(config), () => true);
+  await ensureKey(database.db, sealingKeyOf(config), () => true);
+  expect(await readKeys(database.db)).toHaveLength(1);
+});
+
+test('what is no token at all is refused as one that is not valid', async () => {
+  await expect(start().verify('not.a.token')).rejects.toMatchObject({ code: 'unauthenticated' });
+});

@@ -1,0 +1,90 @@
+import { DAY, HOUR, SECOND } from '../../kernel/time';
+import {
+  addressBucket,
+  decideRefresh,
+  deviceLabel,
+  displayName,
+  type LimitState,
+  type PresentedToken,
+  provesEmail,
+  rateLimitHeaders,
+  tightest,
+} from './rules';
+
+const now = new Date('2030-05-01T12:00:00.000Z');
+const after = (ms: number) => new Date(now.getTime() + ms);
+
+const fresh: PresentedToken = {
+  usedAt: null,
+  tokenExpiresAt: after(DAY),
+  sessionExpiresAt: after(2 * DAY),
+  sessionEndedAt: null,
+};
+
+test.each<[string, Partial<PresentedToken>, string]>([
+  ['unused and in time', {}, 'rotate'],
+  ['expired this instant', { tokenExpiresAt: now }, 'refuse'],
+  ['used just now', { usedAt: now }, 'refuse'],
+  ['used by a transaction whose clock is a little ahead', { usedAt: after(5) }, 'refuse'],
+  ['used less than ten seconds ago', { usedAt: after(-10 * SECOND + 1) }, 'refuse'],
+  ['used ten seconds ago', { usedAt: after(-10 * SECOND) }, 'end_session'],
+  ['used and expired since', { usedAt: after(-HOUR), tokenExpiresAt: after(-1) }, 'end_session'],
+  ['of an ended session', { sessionEndedAt: after(-1) }, 'refuse'],
+  ['reused in a session that has ended already', { usedAt: after(-HOUR), sessionEndedAt: after(-1) }, 'refuse'],
+  ['of an expired session', { sessionExpiresAt: now }, 'refuse'],
+])('a refresh token %s: %#', (_, change, decision) => {
+  expect(decideRefresh({ ...fresh, ...change }, now)).toBe(decision);
+});
+
+test('a verification token counts only while unused, not replaced and not expired', () => {
+  const token = { usedAt: null, replacedAt: null, expiresAt: after(1) };
+  expect(provesEmail(token, now)).toBe(true);
+  expect(provesEmail({ ...token, usedAt: now }, now)).toBe(false);
+  expect(provesEmail({ ...token, replacedAt: now }, now)).toBe(false);
+  expect(provesEmail({ ...token, expiresAt: now }, now)).toBe(false);
+});
+
+test('a display name is first and last name', () => {
+  expect(displayName({ firstName: 'Ada', lastName: 'Lovelace' })).toBe('Ada Lovelace');
+});
+
+test.each([
+  [undefined, null],
+  ['', null],
+  ['\u0007\u00e9', null],
+  ['Firefox/1.0 (X11)', 'Firefox/1.0 (X11)'],
+  ['Fire\r\nfox: \u202eevil', 'Firefox: evil'],
+  ['x'.repeat(500), 'x'.repeat(200)],
+])('a device label holds printable characters only: %#', (header, label) => {
+  expect(deviceLabel(header)).toBe(label);
+});
+
+test.each([
+  ['203.0.113.7', '203.0.113.7'],
+  ['::ffff:203.0.113.7', '203.0.113.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0DB8:0001:0002::6', '2001:db8:1:2::/64'],
+  ['2001:db8::6', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['unknown', 'unknown'],
+])('the address %s counts under %s', (address, bucket) => {
+  expect(addressBucket(address)).toBe(bucket);
+});
+
+test('the limit with the least left is the one that is told of, the first of equals', () => {
+  const limit = (policy: string, remaining: number): LimitState => ({
+    policy,
+    remaining,
+    quota: 10,
+    windowSeconds: 60,
+    resetSeconds: 42,
+  });
+  expect(tightest([limit('a', 5), limit('b', 3), limit('c', 3)])?.policy).toBe('b');
+  expect(rateLimitHeaders(limit('login', 9))).toEqual({
+    'RateLimit-Policy': '"login";q=10;w=60',
+    RateLimit: '"login";r=9;t=42',
+  });
+  expect(tightest([])).toBeUndefined();
+  expect(rateLimitHeaders(undefined)).toEqual({});
+});

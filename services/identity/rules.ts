@@ -1,0 +1,104 @@
+import { MINUTE, SECOND } from '../../kernel/time';
+
+/** Lifetime of an access token: what other services go on trusting after a logout. */
+export const ACCESS_TOKEN_MS = 15 * MINUTE;
+/** A session that is not used for this long ends. */
+export const SESSION_IDLE_DAYS = 30;
+/** However much it is used, a session ends after this long. */
+export const SESSION_MAX_DAYS = 90;
+/** A client that lost the reply of a refresh may repeat the old token this long without being taken for a thief. */
+export const REUSE_GRACE_MS = 10 * SECOND;
+export const EMAIL_TOKEN_HOURS = 24;
+/** How long register waits for the sign-up saga before it answers 202. */
+export const SIGN_UP_WAIT_MS = 10 * SECOND;
+/** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
+export const SIGN_UP_LEASE_SECONDS = 10;
+
+/** A refresh token and its session, as found. */
+export interface PresentedToken {
+  usedAt: Date | null;
+  tokenExpiresAt: Date;
+  sessionExpiresAt: Date;
+  sessionEndedAt: Date | null;
+}
+
+export type RefreshDecision = 'rotate' | 'refuse' | 'end_session';
+
+/**
+ * What becomes of a presented refresh token. One that was used before is only refused within the grace period; later it
+ * means that two parties hold it, so the session ends (OAuth 2.0 Security BCP, RFC 9700 §4.14.2).
+ */
+export function decideRefresh(token: PresentedToken, now: Date): RefreshDecision {
+  if (token.sessionEndedAt || token.sessionExpiresAt <= now) return 'refuse';
+  if (token.usedAt) return now.getTime() - token.usedAt.getTime() < REUSE_GRACE_MS ? 'refuse' : 'end_session';
+  return token.tokenExpiresAt <= now ? 'refuse' : 'rotate';
+}
+
+/** A token that proves an e-mail address, as stored. */
+export interface StoredVerification {
+  usedAt: Date | null;
+  replacedAt: Date | null;
+  expiresAt: Date;
+}
+
+/** Whether a verification token still counts. */
+export function provesEmail(token: StoredVerification, now: Date): boolean {
+  return !token.usedAt && !token.replacedAt && token.expiresAt > now;
+}
+
+/** How others see a person. */
+export function displayName(person: { firstName: string; lastName: string }): string {
+  return `${person.firstName} ${person.lastName}`;
+}
+
+/** A User-Agent header fit to be stored and shown: printable, at most 200 characters; null without one. */
+export function deviceLabel(userAgent: string | undefined): string | null {
+  const printable = (userAgent ?? '').replaceAll(/[^\x20-\x7e]/g, '').trim();
+  return printable.slice(0, 200) || null;
+}
+
+/**
+ * What a limit per address counts under. IPv6 counts per /64, which is what one customer is given (RFC 6177), so that
+ * nobody gets 2^64 tries.
+ */
+export function addressBucket(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped?.[1]) return mapped[1];
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::');
+  const front = head.split(':').filter(Boolean);
+  const back = (tail ?? '').split(':').filter(Boolean);
+  const zeros = Array.from({ length: Math.max(0, 8 - front.length - back.length) }, () => '0');
+  const groups = tail === undefined ? front : [...front, ...zeros, ...back];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+}
+
+/** One limit after this request was counted. */
+export interface LimitState {
+  /** Name of the policy, as in the headers. */
+  policy: string;
+  quota: number;
+  windowSeconds: number;
+  remaining: number;
+  resetSeconds: number;
+}
+
+/** The limit that is nearest to refusing: the first of those with the least left. */
+export function tightest(limits: readonly LimitState[]): LimitState | undefined {
+  return limits.reduce<LimitState | undefined>(
+    (least, limit) => (least && least.remaining <= limit.remaining ? least : limit),
+    undefined,
+  );
+}
+
+/** RateLimit-Policy and RateLimit as structured fields (draft-ietf-httpapi-ratelimit-headers); none when nothing is limited. */
+export function rateLimitHeaders(limit: LimitState | undefined): Record<string, string> {
+  if (!limit) return {};
+  return {
+    'RateLimit-Policy': `"${limit.policy}";q=${limit.quota};w=${limit.windowSeconds}`,
+    RateLimit: `"${limit.policy}";r=${limit.remaining};t=${limit.resetSeconds}`,
+  };
+}

@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import { endpoint } from '../../platform/endpoint';
+import { IdParams, Instant, InstantOut, Money, PageQuery, pageOf, Uuid } from '../../platform/schemas';
+
+// What the notification service promises: one mail per business key, a list of what a user was told, and preferences.
+
+/**
+ * A name or a topic somebody typed. Deliberately wide: a notice must not be lost over a line break in a name, so the
+ * templates flatten it instead of this schema refusing it.
+ */
+const Phrase = z.string().min(1).max(300);
+const Link = z.url({ protocol: /^https?$/ }).max(2_048);
+
+const bookingFields = {
+  bookingId: Uuid,
+  /** What is taught, such as `Mathematics`. */
+  subject: Phrase,
+  startsAt: Instant,
+  durationMinutes: z.int().min(1).max(1_440),
+  /** The other party: the tutor's name to a student, the student's to a tutor. */
+  otherName: Phrase,
+  price: Money,
+  meetingUrl: z.union([Link, z.null()]),
+};
+const BookingData = z.strictObject(bookingFields);
+const CancelledBy = z.enum(['student', 'tutor', 'operator']);
+const respondBy = Instant;
+const previousStart = Instant;
+const hoursBefore = z.int().min(1).max(168);
+
+const paymentFields = {
+  paymentId: Uuid,
+  /** Null for a direct payment. */
+  bookingId: z.union([Uuid, z.null()]),
+  amount: Money,
+  /** What it is for: a booking's subject or a direct payment's description. */
+  description: z.union([Phrase, z.null()]),
+};
+const otherName = Phrase;
+const PaymentData = z.strictObject({ ...paymentFields, otherName });
+
+/** Who is told, and how they read times and money. An unknown zone is shown as UTC, an unknown locale as English. */
+const recipient = {
+  recipientId: Uuid,
+  email: z.email().max(254),
+  recipientName: Phrase,
+  locale: z.string().min(1).max(64),
+  timeZone: z.string().min(1).max(64),
+};
+
+function message<Template extends string, Data extends z.ZodType>(template: Template, data: Data) {
+  return z.strictObject({ template: z.literal(template), ...recipient, data });
+}
+
+/** Every message there is, with exactly the facts its template shows. */
+export const SendNotification = z.discriminatedUnion('template', [
+  message('welcome_verify_email', z.strictObject({ verifyUrl: Link })),
+  message('password_reset', z.strictObject({ resetUrl: Link })),
+  message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
+  message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
+  message('booking_confirmed_student', BookingData),
+  message('booking_confirmed_tutor', BookingData),
+  message('booking_declined_student', BookingData),
+  message('booking_expired_student', BookingData),
+  message(
+    'booking_cancelled_student',
+    z.strictObject({ ...bookingFields, refund: z.union([Money, z.null()]), cancelledBy: CancelledBy }),
+  ),
+  message('booking_cancelled_tutor', z.strictObject({ ...bookingFields, cancelledBy: CancelledBy })),
+  message('booking_rescheduled_student', z.strictObject({ ...bookingFields, previousStart })),
+  message('booking_rescheduled_tutor', z.strictObject({ ...bookingFields, previousStart })),
+  message('booking_reminder_student', z.strictObject({ ...bookingFields, hoursBefore })),
+  message('booking_reminder_tutor', z.strictObject({ ...bookingFields, hoursBefore })),
+  message('booking_completed_student', BookingData),
+  message('payment_action_required', z.strictObject({ ...paymentFields, otherName, payBy: Instant })),
+  message('payment_receipt', PaymentData),
+  message('payment_received', PaymentData),
+  message('payment_declined_student', PaymentData),
+  message('refund_succeeded', z.strictObject(paymentFields)),
+]);
+export type SendNotification = z.output<typeof SendNotification>;
+export type TemplateName = SendNotification['template'];
+
+export const DELIVERY_STATUSES = ['pending', 'sent', 'suppressed', 'failed'] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+
+/**
+ * `sent`: the mail server took it over. `suppressed`: the recipient does not want such mails. `failed`: the server refused
+ * this address or message for good. All three are final.
+ */
+export const SentNotification = z.strictObject({ id: Uuid, status: z.enum(['sent', 'suppressed', 'failed']) });
+export type SentNotification = z.output<typeof SentNotification>;
+
+export const Notification = z
+  .strictObject({
+    id: Uuid,
+    type: z.string().meta({ description: 'The template, such as `booking_confirmed_student`; new ones may be added' }),
+    title: z.string(),
+    message: z.string(),
+    bookingId: z.union([Uuid, z.null()]),
+    paymentId: z.union([Uuid, z.null()]),
+    status: z.enum(DELIVERY_STATUSES).meta({ description: 'What became of the e-mail' }),
+    sentAt: z.union([InstantOut, z.null()]),
+    readAt: z.union([InstantOut, z.null()]),
+    createdAt: InstantOut,
+  })
+  .meta({ id: 'Notification' });
+export type Notification = z.output<typeof Notification>;
+
+const Channels = z
+  .strictObject({ email: z.boolean(), inApp: z.boolean() })
+  .meta({ id: 'NotificationChannels', description: 'Where messages of one kind are shown' });
+
+/** The kinds a person may switch off. Everything else concerns an account, a booking or money and is always sent. */
+export const NotificationPreferences = z
+  .strictObject({ reminders: Channels, reviewRequests: Channels })
+  .meta({ id: 'NotificationPreferences', description: 'The optional kinds of messages; all others are always sent' });
+export type NotificationPreferences = z.output<typeof NotificationPreferences>;
+
+const UserParams = z.strictObject({ userId: Uuid });
+
+export const notificationContract = {
+  listNotifications: endpoint({
+    method: 'get',
+    path: '/api/notifications',
+    operationId: 'listNotifications',
+    summary: 'My notifications, newest first',
+    access: 'user',
+    query: PageQuery.extend({ unread: z.enum(['true', 'false']).optional() }),
+    replies: { 200: pageOf(Notification).extend({ unreadCount: z.int().min(0) }) },
+  }),
+  markAllNotificationsRead: endpoint({
+    method: 'patch',
+    path: '/api/notifications/mark-all-read',
+    operationId: 'markAllNotificationsRead',
+    summary: 'Mark all my notifications as read',
+    access: 'user',
+    replies: { 200: z.strictObject({ marked: z.int().min(0) }) },
+  }),
+  markNotificationRead: endpoint({
+    method: 'patch',
+    path: '/api/notifications/{id}/read',
+    operationId: 'markNotificationRead',
+    summary: 'Mark one of my notifications as read',
+    access: 'user',
+    params: IdParams,
+    replies: { 200: Notification },
+  }),
+  getNotificationPreferences: endpoint({
+    method: 'get',
+    path: '/api/notifications/preferences',
+    operationId: 'getNotificationPreferences',
+    summary: 'Which optional messages I want',
+    access: 'user',
+    replies: { 200: NotificationPreferences },
+  }),
+  putNotificationPreferences: endpoint({
+    method: 'put',
+    path: '/api/notifications/preferences',
+    operationId: 'putNotificationPreferences',
+    summary: 'Choose which optional messages I want',
+    access: 'user',
+    body: NotificationPreferences,
+    replies: { 200: NotificationPreferences },
+  }),
+
+  /**
+   * The key is the business key, such as `booking:<id>/confirmed/student`: one mail for it, for ever. A repetition gets the
+   * first outcome, even if names or links in it differ; another template or recipient under the key is refused.
+   * Answers upstream_unavailable (try again) while the mail server is out of reach, idempotency_in_progress (try again)
+   * while another copy of the request is sending.
+   */
+  sendNotification: endpoint({
+    method: 'post',
+    path: '/internal/notifications',
+    operationId: 'sendNotification',
+    summary: 'Tell one person one thing, once',
+    access: 'service',
+    idempotency: 'required',
+    body: SendNotification,
+    replies: { 200: SentNotification },
+  }),
+  createPreferences: endpoint({
+    method: 'post',
+    path: '/internal/preferences/{userId}',
+    operationId: 'createPreferences',
+    summary: 'Default preferences of a new user',
+    access: 'service',
+    idempotency: 'required',
+    params: UserParams,
+    replies: { 201: NotificationPreferences },
+    errors: ['undone'],
+  }),
+  removePreferences: endpoint({
+    method: 'post',
+    path: '/internal/preferences/{userId}/remove',
+    operationId: 'removePreferences',
+    summary: 'Undo of createPreferences',
+    access: 'service',
+    idempotency: 'required',
+    params: UserParams,
+    replies: { 204: null },
+  }),
+};

@@ -1,0 +1,96 @@
+import type { SendNotification } from '../contract';
+import { type Reader, readerFor, singleLine } from './format';
+
+/** What the words of a message may speak of, ready to be shown: one line each, in the recipient's zone and locale. */
+export type Facts = Record<string, string | boolean>;
+
+export interface Detail {
+  label: string;
+  value: string;
+  link: boolean;
+}
+
+type Data = SendNotification['data'];
+type BookingData = Extract<Data, { startsAt: string }>;
+type PaymentData = Extract<Data, { amount: unknown }>;
+
+/** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
+export function factsOf(message: SendNotification): Facts {
+  const { data } = message;
+  const reader = readerFor(message.locale, message.timeZone);
+  return {
+    ...('otherName' in data && { other: singleLine(data.otherName) }),
+    ...('startsAt' in data && bookingFacts(data, reader)),
+    ...('amount' in data && { amount: reader.money(data.amount) }),
+    ...('respondBy' in data && { respondBy: reader.when(data.respondBy) }),
+    ...('previousStart' in data && { previousWhen: reader.when(data.previousStart) }),
+    ...('hoursBefore' in data && { hours: hoursInWords(data.hoursBefore) }),
+    ...('payBy' in data && { payBy: reader.when(data.payBy) }),
+    ...('cancelledBy' in data && { byStudent: data.cancelledBy === 'student', byTutor: data.cancelledBy === 'tutor' }),
+    ...('refund' in data && {
+      refund: data.refund && data.refund.amount > 0 ? reader.money(data.refund) : '',
+      refundIsZero: data.refund?.amount === 0,
+    }),
+  };
+}
+
+function bookingFacts(data: BookingData, reader: Reader): Facts {
+  return {
+    topic: singleLine(data.subject),
+    when: reader.when(data.startsAt),
+    day: reader.day(data.startsAt),
+    price: reader.money(data.price),
+    meetingUrl: data.meetingUrl !== null,
+  };
+}
+
+function hoursInWords(hours: number): string {
+  return hours === 1 ? '1 hour' : `${hours} hours`;
+}
+
+/** Messages about a session that is to be held: only they show where. */
+const TAKES_PLACE = /confirmed|rescheduled|reminder/;
+
+/** The table under the message: the booking or payment in full. */
+export function detailsOf(message: SendNotification): Detail[] {
+  const { data } = message;
+  const reader = readerFor(message.locale, message.timeZone);
+  if ('startsAt' in data) return bookingDetails(data, reader, TAKES_PLACE.test(message.template));
+  if ('amount' in data) return paymentDetails(data, reader);
+  return [];
+}
+
+function bookingDetails(data: BookingData, reader: Reader, takesPlace: boolean): Detail[] {
+  return [
+    detail('Session', singleLine(data.subject)),
+    detail('With', singleLine(data.otherName)),
+    detail('When', reader.when(data.startsAt)),
+    detail('Time zone', reader.zone),
+    detail('Duration', `${data.durationMinutes} minutes`),
+    detail('Price', reader.money(data.price)),
+    ...(takesPlace && data.meetingUrl !== null ? [{ label: 'Meeting', value: data.meetingUrl, link: true }] : []),
+  ];
+}
+
+function paymentDetails(data: PaymentData, reader: Reader): Detail[] {
+  return [
+    detail('Amount', reader.money(data.amount)),
+    ...(data.description === null ? [] : [detail('For', singleLine(data.description))]),
+    detail('Payment', data.paymentId),
+  ];
+}
+
+function detail(label: string, value: string): Detail {
+  return { label, value, link: false };
+}
+
+/** Where the message's button leads. Pages of the platform start with `publicUrl`. */
+export function actionUrl(message: SendNotification, publicUrl: string): string {
+  const { data } = message;
+  if ('verifyUrl' in data) return data.verifyUrl;
+  if ('resetUrl' in data) return data.resetUrl;
+  if ('hoursBefore' in data && data.meetingUrl !== null) return data.meetingUrl;
+  const page =
+    'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;
+  return `${publicUrl}/${page}${message.template === 'booking_completed_student' ? '/review' : ''}`;
+}

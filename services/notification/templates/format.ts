@@ -1,0 +1,62 @@
+import type { Money } from '../../../kernel/money';
+
+/** How one recipient reads times and money. */
+export interface Reader {
+  /** A weekday, date and time of day with the zone's short name: `Monday, 3 March 2025 at 10:00 CET`. */
+  when(instant: string): string;
+  /** The date alone, for subject lines. */
+  day(instant: string): string;
+  money(amount: Money): string;
+  /** The IANA name of the zone that times are shown in. */
+  zone: string;
+}
+
+const FALLBACK_LOCALE = 'en-GB';
+const FALLBACK_ZONE = 'UTC';
+
+/** A reader for `locale` and `timeZone`. What Intl does not know is shown in English and UTC: a notice must not fail over it. */
+export function readerFor(locale: string, timeZone: string): Reader {
+  const language = usable(locale, (tag) => new Intl.DateTimeFormat(tag)) ? locale : FALLBACK_LOCALE;
+  const zone = usable(timeZone, (name) => new Intl.DateTimeFormat(language, { timeZone: name }))
+    ? timeZone
+    : FALLBACK_ZONE;
+  const day = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: zone } as const;
+  const dayFormat = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long', timeZone: zone });
+  const whenFormat = new Intl.DateTimeFormat(language, {
+    ...day,
+    hour: 'numeric',
+    minute: '2-digit',
+    timeZoneName: 'short',
+  });
+  return {
+    zone,
+    when: (instant) => whenFormat.format(new Date(instant)),
+    day: (instant) => dayFormat.format(new Date(instant)),
+    money: ({ amount, currency }) => {
+      const format = new Intl.NumberFormat(language, { style: 'currency', currency });
+      const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
+      return format.format(amount / 10 ** digits);
+    },
+  };
+}
+
+function usable(value: string, attempt: (value: string) => unknown): boolean {
+  try {
+    attempt(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Text that somebody typed, on one line: line breaks would end a mail header, and the characters that turn the reading
+ * direction (Unicode bidi controls) would let a name rewrite the sentence around it.
+ */
+export function singleLine(typed: string): string {
+  return typed
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .replaceAll(/ {2,}/g, ' ')
+    .trim();
+}

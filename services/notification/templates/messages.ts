@@ -1,0 +1,165 @@
+import type { TemplateName } from '../contract';
+
+/**
+ * The words of one message, as Handlebars sources over the facts of `facts.ts`. All are plain text: the layout escapes
+ * them for HTML. `lead` is the first paragraph, the preview line of the mail and the message of the in-app list, so it
+ * names no link and no secret. A paragraph that comes out empty is left out.
+ */
+export interface Words {
+  subject: string;
+  heading: string;
+  lead: string;
+  more: readonly string[];
+  /** The label of the one button; where it leads is decided by `facts.ts`. */
+  action: string;
+}
+
+const CARD_RETURN = 'Depending on your bank it can take 5 to 10 days until you see it on your account.';
+const REFUND =
+  '{{#if refund}}{{refund}} goes back to the card you paid with. ' +
+  `${CARD_RETURN}{{else}}{{#if refundIsZero}}Under the cancellation terms no refund is due.{{else}}There is nothing to refund.{{/if}}{{/if}}`;
+
+export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
+  welcome_verify_email: {
+    subject: 'Welcome to TutorConnect: please confirm your e-mail address',
+    heading: 'Welcome to TutorConnect',
+    lead: 'Your account is ready. Please confirm that this e-mail address is yours.',
+    more: ['The link works once, for 24 hours. If you did not sign up, ignore this message.'],
+    action: 'Confirm e-mail address',
+  },
+  password_reset: {
+    subject: 'Reset your TutorConnect password',
+    heading: 'Choose a new password',
+    lead: 'Somebody asked to reset the password of your account.',
+    more: [
+      'If it was you, choose a new password by the link below; it works once and for a short time. If not, ignore this message: your password stays as it is.',
+    ],
+    action: 'Choose a new password',
+  },
+  booking_requested_student: {
+    subject: 'Request sent: {{topic}} with {{other}}',
+    heading: 'Your request was sent',
+    lead: '{{other}} can accept your {{topic}} session on {{when}} until {{respondBy}}.',
+    more: ['{{price}} is reserved on your card. It is charged only if {{other}} accepts.'],
+    action: 'View booking',
+  },
+  booking_requested_tutor: {
+    subject: 'New request: {{topic}} with {{other}}',
+    heading: 'You have a new request',
+    lead: '{{other}} would like a {{topic}} session with you on {{when}}.',
+    more: ['Please accept or decline by {{respondBy}}. After that the request expires and the slot is free again.'],
+    action: 'Answer the request',
+  },
+  booking_confirmed_student: {
+    subject: 'Confirmed: {{topic}} with {{other}} on {{day}}',
+    heading: 'Your session is confirmed',
+    lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
+    more: [],
+    action: 'View booking',
+  },
+  booking_confirmed_tutor: {
+    subject: 'Confirmed: {{topic}} with {{other}} on {{day}}',
+    heading: 'A session is confirmed',
+    lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
+    more: ['{{#unless meetingUrl}}Please add the meeting link to the booking before it starts.{{/unless}}'],
+    action: 'View booking',
+  },
+  booking_declined_student: {
+    subject: 'Declined: {{topic}} with {{other}}',
+    heading: 'Your request was declined',
+    lead: '{{other}} cannot take your {{topic}} session on {{when}}.',
+    more: ['You were not charged, and the amount reserved on your card is released.'],
+    action: 'View booking',
+  },
+  booking_expired_student: {
+    subject: 'Expired: {{topic}} with {{other}}',
+    heading: 'Your request has expired',
+    lead: '{{other}} did not answer your request for a {{topic}} session on {{when}} in time.',
+    more: ['You were not charged, and the amount reserved on your card is released.'],
+    action: 'View booking',
+  },
+  booking_cancelled_student: {
+    subject: 'Cancelled: {{topic}} with {{other}} on {{day}}',
+    heading: 'Your session was cancelled',
+    lead: '{{#if byStudent}}You{{else}}{{#if byTutor}}{{other}}{{else}}Our team{{/if}}{{/if}} cancelled your {{topic}} session with {{#if byTutor}}you{{else}}{{other}}{{/if}} on {{when}}.',
+    more: [REFUND],
+    action: 'View booking',
+  },
+  booking_cancelled_tutor: {
+    subject: 'Cancelled: {{topic}} with {{other}} on {{day}}',
+    heading: 'A session was cancelled',
+    lead: '{{#if byTutor}}You{{else}}{{#if byStudent}}{{other}}{{else}}Our team{{/if}}{{/if}} cancelled the {{topic}} session {{#unless byStudent}}with {{other}} {{/unless}}on {{when}}.',
+    more: ['The slot is free for other students again.'],
+    action: 'View booking',
+  },
+  booking_rescheduled_student: {
+    subject: 'New time: {{topic}} with {{other}} on {{day}}',
+    heading: 'Your session has a new time',
+    lead: 'Your {{topic}} session with {{other}} was moved to {{when}}.',
+    more: ['It was planned for {{previousWhen}}. Price and duration stay the same.'],
+    action: 'View booking',
+  },
+  booking_rescheduled_tutor: {
+    subject: 'New time: {{topic}} with {{other}} on {{day}}',
+    heading: 'A session has a new time',
+    lead: 'Your {{topic}} session with {{other}} was moved to {{when}}.',
+    more: ['It was planned for {{previousWhen}}. Price and duration stay the same.'],
+    action: 'View booking',
+  },
+  booking_reminder_student: {
+    subject: 'In {{hours}}: {{topic}} with {{other}}',
+    heading: 'Your session starts in {{hours}}',
+    lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
+    more: [],
+    action: '{{#if meetingUrl}}Join the session{{else}}View booking{{/if}}',
+  },
+  booking_reminder_tutor: {
+    subject: 'In {{hours}}: {{topic}} with {{other}}',
+    heading: 'Your session starts in {{hours}}',
+    lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
+    more: ['{{#unless meetingUrl}}The booking has no meeting link yet. Please add one before it starts.{{/unless}}'],
+    action: '{{#if meetingUrl}}Join the session{{else}}View booking{{/if}}',
+  },
+  booking_completed_student: {
+    subject: 'How was your {{topic}} session with {{other}}?',
+    heading: 'How was your session?',
+    lead: 'Your {{topic}} session with {{other}} is complete. A short review helps other students to choose.',
+    more: [],
+    action: 'Leave a review',
+  },
+  payment_action_required: {
+    subject: 'Please confirm your payment of {{amount}}',
+    heading: 'Your bank asks for a confirmation',
+    lead: 'Your payment of {{amount}} to {{other}} is waiting for you to confirm it with your bank.',
+    more: ['Please do so by {{payBy}}. Otherwise the payment is cancelled and you are not charged.'],
+    action: 'Confirm payment',
+  },
+  payment_receipt: {
+    subject: 'Receipt: {{amount}} to {{other}}',
+    heading: 'Thank you for your payment',
+    lead: 'You paid {{amount}} to {{other}}.',
+    more: [],
+    action: 'View payment',
+  },
+  payment_received: {
+    subject: 'You received {{amount}} from {{other}}',
+    heading: 'You received a payment',
+    lead: '{{other}} paid {{amount}}.',
+    more: ["The platform's fee is deducted when it is added to your wallet."],
+    action: 'View payment',
+  },
+  payment_declined_student: {
+    subject: 'Your payment of {{amount}} was declined',
+    heading: 'Your payment was declined',
+    lead: 'Your bank did not accept the payment of {{amount}} to {{other}}.',
+    more: ['You were not charged. You can try again with another card.'],
+    action: 'View details',
+  },
+  refund_succeeded: {
+    subject: 'Your refund of {{amount}}',
+    heading: 'Your refund is on its way',
+    lead: '{{amount}} goes back to the card you paid with.',
+    more: [CARD_RETURN],
+    action: 'View payment',
+  },
+};

@@ -1,0 +1,190 @@
+import {
+  type BookingCharge,
+  chargeBooking,
+  EUR,
+  newBooking,
+  type PaymentStack,
+  retried,
+  SHORT_TIMEOUT_MS,
+  settleBooking,
+  startPaymentStack,
+  until,
+} from '../../tests/support/payment';
+
+// A long random story, the same at every run: charges, captures, refunds, settlements and releases cross each other while Stripe
+// fails in every way it can and webhooks come and go. At its end all books must agree to the cent.
+
+const SEED = 20_261_121;
+const STEPS = 140;
+const AT_ONCE = 4;
+
+/** mulberry32: small, seeded, good enough to choose by. */
+function randomness(seed: number) {
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  const below = (limit: number) => Math.floor(next() * limit);
+  return {
+    below,
+    oneOf<T>(items: readonly T[]): T {
+      const item = items[below(items.length)];
+      if (item === undefined) throw new Error('nothing to choose from');
+      return item;
+    },
+  };
+}
+
+interface Payment extends BookingCharge {
+  paymentId?: string;
+  refundIds: string[];
+}
+
+const CARDS = [
+  'pm_card_visa',
+  'pm_card_visa',
+  'pm_card_visa',
+  'pm_card_refundFail',
+  'pm_card_pendingRefund',
+  'pm_card_threeDSecure2Required',
+  'pm_card_visa_chargeDeclined',
+];
+const FAULTS = [
+  { kind: 'error_500' },
+  { kind: 'error_500_after' },
+  { kind: 'drop_before', times: 2 },
+  { kind: 'drop_after', times: 2 },
+  { kind: 'truncate_after' },
+  { kind: 'rate_limit_429', retryAfterSeconds: 1 },
+  { kind: 'webhook_lose' },
+  { kind: 'webhook_double' },
+];
+
+let stack: PaymentStack;
+beforeAll(async () => {
+  stack = await startPaymentStack({ stripeTimeoutMs: SHORT_TIMEOUT_MS });
+  await stack.control('POST', '/settings', { refundDelayMs: 150 });
+  await stack.webhooksOn();
+});
+afterAll(() => stack.close());
+
+test('whatever happens in whatever order, ledger, rows and Stripe agree to the cent', async () => {
+  const { below, oneOf } = randomness(SEED);
+  const payments: Payment[] = [];
+  let refunds = 0;
+
+  const charge = async () => {
+    const payment: Payment = { ...newBooking(), refundIds: [] };
+    payments.push(payment);
+    const wanted = {
+      amount: 100 + below(20_000),
+      card: oneOf(CARDS),
+      capture: oneOf(['manual', 'automatic'] as const),
+    };
+    const { body } = await retried(() => chargeBooking(stack, payment, wanted), 40);
+    if (body.paymentId) payment.paymentId = body.paymentId;
+    if (body.status !== 'requires_action' || below(3) === 0) return;
+    await stack.control(
+      'POST',
+      `/3ds/${body.clientSecret.split('_secret_')[0]}/${oneOf(['complete', 'complete', 'fail'])}`,
+    );
+  };
+  const on = (act: (payment: Payment & { paymentId: string }) => Promise<unknown>) => async () => {
+    const paid = payments.filter(
+      (payment): payment is Payment & { paymentId: string } => payment.paymentId !== undefined,
+    );
+    if (paid.length > 0) await act(oneOf(paid));
+  };
+  const post = (path: string, key: string, body?: unknown) => retried(() => stack.post(path, key, body), 40);
+  const capture = on(({ paymentId, key }) => post(`/payments/${paymentId}/capture`, `${key}/capture`));
+  const refresh = on(({ paymentId }) => post(`/payments/${paymentId}/refresh`, ''));
+  const abandon = on(({ paymentId, key }) => post(`/payments/${paymentId}/abandon`, `${key}/abandon`));
+  const release = on(({ paymentId, key }) => post(`/payments/${paymentId}/earnings/release`, `${key}/release`));
+  const settle = on((payment) => retried(() => settleBooking(stack, payment), 40));
+  const refund = on(async (payment) => {
+    const amount = below(4) === 0 ? null : EUR(1 + below(6_000));
+    const wanted = { amount, reason: 'random', requestedBy: null };
+    const { body } = await post(`/payments/${payment.paymentId}/refunds`, `refund-${++refunds}`, wanted);
+    if (!body.refundId) return;
+    payment.refundIds.push(body.refundId);
+    await post(`/refunds/${body.refundId}/submit`, `refund:${body.refundId}/submit`);
+  });
+  const dashboard = on(async ({ paymentId }) => {
+    const [row] = await stack.service.database
+      .sql`select stripe_intent_id as intent from payments where id = ${paymentId}`;
+    if (!row?.intent) return;
+    // Refused where nothing was taken or left, as the dashboard would.
+    await stack.stripe.refunds.create({ payment_intent: row.intent, amount: 1 + below(500) }).catch(() => undefined);
+  });
+  const fault = () => stack.fault(oneOf(FAULTS));
+
+  const deeds = [
+    charge,
+    charge,
+    charge,
+    capture,
+    capture,
+    refund,
+    refund,
+    refund,
+    refresh,
+    release,
+    settle,
+    abandon,
+    dashboard,
+    fault,
+    fault,
+  ];
+  for (let step = 0; step < STEPS; step += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, () => oneOf(deeds)()));
+  }
+
+  await stack.noFaults();
+  await until(async () => (await stack.state()).pending_bank_jobs === payments.length || true);
+  for (const { refundIds } of payments)
+    for (const id of refundIds) await post(`/refunds/${id}/submit`, `refund:${id}/submit`);
+  await until(async () => {
+    const { refunds: made } = await stack.state();
+    return made.every((each: { status: string; payment_method: string }) => each.status !== 'pending');
+  });
+  await stack.control('POST', '/settings', { refundDelayMs: 0 });
+  const known = payments.flatMap(({ paymentId }) => (paymentId ? [paymentId] : []));
+  await until(async () => (await stack.state()).pending_webhooks === 0);
+  for (const id of known) expect((await post(`/payments/${id}/refresh`, '')).status).toBe(200);
+
+  const { sql } = stack.service.database;
+  const { payment_intents: intents, totals } = await stack.state();
+  expect(known.length).toBeGreaterThan(15);
+  expect(totals.eur.captured).toBeGreaterThan(0);
+  expect(totals.eur.refunded).toBeGreaterThan(0);
+  // To the cent: what the ledger says we hold is what Stripe holds.
+  expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
+  expect((await stack.ledger()).stripe_fees).toBe(totals.eur.fees);
+  // Each movement balances.
+  expect(await sql`select transaction_id from ledger_entries group by transaction_id having sum(amount) <> 0`).toEqual(
+    [],
+  );
+  // One booking, one charge or authorisation.
+  const holding = intents.filter(
+    ({ status }: { status: string }) => status === 'succeeded' || status === 'requires_capture',
+  );
+  const bookings = holding.map((intent: { metadata: { bookingId: string } }) => intent.metadata.bookingId);
+  expect(new Set(bookings).size).toBe(bookings.length);
+  // Each payment's shares add up to what was taken of it and not given back.
+  const rows = await sql`
+    select p.id, p.captured - p.refunded as kept, p.refund_pending as pending,
+      coalesce(-sum(e.amount) filter (where e.account like 'tutor_%' or e.account = 'platform_revenue'), 0)::int as shares
+    from payments p left join ledger_transactions t on t.payment_id = p.id left join ledger_entries e on e.transaction_id = t.id
+    group by p.id`;
+  for (const row of rows) expect({ id: row.id, shares: row.shares }).toEqual({ id: row.id, shares: Number(row.kept) });
+
+  // And whatever is left can be brought to zero.
+  for (const payment of payments) expect((await retried(() => settleBooking(stack, payment), 40)).status).toBe(200);
+  const left = Object.entries(await stack.ledger()).filter(([account]) => account.startsWith('tutor_'));
+  expect(left).toEqual([]);
+  expect((await stack.ledger()).platform_revenue ?? 0).toBe(0);
+  expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
+}, 120_000);

@@ -1,0 +1,325 @@
+import { and, desc, eq, isNull, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client';
+import { refunds } from '../../db/schema/payment';
+import { ProblemError } from '../../kernel/errors';
+import type { Money } from '../../kernel/money';
+import { canGo } from '../../kernel/transitions';
+import {
+  type Claim,
+  claimKey,
+  type KeyedRequest,
+  once,
+  type StoredReply,
+  storeReply,
+} from '../../platform/idempotency';
+import { uuidv7 } from '../../platform/ids';
+import { appendEvent } from '../../platform/outbox';
+import { type Attempt, closeAttempt, openAttempt } from './attempts.store';
+import { announce } from './changes.store';
+import type { CreateRefund, RefundState, RequestRefund } from './contract';
+import { refundEntries, reversalEntries, strayEntries } from './ledger.rules';
+import { entriesOf, post, sharesOf } from './ledger.store';
+import {
+  mayRefund,
+  maySee,
+  REFUND_TRANSITIONS,
+  refundAmount,
+  refundable,
+  refundStateOf,
+  statusOfCaptured,
+} from './rules';
+import { change, factsOf, feeOf, lockPayment, type PaymentRow, postStripeFee } from './store';
+import type { Intent, StripeRefund } from './stripe';
+
+export type RefundRow = typeof refunds.$inferSelect;
+
+export interface RefundAndPayment {
+  refund: RefundRow;
+  payment: PaymentRow;
+}
+
+export interface BegunRefund extends RefundAndPayment {
+  /** What to send to Stripe; null when it is there already, or over. */
+  attempt: Attempt | null;
+}
+
+/** A claimed request for a refund; a refusal of it is stored already. */
+export type RefundClaim = Claim | { kind: 'refused'; problem: ProblemError };
+
+const LEASE_SECONDS = 20;
+/** What a refund says that nobody gave a reason for. */
+const SETTLED = 'Settled to zero: the booking or payment came to nothing';
+const AT_STRIPE = "Made in Stripe's own dashboard";
+
+export type RefundStore = ReturnType<typeof createRefundStore>;
+
+/** Refunds in the database. Each function is one transaction that locks the payment first, then the refund. */
+export function createRefundStore(db: Database) {
+  return {
+    /** @throws ProblemError not_found */
+    async get(id: string): Promise<RefundRow> {
+      const [row] = await db.select().from(refunds).where(eq(refunds.id, id));
+      if (!row) throw new ProblemError('not_found');
+      return row;
+    },
+
+    async findByStripeId(stripeRefundId: string): Promise<RefundRow | undefined> {
+      const [row] = await db.select().from(refunds).where(eq(refunds.stripeRefundId, stripeRefundId));
+      return row;
+    },
+
+    /** The newest first. */
+    async listOf(paymentId: string): Promise<RefundRow[]> {
+      return db.select().from(refunds).where(eq(refunds.paymentId, paymentId)).orderBy(desc(refunds.id));
+    },
+
+    /** Records a refund for a saga and reserves its amount. @throws ProblemError not_found, invalid_state, refund_exceeds_payment */
+    async create(request: KeyedRequest, paymentId: string, wanted: CreateRefund): Promise<RefundState> {
+      const reply = await once(db, request, async (tx) => {
+        const payment = await lockPayment(tx, paymentId);
+        const amount = allowed(payment, wanted.amount);
+        const { reason, requestedBy } = wanted;
+        const made = await insert(tx, payment, { id: uuidv7(), origin: 'request', amount, reason, requestedBy });
+        return { status: 201, body: refundStateOf(made.refund, made.payment) };
+      });
+      return reply.body;
+    },
+
+    /**
+     * Records a person's refund together with their idempotency key, before its saga is started. That its amount is refused is
+     * stored under the key too, so that the same request gets the same answer.
+     * @throws ProblemError not_found, forbidden, validation_failed, and those of `claimKey`
+     */
+    async request(
+      { asReply, ...request }: KeyedRequest & { asReply(problem: ProblemError): StoredReply },
+      user: { id: string; role: string },
+      paymentId: string,
+      wanted: RequestRefund,
+    ): Promise<RefundClaim> {
+      return db.transaction(async (tx) => {
+        const payment = await lockPayment(tx, paymentId);
+        if (!maySee(payment, user)) throw new ProblemError('not_found');
+        if (!mayRefund(payment, user)) throw new ProblemError('forbidden', 'Only the payee or an admin can refund');
+        const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
+        if (claim.kind === 'replay' || !claim.first) return claim;
+        try {
+          const amount = allowed(payment, wanted.amount ?? null);
+          const { reason } = wanted;
+          await insert(tx, payment, { id: claim.resourceId, origin: 'request', amount, reason, requestedBy: user.id });
+          return claim;
+        } catch (error) {
+          if (!(error instanceof ProblemError) || error.status !== 409) throw error;
+          await storeReply(tx, request, asReply(error));
+          return { kind: 'refused', problem: error };
+        }
+      });
+    },
+
+    /** Begins handing a refund to Stripe. @throws ProblemError not_found */
+    async beginSubmit(stepKey: string, id: string): Promise<BegunRefund> {
+      return db.transaction(async (tx) => {
+        const { refund, payment } = await lockBoth(tx, id);
+        if (refund.status !== 'pending' || refund.stripeRefundId) return { refund, payment, attempt: null };
+        return { refund, payment, attempt: await openAttempt(tx, { stepKey, kind: 'refund', subject: id }) };
+      });
+    },
+
+    /** Makes the refund that brings a payment to zero, if anything is left of it. @returns all such refunds that Stripe has not got yet */
+    async beginSettlement(paymentId: string): Promise<RefundRow[]> {
+      return db.transaction(async (tx) => {
+        const payment = await lockPayment(tx, paymentId);
+        const amount = refundable(payment);
+        const details = { id: uuidv7(), origin: 'settlement' as const, reason: SETTLED, requestedBy: null };
+        if (amount > 0) await insert(tx, payment, { ...details, amount });
+        return tx
+          .select()
+          .from(refunds)
+          .where(
+            and(
+              eq(refunds.paymentId, paymentId),
+              eq(refunds.origin, 'settlement'),
+              eq(refunds.status, 'pending'),
+              isNull(refunds.stripeRefundId),
+            ),
+          );
+      });
+    },
+
+    /** Records what Stripe says of one refund that was just made. */
+    async recordMade(id: string, attempt: Attempt, made: StripeRefund): Promise<RefundAndPayment> {
+      return db.transaction(async (tx) => {
+        const { refund, payment } = await lockBoth(tx, id);
+        await closeAttempt(tx, attempt, 'done');
+        return apply(tx, payment, refund, made);
+      });
+    },
+
+    /** Stripe refused to make the refund: it has failed, and its amount can be refunded again. */
+    async recordRefusal(id: string, attempt: Attempt, code: string): Promise<RefundAndPayment> {
+      return db.transaction(async (tx) => {
+        const both = await lockBoth(tx, id);
+        await closeAttempt(tx, attempt, 'refused', code);
+        if (both.refund.status !== 'pending' || both.refund.stripeRefundId) return both;
+        return move(tx, both.payment, both.refund, { status: 'failed', failureCode: code });
+      });
+    },
+
+    /** Posts the money of an intent that was not the payment's own going back. */
+    async recordStray(paymentId: string, { currency }: Intent, made: StripeRefund): Promise<void> {
+      await db.transaction(async (tx) => {
+        await lockPayment(tx, paymentId);
+        const entries = strayEntries(-made.amount);
+        await post(tx, { paymentId, kind: 'stray_refund', reference: made.id, currency, entries });
+        await postStripeFee(tx, paymentId, made.movement);
+      });
+    },
+
+    /** Records what Stripe says of all refunds of a payment, those made in its dashboard too. */
+    async recordAll(paymentId: string, found: StripeRefund[]): Promise<PaymentRow> {
+      return db.transaction(async (tx) => {
+        let payment = await lockPayment(tx, paymentId);
+        for (const made of [...found].reverse()) {
+          const refund = (await ownOf(tx, payment, made)) ?? (await adopt(tx, payment, made));
+          if (!refund) continue;
+          payment = (await apply(tx, await lockPayment(tx, paymentId), refund, made)).payment;
+        }
+        return payment;
+      });
+    },
+  };
+}
+
+/** @throws ProblemError invalid_state, refund_exceeds_payment, validation_failed */
+function allowed(payment: PaymentRow, asked: Money | null): number {
+  const amount = refundAmount(payment, asked);
+  if (typeof amount === 'number') return amount;
+  if (amount === 'validation_failed') {
+    const message = `must be ${payment.currency}, the currency of the payment`;
+    throw new ProblemError(amount, undefined, { errors: [{ path: 'amount.currency', message }] });
+  }
+  throw new ProblemError(amount, amount === 'invalid_state' ? 'No money has been taken yet' : undefined);
+}
+
+async function lockBoth(tx: Transaction, id: string): Promise<RefundAndPayment> {
+  const [known] = await tx.select({ paymentId: refunds.paymentId }).from(refunds).where(eq(refunds.id, id));
+  if (!known) throw new ProblemError('not_found');
+  const payment = await lockPayment(tx, known.paymentId);
+  const [refund] = await tx.select().from(refunds).where(eq(refunds.id, id)).for('update');
+  if (!refund) throw new ProblemError('not_found');
+  return { refund, payment };
+}
+
+type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'>;
+
+async function insert(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
+  const { id: paymentId, currency } = payment;
+  const [refund] = await tx
+    .insert(refunds)
+    .values({ ...wanted, paymentId, currency, status: 'pending' })
+    .returning();
+  if (!refund) throw new Error('a refund was not stored');
+  const changed = await change(tx, payment, { refundPending: payment.refundPending + refund.amount });
+  await tell(tx, 'RefundRequested', refund, changed);
+  return { refund, payment: changed };
+}
+
+/** The row a refund of Stripe belongs to. Each row takes one: a second one with its id was made by a request thought lost. */
+async function ownOf(tx: Transaction, payment: PaymentRow, made: StripeRefund): Promise<RefundRow | undefined> {
+  const rows = await tx.select().from(refunds).where(eq(refunds.paymentId, payment.id)).for('update');
+  return (
+    rows.find((row) => row.stripeRefundId === made.id) ??
+    rows.find((row) => row.id === made.refundId && row.stripeRefundId === null && row.status === 'pending')
+  );
+}
+
+/** Takes up a refund that was not made here. Where no money moved (a released authorisation) there is nothing to take up. */
+async function adopt(tx: Transaction, payment: PaymentRow, made: StripeRefund): Promise<RefundRow | undefined> {
+  if (!made.movement) return undefined;
+  const details = { id: uuidv7(), origin: 'stripe' as const, reason: AT_STRIPE, requestedBy: null };
+  return (await insert(tx, payment, { ...details, amount: made.amount })).refund;
+}
+
+async function apply(
+  tx: Transaction,
+  payment: PaymentRow,
+  refund: RefundRow,
+  made: StripeRefund,
+): Promise<RefundAndPayment> {
+  const status = canGo(REFUND_TRANSITIONS, refund.status, made.status) ? made.status : refund.status;
+  const isNew = refund.stripeRefundId === null || status !== refund.status;
+  const failureCode = status === 'failed' ? (refund.failureCode ?? made.failureCode) : null;
+  const now = isNew
+    ? await move(tx, payment, refund, { stripeRefundId: made.id, status, failureCode })
+    : { refund, payment };
+  await postRefund(tx, now, made);
+  return now;
+}
+
+type RefundPatch = Partial<Pick<RefundRow, 'status' | 'stripeRefundId' | 'failureCode'>>;
+
+/** Changes a locked refund and, with it, what its payment counts as refunded and as under way. */
+async function move(
+  tx: Transaction,
+  payment: PaymentRow,
+  before: RefundRow,
+  patch: RefundPatch,
+): Promise<RefundAndPayment> {
+  const [refund] = await tx
+    .update(refunds)
+    .set({ ...patch, updatedAt: sql`now()` })
+    .where(eq(refunds.id, before.id))
+    .returning();
+  if (!refund) throw new Error('a locked refund is gone');
+  const refunded = payment.refunded + counted(refund, 'succeeded') - counted(before, 'succeeded');
+  const refundPending = payment.refundPending + counted(refund, 'pending') - counted(before, 'pending');
+  const status = statusOfCaptured(payment.captured, refunded);
+  const changed = await change(tx, payment, { refunded, refundPending, status });
+  if (refund.status !== before.status) {
+    const type = refund.status === 'succeeded' ? 'RefundProcessed' : 'RefundFailed';
+    await tell(tx, type, refund, changed);
+  }
+  await announce(tx, refund.id);
+  return { refund, payment: changed };
+}
+
+function counted(refund: RefundRow, status: RefundRow['status']): number {
+  return refund.status === status ? refund.amount : 0;
+}
+
+/**
+ * Posts the money leaving, and coming back after a failure, when Stripe's own books say so: then the ledger's balance is
+ * Stripe's at any moment, also while a refund is pending there.
+ */
+async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment, made: StripeRefund): Promise<void> {
+  const { id: paymentId, payeeId: tutorId, captured, currency } = payment;
+  const { movement, reversal } = made;
+  const posting = { paymentId, kind: 'refund' as const, reference: made.id, currency };
+  if (movement && (await entriesOf(tx, posting)).length === 0) {
+    const shares = await sharesOf(tx, paymentId, tutorId);
+    const entries = refundEntries(refund.amount, { captured, fee: feeOf(payment), tutorId }, shares);
+    await post(tx, { ...posting, entries });
+  }
+  await postStripeFee(tx, paymentId, movement);
+  if (!reversal) return;
+  const entries = reversalEntries(await entriesOf(tx, posting), tutorId, payment.releasedAt !== null);
+  await post(tx, { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries });
+  await postStripeFee(tx, paymentId, reversal);
+}
+
+async function tell(tx: Transaction, type: string, refund: RefundRow, payment: PaymentRow): Promise<void> {
+  const { currency } = refund;
+  const { status: paymentStatus, amount: paymentAmount, ...facts } = factsOf(payment);
+  await appendEvent(tx, {
+    streamId: refund.id,
+    type,
+    data: {
+      ...facts,
+      refundId: refund.id,
+      status: refund.status,
+      amount: { amount: refund.amount, currency },
+      paymentStatus,
+      paymentAmount,
+      ...(refund.failureCode && { failureCode: refund.failureCode }),
+    },
+  });
+}

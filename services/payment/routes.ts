@@ -1,0 +1,119 @@
+import type { ServiceDefinition } from '../../platform/service';
+import { openAccount, removeAccount } from './accounts';
+import { createAccountStore } from './accounts.store';
+import type { Till } from './attempt';
+import { createChanges } from './changes.store';
+import { capture, charge, refresh } from './charge';
+import { paymentContract as contract } from './contract';
+import { created, ok, servePeople } from './public.routes';
+import { refreshRefund, submit } from './refund';
+import { createRefundStore } from './refunds.store';
+import { detailsOf, refundStateOf, stateOf } from './rules';
+import { abandon, settle } from './settle';
+import { createPaymentStore } from './store';
+import { createStripe } from './stripe';
+import { act } from './webhooks';
+import { createWebhookStore } from './webhooks.store';
+
+/** The payment service. `stripeTimeoutMs` is how long one request to Stripe may take, if not the default. */
+export function definePaymentService(options: { stripeTimeoutMs?: number } = {}): ServiceDefinition {
+  return {
+    name: 'payment',
+    contract,
+    async routes(service, { config, database, sagas }) {
+      const { db } = database;
+      const stripe = createStripe(config, options.stripeTimeoutMs);
+      const payments = createPaymentStore(db, config.PLATFORM_FEE_PERCENT);
+      const refunds = createRefundStore(db);
+      const accounts = createAccountStore(db);
+      const webhooks = createWebhookStore(db);
+      const changes = createChanges(database);
+      const till: Till = { payments, refunds, stripe };
+
+      servePeople(service, till, sagas, changes);
+
+      service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
+        const event = stripe.readEvent(rawBody, headers['stripe-signature']);
+        // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
+        if (await webhooks.receive(event)) {
+          await act(till, sagas, event);
+          await webhooks.processed(event.id);
+        }
+        return ok({ received: true as const });
+      });
+
+      service.serve(contract.createAccount, async ({ body, idempotencyKey }) => {
+        await openAccount(accounts, stripe, idempotencyKey, body);
+        return created({ userId: body.userId });
+      });
+
+      service.serve(contract.removeAccount, async ({ params }) => {
+        await removeAccount(accounts, stripe, params.userId);
+        return ok({ userId: params.userId });
+      });
+
+      service.serve(contract.chargeBooking, async ({ params, body, idempotencyKey }) => {
+        const begun = await payments.beginBookingCharge(idempotencyKey, params.bookingId, body);
+        return ok(await charge(till, begun));
+      });
+
+      service.serve(contract.settleBooking, async ({ params, idempotencyKey }) => {
+        const marked = await payments.settleBooking(params.bookingId);
+        return ok({ payment: marked && (await settle(till, marked, idempotencyKey)) });
+      });
+
+      service.serve(contract.getPaymentState, async ({ params }) => {
+        return ok(detailsOf(await payments.get(params.id)));
+      });
+
+      service.serve(contract.chargePayment, async ({ params, idempotencyKey }) => {
+        const begun = await payments.beginCharge(idempotencyKey, params.id);
+        return ok(await charge(till, begun));
+      });
+
+      service.serve(contract.capturePayment, async ({ params, idempotencyKey }) => {
+        const begun = await payments.beginCapture(idempotencyKey, params.id);
+        return ok(await capture(till, begun));
+      });
+
+      service.serve(contract.refreshPayment, async ({ params }) => {
+        return ok(stateOf(await refresh(till, await payments.get(params.id))));
+      });
+
+      service.serve(contract.abandonPayment, async ({ params, idempotencyKey }) => {
+        return ok(await abandon(till, await payments.get(params.id), idempotencyKey));
+      });
+
+      service.serve(contract.settlePayment, async ({ params, idempotencyKey }) => {
+        const marked = await payments.settlePayment(params.id);
+        return ok({ payment: marked && (await settle(till, marked, idempotencyKey)) });
+      });
+
+      service.serve(contract.releaseEarnings, async ({ params, idempotencyKey: key, fingerprint }) => {
+        return ok(await payments.releaseEarnings({ owner: 'service', key, fingerprint }, params.id));
+      });
+
+      service.serve(contract.createRefund, async ({ params, body, idempotencyKey: key, fingerprint }) => {
+        return created(await refunds.create({ owner: 'service', key, fingerprint }, params.id, body));
+      });
+
+      service.serve(contract.getRefundState, async ({ params }) => {
+        const refund = await refunds.get(params.id);
+        return ok(refundStateOf(refund, await payments.get(refund.paymentId)));
+      });
+
+      service.serve(contract.submitRefund, async ({ params, idempotencyKey }) => {
+        const { refund, payment } = await submit(till, params.id, idempotencyKey);
+        return ok(refundStateOf(refund, payment));
+      });
+
+      service.serve(contract.refreshRefund, async ({ params }) => {
+        return ok(await refreshRefund(till, params.id));
+      });
+
+      return { close: () => changes.close() };
+    },
+  };
+}
+
+export const paymentService = definePaymentService();

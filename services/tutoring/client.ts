@@ -1,0 +1,41 @@
+import type { ParamsOf, SentBody } from '../../platform/endpoint';
+import type { ServiceClient } from '../../platform/http-client';
+import { tutoringContract as operations } from './contract';
+
+type Body<Name extends keyof typeof operations> = SentBody<(typeof operations)[Name]>;
+type BookingId = ParamsOf<typeof operations.holdSlot>['bookingId'];
+
+/**
+ * The internal operations of tutoring, for activities. `key` is the idempotency key `<workflowId>/<step>`, with `/undo`
+ * behind it for {@link removeTutor} and {@link releaseSlot}. All throw ProblemError with the codes of the contract.
+ */
+export function createTutoringClient(http: ServiceClient) {
+  return {
+    /** Makes the empty profile of a new tutor; its id is the user's. */
+    registerTutor: (body: Body<'registerTutor'>, key: string) =>
+      http.call(operations.registerTutor, { body, idempotencyKey: key }),
+    /** Undoes registerTutor. Harmless when there is nothing to undo. */
+    removeTutor: (tutorId: string, key: string) =>
+      http.call(operations.removeTutor, { params: { id: tutorId }, idempotencyKey: key }),
+    /** Name, zone and price for a session. @throws ProblemError not_found, validation_failed, slot_unavailable */
+    quoteSession: (tutorId: string, body: Body<'quoteSession'>) =>
+      http.call(operations.quoteSession, { params: { id: tutorId }, body }),
+    /** @throws ProblemError slot_unavailable when taken or outside the hours; undone when it was released before */
+    holdSlot: (bookingId: BookingId, body: Body<'holdSlot'>, key: string) =>
+      http.call(operations.holdSlot, { params: { bookingId }, body, idempotencyKey: key }),
+    /** @throws ProblemError slot_unavailable when the hold expired and somebody else took the slot */
+    extendSlot: (bookingId: BookingId, body: Body<'extendSlot'>, key: string) =>
+      http.call(operations.extendSlot, { params: { bookingId }, body, idempotencyKey: key }),
+    /** @throws ProblemError slot_unavailable when the hold expired and somebody else took the slot */
+    blockSlot: (bookingId: BookingId, key: string) =>
+      http.call(operations.blockSlot, { params: { bookingId }, idempotencyKey: key }),
+    /** Frees a held or booked slot. Harmless when there is none. */
+    releaseSlot: (bookingId: BookingId, key: string) =>
+      http.call(operations.releaseSlot, { params: { bookingId }, idempotencyKey: key }),
+    /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held */
+    moveSlot: (bookingId: BookingId, body: Body<'moveSlot'>, key: string) =>
+      http.call(operations.moveSlot, { params: { bookingId }, body, idempotencyKey: key }),
+  };
+}
+
+export type TutoringClient = ReturnType<typeof createTutoringClient>;

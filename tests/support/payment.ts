@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import Stripe from 'stripe';
+import { startStripeSandbox } from '../../dev/stripe-sandbox/server';
+import { ProblemError } from '../../kernel/errors';
+import { uuidv7 } from '../../platform/ids';
+import type { Sagas } from '../../platform/temporal';
+import { createRefundStore } from '../../services/payment/refunds.store';
+import { definePaymentService } from '../../services/payment/routes';
+import { createPaymentStore } from '../../services/payment/store';
+import { createStripe } from '../../services/payment/stripe';
+import { ask, type Reply, startTestService } from './service';
+
+export const WEBHOOK_SECRET = 'whsec_only_for_tests';
+export const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+
+export interface Signal {
+  workflowId: string;
+  name: string;
+  argument: unknown;
+}
+
+export interface Started {
+  workflowId: string;
+  input: unknown;
+}
+
+/** How long one request to the sandbox may take in tests that let it hang. */
+export const SHORT_TIMEOUT_MS = 1_000;
+
+export type PaymentStack = Awaited<ReturnType<typeof startPaymentStack>>;
+
+/** The payment service as it runs, with a Stripe sandbox of its own. Sagas are noted, not run, but for what `onStart` does. */
+export async function startPaymentStack(
+  options: { stripeTimeoutMs?: number; onStart?: (started: Started) => void } = {},
+) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'stripe-sandbox-test-'));
+  const sandbox = await startStripeSandbox({ port: 0, dataDir });
+  const signals: Signal[] = [];
+  const started: Started[] = [];
+  const temporal = { isDown: false };
+  const reach = () => {
+    if (temporal.isDown) throw new ProblemError('upstream_unavailable', undefined, { retryAfterSeconds: 2 });
+  };
+  const sagas: Partial<Sagas> = {
+    async start(saga, input) {
+      reach();
+      const entry = { workflowId: saga.workflowId(input), input };
+      started.push(entry);
+      options.onStart?.(entry);
+    },
+    async signal(workflowId, { name }, argument) {
+      reach();
+      signals.push({ workflowId, name, argument });
+      return true;
+    },
+  };
+  const service = await startTestService(
+    definePaymentService(options.stripeTimeoutMs === undefined ? {} : { stripeTimeoutMs: options.stripeTimeoutMs }),
+    {
+      sagas,
+      environment: {
+        LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+        STRIPE_API_BASE: sandbox.url,
+        STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      },
+    },
+  );
+  const { db, sql } = service.database;
+  const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
+    const reply = await ask(sandbox.url, method, `/sandbox${path}`, body === undefined ? {} : { body });
+    if (reply.status >= 300) throw new Error(`sandbox ${path} answered ${reply.status}: ${JSON.stringify(reply.body)}`);
+    return reply;
+  };
+
+  return {
+    service,
+    sandbox,
+    signals,
+    started,
+    temporal,
+    control,
+    /** The SDK, pointed at the sandbox: Stripe's side of things, as its dashboard would do them. */
+    stripe: new Stripe('sk_test_dashboard', {
+      host: '127.0.0.1',
+      port: sandbox.port,
+      protocol: 'http',
+      maxNetworkRetries: 0,
+      telemetry: false,
+    }),
+    /** The parts of the service, for tests that take one of them away in the middle. */
+    till: {
+      payments: createPaymentStore(db, service.config.PLATFORM_FEE_PERCENT),
+      refunds: createRefundStore(db),
+      stripe: createStripe(service.config, options.stripeTimeoutMs),
+    },
+    post: (path: string, key?: string, body?: unknown) =>
+      service.internal('POST', `/internal${path}`, { ...(key && { key }), ...(body !== undefined && { body }) }),
+    fault: (fault: Record<string, unknown>) => control('POST', '/faults', fault),
+    noFaults: () => control('DELETE', '/faults'),
+    async state() {
+      return (await control('GET', '/state')).body;
+    },
+    async webhooksOn() {
+      const url = `${service.url}/api/stripe/webhooks`;
+      await control('POST', '/webhook_endpoint', { url, secret: WEBHOOK_SECRET });
+    },
+    webhooksOff: () => control('DELETE', '/webhook_endpoint'),
+    /** What Stripe holds for us, pending money included. */
+    async stripeBalance(currency = 'eur'): Promise<number> {
+      const { balance } = (await control('GET', '/state')).body;
+      const sum = (lines: { amount: number; currency: string }[]) =>
+        lines.filter((line) => line.currency === currency).reduce((total, line) => total + line.amount, 0);
+      return sum(balance.available) + sum(balance.pending);
+    },
+    /** The ledger's balance of every account that is not zero: debits positive, credits negative. */
+    async ledger(): Promise<Record<string, number>> {
+      const rows =
+        await sql`select account, sum(amount)::int as amount from ledger_entries group by account order by account`;
+      return Object.fromEntries(rows.filter((row) => row.amount !== 0).map((row) => [row.account, row.amount]));
+    },
+    /** The types of a stream's events, in order. */
+    async events(streamId: string): Promise<string[]> {
+      const rows = await sql`select type from events where stream_id = ${streamId} order by version`;
+      return rows.map((row) => row.type);
+    },
+    async close() {
+      await service.close();
+      await sandbox.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface BookingCharge {
+  bookingId: string;
+  key: string;
+  payerId: string;
+  payeeId: string;
+}
+
+/** A booking that is about to be paid. */
+export function newBooking(): BookingCharge {
+  const bookingId = uuidv7();
+  return { bookingId, key: `booking:${bookingId}/take-payment`, payerId: uuidv7(), payeeId: uuidv7() };
+}
+
+/** Charges a booking as its saga does. */
+export function chargeBooking(
+  stack: PaymentStack,
+  { bookingId, key, payerId, payeeId }: BookingCharge,
+  more: { amount?: number; card?: string; capture?: 'manual' | 'automatic' } = {},
+): Promise<Reply> {
+  return stack.post(`/bookings/${bookingId}/payment`, key, {
+    payerId,
+    payeeId,
+    amount: EUR(more.amount ?? 4500),
+    paymentMethodId: more.card ?? 'pm_card_visa',
+    capture: more.capture ?? 'automatic',
+  });
+}
+
+/** Settles a booking as the undo of its step does. */
+export function settleBooking(stack: PaymentStack, { bookingId, key }: BookingCharge): Promise<Reply> {
+  return stack.post(`/bookings/${bookingId}/payment/settle`, `${key}/undo`);
+}
+
+/** Calls until the answer is no longer one to retry on, as Temporal does. */
+export async function retried(call: () => Promise<Reply>, attempts = 15): Promise<Reply> {
+  for (let left = attempts; ; left--) {
+    const reply = await call();
+    if ((reply.status !== 503 && reply.status !== 429 && reply.status !== 500) || left === 0) return reply;
+    await pause(50);
+  }
+}
+
+/** Waits until `check` gives something true. @throws Error after ten seconds */
+export async function until<T>(
+  check: () => Promise<T | false | undefined | null> | T | false | undefined | null,
+): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error('what was waited for did not happen');
+    await pause(20);
+  }
+}

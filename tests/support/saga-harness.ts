@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import { activityInfo } from '@temporalio/activity';
+import { type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { createActivities, createClients } from '../../activities';
+import { toFailure } from '../../activities/failures';
+import { timeSkippingServer } from '../../dev/temporal-test-server';
+import { type ErrorCode, ProblemError } from '../../kernel/errors';
+import { loadConfig } from '../../platform/config';
+import { SEARCH_ATTRIBUTES, type SagaType } from '../../kernel/saga-type';
+
+/** An activity of a test: what it returns, or throws. `attempt` counts from 1. */
+// biome-ignore lint/suspicious/noExplicitAny: stands for activities of every shape
+export type TestActivity = (input: any, attempt: number) => unknown;
+
+export interface SagaHarness {
+  env: TestWorkflowEnvironment;
+  /**
+   * Starts a saga against `activities`. `calls` lists their names in the order in which they were called, repeated attempts once;
+   * it is only what this saga called.
+   */
+  start<Input>(saga: SagaType<Input>, input: Input, activities: Record<string, TestActivity>): Promise<StartedSaga>;
+  close(): Promise<void>;
+}
+
+export interface StartedSaga {
+  handle: WorkflowHandleWithFirstExecutionRunId;
+  calls: string[];
+  /** Resolves when the activity has been called (the nth time). */
+  called(name: string, times?: number): Promise<void>;
+  /** Resolves when the running activity has been asked to cancel. */
+  cancelRequested(): Promise<void>;
+  result(): Promise<{ outcome?: string; reason?: string; status?: string }>;
+  /** The named update; rejects with the code it was refused with. */
+  update(name: string, argument: unknown): Promise<void>;
+  attribute(name: string): Promise<unknown>;
+}
+
+const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
+
+/**
+ * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for.
+ * The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
+ * sagas run in `tests/`.
+ */
+export async function startSagaHarness(): Promise<SagaHarness> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const env = await TestWorkflowEnvironment.createTimeSkipping(await timeSkippingServer());
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: env.namespace,
+    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, 2])),
+  });
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: join(__dirname, '../../workflows/index.ts'),
+    workflowInterceptorModules: [join(__dirname, '../../workflows/interceptors.ts')],
+    logger: new DefaultLogger('ERROR'),
+  });
+  const sagas = new Map<string, { activities: Record<string, TestActivity>; calls: string[]; heard: (() => void)[] }>();
+  const route = (name: string, workflowId: string, attempt: number, input: unknown) => {
+    // A child saga uses the activities of the saga that was started last, which is its parent's.
+    const saga = sagas.get(workflowId) ?? { ...[...sagas.values()].at(-1), calls: [], heard: [], activities: [...sagas.values()].at(-1)?.activities ?? {} };
+    if (attempt === 1) saga.calls.push(name);
+    for (const listener of saga.heard.splice(0)) listener();
+    const activity = saga.activities[name];
+    if (!activity) throw toFailure(new ProblemError('not_found', `the test has no activity ${name}`));
+    return activity(input, attempt);
+  };
+  const activities = Object.fromEntries(
+    activityNames().map((name) => [
+      name,
+      async (input: unknown) => {
+        const info = activityInfo();
+        return route(name, info.workflowExecution?.workflowId ?? '', info.attempt, input);
+      },
+    ]),
+  );
+  const workers = await Promise.all(
+    QUEUES.map((taskQueue) => Worker.create({ connection: env.nativeConnection, namespace: env.namespace ?? 'default', taskQueue, workflowBundle, activities })),
+  );
+  const running = workers.map((worker) => worker.run());
+
+  return {
+    env,
+    async start(type, input, activities) {
+      const workflowId = type.workflowId(input);
+      const state = { activities, calls: [] as string[], heard: [] as (() => void)[] };
+      sagas.set(workflowId, state);
+      const handle = await env.client.workflow.start(type.workflowType, { workflowId, taskQueue: type.taskQueue, args: [input] });
+      return {
+        handle,
+        calls: state.calls,
+        async called(name, times = 1) {
+          while (state.calls.filter((call) => call === name).length < times) await new Promise<void>((resolve) => state.heard.push(resolve));
+        },
+        async cancelRequested() {
+          for (;;) {
+            const { events } = await handle.fetchHistory();
+            if (events?.some((event) => event.activityTaskCancelRequestedEventAttributes)) return;
+          }
+        },
+        result: () => handle.result(),
+        update: (name, argument) => handle.executeUpdate(name, { args: [argument] }).then(() => undefined, rethrowCode),
+        attribute: async (name) => {
+          const { searchAttributes } = await handle.describe();
+          return searchAttributes[name]?.[0];
+        },
+      };
+    },
+    async close() {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+      await env.teardown();
+    },
+  };
+}
+
+function rethrowCode(error: unknown): never {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const type = cause instanceof Error && 'type' in cause ? String(cause.type) : undefined;
+  throw new Error(type ?? String(error));
+}
+
+/** An activity that is refused with `code`, as a service would refuse it. */
+export function refuses(code: ErrorCode): TestActivity {
+  return () => {
+    throw toFailure(new ProblemError(code));
+  };
+}
+
+/** An activity that fails for now: `times` attempts, or for ever. */
+export function fails(times = Number.POSITIVE_INFINITY, then: TestActivity = () => undefined): TestActivity {
+  return (input, attempt) => {
+    if (attempt <= times) throw toFailure(new ProblemError('upstream_unavailable'));
+    return then(input, attempt);
+  };
+}
+
+/** An activity that hangs until it is let go. */
+export function gate(result: unknown = undefined) {
+  let open: (() => void) | undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { activity: (async () => opened.then(() => result)) satisfies TestActivity, open: () => open?.() };
+}
+
+/** Every activity that a worker registers in production. */
+function activityNames(): string[] {
+  const config = loadConfig({ SERVICE_TOKEN_SECRET: 'only-names-are-asked-for-here-nothing-is-called' }, 'no-env-file-in-tests');
+  return [...new Set(Object.values(createActivities(createClients(config))).flatMap(Object.keys))];
+}

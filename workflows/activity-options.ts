@@ -1,0 +1,54 @@
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+
+/**
+ * How each kind of step is run, and why. Every call of a service ends by itself after 10 s, those that
+ * talk to Stripe after 30 s (`services/payment/client.ts`).
+ *
+ * Local or recorded: a local activity costs no round trip to Temporal (1 workflow task instead of 7 for six steps), but one that ran and was
+ * not yet recorded is forgotten when a crash, a cancel or a reset lands first. So local is for what expires by itself (hold), is
+ * undone whether or not it is remembered (create) or is harmless twice (confirm, block, notices, whose mails are one per
+ * business key). Money is always recorded.
+ */
+
+// Cancel means: wait until the attempt has ended one way or the other. The default, TRY_CANCEL, would let a refund race its charge.
+const ENDED = 'WAIT_CANCELLATION_COMPLETED';
+
+// Every pause between attempts of a local activity is a timer of the server: the workflow task ends meanwhile, so that updates and
+// cancels are heard, and time-skipping tests skip it. They are bounded by attempts, because the SDK measures a local activity's
+// scheduleToCloseTimeout by the worker's clock, not the server's.
+const RETRY_BY_TIMER_FROM = '1ms';
+
+/**
+ * A call of one service, over after about a minute and a half: before the pivot it is then given up and undone, well before the
+ * hold of the slot expires; what must happen is begun again by `saga.ts`, which calls an operator after an hour.
+ */
+export const SERVICE_CALL: LocalActivityOptions = {
+  localRetryThreshold: RETRY_BY_TIMER_FROM,
+  startToCloseTimeout: '20s',
+  cancellationType: ENDED,
+  retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '30s', maximumAttempts: 8 },
+};
+
+/** Money before the pivot: 45 s an attempt (Stripe's 30 s and the bookkeeping around it), given up after 10 minutes and undone. */
+export const FORWARD_MONEY: ActivityOptions = {
+  startToCloseTimeout: '45s',
+  scheduleToCloseTimeout: '10m',
+  cancellationType: ENDED,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Money that must move (undos, steps after the pivot): an hour of retries, then `saga.ts` calls an operator and begins again. */
+export const UNTIL_DONE_MONEY: ActivityOptions = {
+  startToCloseTimeout: '45s',
+  scheduleToCloseTimeout: '1h',
+  cancellationType: ENDED,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
+};
+
+/** Mails: a mail server may be away for a day; a mail that never goes never undoes anything. */
+export const NOTICE: LocalActivityOptions = {
+  localRetryThreshold: RETRY_BY_TIMER_FROM,
+  startToCloseTimeout: '30s',
+  cancellationType: ENDED,
+  retry: { initialInterval: '1s', backoffCoefficient: 3, maximumInterval: '1h', maximumAttempts: 30 },
+};

@@ -1,0 +1,305 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  ParentClosePolicy,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  startChild,
+} from '@temporalio/workflow';
+import type { BookingActivities, BookingTerms, Notice } from '../activities/booking';
+import type { PaymentActivities, PaymentSummary } from '../activities/payment';
+import type { Money } from '../kernel/money';
+import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
+import { FORWARD_MONEY, NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { type BookingInput, type BookingResult, type CancelledBy, paymentChanged } from './booking.api';
+import { type Command, createCommandQueue } from './booking-commands';
+import { codeOf, isRefusal, refuse } from './failures';
+import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
+import { refundSaga, refundWorkflowId } from './refund.api';
+import { createSaga } from './saga';
+
+/**
+ * What happens when a student books. Each step with what takes it back; the fault tests are made from this table.
+ * `manual`: only where the tutor must confirm.
+ */
+export const BOOKING_STEPS = {
+  create: { does: 'createBooking', undo: 'cancelBooking', runs: 'local', manual: false },
+  'hold-slot': { does: 'holdSlot', undo: 'releaseSlot', runs: 'local', manual: false },
+  authorize: { does: 'authorizePayment', undo: 'settleToZero', runs: 'recorded', manual: true },
+  // the tutor decides here, where he must
+  'block-slot': { does: 'blockSlot', undo: 'releaseSlot', runs: 'local', manual: false },
+  'take-payment': { does: 'chargePayment', undo: 'settleToZero', runs: 'recorded', manual: false },
+  // the pivot: from here only forward (confirm, notify, remind, complete)
+} as const;
+
+const act = proxyLocalActivities<BookingActivities>(SERVICE_CALL);
+const mail = proxyLocalActivities<Pick<BookingActivities, 'notifyBooking'>>(NOTICE);
+const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
+const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
+
+/** A hold outlives the wait it covers by this much, so that it never ends while its payment is being taken. */
+const HOLD_MARGIN_MS = 10 * MINUTE;
+/** A tutor answers within six days: the seventh is when a card's authorisation ends. */
+const TUTOR_DEADLINE_MS = 6 * DAY;
+/** Time to capture before the authorisation ends. */
+const CAPTURE_MARGIN_MS = 12 * HOUR;
+const REMIND_HOURS_BEFORE = [24, 1];
+/** A session that nobody reported completes two days after its end. */
+const COMPLETES_BY_ITSELF_MS = 2 * DAY;
+
+type EndReason = 'payment_declined' | 'payment_expired' | 'slot_unavailable' | 'declined' | 'tutor_expired' | `cancelled_by_${CancelledBy}`;
+
+interface Ending {
+  reason: EndReason;
+  noteId: string | null;
+  cancelledBy: CancelledBy | null;
+}
+
+/** From a request to a settled booking: see `docs/sagas/booking.md`. */
+export async function booking(input: BookingInput): Promise<BookingResult> {
+  const { bookingId, studentId, tutorId, durationMinutes } = input;
+  const saga = createSaga();
+  const commands = createCommandQueue({ startsAt: () => Date.parse(startsAt), endsAt: () => end() });
+  const beforePivot = new CancellationScope();
+  const notices: Promise<void>[] = [];
+  let startsAt = input.scheduledAt;
+  let price: Money = { amount: 0, currency: '' };
+  let paymentVersion = 0;
+  let ending: Ending | undefined;
+  let tutorKnows = false;
+  let unavailable = false;
+  let decision: Command | undefined;
+
+  setHandler(paymentChanged, ({ version }) => {
+    paymentVersion = Math.max(paymentVersion, version);
+  });
+  // Temporal's own Cancel counts as an operator's cancel.
+  CancellationScope.current().cancelRequested.catch(() => commands.cancelByOperator());
+  commands.onCancel(({ by, noteId }) => {
+    ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
+    beforePivot.cancel();
+  });
+
+  const when = () => `${startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
+  const end = () => Date.parse(endOf(startsAt, durationMinutes));
+  const terminalAt = () => end() + COMPLETES_BY_ITSELF_MS;
+  const notify = (notice: Notice, about: { respondBy?: string; refund?: Money; hoursBefore?: number; previousStart?: string } = {}) => {
+    const key = [`booking:${bookingId}`, notice, ...(about.hoursBefore ? [about.hoursBefore, startsAt] : []), ...(about.previousStart ? [startsAt] : [])];
+    // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
+    notices.push(mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about }).catch(() => undefined));
+  };
+
+  return CancellationScope.nonCancellable(async () => {
+    let payment: PaymentSummary;
+    try {
+      payment = await beforePivot.run(request);
+      // A cancel that met the charge while it was taking effect came before the pivot: everything is given back.
+      if (ending) throw refuse('invalid_state');
+    } catch (error) {
+      return finish(await undoAll(error));
+    }
+    saga.pivot();
+    await saga.forward('confirm', (key) => act.confirmBooking({ bookingId, key }));
+    commands.enter('confirmed');
+    decision?.accept();
+    saga.tell('Confirmed', `Session ${when()}. Waits for its reminders and its end.`, payment.paymentId);
+    notify('confirmed');
+    return finish(await untilSettled(payment));
+  });
+
+  async function request(): Promise<PaymentSummary> {
+    saga.tell('Running', `Session ${when()}. Holding the slot and taking the payment.`);
+    const terms = await saga.step('create', {
+      do: (key) => act.createBooking({ bookingId, key }),
+      undo: (_, key) => act.cancelBooking({ bookingId, key, unavailable, ...whyEnded() }),
+    });
+    price = terms.price;
+    await saga.step('hold-slot', {
+      do: (key) => act.holdSlot({ bookingId, tutorId, start: startsAt, durationMinutes, expiresAt: holdUntil(Date.now() + PAYMENT_DEADLINE_MS), key }),
+      undo: (_, key) => act.releaseSlot({ bookingId, key }),
+    });
+    const authorized = terms.instantBooking ? undefined : await authorizeAndAskTutor(terms);
+    commands.enter('taking_payment');
+    await saga.step('block-slot', {
+      do: (key) => act.blockSlot({ bookingId, key }),
+      undo: (_, key) => act.releaseSlot({ bookingId, key }),
+    });
+    return saga.step('take-payment', {
+      do: async (key) =>
+        authorized
+          ? money.capturePayment({ paymentId: authorized.paymentId, bookingId, key })
+          : requirePaid(await customerPays(await money.chargePayment(charge(key)), key)),
+      undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
+    });
+  }
+
+  function charge(key: string) {
+    const awaitingUntil = new Date(Date.now() + PAYMENT_DEADLINE_MS).toISOString();
+    return { bookingId, payerId: studentId, payeeId: tutorId, amount: price, paymentMethodId: input.paymentMethodId, awaitingUntil, key };
+  }
+
+  /** Waits for 3-D Secure where the card asks for it. */
+  async function customerPays(payment: PaymentSummary, key: string): Promise<PaymentSummary> {
+    if (payment.status !== 'requires_action') return payment;
+    saga.tell('AwaitingPayment', `Session ${when()}. Waits for the student to complete 3-D Secure.`, payment.paymentId);
+    return awaitCustomerAction(payment, { key, seenVersion: () => paymentVersion });
+  }
+
+  async function authorizeAndAskTutor(terms: BookingTerms): Promise<PaymentSummary> {
+    const authorized = await saga.step('authorize', {
+      do: async (key) => requirePaid(await customerPays(await money.authorizePayment(charge(key)), key)),
+      undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
+    });
+    const respondBy = Math.min(
+      Date.now() + TUTOR_DEADLINE_MS,
+      authorized.captureBefore === null ? Number.POSITIVE_INFINITY : Date.parse(authorized.captureBefore) - CAPTURE_MARGIN_MS,
+      Date.parse(terms.startsAt),
+    );
+    const respondByIso = new Date(respondBy).toISOString();
+    await act.extendHold({ bookingId, expiresAt: holdUntil(respondBy), key: `booking:${bookingId}/extend-hold` });
+    await act.awaitTutor({ bookingId, respondBy: respondByIso, key: `booking:${bookingId}/await-tutor` });
+    tutorKnows = true;
+    notify('requested', { respondBy: respondByIso });
+    saga.tell('AwaitingTutor', `Session ${when()}. Waits for the tutor to confirm or decline until ${respondByIso}.`, authorized.paymentId);
+    commands.enter('awaiting_tutor');
+    decision = await commands.next(respondBy);
+    if (decision?.kind === 'confirm') return authorized;
+    ending =
+      decision?.kind === 'decline'
+        ? { reason: 'declined', noteId: decision.noteId, cancelledBy: 'tutor' }
+        : { reason: 'tutor_expired', noteId: null, cancelledBy: null };
+    throw refuse('invalid_state');
+  }
+
+  function whyEnded(): Ending {
+    return ending ?? { reason: 'slot_unavailable', noteId: null, cancelledBy: null };
+  }
+
+  async function undoAll(error: unknown): Promise<BookingResult> {
+    ending ??= { reason: endReason(error, price.amount > 0), noteId: null, cancelledBy: null };
+    const { reason } = ending;
+    unavailable = price.amount === 0 && codeOf(error) === 'upstream_unavailable';
+    commands.enter('ending');
+    saga.tell('Compensating', `Session ${when()}. Undoing everything: ${reason}.`);
+    await saga.undo();
+    saga.tell('Compensated', `Session ${when()}. Nothing was booked: ${reason}.`);
+    commands.answerAll(reason);
+    if (tutorKnows) notify(reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
+    else if (reason === 'payment_expired') notify('expired');
+    return { outcome: price.amount > 0 ? 'cancelled' : 'refused', reason };
+  }
+
+  /** Confirmed: reminders, changes and the end, whichever comes next. */
+  async function untilSettled(payment: PaymentSummary): Promise<BookingResult> {
+    let reminders = remindersFor(startsAt);
+    for (;;) {
+      const reminder = reminders[0];
+      const command = await commands.next(reminder?.at ?? terminalAt());
+      if (command?.kind === 'cancel') return cancelConfirmed(command, payment);
+      if (command?.kind === 'complete') return complete('tutor', payment, command);
+      if (command?.kind === 'reschedule') {
+        await reschedule(command);
+        reminders = remindersFor(startsAt);
+      } else if (reminder) {
+        notify('reminder', { hoursBefore: reminder.hours });
+        reminders = reminders.slice(1);
+      } else return complete('time', payment);
+    }
+  }
+
+  async function reschedule(command: Command & { kind: 'reschedule' }): Promise<void> {
+    const previousStart = startsAt;
+    const change = `reschedule-${command.number}`;
+    try {
+      await saga.step(`${change}/move-slot`, {
+        do: (key) => act.moveSlot({ bookingId, start: command.scheduledAt, key }),
+        undo: (_, key) => act.moveSlot({ bookingId, start: previousStart, key }),
+      });
+      await saga.step(`${change}/booking`, {
+        do: (key) => act.rescheduleBooking({ bookingId, scheduledAt: command.scheduledAt, by: command.by, key }),
+        undo: (_, key) => act.rescheduleBooking({ bookingId, scheduledAt: previousStart, by: command.by, key }),
+      });
+    } catch (error) {
+      await saga.undo();
+      return command.refuse(isRefusal(error) ? codeOf(error) : 'upstream_unavailable');
+    }
+    saga.pivot();
+    startsAt = command.scheduledAt;
+    saga.tell('Confirmed', `Session ${when()} (moved from ${previousStart}). Waits for its reminders and its end.`);
+    notify('rescheduled', { previousStart });
+    command.accept();
+  }
+
+  async function cancelConfirmed(command: Command & { kind: 'cancel' }, payment: PaymentSummary): Promise<BookingResult> {
+    const { by, noteId, requestedAt } = command;
+    commands.enter('ending');
+    saga.tell('Compensating', `Session ${when()}. Cancelled by ${by}: giving back what the terms say.`);
+    const terms = await saga.forward('cancel', (key) => act.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }));
+    await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
+    if (terms && terms.refund.amount > 0) await refund(terms.refund, payment, command);
+    command.accept();
+    if (terms && terms.retained.amount > 0) {
+      await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
+    }
+    notify('cancelled', terms ? { refund: terms.refund } : {});
+    saga.tell('Compensated', `Session ${when()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`);
+    return { outcome: 'cancelled', reason: `cancelled_by_${by}` };
+  }
+
+  /** The refund is a saga of its own, `refund:<refundId>`; this one waits for it. The canceller is answered once Stripe has it. */
+  async function refund(amount: Money, payment: PaymentSummary, command: Command): Promise<void> {
+    const { paymentId } = payment;
+    const made = await saga.forward('refund', (key) => moneyMust.createRefund({ paymentId, amount, key }));
+    if (!made) return;
+    const input = { refundId: made.refundId, paymentId, bookingId };
+    saga.tell('Compensating', `Session ${when()}. Waits for ${refundWorkflowId(made.refundId)}.`);
+    const child = await startChild(refundSaga.workflowType, {
+      args: [input],
+      workflowId: refundWorkflowId(made.refundId),
+      taskQueue: refundSaga.taskQueue,
+      staticSummary: refundSaga.summary(input),
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      searchAttributes: Object.fromEntries(Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]])),
+    });
+    command.accept();
+    await child.result();
+  }
+
+  async function complete(by: 'tutor' | 'time', payment: PaymentSummary, command?: Command): Promise<BookingResult> {
+    commands.enter('ending');
+    await saga.forward('complete', (key) => act.completeBooking({ bookingId, by, key }));
+    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
+    command?.accept();
+    notify('completed');
+    saga.tell('Completed', `Session ${when()}. Completed by ${by}; the earnings are payable.`);
+    return { outcome: 'completed', reason: `completed_by_${by}` };
+  }
+
+  /** A workflow that ended with handlers or mails under way would drop them. */
+  async function finish(result: BookingResult): Promise<BookingResult> {
+    await Promise.all(notices);
+    commands.answerAll(result.reason);
+    await condition(allHandlersFinished);
+    return result;
+  }
+}
+
+function holdUntil(deadline: number): string {
+  return new Date(deadline + HOLD_MARGIN_MS).toISOString();
+}
+
+/** The reminders still ahead, soonest first. */
+function remindersFor(startsAt: string): { at: number; hours: number }[] {
+  return REMIND_HOURS_BEFORE.map((hours) => ({ hours, at: Date.parse(startsAt) - hours * HOUR })).filter(({ at }) => at > Date.now());
+}
+
+/** Why a booking came to nothing, from the failure that ended it. `priced`: the failure came after the booking was made. */
+function endReason(error: unknown, priced: boolean): EndReason {
+  const code = codeOf(error);
+  if (code === 'payment_declined' || code === 'payment_failed') return 'payment_declined';
+  if (code === 'payment_expired') return 'payment_expired';
+  if (code === 'slot_unavailable' || code === 'conflict' || !priced) return 'slot_unavailable';
+  return 'payment_expired';
+}

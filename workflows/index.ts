@@ -1,0 +1,4 @@
+// The only entry of the workflow bundle: what is exported here is what can be started.
+export { booking } from './booking';
+export { payment } from './payment';
+export { refund } from './refund';

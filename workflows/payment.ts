@@ -1,0 +1,93 @@
+import { allHandlersFinished, CancellationScope, condition, proxyActivities, proxyLocalActivities, setHandler } from '@temporalio/workflow';
+import type { PaymentActivities, PaymentSummary } from '../activities/payment';
+import { MINUTE, SECOND } from '../kernel/time';
+import { FORWARD_MONEY, NOTICE, UNTIL_DONE_MONEY } from './activity-options';
+import { codeOf, refuse } from './failures';
+import { type PaymentInput, paymentChanged } from './payment.api';
+import { createSaga } from './saga';
+
+const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
+const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
+const mail = proxyLocalActivities<Pick<PaymentActivities, 'notifyPayment'>>(NOTICE);
+
+/** How long a customer may take for 3-D Secure. */
+export const PAYMENT_DEADLINE_MS = 15 * MINUTE;
+/** Webhooks are the fast way; a lost one is found by asking Stripe, at first soon, then every two minutes. */
+const FIRST_POLL_MS = 15 * SECOND;
+const SLOWEST_POLL_MS = 2 * MINUTE;
+
+export interface PaymentResult {
+  outcome: 'paid' | 'failed';
+  reason: string;
+}
+
+/** A direct payment from request to receipt: see `docs/sagas/payment.md`. */
+export async function payment(input: PaymentInput): Promise<PaymentResult> {
+  const { paymentId } = input;
+  const saga = createSaga();
+  const chargeScope = new CancellationScope();
+  let seen = 0;
+  setHandler(paymentChanged, ({ version }) => {
+    seen = Math.max(seen, version);
+  });
+  CancellationScope.current().cancelRequested.catch(() => chargeScope.cancel());
+
+  return CancellationScope.nonCancellable(async () => {
+    try {
+      await chargeScope.run(charge);
+      if (chargeScope.consideredCancelled) throw refuse('invalid_state', 'Cancelled by an operator');
+    } catch (error) {
+      const reason = codeOf(error);
+      saga.tell('Compensating', `Payment ${paymentId}: giving everything back (${reason}).`);
+      await saga.undo();
+      saga.tell('Compensated', `Payment ${paymentId}: nothing was taken (${reason}).`);
+      return { outcome: 'failed', reason };
+    }
+    saga.pivot();
+    saga.tell('Confirmed', `Payment ${paymentId} is taken. Releasing the earnings and sending the receipts.`, paymentId);
+    // A direct payment is for something that has been delivered: its earnings are payable at once.
+    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
+    await mail.notifyPayment({ paymentId, notice: 'paid', key: `payment:${paymentId}/paid` }).catch(() => undefined);
+    saga.tell('Completed', `Payment ${paymentId} is settled.`);
+    await condition(allHandlersFinished);
+    return { outcome: 'paid', reason: 'paid' };
+  });
+
+  async function charge(): Promise<void> {
+    saga.tell('Running', `Payment ${paymentId}: charging the card.`, paymentId);
+    await saga.step('charge', {
+      do: async (key) => {
+        const charged = await money.chargeDirectPayment({ paymentId, key });
+        if (charged.status === 'requires_action') saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
+        return requirePaid(await awaitCustomerAction(charged, { key, seenVersion: () => seen }));
+      },
+      undo: (_, key) => moneyMust.settleDirectPayment({ paymentId, key }),
+    });
+  }
+}
+
+/**
+ * Waits until the customer has completed 3-D Secure: a webhook's signal or a poll, whichever is first. When the time is over
+ * the PaymentIntent is cancelled first; if Stripe answers that it was authorised or paid meanwhile, that counts.
+ */
+export async function awaitCustomerAction(
+  start: PaymentSummary,
+  { key, seenVersion }: { key: string; seenVersion: () => number },
+): Promise<PaymentSummary> {
+  const deadline = Date.now() + PAYMENT_DEADLINE_MS;
+  let now = start;
+  for (let poll = FIRST_POLL_MS; now.status === 'requires_action'; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
+    const left = deadline - Date.now();
+    if (left <= 0) return money.abandonPayment({ paymentId: now.paymentId, bookingId: now.bookingId, key: `${key}/abandon` });
+    const { version } = now;
+    await condition(() => seenVersion() > version, Math.min(poll, left));
+    now = await money.refreshPayment({ paymentId: now.paymentId, bookingId: now.bookingId });
+  }
+  return now;
+}
+
+/** @throws ApplicationFailure payment_expired or payment_declined unless the money is authorised or taken */
+export function requirePaid(payment: PaymentSummary): PaymentSummary {
+  if (payment.status === 'authorized' || payment.status === 'captured') return payment;
+  throw refuse(payment.status === 'failed' ? 'payment_declined' : 'payment_expired');
+}
