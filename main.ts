@@ -29,7 +29,9 @@ async function main(names: string[]): Promise<void> {
   const running: Running[] = [];
   const stop = stopOnce(async () => {
     // Workers first: their last activities still need the services.
-    for (const part of running.toReversed()) await part.close();
+    const isWorker = ({ name }: Running) => name.startsWith('worker:');
+    await Promise.all(running.filter(isWorker).map((part) => part.close()));
+    await Promise.all(running.filter((part) => !isWorker(part)).map((part) => part.close()));
     await sagas.close();
   });
   process.once('SIGTERM', stop);

@@ -13,7 +13,15 @@ export interface BookingTerms {
 }
 
 /** What people are told about a booking; each goes to the student, the tutor or both. */
-export type Notice = 'requested' | 'confirmed' | 'declined' | 'expired' | 'cancelled' | 'rescheduled' | 'reminder' | 'completed';
+export type Notice =
+  | 'requested'
+  | 'confirmed'
+  | 'declined'
+  | 'expired'
+  | 'cancelled'
+  | 'rescheduled'
+  | 'reminder'
+  | 'completed';
 
 type Party = 'student' | 'tutor' | 'operator';
 type EndReason = Parameters<Clients['booking']['cancel']>[1]['reason'];
@@ -29,16 +37,27 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
     /** Gathers price, names and addresses and makes the pending booking. A refusal is stored for the client that waits. */
     async createBooking({ bookingId, key }: { bookingId: string; key: string }): Promise<BookingTerms> {
       try {
-        const { studentId, tutorId, subject, scheduledAt, durationMinutes, pricingOptionId } = await booking.getRequest(bookingId);
+        const { studentId, tutorId, subject, scheduledAt, durationMinutes, pricingOptionId } =
+          await booking.getRequest(bookingId);
         const [student, tutor, quote] = await Promise.all([
           identity.getUser(studentId),
           identity.getUser(tutorId),
-          tutoring.quoteSession(tutorId, { subject, scheduledAt, durationMinutes, ...(pricingOptionId && { pricingOptionId }) }),
+          tutoring.quoteSession(tutorId, {
+            subject,
+            scheduledAt,
+            durationMinutes,
+            ...(pricingOptionId && { pricingOptionId }),
+          }),
         ]);
         const { price, startsAt, endsAt, instantBooking } = await booking.create(
           bookingId,
           {
-            student: { name: nameOf(student), email: student.email, timeZone: student.timeZone, locale: student.locale },
+            student: {
+              name: nameOf(student),
+              email: student.email,
+              timeZone: student.timeZone,
+              locale: student.locale,
+            },
             tutor: { name: quote.displayName, email: tutor.email, timeZone: quote.timeZone, locale: tutor.locale },
             subject: quote.subject,
             price: quote.price,
@@ -50,7 +69,11 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       } catch (error) {
         if (error instanceof ProblemError && !ERROR_CODES[error.code].retryable && error.code !== 'undone') {
           const { code, detail, more } = error;
-          await booking.refuse(bookingId, { code, detail, ...(more.errors && { errors: more.errors }) }, `${key}/refuse`);
+          await booking.refuse(
+            bookingId,
+            { code, detail, ...(more.errors && { errors: more.errors }) },
+            `${key}/refuse`,
+          );
         }
         throw error;
       }
@@ -73,7 +96,14 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await booking.cancel(bookingId, { reason, noteId, cancelledBy }, key);
     },
 
-    async holdSlot(input: { bookingId: string; tutorId: string; start: string; durationMinutes: number; expiresAt: string; key: string }): Promise<void> {
+    async holdSlot(input: {
+      bookingId: string;
+      tutorId: string;
+      start: string;
+      durationMinutes: number;
+      expiresAt: string;
+      key: string;
+    }): Promise<void> {
       const { bookingId, key, ...hold } = input;
       await tutoring.holdSlot(bookingId, hold, key);
     },
@@ -82,7 +112,15 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await tutoring.releaseSlot(bookingId, key);
     },
 
-    async extendHold({ bookingId, expiresAt, key }: { bookingId: string; expiresAt: string; key: string }): Promise<void> {
+    async extendHold({
+      bookingId,
+      expiresAt,
+      key,
+    }: {
+      bookingId: string;
+      expiresAt: string;
+      key: string;
+    }): Promise<void> {
       await tutoring.extendSlot(bookingId, { expiresAt }, key);
     },
 
@@ -94,7 +132,15 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await tutoring.moveSlot(bookingId, { start }, key);
     },
 
-    async awaitTutor({ bookingId, respondBy, key }: { bookingId: string; respondBy: string; key: string }): Promise<void> {
+    async awaitTutor({
+      bookingId,
+      respondBy,
+      key,
+    }: {
+      bookingId: string;
+      respondBy: string;
+      key: string;
+    }): Promise<void> {
       await booking.awaitTutor(bookingId, { respondBy }, key);
     },
 
@@ -102,17 +148,36 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await booking.confirm(bookingId, key);
     },
 
-    async rescheduleBooking(input: { bookingId: string; scheduledAt: string; by: 'student' | 'tutor'; key: string }): Promise<void> {
+    async rescheduleBooking(input: {
+      bookingId: string;
+      scheduledAt: string;
+      by: 'student' | 'tutor';
+      key: string;
+    }): Promise<void> {
       const { bookingId, scheduledAt, by, key } = input;
       await booking.reschedule(bookingId, { scheduledAt, by }, key);
     },
 
-    async completeBooking({ bookingId, by, key }: { bookingId: string; by: 'tutor' | 'time'; key: string }): Promise<void> {
+    async completeBooking({
+      bookingId,
+      by,
+      key,
+    }: {
+      bookingId: string;
+      by: 'tutor' | 'time';
+      key: string;
+    }): Promise<void> {
       await booking.complete(bookingId, { by }, key);
     },
 
     /** Cancels a confirmed booking. The shares are policy, so booking computes them. */
-    async cancelConfirmed(input: { bookingId: string; by: Party; noteId: string | null; requestedAt: string; key: string }): Promise<{ refund: Money; retained: Money }> {
+    async cancelConfirmed(input: {
+      bookingId: string;
+      by: Party;
+      noteId: string | null;
+      requestedAt: string;
+      key: string;
+    }): Promise<{ refund: Money; retained: Money }> {
       const { bookingId, key, ...cancel } = input;
       const { refund, retained } = await booking.cancelConfirmed(bookingId, cancel, key);
       return { refund, retained };
@@ -144,10 +209,33 @@ interface NoticeFacts {
   previousStart?: string;
 }
 
-function messagesFor(notice: Notice, b: InternalBooking, facts: NoticeFacts): { to: 'student' | 'tutor'; message: Message }[] {
-  const common = { bookingId: b.id, subject: b.subject, startsAt: b.scheduledAt, durationMinutes: b.durationMinutes, price: b.price, meetingUrl: b.meetingUrl };
-  const student = { recipientId: b.studentId, email: b.studentEmail, recipientName: b.studentName, locale: b.studentLocale, timeZone: b.studentTimeZone };
-  const tutor = { recipientId: b.tutorId, email: b.tutorEmail, recipientName: b.tutorName, locale: b.tutorLocale, timeZone: b.tutorTimeZone };
+function messagesFor(
+  notice: Notice,
+  b: InternalBooking,
+  facts: NoticeFacts,
+): { to: 'student' | 'tutor'; message: Message }[] {
+  const common = {
+    bookingId: b.id,
+    subject: b.subject,
+    startsAt: b.scheduledAt,
+    durationMinutes: b.durationMinutes,
+    price: b.price,
+    meetingUrl: b.meetingUrl,
+  };
+  const student = {
+    recipientId: b.studentId,
+    email: b.studentEmail,
+    recipientName: b.studentName,
+    locale: b.studentLocale,
+    timeZone: b.studentTimeZone,
+  };
+  const tutor = {
+    recipientId: b.tutorId,
+    email: b.tutorEmail,
+    recipientName: b.tutorName,
+    locale: b.tutorLocale,
+    timeZone: b.tutorTimeZone,
+  };
   const toStudent = { ...common, otherName: b.tutorName };
   const toTutor = { ...common, otherName: b.studentName };
   const { respondBy = b.scheduledAt, previousStart = b.scheduledAt, hoursBefore = 1, refund = null } = facts;
@@ -155,7 +243,10 @@ function messagesFor(notice: Notice, b: InternalBooking, facts: NoticeFacts): { 
   switch (notice) {
     case 'requested':
       return [
-        { to: 'student', message: { template: 'booking_requested_student', ...student, data: { ...toStudent, respondBy } } },
+        {
+          to: 'student',
+          message: { template: 'booking_requested_student', ...student, data: { ...toStudent, respondBy } },
+        },
         { to: 'tutor', message: { template: 'booking_requested_tutor', ...tutor, data: { ...toTutor, respondBy } } },
       ];
     case 'confirmed':
@@ -169,17 +260,29 @@ function messagesFor(notice: Notice, b: InternalBooking, facts: NoticeFacts): { 
       return [{ to: 'student', message: { template: 'booking_expired_student', ...student, data: toStudent } }];
     case 'cancelled':
       return [
-        { to: 'student', message: { template: 'booking_cancelled_student', ...student, data: { ...toStudent, refund, cancelledBy } } },
+        {
+          to: 'student',
+          message: { template: 'booking_cancelled_student', ...student, data: { ...toStudent, refund, cancelledBy } },
+        },
         { to: 'tutor', message: { template: 'booking_cancelled_tutor', ...tutor, data: { ...toTutor, cancelledBy } } },
       ];
     case 'rescheduled':
       return [
-        { to: 'student', message: { template: 'booking_rescheduled_student', ...student, data: { ...toStudent, previousStart } } },
-        { to: 'tutor', message: { template: 'booking_rescheduled_tutor', ...tutor, data: { ...toTutor, previousStart } } },
+        {
+          to: 'student',
+          message: { template: 'booking_rescheduled_student', ...student, data: { ...toStudent, previousStart } },
+        },
+        {
+          to: 'tutor',
+          message: { template: 'booking_rescheduled_tutor', ...tutor, data: { ...toTutor, previousStart } },
+        },
       ];
     case 'reminder':
       return [
-        { to: 'student', message: { template: 'booking_reminder_student', ...student, data: { ...toStudent, hoursBefore } } },
+        {
+          to: 'student',
+          message: { template: 'booking_reminder_student', ...student, data: { ...toStudent, hoursBefore } },
+        },
         { to: 'tutor', message: { template: 'booking_reminder_tutor', ...tutor, data: { ...toTutor, hoursBefore } } },
       ];
     case 'completed':

@@ -1,11 +1,11 @@
+import { serviceTokens } from '../platform/auth';
+import type { Config } from '../platform/config';
+import { createServiceClient } from '../platform/http-client';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import { createTutoringClient } from '../services/tutoring/client';
-import { serviceTokens } from '../platform/auth';
-import type { Config } from '../platform/config';
-import { createServiceClient } from '../platform/http-client';
 
 /** A client of every service that activities call, with one pool of connections each. */
 export function createClients(config: Config) {

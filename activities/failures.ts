@@ -11,7 +11,10 @@ const SAFE_EXTRAS = ['paymentId', 'bookingId', 'declineCode'] as const;
 export function toFailure(problem: ProblemError): ApplicationFailure {
   const { retryable } = ERROR_CODES[problem.code];
   const extras = Object.fromEntries(
-    SAFE_EXTRAS.filter((name) => typeof problem.more.extras?.[name] === 'string').map((name) => [name, problem.more.extras?.[name]]),
+    SAFE_EXTRAS.filter((name) => typeof problem.more.extras?.[name] === 'string').map((name) => [
+      name,
+      problem.more.extras?.[name],
+    ]),
   );
   return ApplicationFailure.create({
     type: problem.code,
@@ -32,6 +35,10 @@ export async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof ProblemError) throw toFailure(error);
     // A bug of ours: its message may quote any value, so only its kind goes into the history; the log has the rest.
     const kind = error instanceof Error ? error.name : typeof error;
-    throw ApplicationFailure.create({ type: 'internal', message: `An activity failed unexpectedly (${kind})`, nonRetryable: false });
+    throw ApplicationFailure.create({
+      type: 'internal',
+      message: `An activity failed unexpectedly (${kind})`,
+      nonRetryable: false,
+    });
   }
 }

@@ -58,7 +58,13 @@ export function createPaymentActivities({ payment, booking, identity, notificati
   async function charge(input: ChargeInput, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
     const { payerId, payeeId, amount, paymentMethodId } = input;
     try {
-      const state = await payment.chargeBooking(input.key, input.bookingId, { payerId, payeeId, amount, paymentMethodId, capture });
+      const state = await payment.chargeBooking(input.key, input.bookingId, {
+        payerId,
+        payeeId,
+        amount,
+        paymentMethodId,
+        capture,
+      });
       return await shown(state, input.awaitingUntil);
     } catch (error) {
       await showRefusal(error);
@@ -77,7 +83,14 @@ export function createPaymentActivities({ payment, booking, identity, notificati
 
     chargePayment: (input: ChargeInput) => charge(input, 'automatic'),
 
-    async capturePayment({ paymentId, key }: { paymentId: string; bookingId: string; key: string }): Promise<PaymentSummary> {
+    async capturePayment({
+      paymentId,
+      key,
+    }: {
+      paymentId: string;
+      bookingId: string;
+      key: string;
+    }): Promise<PaymentSummary> {
       return shown(await payment.capturePayment(key, paymentId));
     },
 
@@ -92,7 +105,14 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       return shown(await payment.refreshPayment(paymentId));
     },
 
-    async abandonPayment({ paymentId, key }: { paymentId: string; bookingId: string | null; key: string }): Promise<PaymentSummary> {
+    async abandonPayment({
+      paymentId,
+      key,
+    }: {
+      paymentId: string;
+      bookingId: string | null;
+      key: string;
+    }): Promise<PaymentSummary> {
       return shown(await payment.abandonPayment(key, paymentId));
     },
 
@@ -109,8 +129,20 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     },
 
     /** Records the refund of a cancelled booking; the refund saga makes it. */
-    async createRefund({ paymentId, amount, key }: { paymentId: string; amount: Money; key: string }): Promise<{ refundId: string }> {
-      const { refundId } = await payment.createRefund(key, paymentId, { amount, reason: 'Booking cancelled', requestedBy: null });
+    async createRefund({
+      paymentId,
+      amount,
+      key,
+    }: {
+      paymentId: string;
+      amount: Money;
+      key: string;
+    }): Promise<{ refundId: string }> {
+      const { refundId } = await payment.createRefund(key, paymentId, {
+        amount,
+        reason: 'Booking cancelled',
+        requestedBy: null,
+      });
       return { refundId };
     },
 
@@ -120,8 +152,16 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       const [payer, payee] = await Promise.all([identity.getUser(state.payerId), identity.getUser(state.payeeId)]);
       const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
       await Promise.all([
-        notification.send(`${key}/payer`, { template: 'payment_receipt', ...recipient(payer), data: { ...data, otherName: nameOf(payee) } }),
-        notification.send(`${key}/payee`, { template: 'payment_received', ...recipient(payee), data: { ...data, otherName: nameOf(payer) } }),
+        notification.send(`${key}/payer`, {
+          template: 'payment_receipt',
+          ...recipient(payer),
+          data: { ...data, otherName: nameOf(payee) },
+        }),
+        notification.send(`${key}/payee`, {
+          template: 'payment_received',
+          ...recipient(payee),
+          data: { ...data, otherName: nameOf(payer) },
+        }),
       ]);
     },
   };
@@ -138,7 +178,13 @@ interface Person {
 
 /** Whom a mail about money goes to, as notification wants it. */
 export function recipient(person: Person) {
-  return { recipientId: person.id, email: person.email, recipientName: nameOf(person), locale: person.locale, timeZone: person.timeZone };
+  return {
+    recipientId: person.id,
+    email: person.email,
+    recipientName: nameOf(person),
+    locale: person.locale,
+    timeZone: person.timeZone,
+  };
 }
 
 export function nameOf(person: Person): string {

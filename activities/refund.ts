@@ -24,13 +24,33 @@ export function createRefundActivities({ payment, booking, identity, notificatio
     },
 
     /** Shows the refund on its booking; a cancelled booking that got everything back becomes refunded. */
-    async recordRefund({ refundId, bookingId, key }: { refundId: string; bookingId: string; key: string }): Promise<void> {
+    async recordRefund({
+      refundId,
+      bookingId,
+      key,
+    }: {
+      refundId: string;
+      bookingId: string;
+      key: string;
+    }): Promise<void> {
       const { payment: state } = await payment.getRefund(refundId);
       const { paymentId: id, version, status, amount, captured, refunded, clientSecret, declineCode } = state;
-      await booking.recordRefund(bookingId, { payment: { id, version, status, amount, captured, refunded, clientSecret, declineCode } }, `${key}/${version}`);
+      await booking.recordRefund(
+        bookingId,
+        { payment: { id, version, status, amount, captured, refunded, clientSecret, declineCode } },
+        `${key}/${version}`,
+      );
     },
 
-    async notifyRefund({ refundId, bookingId, key }: { refundId: string; bookingId: string | null; key: string }): Promise<void> {
+    async notifyRefund({
+      refundId,
+      bookingId,
+      key,
+    }: {
+      refundId: string;
+      bookingId: string | null;
+      key: string;
+    }): Promise<void> {
       const refund = await payment.getRefund(refundId);
       const { payerId } = await payment.getPayment(refund.paymentId);
       const payer = await identity.getUser(payerId);

@@ -100,7 +100,10 @@ function parse(text: string): unknown {
 }
 
 function isFieldErrors(value: unknown): value is FieldError[] {
-  return Array.isArray(value) && value.every((item) => isRecord(item) && typeof item.path === 'string' && typeof item.message === 'string');
+  return (
+    Array.isArray(value) &&
+    value.every((item) => isRecord(item) && typeof item.path === 'string' && typeof item.message === 'string')
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities, createClients } from '../activities';
+import type { Platform, Running } from '../platform/service';
+import { createLogger } from '../platform/telemetry';
 import { bookingSaga } from '../workflows/booking.api';
 import { paymentSaga } from '../workflows/payment.api';
 import { refundSaga } from '../workflows/refund.api';
-import type { Platform, Running } from '../platform/service';
-import { createLogger } from '../platform/telemetry';
+import { userCreationSaga } from '../workflows/user-creation.api';
 import { activityContext } from './activity-context';
 
 type Queue = keyof ReturnType<typeof createActivities>;
@@ -15,17 +16,23 @@ const QUEUES: Record<Queue, string> = {
   booking: bookingSaga.taskQueue,
   payment: paymentSaga.taskQueue,
   refund: refundSaga.taskQueue,
+  'user-creation': userCreationSaga.taskQueue,
 };
 
 /** Start functions by name: `worker:<saga>` polls the task queue of one saga kind, its workflows and their activities. */
 export const workers: Record<string, (platform: Platform) => Promise<Running>> = Object.fromEntries(
-  Object.entries(QUEUES).map(([queue, taskQueue]) => [`worker:${queue}`, (platform: Platform) => startWorker(queue as Queue, taskQueue, platform)]),
+  Object.entries(QUEUES).map(([queue, taskQueue]) => [
+    `worker:${queue}`,
+    (platform: Platform) => startWorker(queue as Queue, taskQueue, platform),
+  ]),
 );
 
 async function startWorker(queue: Queue, taskQueue: string, { config }: Platform): Promise<Running> {
   const name = `worker:${queue}`;
   const logger = createLogger(name, config.LOG_LEVEL);
-  const connection = await connect(config.TEMPORAL_ADDRESS, (error) => logger.warn({ err: error }, 'Temporal is not answering yet'));
+  const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
+    logger.warn({ err: error }, 'Temporal is not answering yet'),
+  );
   const clients = createClients(config);
   const worker = await Worker.create({
     connection,

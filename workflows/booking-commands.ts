@@ -56,7 +56,8 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
 
   function refusal(wish: Wish): string | undefined {
     if (!allowed(wish.kind)) return `A booking that is ${phase.replace('_', ' ')} cannot take this`;
-    if (wish.kind === 'complete' && Date.parse(wish.requestedAt) < session.endsAt()) return 'The session has not ended yet';
+    if (wish.kind === 'complete' && Date.parse(wish.requestedAt) < session.endsAt())
+      return 'The session has not ended yet';
     if (wish.kind !== 'reschedule') return undefined;
     const ahead = session.startsAt() - Date.parse(wish.requestedAt);
     if (wish.by === 'student' && ahead < DAY) return 'A student can move a session until 24 hours before its start';
@@ -91,11 +92,19 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
   }
 
   const accept = (wish: Wish) => enqueue(wish).answer();
-  setHandler(confirmBooking, (_wish) => accept({ kind: 'confirm' }), { validator: (_wish) => validate({ kind: 'confirm' }) });
-  setHandler(declineBooking, ({ noteId }) => accept({ kind: 'decline', noteId }), { validator: ({ noteId }) => validate({ kind: 'decline', noteId }) });
+  setHandler(confirmBooking, (_wish) => accept({ kind: 'confirm' }), {
+    validator: (_wish) => validate({ kind: 'confirm' }),
+  });
+  setHandler(declineBooking, ({ noteId }) => accept({ kind: 'decline', noteId }), {
+    validator: ({ noteId }) => validate({ kind: 'decline', noteId }),
+  });
   setHandler(cancelBooking, (wish) => accept(cancelWish(wish)), { validator: (wish) => validate(cancelWish(wish)) });
-  setHandler(rescheduleBooking, (wish) => accept({ kind: 'reschedule', ...wish }), { validator: (wish) => validate({ kind: 'reschedule', ...wish }) });
-  setHandler(completeBooking, (wish) => accept({ kind: 'complete', ...wish }), { validator: (wish) => validate({ kind: 'complete', ...wish }) });
+  setHandler(rescheduleBooking, (wish) => accept({ kind: 'reschedule', ...wish }), {
+    validator: (wish) => validate({ kind: 'reschedule', ...wish }),
+  });
+  setHandler(completeBooking, (wish) => accept({ kind: 'complete', ...wish }), {
+    validator: (wish) => validate({ kind: 'complete', ...wish }),
+  });
 
   return {
     enter(next) {
@@ -116,13 +125,17 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
       cancelHook = hook;
     },
     cancelByOperator() {
-      if (allowed('cancel')) enqueue({ kind: 'cancel', by: 'operator', noteId: null, requestedAt: new Date(Date.now()).toISOString() });
+      if (allowed('cancel'))
+        enqueue({ kind: 'cancel', by: 'operator', noteId: null, requestedAt: new Date(Date.now()).toISOString() });
     },
     answerAll(reason) {
       for (const command of [...unanswered.values()]) {
         if (command.kind === 'cancel' && reason.startsWith('cancelled_by_')) command.accept();
         else if (command.kind === 'decline' && reason === 'declined') command.accept();
-        else command.refuse(command.kind === 'confirm' && reason.startsWith('payment_') ? 'payment_failed' : 'invalid_state');
+        else
+          command.refuse(
+            command.kind === 'confirm' && reason.startsWith('payment_') ? 'payment_failed' : 'invalid_state',
+          );
       }
     },
   };

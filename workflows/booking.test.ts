@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { DAY, HOUR } from '../kernel/time';
-import { fails, gate, refuses, type SagaHarness, startSagaHarness, type TestActivity } from '../tests/support/saga-harness';
+import {
+  fails,
+  gate,
+  refuses,
+  type SagaHarness,
+  startSagaHarness,
+  type TestActivity,
+} from '../tests/support/saga-harness';
 import { type BookingInput, bookingSaga } from './booking.api';
 
 let harness: SagaHarness;
@@ -28,11 +35,24 @@ async function someBooking(startsIn = 10 * DAY): Promise<BookingInput> {
 }
 
 /** Activities with which everything goes well. */
-function allGoesWell(input: BookingInput, options: { instant?: boolean; captureBefore?: string | null } = {}): Record<string, TestActivity> {
-  const payment = { paymentId: randomUUID(), bookingId: input.bookingId, version: 1, captureBefore: options.captureBefore ?? null };
+function allGoesWell(
+  input: BookingInput,
+  options: { instant?: boolean; captureBefore?: string | null } = {},
+): Record<string, TestActivity> {
+  const payment = {
+    paymentId: randomUUID(),
+    bookingId: input.bookingId,
+    version: 1,
+    captureBefore: options.captureBefore ?? null,
+  };
   const done = () => undefined;
   return {
-    createBooking: () => ({ price: EUR(4500), startsAt: input.scheduledAt, endsAt: input.scheduledAt, instantBooking: options.instant ?? true }),
+    createBooking: () => ({
+      price: EUR(4500),
+      startsAt: input.scheduledAt,
+      endsAt: input.scheduledAt,
+      instantBooking: options.instant ?? true,
+    }),
     cancelBooking: done,
     holdSlot: done,
     extendHold: done,
@@ -59,7 +79,6 @@ function allGoesWell(input: BookingInput, options: { instant?: boolean; captureB
   };
 }
 
-
 /** The tutor must confirm: resolves once the booking waits for that. */
 async function awaitingTutor(input: BookingInput, activities = allGoesWell(input, { instant: false })) {
   const saga = await harness.start(bookingSaga, input, activities);
@@ -73,7 +92,12 @@ async function confirmed(input: BookingInput, activities = allGoesWell(input)) {
   return saga;
 }
 
-const cancelBy = async (by: 'student' | 'tutor') => ({ by, actorId: randomUUID(), noteId: null, requestedAt: new Date(await now()).toISOString() });
+const cancelBy = async (by: 'student' | 'tutor') => ({
+  by,
+  actorId: randomUUID(),
+  noteId: null,
+  requestedAt: new Date(await now()).toISOString(),
+});
 
 describe('when nothing fails', () => {
   test('an instant booking is held, blocked, charged, confirmed, reminded twice and completes by itself', async () => {
@@ -98,7 +122,14 @@ describe('when nothing fails', () => {
   test('where the tutor must confirm, the money is authorised first and captured by the confirmation', async () => {
     const input = await someBooking();
     const saga = await awaitingTutor(input);
-    expect(saga.calls).toEqual(['createBooking', 'holdSlot', 'authorizePayment', 'extendHold', 'awaitTutor', 'notifyBooking']);
+    expect(saga.calls).toEqual([
+      'createBooking',
+      'holdSlot',
+      'authorizePayment',
+      'extendHold',
+      'awaitTutor',
+      'notifyBooking',
+    ]);
     await saga.update('confirm', { actorId: input.tutorId });
     expect(saga.calls).toContain('capturePayment');
     expect(saga.calls.slice(6, 9)).toEqual(['blockSlot', 'capturePayment', 'confirmBooking']);
@@ -107,19 +138,61 @@ describe('when nothing fails', () => {
 });
 
 describe('a step that is refused', () => {
-  const cases: [string, { instant: boolean; undone: string[]; reason: string; code: Parameters<typeof refuses>[0] }][] = [
-    ['createBooking', { instant: true, code: 'slot_unavailable', reason: 'slot_unavailable', undone: ['cancelBooking'] }],
-    ['holdSlot', { instant: true, code: 'slot_unavailable', reason: 'slot_unavailable', undone: ['releaseSlot', 'cancelBooking'] }],
-    ['authorizePayment', { instant: false, code: 'payment_declined', reason: 'payment_declined', undone: ['settleToZero', 'releaseSlot', 'cancelBooking'] }],
-    ['blockSlot', { instant: true, code: 'slot_unavailable', reason: 'slot_unavailable', undone: ['releaseSlot', 'releaseSlot', 'cancelBooking'] }],
-    ['chargePayment', { instant: true, code: 'payment_declined', reason: 'payment_declined', undone: ['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking'] }],
-  ];
-  test.each(cases)('%s: it and all before it are undone, last first', async (step, { instant, code, reason, undone }) => {
-    const input = await someBooking();
-    const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input, { instant }), [step]: refuses(code) });
-    await expect(saga.result()).resolves.toMatchObject({ reason });
-    expect(saga.calls.slice(saga.calls.indexOf(step) + 1)).toEqual(undone);
-  });
+  const cases: [string, { instant: boolean; undone: string[]; reason: string; code: Parameters<typeof refuses>[0] }][] =
+    [
+      [
+        'createBooking',
+        { instant: true, code: 'slot_unavailable', reason: 'slot_unavailable', undone: ['cancelBooking'] },
+      ],
+      [
+        'holdSlot',
+        {
+          instant: true,
+          code: 'slot_unavailable',
+          reason: 'slot_unavailable',
+          undone: ['releaseSlot', 'cancelBooking'],
+        },
+      ],
+      [
+        'authorizePayment',
+        {
+          instant: false,
+          code: 'payment_declined',
+          reason: 'payment_declined',
+          undone: ['settleToZero', 'releaseSlot', 'cancelBooking'],
+        },
+      ],
+      [
+        'blockSlot',
+        {
+          instant: true,
+          code: 'slot_unavailable',
+          reason: 'slot_unavailable',
+          undone: ['releaseSlot', 'releaseSlot', 'cancelBooking'],
+        },
+      ],
+      [
+        'chargePayment',
+        {
+          instant: true,
+          code: 'payment_declined',
+          reason: 'payment_declined',
+          undone: ['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking'],
+        },
+      ],
+    ];
+  test.each(cases)(
+    '%s: it and all before it are undone, last first',
+    async (step, { instant, code, reason, undone }) => {
+      const input = await someBooking();
+      const saga = await harness.start(bookingSaga, input, {
+        ...allGoesWell(input, { instant }),
+        [step]: refuses(code),
+      });
+      await expect(saga.result()).resolves.toMatchObject({ reason });
+      expect(saga.calls.slice(saga.calls.indexOf(step) + 1)).toEqual(undone);
+    },
+  );
 
   test.each(cases.map(([step, { instant, undone }]) => [step, instant, undone] as const))(
     '%s that never answers is given up before the hold ends, and undone too: it may have happened',
@@ -131,7 +204,11 @@ describe('a step that is refused', () => {
         givenUpAfter ||= (await now()) - started;
       };
       const firstUndo = String(undone[0]);
-      const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input, { instant }), [step]: fails(), [firstUndo]: noteTime });
+      const saga = await harness.start(bookingSaga, input, {
+        ...allGoesWell(input, { instant }),
+        [step]: fails(),
+        [firstUndo]: noteTime,
+      });
       await saga.result();
       expect(saga.calls.slice(saga.calls.indexOf(step) + 1).filter((call) => call !== 'notifyBooking')).toEqual(undone);
       expect(givenUpAfter).toBeLessThan(25 * 60_000);
@@ -241,7 +318,10 @@ describe('the tutor', () => {
 
   test('confirms and the capture is refused: everything is undone and the tutor is told payment_failed', async () => {
     const input = await someBooking();
-    const saga = await awaitingTutor(input, { ...allGoesWell(input, { instant: false }), capturePayment: refuses('payment_failed') });
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      capturePayment: refuses('payment_failed'),
+    });
     await expect(saga.update('confirm', { actorId: input.tutorId })).rejects.toThrow('payment_failed');
     await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_declined' });
   });
@@ -312,12 +392,21 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input);
     await saga.update('cancel', await cancelBy('student'));
     await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
-    expect(saga.calls.slice(6)).toEqual(['cancelConfirmed', 'releaseSlot', 'createRefund', 'releaseEarnings', 'notifyBooking']);
+    expect(saga.calls.slice(6)).toEqual([
+      'cancelConfirmed',
+      'releaseSlot',
+      'createRefund',
+      'releaseEarnings',
+      'notifyBooking',
+    ]);
   });
 
   test('cancelled without anything to give back: no refund is made', async () => {
     const input = await someBooking();
-    const saga = await confirmed(input, { ...allGoesWell(input), cancelConfirmed: () => ({ refund: EUR(0), retained: EUR(4500) }) });
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      cancelConfirmed: () => ({ refund: EUR(0), retained: EUR(4500) }),
+    });
     await saga.update('cancel', await cancelBy('student'));
     await saga.result();
     expect(saga.calls).not.toContain('createRefund');
@@ -327,7 +416,10 @@ describe('a confirmed booking', () => {
   test('two cancels at once: one is accepted, the other refused', async () => {
     const input = await someBooking();
     const saga = await confirmed(input);
-    const outcomes = await Promise.allSettled([saga.update('cancel', await cancelBy('student')), saga.update('cancel', await cancelBy('tutor'))]);
+    const outcomes = await Promise.allSettled([
+      saga.update('cancel', await cancelBy('student')),
+      saga.update('cancel', await cancelBy('tutor')),
+    ]);
     expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual(['fulfilled', 'rejected']);
     expect(saga.calls.filter((call) => call === 'cancelConfirmed')).toHaveLength(1);
   });
@@ -336,7 +428,12 @@ describe('a confirmed booking', () => {
     const input = await someBooking(3 * DAY);
     const saga = await confirmed(input);
     const scheduledAt = new Date(Date.parse(input.scheduledAt) + 4 * DAY).toISOString();
-    await saga.update('reschedule', { by: 'student', actorId: input.studentId, scheduledAt, requestedAt: new Date(await now()).toISOString() });
+    await saga.update('reschedule', {
+      by: 'student',
+      actorId: input.studentId,
+      scheduledAt,
+      requestedAt: new Date(await now()).toISOString(),
+    });
     await saga.result();
     expect(saga.calls.slice(6, 9)).toEqual(['moveSlot', 'rescheduleBooking', 'notifyBooking']);
     expect(await now()).toBeGreaterThan(Date.parse(scheduledAt) + 2 * DAY);
@@ -345,8 +442,16 @@ describe('a confirmed booking', () => {
   test('moved to a slot that is taken: refused, and nothing has changed', async () => {
     const input = await someBooking();
     let moves = 0;
-    const saga = await confirmed(input, { ...allGoesWell(input), moveSlot: () => (moves++ === 0 ? refuses('slot_unavailable')(undefined, 1) : undefined) });
-    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt: new Date((await now()) + 5 * DAY).toISOString(), requestedAt: new Date(await now()).toISOString() };
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      moveSlot: () => (moves++ === 0 ? refuses('slot_unavailable')(undefined, 1) : undefined),
+    });
+    const wish = {
+      by: 'tutor',
+      actorId: input.tutorId,
+      scheduledAt: new Date((await now()) + 5 * DAY).toISOString(),
+      requestedAt: new Date(await now()).toISOString(),
+    };
     await expect(saga.update('reschedule', wish)).rejects.toThrow('slot_unavailable');
     expect(saga.calls).not.toContain('rescheduleBooking');
     await saga.update('cancel', await cancelBy('tutor'));
@@ -372,7 +477,9 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input);
     const requestedAt = new Date(await now()).toISOString();
     const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-    await expect(saga.update('reschedule', { by: 'student', actorId: input.studentId, scheduledAt, requestedAt })).rejects.toThrow('invalid_state');
+    await expect(
+      saga.update('reschedule', { by: 'student', actorId: input.studentId, scheduledAt, requestedAt }),
+    ).rejects.toThrow('invalid_state');
     await expect(saga.update('complete', { actorId: input.tutorId, requestedAt })).rejects.toThrow('invalid_state');
     expect(saga.calls).not.toContain('moveSlot');
   });

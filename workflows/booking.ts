@@ -49,7 +49,13 @@ const REMIND_HOURS_BEFORE = [24, 1];
 /** A session that nobody reported completes two days after its end. */
 const COMPLETES_BY_ITSELF_MS = 2 * DAY;
 
-type EndReason = 'payment_declined' | 'payment_expired' | 'slot_unavailable' | 'declined' | 'tutor_expired' | `cancelled_by_${CancelledBy}`;
+type EndReason =
+  | 'payment_declined'
+  | 'payment_expired'
+  | 'slot_unavailable'
+  | 'declined'
+  | 'tutor_expired'
+  | `cancelled_by_${CancelledBy}`;
 
 interface Ending {
   reason: EndReason;
@@ -85,8 +91,16 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   const when = () => `${startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
   const end = () => Date.parse(endOf(startsAt, durationMinutes));
   const terminalAt = () => end() + COMPLETES_BY_ITSELF_MS;
-  const notify = (notice: Notice, about: { respondBy?: string; refund?: Money; hoursBefore?: number; previousStart?: string } = {}) => {
-    const key = [`booking:${bookingId}`, notice, ...(about.hoursBefore ? [about.hoursBefore, startsAt] : []), ...(about.previousStart ? [startsAt] : [])];
+  const notify = (
+    notice: Notice,
+    about: { respondBy?: string; refund?: Money; hoursBefore?: number; previousStart?: string } = {},
+  ) => {
+    const key = [
+      `booking:${bookingId}`,
+      notice,
+      ...(about.hoursBefore ? [about.hoursBefore, startsAt] : []),
+      ...(about.previousStart ? [startsAt] : []),
+    ];
     // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
     notices.push(mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about }).catch(() => undefined));
   };
@@ -117,7 +131,15 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     });
     price = terms.price;
     await saga.step('hold-slot', {
-      do: (key) => act.holdSlot({ bookingId, tutorId, start: startsAt, durationMinutes, expiresAt: holdUntil(Date.now() + PAYMENT_DEADLINE_MS), key }),
+      do: (key) =>
+        act.holdSlot({
+          bookingId,
+          tutorId,
+          start: startsAt,
+          durationMinutes,
+          expiresAt: holdUntil(Date.now() + PAYMENT_DEADLINE_MS),
+          key,
+        }),
       undo: (_, key) => act.releaseSlot({ bookingId, key }),
     });
     const authorized = terms.instantBooking ? undefined : await authorizeAndAskTutor(terms);
@@ -137,7 +159,15 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
 
   function charge(key: string) {
     const awaitingUntil = new Date(Date.now() + PAYMENT_DEADLINE_MS).toISOString();
-    return { bookingId, payerId: studentId, payeeId: tutorId, amount: price, paymentMethodId: input.paymentMethodId, awaitingUntil, key };
+    return {
+      bookingId,
+      payerId: studentId,
+      payeeId: tutorId,
+      amount: price,
+      paymentMethodId: input.paymentMethodId,
+      awaitingUntil,
+      key,
+    };
   }
 
   /** Waits for 3-D Secure where the card asks for it. */
@@ -154,7 +184,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     });
     const respondBy = Math.min(
       Date.now() + TUTOR_DEADLINE_MS,
-      authorized.captureBefore === null ? Number.POSITIVE_INFINITY : Date.parse(authorized.captureBefore) - CAPTURE_MARGIN_MS,
+      authorized.captureBefore === null
+        ? Number.POSITIVE_INFINITY
+        : Date.parse(authorized.captureBefore) - CAPTURE_MARGIN_MS,
       Date.parse(terms.startsAt),
     );
     const respondByIso = new Date(respondBy).toISOString();
@@ -162,7 +194,11 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     await act.awaitTutor({ bookingId, respondBy: respondByIso, key: `booking:${bookingId}/await-tutor` });
     tutorKnows = true;
     notify('requested', { respondBy: respondByIso });
-    saga.tell('AwaitingTutor', `Session ${when()}. Waits for the tutor to confirm or decline until ${respondByIso}.`, authorized.paymentId);
+    saga.tell(
+      'AwaitingTutor',
+      `Session ${when()}. Waits for the tutor to confirm or decline until ${respondByIso}.`,
+      authorized.paymentId,
+    );
     commands.enter('awaiting_tutor');
     decision = await commands.next(respondBy);
     if (decision?.kind === 'confirm') return authorized;
@@ -232,11 +268,16 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     command.accept();
   }
 
-  async function cancelConfirmed(command: Command & { kind: 'cancel' }, payment: PaymentSummary): Promise<BookingResult> {
+  async function cancelConfirmed(
+    command: Command & { kind: 'cancel' },
+    payment: PaymentSummary,
+  ): Promise<BookingResult> {
     const { by, noteId, requestedAt } = command;
     commands.enter('ending');
     saga.tell('Compensating', `Session ${when()}. Cancelled by ${by}: giving back what the terms say.`);
-    const terms = await saga.forward('cancel', (key) => act.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }));
+    const terms = await saga.forward('cancel', (key) =>
+      act.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
+    );
     await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
     if (terms && terms.refund.amount > 0) await refund(terms.refund, payment, command);
     command.accept();
@@ -244,7 +285,10 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
     }
     notify('cancelled', terms ? { refund: terms.refund } : {});
-    saga.tell('Compensated', `Session ${when()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`);
+    saga.tell(
+      'Compensated',
+      `Session ${when()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`,
+    );
     return { outcome: 'cancelled', reason: `cancelled_by_${by}` };
   }
 
@@ -261,7 +305,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       taskQueue: refundSaga.taskQueue,
       staticSummary: refundSaga.summary(input),
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      searchAttributes: Object.fromEntries(Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]])),
+      searchAttributes: Object.fromEntries(
+        Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
+      ),
     });
     command.accept();
     await child.result();
@@ -292,7 +338,9 @@ function holdUntil(deadline: number): string {
 
 /** The reminders still ahead, soonest first. */
 function remindersFor(startsAt: string): { at: number; hours: number }[] {
-  return REMIND_HOURS_BEFORE.map((hours) => ({ hours, at: Date.parse(startsAt) - hours * HOUR })).filter(({ at }) => at > Date.now());
+  return REMIND_HOURS_BEFORE.map((hours) => ({ hours, at: Date.parse(startsAt) - hours * HOUR })).filter(
+    ({ at }) => at > Date.now(),
+  );
 }
 
 /** Why a booking came to nothing, from the failure that ended it. `priced`: the failure came after the booking was made. */

@@ -2,3 +2,4 @@
 export { booking } from './booking';
 export { payment } from './payment';
 export { refund } from './refund';
+export { userCreation } from './user-creation';

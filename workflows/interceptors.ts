@@ -6,7 +6,10 @@ import type { Headers, WorkflowInterceptorsFactory } from '@temporalio/workflow'
  */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let trace: Headers = {};
-  const withTrace = <Input extends { headers: Headers }>(input: Input): Input => ({ ...input, headers: { ...trace, ...input.headers } });
+  const withTrace = <Input extends { headers: Headers }>(input: Input): Input => ({
+    ...input,
+    headers: { ...trace, ...input.headers },
+  });
   return {
     inbound: [
       {

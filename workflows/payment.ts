@@ -1,4 +1,11 @@
-import { allHandlersFinished, CancellationScope, condition, proxyActivities, proxyLocalActivities, setHandler } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+} from '@temporalio/workflow';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import { MINUTE, SECOND } from '../kernel/time';
 import { FORWARD_MONEY, NOTICE, UNTIL_DONE_MONEY } from './activity-options';
@@ -44,7 +51,11 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
       return { outcome: 'failed', reason };
     }
     saga.pivot();
-    saga.tell('Confirmed', `Payment ${paymentId} is taken. Releasing the earnings and sending the receipts.`, paymentId);
+    saga.tell(
+      'Confirmed',
+      `Payment ${paymentId} is taken. Releasing the earnings and sending the receipts.`,
+      paymentId,
+    );
     // A direct payment is for something that has been delivered: its earnings are payable at once.
     await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
     await mail.notifyPayment({ paymentId, notice: 'paid', key: `payment:${paymentId}/paid` }).catch(() => undefined);
@@ -58,7 +69,8 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
     await saga.step('charge', {
       do: async (key) => {
         const charged = await money.chargeDirectPayment({ paymentId, key });
-        if (charged.status === 'requires_action') saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
+        if (charged.status === 'requires_action')
+          saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
         return requirePaid(await awaitCustomerAction(charged, { key, seenVersion: () => seen }));
       },
       undo: (_, key) => moneyMust.settleDirectPayment({ paymentId, key }),
@@ -78,7 +90,8 @@ export async function awaitCustomerAction(
   let now = start;
   for (let poll = FIRST_POLL_MS; now.status === 'requires_action'; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
     const left = deadline - Date.now();
-    if (left <= 0) return money.abandonPayment({ paymentId: now.paymentId, bookingId: now.bookingId, key: `${key}/abandon` });
+    if (left <= 0)
+      return money.abandonPayment({ paymentId: now.paymentId, bookingId: now.bookingId, key: `${key}/abandon` });
     const { version } = now;
     await condition(() => seenVersion() > version, Math.min(poll, left));
     now = await money.refreshPayment({ paymentId: now.paymentId, bookingId: now.bookingId });

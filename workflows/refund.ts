@@ -1,4 +1,11 @@
-import { condition, proxyActivities, proxyLocalActivities, CancellationScope, setHandler, allHandlersFinished } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+} from '@temporalio/workflow';
 import type { RefundActivities } from '../activities/refund';
 import { DAY, MINUTE } from '../kernel/time';
 import { NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
@@ -31,7 +38,11 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       if (status === 'succeeded') return finish(status, `Refund ${refundId} of payment ${paymentId} is made.`);
       // Stripe gives a failed refund's money back to the platform and does not try again: somebody is still owed it.
       const answer = await saga.askOperator('refund', 'Stripe could not make it, the customer is still owed the money');
-      if (answer === 'accept') return finish('failed', `Refund ${refundId} of payment ${paymentId} failed; an operator settled it by other means.`);
+      if (answer === 'accept')
+        return finish(
+          'failed',
+          `Refund ${refundId} of payment ${paymentId} failed; an operator settled it by other means.`,
+        );
     }
   });
 

@@ -117,7 +117,13 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
 
   async function untilDone<T>(name: string, run: () => Promise<T>): Promise<T | undefined> {
     const since = Date.now();
-    const duty: Duty = { name, attempt: new CancellationScope(), lastError: '', needsAttention: false, answer: undefined };
+    const duty: Duty = {
+      name,
+      attempt: new CancellationScope(),
+      lastError: '',
+      needsAttention: false,
+      answer: undefined,
+    };
     duties.add(duty);
     try {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
@@ -163,7 +169,13 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
         await Promise.all(undos);
       }),
     async askOperator(name, sentence) {
-      const duty: Duty = { name, attempt: new CancellationScope(), lastError: sentence, needsAttention: true, answer: undefined };
+      const duty: Duty = {
+        name,
+        attempt: new CancellationScope(),
+        lastError: sentence,
+        needsAttention: true,
+        answer: undefined,
+      };
       duties.add(duty);
       show();
       await condition(() => duty.answer !== undefined);
@@ -192,6 +204,7 @@ async function orPatience(undone: Promise<unknown>): Promise<void> {
 
 function describe(state: SagaState, sentence: string, troubled: Duty[]): string {
   const trouble = troubled.map((duty) => `- **${duty.name}** is not done: ${duty.lastError}.`);
-  const advice = 'It is retried meanwhile where a retry can help. Mend the cause, then send the update `resolve` with `{"action": "retry"}`; or settle it by hand and send `{"action": "accept"}`.';
+  const advice =
+    'It is retried meanwhile where a retry can help. Mend the cause, then send the update `resolve` with `{"action": "retry"}`; or settle it by hand and send `{"action": "accept"}`.';
   return [`**${state}**`, sentence, ...(trouble.length > 0 ? [...trouble, advice] : [])].join('\n\n');
 }

@@ -12,7 +12,7 @@ const EMAIL =
   /^[A-Za-z0-9_][A-Za-z0-9_+-]*('[A-Za-z0-9_+-]+)*(\.[A-Za-z0-9_+-]+('[A-Za-z0-9_+-]+)*)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/;
 
 /** Trimmed, NFC, domain in lower case and in its ASCII form (`bücher.example` → `xn--bcher-kva.example`). */
-export function normalizeEmail(value: string): string {
+function normalizeEmail(value: string): string {
   const trimmed = value.normalize('NFC').trim();
   const at = trimmed.lastIndexOf('@');
   if (at < 0 || trimmed.length > MAX_EMAIL) return trimmed;
@@ -29,8 +29,8 @@ export const Email = z
   .regex(EMAIL, 'must be an e-mail address such as ada@example.com')
   .refine((value) => value.indexOf('@') <= MAX_LOCAL_PART, 'has more than 64 characters before the @');
 
-export const MIN_PASSWORD = 10;
-export const MAX_PASSWORD = 128;
+const MIN_PASSWORD = 10;
+const MAX_PASSWORD = 128;
 
 /** Length counts characters (code points) after NFC, so that one typed on another keyboard is the same password. Never trimmed. */
 export const NewPassword = z

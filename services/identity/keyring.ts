@@ -14,7 +14,7 @@ const KEYS_FRESH_MS = 60 * SECOND;
 /** A token with an unknown `kid` has it read sooner, but not more often than this. */
 const UNKNOWN_KID_MS = 5 * SECOND;
 
-export interface AccessToken {
+interface AccessToken {
   accessToken: string;
   accessTokenExpiresAt: string;
 }

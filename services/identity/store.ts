@@ -123,7 +123,9 @@ type Row = Awaited<ReturnType<typeof readRow>>;
 
 function toUser({ users: user, user_profiles: profile }: Row): User {
   // Until the saga has made the profile, what was registered stands for it; the table's check keeps one of the two.
-  const { firstName, lastName, timeZone, locale } = profile ?? user.registration ?? NOBODY;
+  const person = profile ?? user.registration;
+  if (!person) throw new Error('a user has a profile or what was registered');
+  const { firstName, lastName, timeZone, locale } = person;
   return {
     id: user.id,
     email: user.email,
@@ -134,8 +136,6 @@ function toUser({ users: user, user_profiles: profile }: Row): User {
     createdAt: user.createdAt.toISOString(),
   };
 }
-
-const NOBODY: Registration = { firstName: '', lastName: '', timeZone: 'UTC', locale: 'en' };
 
 async function lockUser(tx: Transaction, id: string) {
   const [user] = await tx.select().from(users).where(eq(users.id, id)).for('update');

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
-import { type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal-test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
+import { type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
-import { SEARCH_ATTRIBUTES, type SagaType } from '../../kernel/saga-type';
 
 /** An activity of a test: what it returns, or throws. `attempt` counts from 1. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for activities of every shape
@@ -59,7 +59,12 @@ export async function startSagaHarness(): Promise<SagaHarness> {
   const sagas = new Map<string, { activities: Record<string, TestActivity>; calls: string[]; heard: (() => void)[] }>();
   const route = (name: string, workflowId: string, attempt: number, input: unknown) => {
     // A child saga uses the activities of the saga that was started last, which is its parent's.
-    const saga = sagas.get(workflowId) ?? { ...[...sagas.values()].at(-1), calls: [], heard: [], activities: [...sagas.values()].at(-1)?.activities ?? {} };
+    const saga = sagas.get(workflowId) ?? {
+      ...[...sagas.values()].at(-1),
+      calls: [],
+      heard: [],
+      activities: [...sagas.values()].at(-1)?.activities ?? {},
+    };
     if (attempt === 1) saga.calls.push(name);
     for (const listener of saga.heard.splice(0)) listener();
     const activity = saga.activities[name];
@@ -76,7 +81,15 @@ export async function startSagaHarness(): Promise<SagaHarness> {
     ]),
   );
   const workers = await Promise.all(
-    QUEUES.map((taskQueue) => Worker.create({ connection: env.nativeConnection, namespace: env.namespace ?? 'default', taskQueue, workflowBundle, activities })),
+    QUEUES.map((taskQueue) =>
+      Worker.create({
+        connection: env.nativeConnection,
+        namespace: env.namespace ?? 'default',
+        taskQueue,
+        workflowBundle,
+        activities,
+      }),
+    ),
   );
   const running = workers.map((worker) => worker.run());
 
@@ -86,12 +99,17 @@ export async function startSagaHarness(): Promise<SagaHarness> {
       const workflowId = type.workflowId(input);
       const state = { activities, calls: [] as string[], heard: [] as (() => void)[] };
       sagas.set(workflowId, state);
-      const handle = await env.client.workflow.start(type.workflowType, { workflowId, taskQueue: type.taskQueue, args: [input] });
+      const handle = await env.client.workflow.start(type.workflowType, {
+        workflowId,
+        taskQueue: type.taskQueue,
+        args: [input],
+      });
       return {
         handle,
         calls: state.calls,
         async called(name, times = 1) {
-          while (state.calls.filter((call) => call === name).length < times) await new Promise<void>((resolve) => state.heard.push(resolve));
+          while (state.calls.filter((call) => call === name).length < times)
+            await new Promise<void>((resolve) => state.heard.push(resolve));
         },
         async cancelRequested() {
           for (;;) {
@@ -147,6 +165,9 @@ export function gate(result: unknown = undefined) {
 
 /** Every activity that a worker registers in production. */
 function activityNames(): string[] {
-  const config = loadConfig({ SERVICE_TOKEN_SECRET: 'only-names-are-asked-for-here-nothing-is-called' }, 'no-env-file-in-tests');
+  const config = loadConfig(
+    { SERVICE_TOKEN_SECRET: 'only-names-are-asked-for-here-nothing-is-called' },
+    'no-env-file-in-tests',
+  );
   return [...new Set(Object.values(createActivities(createClients(config))).flatMap(Object.keys))];
 }

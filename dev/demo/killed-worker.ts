@@ -1,0 +1,85 @@
+import { freeSlot, type Person, SUBJECT } from './cast';
+import { ExpectationError, expectThat } from './gateway';
+import { until } from '../processes';
+import { book, expectMails, expectMoney, readBooking, type Stage, untilBooking } from './stage';
+import type { StoryOutcome } from './timeline';
+import { inWords } from './wire';
+
+/** How long Stripe's answer is held back after the charge: time to kill the worker while nobody knows of it yet. */
+const ANSWER_LATE_MS = 5_000;
+/** Temporal gives a lost attempt up after 45 s (`workflows/activity-options.ts`) and the next one looks the charge up. */
+const COMPLETES_WITHIN_MS = 180_000;
+
+/**
+ * Story D: the worker is killed after Stripe took the money and before anybody was told. Resolves once the worker is dead, with
+ * the rest of the story, so that others can play while Temporal waits for the lost attempt to time out.
+ */
+export async function killedWorker(
+  stage: Stage,
+  student: Person,
+  tutor: Person,
+): Promise<{ rest: Promise<StoryOutcome> } | undefined> {
+  const { gateway, stripe } = stage;
+  const timeline = stage.timeline.of('crash');
+  stage.timeline.heading('D  The worker is killed between the charge and the confirmation');
+  if (!stripe) {
+    timeline.aside("left out: only the sandbox can hold Stripe's answer back");
+    return undefined;
+  }
+  const start = await freeSlot(gateway, timeline, tutor, 70);
+  const before = await stripe.chargedBookings();
+  await stripe.answerNextChargeLate(ANSWER_LATE_MS);
+  timeline.step(`Stripe will charge at once and answer ${ANSWER_LATE_MS / 1_000} s later`);
+  const answered = book(
+    stage,
+    timeline,
+    { student, tutor, subject: SUBJECT, start, paymentMethodId: 'pm_card_visa', story: 'crash' },
+    { status: [201, 202], what: `Ada's booking of the slot of ${start} is answered` },
+  );
+  answered.catch(() => undefined); // awaited below
+  const bookingId = await newlyCharged(stage, before);
+  timeline.step('The money is taken, and nobody knows yet', { note: bookingId });
+  const { killed, startedAgain } = await stage.killBookingWorker();
+  timeline.step(`kill -9 of the worker (process ${killed})`);
+  const meanwhile = await readBooking(stage, timeline, student, bookingId);
+  expectThat(timeline, 'the booking is still pending', meanwhile.status === 'pending', meanwhile.status);
+  timeline.step(`The worker was started again (process ${await startedAgain})`);
+  return { rest: completes() };
+
+  async function completes(): Promise<StoryOutcome> {
+    await answered;
+    timeline.aside('Temporal waits for the lost attempt to time out (45 s), then tries again');
+    const booking = await untilBooking(stage, timeline, student, bookingId, {
+      what: 'confirmed',
+      is: ({ status }) => status === 'confirmed',
+      withinMs: COMPLETES_WITHIN_MS,
+    });
+    const { price } = booking;
+    timeline.step('The saga went on where it was: the booking is confirmed', { note: bookingId });
+    await expectMoney(stage, timeline, bookingId, { charges: 1, captured: price.amount, refunded: 0 });
+    await expectMails(stage, timeline, [student, tutor], `Confirmed: ${SUBJECT}`);
+    const saga = stage.sagaUrl(booking.workflowId);
+    timeline.aside(`saga ${saga}`);
+    return {
+      story: 'D',
+      what: 'Worker killed after the charge',
+      booking: bookingId,
+      outcome: `confirmed, ${inWords(price)} taken once`,
+      saga,
+    };
+  }
+}
+
+async function newlyCharged({ stripe }: Stage, before: Set<string>): Promise<string> {
+  let found: string | undefined;
+  await until(
+    async () => {
+      found = [...((await stripe?.chargedBookings()) ?? [])].find((id) => !before.has(id));
+      return found !== undefined;
+    },
+    20_000,
+    20,
+  );
+  if (!found) throw new ExpectationError('No charge arrived at Stripe within 20 s');
+  return found;
+}

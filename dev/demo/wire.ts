@@ -1,0 +1,38 @@
+import { z } from 'zod';
+
+// What the demo reads of the public API's replies. Its own view on purpose: it is a client like any other.
+
+export const moneySchema = z.looseObject({ amount: z.number(), currency: z.string() });
+
+export const bookingSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  statusReason: z.string().nullable(),
+  scheduledAt: z.string(),
+  price: moneySchema,
+  payment: z
+    .looseObject({ id: z.string(), status: z.string(), captured: moneySchema, refunded: moneySchema })
+    .nullable(),
+  workflowId: z.string(),
+});
+export type DemoBooking = z.output<typeof bookingSchema>;
+
+const userSchema = z.looseObject({ id: z.string(), email: z.string() });
+export const registeredSchema = z.looseObject({
+  user: userSchema,
+  tokens: z.looseObject({ accessToken: z.string() }).optional(),
+});
+export const loggedInSchema = z.looseObject({ tokens: z.looseObject({ accessToken: z.string() }).optional() });
+
+export const tutorsSchema = z.looseObject({
+  items: z.array(z.looseObject({ id: z.string(), displayName: z.string() })),
+});
+export const slotsSchema = z.looseObject({ items: z.array(z.looseObject({ start: z.string() })) });
+
+export const declinedSchema = z.looseObject({ code: z.string(), bookingId: z.string(), declineCode: z.string() });
+
+/** A reply whose content does not matter. */
+export const anything = z.unknown();
+
+export const inWords = ({ amount, currency }: z.output<typeof moneySchema>) =>
+  `${(amount / 100).toFixed(2)} ${currency.toUpperCase()}`;
