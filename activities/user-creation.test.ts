@@ -58,7 +58,10 @@ async function answer(request: IncomingMessage): Promise<{ status: number; body?
 beforeAll(async () => {
   identity = await startTestService(identityService);
   others = createServer((request, response) => {
-    answer(request).then(({ status, body }) => response.writeHead(status).end(body && JSON.stringify(body)));
+    answer(request).then(
+      ({ status, body }) => response.writeHead(status).end(body && JSON.stringify(body)),
+      () => response.writeHead(500).end(),
+    );
   });
   await new Promise<void>((resolve) => others.listen(0, '127.0.0.1', resolve));
   const elsewhere = `http://127.0.0.1:${(others.address() as AddressInfo).port}`;

@@ -113,7 +113,8 @@ async function requireFreePorts({ config, embedded }: Settings, plan: ProcessPla
   if (embedded.stripe) await requireFreePort(config.STRIPE_SANDBOX_PORT, 'STRIPE_SANDBOX_PORT');
 }
 
-function urlsOf({ config, embedded }: Settings): PlatformUrls {
+/** Where the platform of these settings is reached, running or not. */
+export function urlsOf({ config, embedded }: Settings): PlatformUrls {
   return {
     gateway: config.PUBLIC_URL,
     docs: `${config.PUBLIC_URL}/docs`,

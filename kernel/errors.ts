@@ -51,14 +51,19 @@ export interface FieldError {
 /**
  * A refusal or fault with a code of the table. Thrown by rules and stores, turned into problem+json at the HTTP door and
  * into a Temporal failure at the activity's. `extras` are members added to the problem (`bookingId`, `declineCode`);
- * `retryAfterSeconds` becomes Retry-After.
+ * `retryAfterSeconds` becomes Retry-After, `headers` are sent as they are.
  */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   constructor(
     readonly code: ErrorCode,
     readonly detail: string = ERROR_CODES[code].title,
-    readonly more: { errors?: FieldError[]; extras?: Record<string, unknown>; retryAfterSeconds?: number } = {},
+    readonly more: {
+      errors?: FieldError[];
+      extras?: Record<string, unknown>;
+      retryAfterSeconds?: number;
+      headers?: Record<string, string>;
+    } = {},
   ) {
     super(`${code}: ${detail}`);
   }

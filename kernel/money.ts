@@ -30,11 +30,6 @@ export function scaleUp(amount: number, numerator: number, denominator: number):
   return Number((BigInt(amount) * BigInt(numerator) + BigInt(denominator) - 1n) / BigInt(denominator));
 }
 
-/** The same currency, nothing of it. */
-export function zero(currency: string): Money {
-  return { amount: 0, currency };
-}
-
 function sameCurrency(a: Money, b: Money): void {
   if (a.currency !== b.currency) throw new RangeError(`cannot combine ${a.currency} with ${b.currency}`);
 }

@@ -4,8 +4,6 @@ import { ERROR_CODES, type ErrorCode } from '../kernel/errors';
 import type { Endpoint } from './endpoint';
 import { Problem } from './schemas';
 
-export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
-
 /** The OpenAPI 3.1 document of a contract. Internal operations are listed only when `internal` is set. */
 export function openApiDocument(title: string, contract: Readonly<Record<string, Endpoint>>, internal = false) {
   const registry = new OpenAPIRegistry();

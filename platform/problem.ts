@@ -63,6 +63,7 @@ export function sendProblem(response: Response, error: unknown, originalUrl: str
   const instance = originalUrl.split('?')[0] ?? '/';
   const retryAfter = problem.more.retryAfterSeconds ?? (problem.status === 503 ? 1 : undefined);
   if (retryAfter !== undefined) response.set('Retry-After', String(retryAfter));
+  response.set(problem.more.headers ?? {});
   if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer');
   response
     .status(problem.status)

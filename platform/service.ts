@@ -1,9 +1,11 @@
 import { type DatabaseClient, openDatabase } from '../db/client';
 import type { ContextName, DatabaseContext } from '../kernel/contexts';
+import { HOUR } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
 import { createService, type Listening, listen, type Readiness, type Service } from './http-server';
+import { forgetOldKeys } from './idempotency';
 import { createLogger, type Logger } from './telemetry';
 import type { Sagas } from './temporal';
 
@@ -57,12 +59,18 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     readiness: () => readiness(database, platform.sagas),
   });
   const opened = await definition.routes(service, deps);
+  const tidying = setInterval(() => {
+    forgetOldKeys(database.db).catch((error: unknown) =>
+      logger.warn({ err: error }, 'old idempotency keys are kept for now'),
+    );
+  }, HOUR).unref();
   service.finish();
   const listening = await listenOrExplain(service, config, name);
   return {
     name,
     port: listening.port,
     async close() {
+      clearInterval(tidying);
       await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
       await opened?.close();
       await database.close();
@@ -71,10 +79,14 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
 }
 
 /** Listens on the context's port. @throws Error that says which setting moves it when the port is taken. */
-export async function listenOrExplain(service: Service, config: Config, name: ContextName): Promise<Listening> {
+export async function listenOrExplain(
+  service: Pick<Service, 'app'>,
+  config: Config,
+  name: ContextName,
+): Promise<Listening> {
   const port = config.servicePort[name];
   return listen(service.app, config.HOST, port).catch((error: unknown) => {
-    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    const taken = typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
     throw taken
       ? new Error(`Port ${port} is taken: stop what uses it, or set ${name.toUpperCase()}_PORT to another`)
       : error;

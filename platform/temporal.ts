@@ -42,6 +42,16 @@ export interface Sagas {
   ): Promise<Result>;
   /** Sends a signal; one to a saga that has ended is dropped, and false returned. @throws ProblemError upstream_unavailable */
   signal<Argument>(workflowId: string, signal: { name: string }, argument: Argument): Promise<boolean>;
+  /**
+   * Signals the saga, and starts it again when it has ended: for news that come after the end and must not be lost, such as a
+   * refund that its bank returns. @throws ProblemError upstream_unavailable
+   */
+  wake<Input, Argument>(
+    saga: SagaType<Input>,
+    input: Input,
+    signal: { name: string },
+    argument: Argument,
+  ): Promise<void>;
   /** Asks Temporal's frontend whether it is there. @throws Error when not */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -65,16 +75,11 @@ export function createSagas(config: Config, shared?: Client): Sagas {
 
   return {
     async start(saga, input) {
-      const workflowId = saga.workflowId(input);
       await within(RPC_TIMEOUT_MS, () =>
         client.workflow.start(saga.workflowType, {
-          workflowId,
-          taskQueue: saga.taskQueue,
-          args: [input],
+          ...startOptions(saga, input),
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           workflowIdConflictPolicy: 'USE_EXISTING',
-          typedSearchAttributes: keywords(saga.searchAttributes(input)),
-          staticSummary: saga.summary(input),
         }),
       ).catch((error: unknown) => {
         if (error instanceof WorkflowExecutionAlreadyStartedError) return;
@@ -104,10 +109,32 @@ export function createSagas(config: Config, shared?: Client): Sagas {
         },
       );
     },
+    async wake(saga, input, signal, argument) {
+      await within(RPC_TIMEOUT_MS, () =>
+        client.workflow.signalWithStart(saga.workflowType, {
+          ...startOptions(saga, input),
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          signal: signal.name,
+          signalArgs: [argument],
+        }),
+      ).catch((error: unknown) => {
+        throw outOfReach(error);
+      });
+    },
     async ping() {
       await within(1_000, () => client.workflowService.getSystemInfo({}));
     },
     close: async () => connection.close(),
+  };
+}
+
+function startOptions<Input>(saga: SagaType<Input>, input: Input) {
+  return {
+    workflowId: saga.workflowId(input),
+    taskQueue: saga.taskQueue,
+    args: [input],
+    typedSearchAttributes: keywords(saga.searchAttributes(input)),
+    staticSummary: saga.summary(input),
   };
 }
 
@@ -156,6 +183,7 @@ export const TRACE_HEADER = 'traceparent';
 const passTraceOn: WorkflowClientInterceptor = {
   start: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
   startUpdate: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
+  signalWithStart: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
   signal: (input, next) => next({ ...input, headers: { ...input.headers, ...traceHeader() } }),
 };
 

@@ -130,7 +130,8 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
     },
     answerAll(reason) {
       for (const command of [...unanswered.values()]) {
-        if (command.kind === 'cancel' && reason.startsWith('cancelled_by_')) command.accept();
+        // Of two people who cancelled at once one was first, and the other's terms do not hold.
+        if (command.kind === 'cancel' && reason === `cancelled_by_${command.by}`) command.accept();
         else if (command.kind === 'decline' && reason === 'declined') command.accept();
         else
           command.refuse(

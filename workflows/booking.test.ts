@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DAY, HOUR } from '../kernel/time';
+import { DAY, HOUR, MINUTE } from '../kernel/time';
 import {
   fails,
   gate,
@@ -502,7 +502,8 @@ describe('an undo that keeps failing', () => {
       chargePayment: refuses('payment_declined'),
       settleToZero: () => (mended ? undefined : fails()(undefined, 1)),
     });
-    await saga.called('cancelBooking');
+    await saga.called('settleToZero');
+    await harness.env.sleep(MINUTE);
     expect(saga.calls.slice(4)).toEqual(['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking']);
     expect(await saga.attribute('SagaState')).toBe('Compensating');
     await harness.env.sleep(2 * HOUR);
@@ -519,6 +520,8 @@ describe('an undo that keeps failing', () => {
       chargePayment: refuses('payment_declined'),
       settleToZero: refuses('refund_failed'),
     });
+    await saga.called('settleToZero');
+    await harness.env.sleep(MINUTE);
     await saga.called('cancelBooking');
     await expect(saga.update('resolve', { action: 'ignore', noteId: null })).rejects.toThrow('validation_failed');
     await saga.update('resolve', { action: 'accept', noteId: null });

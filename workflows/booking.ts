@@ -279,7 +279,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       act.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
     );
     await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
-    if (terms && terms.refund.amount > 0) await refund(terms.refund, payment, command);
+    if (terms && terms.refund.amount > 0) await refund(terms.refund, payment);
     command.accept();
     if (terms && terms.retained.amount > 0) {
       await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
@@ -292,8 +292,8 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     return { outcome: 'cancelled', reason: `cancelled_by_${by}` };
   }
 
-  /** The refund is a saga of its own, `refund:<refundId>`; this one waits for it. The canceller is answered once Stripe has it. */
-  async function refund(amount: Money, payment: PaymentSummary, command: Command): Promise<void> {
+  /** The refund is a saga of its own, `refund:<refundId>`; this one waits for it. */
+  async function refund(amount: Money, payment: PaymentSummary): Promise<void> {
     const { paymentId } = payment;
     const made = await saga.forward('refund', (key) => moneyMust.createRefund({ paymentId, amount, key }));
     if (!made) return;
@@ -309,7 +309,6 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
         Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
       ),
     });
-    command.accept();
     await child.result();
   }
 

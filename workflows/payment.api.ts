@@ -19,4 +19,4 @@ export function paymentWorkflowId(paymentId: string): string {
   return `payment:${paymentId}`;
 }
 
-export { paymentChanged, resolve } from './booking.api';
+export { paymentChanged } from './booking.api';

@@ -31,5 +31,3 @@ export function refundWorkflowId(refundId: string): string {
 
 /** The refund changed at Stripe; sent by payment for each webhook. */
 export const refundChanged = defineSignal<[{ refundId: string; version: number }]>('refundChanged');
-
-export { resolve } from './booking.api';

@@ -30,5 +30,3 @@ export const userCreationSaga: SagaType<UserCreationInput> = {
 export function userCreationWorkflowId(userId: string): string {
   return `user:${userId}`;
 }
-
-export { resolve } from './booking.api';

@@ -4,6 +4,7 @@ import {
   bigserial,
   index,
   integer,
+  json,
   jsonb,
   pgTable,
   primaryKey,
@@ -48,7 +49,8 @@ export const idempotencyKeys = pgTable(
     resourceId: uuid('resource_id').notNull(),
     leasedUntil: timestamp('leased_until', { withTimezone: true }),
     replyStatus: integer('reply_status'),
-    replyBody: jsonb('reply_body').$type<unknown>(),
+    // json, not jsonb: it keeps the order of members, so that a repeated reply is the same byte for byte.
+    replyBody: json('reply_body').$type<unknown>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.owner, t.key] }), index('idempotency_keys_created').on(t.createdAt)],

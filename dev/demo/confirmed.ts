@@ -2,7 +2,7 @@ import { freeSlot, openForBookings, type Person, register, SUBJECT } from './cas
 import { expectThat } from './gateway';
 import { book, expectMails, expectMoney, type Stage, untilBooking } from './stage';
 import type { StoryOutcome } from './timeline';
-import { bookingSchema, inWords } from './wire';
+import { bookingSchema, inWords, when } from './wire';
 
 /** Ten hours before the start a student gets half back; the terms say so between 24 and 4 hours. */
 const HOURS_BEFORE = 10;
@@ -19,12 +19,12 @@ export async function tutorWhoConfirms(stage: Stage, student: Person): Promise<S
     stage,
     timeline,
     { student, tutor, subject: SUBJECT, start, paymentMethodId: 'pm_card_visa', story: 'confirmed' },
-    { status: [201], what: `Ada asks for the slot of ${start}` },
+    { status: [201], what: `Ada asks for ${when(start)}` },
   );
   const waits = `${asked.status}, ${asked.statusReason}, payment ${asked.payment?.status}`;
   expectThat(timeline, 'it waits for the tutor', waits === 'pending, awaiting_tutor, payment authorized', waits);
   await expectMoney(stage, timeline, asked.id, { charges: 1, captured: 0, refunded: 0 });
-  await expectMails(stage, timeline, [tutor], `New request: ${SUBJECT}`);
+  await expectMails(stage, timeline, asked.id, [tutor], `New request: ${SUBJECT}`);
 
   const { body: confirmed } = await gateway(timeline, bookingSchema, 'POST', `/api/bookings/${asked.id}/confirm`, {
     token: tutor.token,
@@ -49,16 +49,18 @@ export async function tutorWhoConfirms(stage: Stage, student: Person): Promise<S
     withinMs: 60_000,
   });
   const back = inWords({ ...price, amount: half });
-  expectThat(timeline, `cancelled by the student, half is given back: ${back}`, cancelled.statusReason === 'cancelled_by_student');
+  expectThat(
+    timeline,
+    `cancelled by the student, half is given back: ${back}`,
+    cancelled.statusReason === 'cancelled_by_student',
+  );
   await expectMoney(stage, timeline, asked.id, { charges: 1, captured: price.amount, refunded: half });
-  await expectMails(stage, timeline, [student, tutor], `Cancelled: ${SUBJECT}`);
-  const saga = stage.sagaUrl(asked.workflowId);
-  timeline.aside(`saga ${saga}`);
+  await expectMails(stage, timeline, asked.id, [student, tutor], `Cancelled: ${SUBJECT}`);
+  timeline.aside(`saga ${stage.sagaUrl(asked.workflowId)}`);
   return {
     story: 'C',
     what: 'Tutor confirms, late cancel',
     booking: asked.id,
     outcome: `cancelled, ${back} of ${inWords(price)} refunded`,
-    saga,
   };
 }

@@ -2,7 +2,7 @@ import { freeSlot, isFree, type Person, SUBJECT } from './cast';
 import { expectThat } from './gateway';
 import { expectMoney, readBooking, type Stage } from './stage';
 import type { StoryOutcome } from './timeline';
-import { declinedSchema } from './wire';
+import { declinedSchema, when } from './wire';
 
 /** Story B: the card is declined, and everything is as before. */
 export async function declinedCard(stage: Stage, student: Person, tutor: Person): Promise<StoryOutcome> {
@@ -21,22 +21,25 @@ export async function declinedCard(stage: Stage, student: Person, tutor: Person)
       paymentMethodId: 'pm_card_visa_chargeDeclined',
     },
     expect: [402],
-    what: `Ada books the slot of ${start} with a card that is declined`,
+    what: `Ada books ${when(start)} with a card that is declined`,
     note: (reply) => declinedSchema.safeParse(reply).data?.bookingId,
   });
-  expectThat(timeline, `the reason is given: ${refused.declineCode}`, refused.code === 'payment_declined', refused.code);
+  expectThat(
+    timeline,
+    `the reason is given: ${refused.declineCode}`,
+    refused.code === 'payment_declined',
+    refused.code,
+  );
   const booking = await readBooking(stage, timeline, student, refused.bookingId);
   const reason = `${booking.status}, ${booking.statusReason}`;
   expectThat(timeline, 'the booking is cancelled', reason === 'cancelled, payment_declined', reason);
   expectThat(timeline, 'the slot is free again', await isFree(gateway, timeline, tutor, start));
   await expectMoney(stage, timeline, booking.id, { charges: 0, captured: 0, refunded: 0 });
-  const saga = stage.sagaUrl(booking.workflowId);
-  timeline.aside(`saga ${saga}`);
+  timeline.aside(`saga ${stage.sagaUrl(booking.workflowId)}`);
   return {
     story: 'B',
     what: 'Declined card',
     booking: booking.id,
     outcome: 'cancelled, slot free, no money moved',
-    saga,
   };
 }

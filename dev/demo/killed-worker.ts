@@ -1,9 +1,9 @@
+import { until } from '../processes';
 import { freeSlot, type Person, SUBJECT } from './cast';
 import { ExpectationError, expectThat } from './gateway';
-import { until } from '../processes';
 import { book, expectMails, expectMoney, readBooking, type Stage, untilBooking } from './stage';
 import type { StoryOutcome } from './timeline';
-import { inWords } from './wire';
+import { inWords, when } from './wire';
 
 /** How long Stripe's answer is held back after the charge: time to kill the worker while nobody knows of it yet. */
 const ANSWER_LATE_MS = 5_000;
@@ -34,7 +34,7 @@ export async function killedWorker(
     stage,
     timeline,
     { student, tutor, subject: SUBJECT, start, paymentMethodId: 'pm_card_visa', story: 'crash' },
-    { status: [201, 202], what: `Ada's booking of the slot of ${start} is answered` },
+    { status: [201, 202], what: `Ada's booking for ${when(start)} is answered` },
   );
   answered.catch(() => undefined); // awaited below
   const bookingId = await newlyCharged(stage, before);
@@ -44,11 +44,11 @@ export async function killedWorker(
   const meanwhile = await readBooking(stage, timeline, student, bookingId);
   expectThat(timeline, 'the booking is still pending', meanwhile.status === 'pending', meanwhile.status);
   timeline.step(`The worker was started again (process ${await startedAgain})`);
+  timeline.aside('Temporal waits until the lost attempt is 45 s old, then tries again; other stories go on meanwhile');
   return { rest: completes() };
 
   async function completes(): Promise<StoryOutcome> {
     await answered;
-    timeline.aside('Temporal waits for the lost attempt to time out (45 s), then tries again');
     const booking = await untilBooking(stage, timeline, student, bookingId, {
       what: 'confirmed',
       is: ({ status }) => status === 'confirmed',
@@ -57,15 +57,13 @@ export async function killedWorker(
     const { price } = booking;
     timeline.step('The saga went on where it was: the booking is confirmed', { note: bookingId });
     await expectMoney(stage, timeline, bookingId, { charges: 1, captured: price.amount, refunded: 0 });
-    await expectMails(stage, timeline, [student, tutor], `Confirmed: ${SUBJECT}`);
-    const saga = stage.sagaUrl(booking.workflowId);
-    timeline.aside(`saga ${saga}`);
+    await expectMails(stage, timeline, bookingId, [student, tutor], `Confirmed: ${SUBJECT}`);
+    timeline.aside(`saga ${stage.sagaUrl(booking.workflowId)}`);
     return {
       story: 'D',
       what: 'Worker killed after the charge',
       booking: bookingId,
       outcome: `confirmed, ${inWords(price)} taken once`,
-      saga,
     };
   }
 }

@@ -23,8 +23,8 @@ export interface StripeView {
 }
 
 export interface MailView {
-  /** Waits until a mail whose subject begins so has arrived there; its subject, or undefined when none came in time. */
-  arrived(to: string, subjectBegins: string): Promise<string | undefined>;
+  /** Waits until a mail about the booking whose subject begins so has arrived; its subject, or undefined when none came in time. */
+  arrived(to: string, subjectBegins: string, bookingId: string): Promise<string | undefined>;
 }
 
 const intentSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) });
@@ -41,9 +41,12 @@ export function stripeView(sandboxUrl: string): StripeView {
   return {
     async moneyOf(bookingId) {
       const { payment_intents, charges } = await state();
-      const ids = new Set(payment_intents.filter(({ metadata }) => metadata.bookingId === bookingId).map(({ id }) => id));
+      const ids = new Set(
+        payment_intents.filter(({ metadata }) => metadata.bookingId === bookingId).map(({ id }) => id),
+      );
       const took = charges.filter((charge) => charge.status === 'succeeded' && ids.has(charge.payment_intent ?? ''));
-      const sum = (of: (charge: z.output<typeof chargeSchema>) => number) => took.reduce((total, one) => total + of(one), 0);
+      const sum = (of: (charge: z.output<typeof chargeSchema>) => number) =>
+        took.reduce((total, one) => total + of(one), 0);
       return {
         intents: ids.size,
         charges: took.length,
@@ -53,7 +56,9 @@ export function stripeView(sandboxUrl: string): StripeView {
     },
     async chargedBookings() {
       const { payment_intents, charges } = await state();
-      const took = new Set(charges.filter((charge) => charge.amount_captured > 0).map((charge) => charge.payment_intent));
+      const took = new Set(
+        charges.filter((charge) => charge.amount_captured > 0).map((charge) => charge.payment_intent),
+      );
       const bookings = payment_intents.filter(({ id }) => took.has(id)).map(({ metadata }) => metadata.bookingId ?? '');
       return new Set(bookings);
     },
@@ -68,18 +73,21 @@ export function stripeView(sandboxUrl: string): StripeView {
 }
 
 const mailsSchema = z.array(
-  z.looseObject({ subject: z.string(), to: z.array(z.looseObject({ address: z.string() })) }),
+  z.looseObject({ subject: z.string(), text: z.string(), to: z.array(z.looseObject({ address: z.string() })) }),
 );
 const MAIL_WITHIN_MS = 30_000;
 
 export function mailView(inboxUrl: string): MailView {
   return {
-    async arrived(to, subjectBegins) {
+    async arrived(to, subjectBegins, bookingId) {
       const deadline = performance.now() + MAIL_WITHIN_MS;
       for (;;) {
         const mails = mailsSchema.parse(await json(`${inboxUrl}/email`));
         const found = mails.find(
-          (mail) => mail.subject.startsWith(subjectBegins) && mail.to.some(({ address }) => address === to),
+          ({ subject, text, to: recipients }) =>
+            subject.startsWith(subjectBegins) &&
+            text.includes(bookingId) &&
+            recipients.some(({ address }) => address === to),
         );
         if (found || performance.now() > deadline) return found?.subject;
         await sleep(200);

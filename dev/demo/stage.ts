@@ -38,7 +38,12 @@ export function book(
   });
 }
 
-export async function readBooking({ gateway }: Stage, timeline: Timeline, who: Person, id: string): Promise<DemoBooking> {
+export async function readBooking(
+  { gateway }: Stage,
+  timeline: Timeline,
+  who: Person,
+  id: string,
+): Promise<DemoBooking> {
   const path = `/api/bookings/${id}`;
   return (await gateway(timeline, bookingSchema, 'GET', path, { token: who.token, expect: [200] })).body;
 }
@@ -66,11 +71,22 @@ export async function untilBooking(
 }
 
 /** Checks that each got a mail; says so when mails cannot be looked at. */
-export async function expectMails({ mails }: Stage, timeline: Timeline, people: Person[], begins: string): Promise<void> {
+export async function expectMails(
+  { mails }: Stage,
+  timeline: Timeline,
+  bookingId: string,
+  people: Person[],
+  begins: string,
+): Promise<void> {
   if (!mails) return timeline.aside('mails go to the server of SMTP_URL and are not checked');
   for (const person of people) {
-    const subject = await mails.arrived(person.email, begins);
-    expectThat(timeline, `${person.name} got the mail “${subject ?? `${begins}…`}”`, subject !== undefined, 'no such mail');
+    const subject = await mails.arrived(person.email, begins, bookingId);
+    expectThat(
+      timeline,
+      `${person.name} got the mail “${subject ?? `${begins}…`}”`,
+      subject !== undefined,
+      'no such mail',
+    );
   }
 }
 

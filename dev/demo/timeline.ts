@@ -7,7 +7,6 @@ export interface StoryOutcome {
   booking: string;
   /** What the booking and its money came to, in words. */
   outcome: string;
-  saga: string;
 }
 
 /** Prints what happens as it happens; without colours and cursor tricks, so that a log file reads the same. */
@@ -24,7 +23,7 @@ export interface Timeline {
 }
 
 const STORY_WIDTH = 7;
-const WHAT_WIDTH = 66;
+const WHAT_WIDTH = 74;
 
 export function createTimeline(print: (line: string) => void, story = ''): Timeline {
   const started = performance.now();
@@ -48,9 +47,9 @@ export function createTimeline(print: (line: string) => void, story = ''): Timel
 /** All stories in one table. */
 export function summary(outcomes: StoryOutcome[]): string {
   const table = new Table({
-    head: ['Story', 'What happened', 'How it ended', 'Saga'],
+    head: ['', 'Story', 'How it ended', 'Booking'],
     style: { head: [], border: [] },
   });
-  for (const { story, what, outcome, saga } of outcomes) table.push([story, what, outcome, saga]);
+  for (const { story, what, outcome, booking } of outcomes) table.push([story, what, outcome, booking]);
   return table.toString();
 }

@@ -34,5 +34,8 @@ export const declinedSchema = z.looseObject({ code: z.string(), bookingId: z.str
 /** A reply whose content does not matter. */
 export const anything = z.unknown();
 
+/** `2026-11-22 19:15 UTC` */
+export const when = (instant: string) => `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
 export const inWords = ({ amount, currency }: z.output<typeof moneySchema>) =>
   `${(amount / 100).toFixed(2)} ${currency.toUpperCase()}`;

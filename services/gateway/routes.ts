@@ -2,9 +2,9 @@ import express, { type Express, type NextFunction, type Request, type RequestHan
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Config } from '../../platform/config';
-import { listen, requestContext } from '../../platform/http-server';
+import { requestContext } from '../../platform/http-server';
 import { sendProblem } from '../../platform/problem';
-import type { Platform, Running } from '../../platform/service';
+import { listenOrExplain, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger, metrics } from '../../platform/telemetry';
 import { readBody } from './body';
 import { crossOrigin, securityHeaders } from './browsers';
@@ -44,12 +44,9 @@ export async function startGateway(
     verifyUser: userVerifier(config.serviceUrl.identity),
     takeAllowance: apiLimit(config.RATE_LIMIT_API),
   });
-  const port = config.servicePort.gateway;
-  const listening = await listen(app, config.HOST, port).catch(async (error: unknown) => {
+  const listening = await listenOrExplain({ app }, config, 'gateway').catch(async (error: unknown) => {
     await upstreams.close();
-    throw isTaken(error)
-      ? new Error(`Port ${port} is taken: stop what uses it, or set GATEWAY_PORT to another`)
-      : error;
+    throw error;
   });
   return {
     name: 'gateway',
@@ -63,10 +60,6 @@ export async function startGateway(
 
 /** After these nobody knows where on the connection the next request would begin. */
 const ENDS_CONNECTION = new Set<ErrorCode>(['malformed_request', 'request_timeout']);
-
-function isTaken(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
-}
 
 interface Parts {
   config: Config;

@@ -5,7 +5,7 @@ import { rateLimits } from '../../db/schema/identity';
 import { ProblemError } from '../../kernel/errors';
 import { HOUR } from '../../kernel/time';
 import type { ServiceDeps } from '../../platform/service';
-import { addressBucket, type LimitState, tightest } from './rules';
+import { addressBucket, type LimitState, rateLimitHeaders, tightest } from './rules';
 
 const WINDOW_SECONDS = 60;
 
@@ -41,10 +41,15 @@ export function createLimits({ config, database }: LimitsDeps) {
         throw refusal;
       });
       const resetSeconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1_000));
+      const state = { policy, quota, windowSeconds: WINDOW_SECONDS, remaining: counted.remainingPoints, resetSeconds };
       if (counted.consumedPoints > quota) {
-        throw new ProblemError('rate_limited', `The limit is ${quota} a minute`, { retryAfterSeconds: resetSeconds });
+        const headers = rateLimitHeaders(state);
+        throw new ProblemError('rate_limited', `The limit is ${quota} a minute`, {
+          retryAfterSeconds: resetSeconds,
+          headers,
+        });
       }
-      return { policy, quota, windowSeconds: WINDOW_SECONDS, remaining: counted.remainingPoints, resetSeconds };
+      return state;
     };
   };
 

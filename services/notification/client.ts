@@ -35,5 +35,3 @@ export function createNotificationClient(http: ServiceClient) {
     },
   };
 }
-
-export type NotificationClient = ReturnType<typeof createNotificationClient>;

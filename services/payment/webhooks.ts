@@ -1,6 +1,6 @@
 import type { Sagas } from '../../platform/temporal';
 import { paymentChanged } from '../../workflows/payment.api';
-import { refundChanged } from '../../workflows/refund.api';
+import { refundChanged, refundSaga } from '../../workflows/refund.api';
 import type { Till } from './attempt';
 import { record, refreshRefunds } from './charge';
 import { ownerOf, refundOwner } from './rules';
@@ -34,7 +34,12 @@ export async function act(till: Till, sagas: Sagas, event: StripeEvent): Promise
   const { id: paymentId, version } = payment;
   await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
   const refund = event.refundId ? await till.refunds.findByStripeId(event.refundId) : undefined;
-  if (refund) await sagas.signal(refundOwner(refund.id), refundChanged, { refundId: refund.id, version });
+  if (!refund) return;
+  const news = { refundId: refund.id, version };
+  // A bank may return a refund that had succeeded: its saga has ended then, and must call an operator.
+  if (refund.status === 'failed') {
+    await sagas.wake(refundSaga, { refundId: refund.id, paymentId, bookingId: payment.bookingId }, refundChanged, news);
+  } else await sagas.signal(refundOwner(refund.id), refundChanged, news);
 }
 
 /** Records an intent for the payment it belongs to. @returns undefined when it is none of ours */

@@ -65,6 +65,7 @@ export async function startPaymentStack(
         LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
         STRIPE_API_BASE: sandbox.url,
         STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+        SHUTDOWN_GRACE_SECONDS: '1',
       },
     },
   );
@@ -127,8 +128,8 @@ export async function startPaymentStack(
       return rows.map((row) => row.type);
     },
     async close() {
+      await sandbox.close(); // first, so that it sends nothing more to the service
       await service.close();
-      await sandbox.close();
       await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -132,6 +132,7 @@ const noSagas: Sagas = {
   start: unexpected,
   update: unexpected,
   signal: unexpected,
+  wake: unexpected,
   ping: async () => undefined,
   close: async () => undefined,
 };

@@ -23,7 +23,7 @@ CREATE TABLE "idempotency_keys" (
 	"resource_id" uuid NOT NULL,
 	"leased_until" timestamp with time zone,
 	"reply_status" integer,
-	"reply_body" jsonb,
+	"reply_body" json,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "idempotency_keys_owner_key_pk" PRIMARY KEY("owner","key")
 );

@@ -1,0 +1,149 @@
+/**
+ * Who may import whom. Change a rule with the structure, in one commit, and keep its planted violation
+ * (`tests/dependency-rules.test.ts`): a rule that cannot fail protects nothing.
+ * @type {import('dependency-cruiser').IConfiguration}
+ */
+const TEST = '\\.test\\.ts$';
+const PRODUCT = '^(main\\.ts$|(kernel|platform|db|workflows|activities|services|workers)/)';
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'product-needs-no-tooling',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: TEST },
+      to: { path: '^(dev|tests|bench|scripts)/' },
+    },
+    {
+      name: 'kernel-is-pure',
+      comment: 'It runs inside workflows too; the one package it may use is a time-zone library.',
+      severity: 'error',
+      from: { path: '^kernel/', pathNot: TEST },
+      to: { pathNot: ['^kernel/', '^node_modules/temporal-polyfill/'] },
+    },
+    {
+      name: 'workflows-stay-deterministic',
+      severity: 'error',
+      from: { path: '^workflows/', pathNot: TEST },
+      to: { pathNot: ['^workflows/', '^kernel/', '^activities/', '^node_modules/@temporalio/(workflow|common)/'] },
+    },
+    // What may be imported as types only is judged where types are gone: in what the compiler left.
+    {
+      name: 'workflows-see-activities-as-types',
+      severity: 'error',
+      from: { path: '^dist/workflows/', pathNot: '\\.test\\.js$' },
+      to: { path: '^dist/activities/' },
+    },
+    {
+      name: 'rules-see-contract-as-types',
+      severity: 'error',
+      from: { path: '^dist/services/.*rules\\.js$' },
+      to: { path: 'contract\\.js$' },
+    },
+    {
+      name: 'activities-only-call-clients',
+      severity: 'error',
+      from: { path: '^activities/', pathNot: TEST },
+      to: {
+        pathNot: [
+          '^activities/',
+          '^kernel/',
+          '^platform/',
+          '^services/[^/]+/(client|contract)\\.ts$',
+          '^node_modules/@temporalio/(activity|common)/',
+        ],
+      },
+    },
+    {
+      name: 'services-do-not-import-each-other',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^services/[^/]+/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'services-start-workflows-by-api',
+      severity: 'error',
+      from: { path: '^services/', pathNot: TEST },
+      to: { path: '^(workflows|activities|workers)/', pathNot: '^workflows/[^/]+\\.api\\.ts$' },
+    },
+    {
+      name: 'a-context-owns-its-tables',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^db/schema/', pathNot: '^db/schema/$1\\.ts$' },
+    },
+    {
+      name: 'only-the-store-touches-the-database',
+      severity: 'error',
+      from: { path: '^services/', pathNot: ['[./]store\\.ts$', TEST] },
+      to: { path: ['^db/', '^node_modules/(drizzle-orm|postgres)/'] },
+    },
+    {
+      name: 'rules-are-pure',
+      severity: 'error',
+      from: { path: '^services/.*rules\\.ts$' },
+      to: { pathNot: ['^kernel/', 'contract\\.ts$', 'rules\\.ts$'] },
+    },
+    {
+      name: 'one-door-to-stripe',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: ['^services/payment/stripe\\.ts$', TEST] },
+      to: { path: '^node_modules/stripe/' },
+    },
+    {
+      name: 'one-door-to-mail',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: ['^services/notification/mailer\\.ts$', TEST] },
+      to: { path: '^node_modules/nodemailer/' },
+    },
+    {
+      name: 'platform-knows-no-context',
+      severity: 'error',
+      from: { path: '^platform/', pathNot: TEST },
+      to: { path: '^(services|workflows|activities|workers)/|^db/schema/(?!platform\\.ts$)' },
+    },
+    {
+      name: 'db-knows-nobody',
+      severity: 'error',
+      from: { path: '^db/' },
+      to: { path: '^(services|workflows|activities|workers|platform)/' },
+    },
+    {
+      name: 'workers-reach-services-by-client',
+      severity: 'error',
+      from: { path: '^workers/', pathNot: TEST },
+      to: { path: '^(services|db)/', pathNot: '^services/[^/]+/client\\.ts$' },
+    },
+    {
+      name: 'nobody-imports-the-entry-point',
+      severity: 'error',
+      from: { pathNot: '^(dev|tests)/' },
+      to: { path: '^main\\.ts$' },
+    },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: {
+        orphan: true,
+        pathNot: [
+          TEST,
+          '^main\\.ts$',
+          '^(dev|scripts|bench|tests)/',
+          '\\.c?js$',
+          '\\.d\\.ts$',
+          '\\.config\\.ts$',
+          '^dist/',
+        ],
+      },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(coverage|\\.data)/' },
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};

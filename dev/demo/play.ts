@@ -1,0 +1,18 @@
+import { tutorWhoConfirms } from './confirmed';
+import { declinedCard } from './declined';
+import { instantTutor } from './instant';
+import { killedWorker } from './killed-worker';
+import type { Stage } from './stage';
+import type { StoryOutcome } from './timeline';
+
+/** Plays the four stories; D's wait for Temporal is filled with B and C. @throws ExpectationError at the first thing that is not as it should be */
+export async function play(stage: Stage): Promise<StoryOutcome[]> {
+  const { student, tutor, outcome } = await instantTutor(stage);
+  const crash = await killedWorker(stage, student, tutor);
+  crash?.rest.catch(() => undefined); // awaited below, when the others are done
+  const declined = await declinedCard(stage, student, tutor);
+  const confirmed = await tutorWhoConfirms(stage, student);
+  stage.timeline.heading('D  … and what became of the booking whose worker was killed');
+  const survived = await crash?.rest;
+  return [outcome, declined, confirmed, ...(survived ? [survived] : [])];
+}

@@ -1,0 +1,8 @@
+/** Ends a run with one line that people and machines read alike: `N passed, N failed`. */
+module.exports = class SummaryReporter {
+  onRunComplete(_contexts, results) {
+    // A file that could not be run counts as a failure too: its tests are in neither number.
+    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed\n`);
+  }
+};
