@@ -7,7 +7,7 @@ import { compiledPath } from './paths';
  */
 const MEMORY_FLAGS = {
   services: [],
-  workers: ['--max-semi-space-size=4'],
+  workers: ['--max-semi-space-size=2'],
   helper: ['--max-semi-space-size=1', '--optimize-for-size'],
 };
 

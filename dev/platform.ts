@@ -70,6 +70,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   try {
     await stopLeftBehind(config.DATA_DIR, graceMs(config), say);
     await requireFreePorts(settings, plan);
+    warn(settings, say);
     supervisor = createSupervisor({ dataDir: config.DATA_DIR, say });
     await unlessAborted(options.signal, startParts(supervisor, settings, plan, say));
   } catch (error) {
@@ -97,6 +98,12 @@ async function takeDataFolder(dataDir: string): Promise<() => void> {
   throw new Error(
     `A platform runs on ${dataDir} already (process ${holder?.pid ?? 'unknown'}): stop it, or set DATA_DIR and the ports to others`,
   );
+}
+
+/** What works, though not as somebody may expect. */
+function warn({ embedded, environment, secrets }: Settings, say: (line: string) => void): void {
+  if (embedded.stripe || environment.STRIPE_WEBHOOK_SECRET !== secrets.STRIPE_WEBHOOK_SECRET) return;
+  say('STRIPE_WEBHOOK_SECRET is not set: webhooks of this Stripe account are refused, payments are found by polling');
 }
 
 /** Asked before anything that takes long, so that a port in use is told at once. */

@@ -4,6 +4,7 @@ import { cp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { withLock } from './lock';
 import { runCommand } from './run-command';
 
@@ -25,6 +26,8 @@ export interface PostgresHome {
 const SYSTEM_FOLDERS = ['/var/lib/tutorconnect', '/var/tmp/tutorconnect'];
 // In this order; the second exists on every system. None is ever created.
 const SYSTEM_USERS = ['postgres', 'nobody'];
+
+const packageSchema = z.object({ version: z.string() });
 
 /**
  * Finds a place for Postgres. For a normal user that is the installed package and `<dataDir>/postgres`. As root it has to
@@ -82,7 +85,7 @@ function ownerOf(folder: string): SystemUser | undefined {
 
 async function reachablePrograms(native: string, user: SystemUser, say: (line: string) => void): Promise<string> {
   if (await runs(native, user)) return native;
-  const version = (JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string }).version;
+  const { version } = packageSchema.parse(JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')));
   const base = await systemFolder(user);
   const copy = join(base, `postgresql-${version}`);
   await withLock(join(base, 'copy.lock'), async () => {

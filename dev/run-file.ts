@@ -21,8 +21,12 @@ const runFile = (dataDir: string) => join(dataDir, 'run.json');
 /** Notes which processes run, so that the next start finds them should this one be killed. */
 export function noteChildren(dataDir: string, children: RunningChild[]): void {
   const draft = `${runFile(dataDir)}.new`;
-  writeFileSync(draft, JSON.stringify({ children }), { mode: 0o600 });
-  renameSync(draft, runFile(dataDir));
+  try {
+    writeFileSync(draft, JSON.stringify({ children }), { mode: 0o600 });
+    renameSync(draft, runFile(dataDir));
+  } catch {
+    // A full disk must not end the platform: the note is for the case that it is killed.
+  }
 }
 
 /** The processes of the platform on this data folder that are alive, whoever started them. */

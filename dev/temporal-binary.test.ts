@@ -58,6 +58,13 @@ test('one in the cache comes before anything that takes long', async () => {
   expect(tried).toEqual([]);
 });
 
+test('one in the cache that is too old is replaced', async () => {
+  mkdirSync(join(cache, 'bin'));
+  program(join(cache, 'bin', 'temporal'), '1.20.0');
+  await find({ build: true });
+  expect(tried).toEqual(['download', 'build']);
+});
+
 test('a download is tried before building, and what was got is kept', async () => {
   expect(await find({ download: true, build: true })).toBe(join(cache, 'bin', 'temporal'));
   expect(tried).toEqual(['download']);

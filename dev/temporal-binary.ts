@@ -45,14 +45,15 @@ export async function temporalBinary(say: (line: string) => void, sources: Parti
     say(`${installed} has Temporal server ${version ?? 'of an unknown version'}, too old: looking for another`);
   }
   const cached = join(cache, 'temporal');
-  if (isExecutable(cached)) return cached;
+  const usable = async () => isExecutable(cached) && isRecentEnough(await serverVersion(cached));
+  if (await usable()) return cached;
 
   await mkdir(cache, { recursive: true });
   const wait = (pid: number) => say(`Waiting for process ${pid}, which is getting the Temporal server already`);
   return withLock(
     join(cache, 'temporal.lock'),
     async () => {
-      if (isExecutable(cached)) return cached;
+      if (await usable()) return cached;
       const into = await mkdtemp(join(cache, 'temporal-'));
       try {
         if (!(await from.download(into))) await from.build(into);

@@ -43,9 +43,9 @@ test('asked for ten times at once it is fetched once', async () => {
     Array.from({ length: 10 }, () => timeSkippingServer({ cache: folder, download, say: () => undefined })),
   );
   expect(downloads).toBe(1);
-  const path = join(folder, 'temporal-test-server', 'temporal-test-server');
-  expect(new Set(asked.map(({ server }) => server.executable.path))).toEqual(new Set([path]));
-  expect(readFileSync(path, 'utf8')).toBe('#!/bin/sh\n');
+  const paths = new Set(asked.map(({ server }) => server.executable.path));
+  expect(paths.size).toBe(1);
+  expect(readFileSync([...paths][0] ?? '', 'utf8')).toBe('#!/bin/sh\n');
 });
 
 test('without download, Java and Maven it says what to install', async () => {

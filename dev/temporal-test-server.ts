@@ -34,7 +34,7 @@ export async function timeSkippingServer(sources: Partial<TestServerSources> = {
     findOnPath,
     ...sources,
   };
-  const folder = join(from.cache, 'temporal-test-server');
+  const folder = join(from.cache, `temporal-test-server-${JAVA_VERSION}`);
   const path = join(folder, 'temporal-test-server');
   if (!isExecutable(path)) {
     await mkdir(from.cache, { recursive: true });

@@ -2,6 +2,7 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  isCancellation,
   ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
@@ -216,7 +217,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   async function undoAll(error: unknown): Promise<BookingResult> {
     ending ??= { reason: endReason(error, price.amount > 0), noteId: null, cancelledBy: null };
     const { reason } = ending;
-    unavailable = price.amount === 0 && codeOf(error) === 'upstream_unavailable';
+    unavailable = price.amount === 0 && !isRefusal(error) && !isCancellation(error);
     commands.enter('ending');
     saga.tell('Compensating', `Session ${when()}. Undoing everything: ${reason}.`);
     await saga.undo();

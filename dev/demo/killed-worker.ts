@@ -37,7 +37,10 @@ export async function killedWorker(
     { status: [201, 202], what: `Ada's booking for ${when(start)} is answered` },
   );
   answered.catch(() => undefined); // awaited below
-  const bookingId = await newlyCharged(stage, before);
+  const bookingId = await newlyCharged(stage, before).catch(async (error: unknown) => {
+    await stripe.calm(); // what was not used up would meet somebody else's payment
+    throw error;
+  });
   timeline.step('The money is taken, and nobody knows yet', { note: bookingId });
   const { killed, startedAgain } = await stage.killBookingWorker();
   timeline.step(`kill -9 of the worker (process ${killed})`);

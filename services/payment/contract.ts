@@ -200,7 +200,7 @@ export const paymentContract = {
     description: 'Signed by Stripe (`Stripe-Signature`). Answers 200 once the event has been acted on.',
     access: 'signed',
     replies: { 200: z.object({ received: z.literal(true) }) },
-    errors: ['invalid_signature', 'payload_too_large'],
+    errors: ['invalid_signature', 'malformed_body', 'payload_too_large', 'unsupported_media_type'],
   }),
 
   // ── internal: accounts at Stripe ────────────────────────────────────────────────────────────────────────────────

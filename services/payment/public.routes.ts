@@ -37,7 +37,9 @@ export function servePeople(service: Service, { payments, refunds }: Till, sagas
   });
 
   async function pay(paymentId: string, { user, body }: Call<CreatePayment>): Promise<ReplyOf<CreatePayment>> {
-    await sagas.start(paymentSaga, { paymentId, payerId: user.id, payeeId: body.payeeId });
+    // A retry may come after the saga's end, when Temporal has forgotten it: the row says whether there is anything to do.
+    const isNew = (await payments.get(paymentId)).status === 'pending';
+    if (isNew) await sagas.start(paymentSaga, { paymentId, payerId: user.id, payeeId: body.payeeId });
     const payment = await changes.until(
       paymentId,
       ANSWER_WITHIN_MS,
@@ -78,7 +80,8 @@ export function servePeople(service: Service, { payments, refunds }: Till, sagas
 
   async function giveBack(refundId: string, paymentId: string): Promise<ReplyOf<RequestRefund>> {
     const { bookingId } = await payments.get(paymentId);
-    await sagas.start(refundSaga, { refundId, paymentId, bookingId });
+    const isNew = (await refunds.get(refundId)).status === 'pending';
+    if (isNew) await sagas.start(refundSaga, { refundId, paymentId, bookingId });
     const refund = await changes.until(
       refundId,
       ANSWER_WITHIN_MS,

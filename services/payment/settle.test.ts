@@ -12,6 +12,7 @@ import {
 import type { Till } from './attempt';
 import { charge } from './charge';
 import { settle } from './settle';
+import { giveBackStray } from './stray';
 
 let stack: PaymentStack;
 beforeAll(async () => {
@@ -415,14 +416,57 @@ describe('an intent too many', () => {
     await expectZero(booking);
   });
 
-  test('is given back once, whatever happens to the request that does it', async () => {
+  test.each([
+    ['automatic', '/v1/refunds'],
+    ['manual', '/v1/payment_intents/*/cancel'],
+  ] as const)('(%s) is given back once, whatever happens to the request that does it', async (capture, path) => {
     const booking = newBooking();
     await stack.fault({ kind: 'error_500', match: { method: 'POST', path: '/v1/payment_intents' } });
     const { body } = await retried(() => chargeBooking(stack, booking));
-    await stray(booking, body.paymentId, 'automatic');
-    await stack.fault({ kind: 'error_500_after', match: { method: 'POST', path: '/v1/refunds' } });
-    await stack.fault({ kind: 'error_500', match: { method: 'POST', path: '/v1/refunds', nth: 2 } });
+    await stray(booking, body.paymentId, capture);
+    await stack.fault({ kind: 'error_500', match: { method: 'POST', path } });
+    await stack.fault({ kind: 'error_500_after', match: { method: 'POST', path, nth: 2 } });
+    await stack.fault({ kind: 'error_500', match: { method: 'GET', nth: 8 } });
     expect((await retried(() => settleBooking(stack, booking))).body.payment.status).toBe('refunded');
     await expectZero(booking);
+  });
+
+  test('that was paid in the moment it was to be cancelled is refunded', async () => {
+    const booking = newBooking();
+    const { body } = await chargeBooking(stack, booking);
+    const late = await stray(booking, body.paymentId, 'manual');
+    const row = await stack.till.payments.get(body.paymentId);
+    const crossed: Till = {
+      ...stack.till,
+      stripe: {
+        ...stack.till.stripe,
+        cancelIntent: async (key, id) => {
+          await stack.stripe.paymentIntents.capture(id);
+          return stack.till.stripe.cancelIntent(key, id);
+        },
+      },
+    };
+    const intent = await stack.till.stripe.retrieveIntent(late.id);
+    if (!intent) throw new Error('no intent');
+    await giveBackStray(crossed, row, intent);
+    expect((await settleBooking(stack, booking)).body.payment.status).toBe('refunded');
+    await expectZero(booking);
+  });
+
+  test('whose refund Stripe refuses stays in the books as money that is nobody’s', async () => {
+    const booking = newBooking();
+    const { body } = await chargeBooking(stack, booking);
+    const late = await stray(booking, body.paymentId, 'automatic');
+    const row = await stack.till.payments.get(body.paymentId);
+    const intent = await stack.till.stripe.retrieveIntent(late.id);
+    if (!intent) throw new Error('no intent');
+    const revenue = (await stack.ledger()).platform_revenue ?? 0;
+    const refusing: Till = {
+      ...stack.till,
+      stripe: { ...stack.till.stripe, createRefund: () => Promise.resolve({ kind: 'refused', code: 'charge_disputed' }) },
+    };
+    await giveBackStray(refusing, row, intent);
+    expect((await stack.ledger()).platform_revenue).toBe(revenue - 4500);
+    expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
   });
 });

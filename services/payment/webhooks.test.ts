@@ -94,7 +94,7 @@ describe('a webhook', () => {
     expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
   });
 
-  test('of a refund wakes the refund’s saga too, and one that failed late is reversed', async () => {
+  test('of a refund tells the refund’s saga too; one that failed late is reversed, and its saga begins again', async () => {
     await stack.control('POST', '/settings', { refundDelayMs: 100 });
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking, { card: 'pm_card_refundFail' });
@@ -112,6 +112,7 @@ describe('a webhook', () => {
       workflowId: `refund:${refundId}`,
       name: 'refundChanged',
       argument: { refundId, version: now.version },
+      wokenWith: { refundId, paymentId: body.paymentId, bookingId: booking.bookingId },
     });
     expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
   });

@@ -20,6 +20,8 @@ export interface Signal {
   workflowId: string;
   name: string;
   argument: unknown;
+  /** What its saga is started with again, if it has ended. */
+  wokenWith?: unknown;
 }
 
 export interface Started {
@@ -55,6 +57,10 @@ export async function startPaymentStack(
       reach();
       signals.push({ workflowId, name, argument });
       return true;
+    },
+    async wake(saga, input, { name }, argument) {
+      reach();
+      signals.push({ workflowId: saga.workflowId(input), name, argument, wokenWith: input });
     },
   };
   const service = await startTestService(

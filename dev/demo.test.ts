@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildOnce } from './build-once';
+import { compiledPath } from './paths';
+import { freePortSettings } from './ports';
+import { livingChildren } from './run-file';
+
+jest.setTimeout(300_000);
+
+let dataDir: string;
+let settings: Record<string, string>;
+
+beforeAll(async () => {
+  await buildOnce();
+  dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-demo-'));
+  const given = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', SMTP_URL: '', STRIPE_SECRET_KEY: '', STRIPE_API_BASE: '' };
+  settings = { ...(await freePortSettings()), ...given, DATA_DIR: dataDir };
+});
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+
+async function demo(more: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [compiledPath('dev/demo.js')], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings, ...more },
+    cwd: dataDir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output += String(text);
+    });
+  }
+  const [code] = await once(child, 'close');
+  return { code, output };
+}
+
+test('all four stories end as they should, and nothing is left running', async () => {
+  const { code, output } = await demo();
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toMatch(/A .*confirmed, 48\.00 EUR taken /);
+  expect(output).toMatch(/B .*cancelled, slot free, no money moved/);
+  expect(output).toMatch(/C .*cancelled, 24\.00 EUR of 48\.00 EUR refunded/);
+  expect(output).toMatch(/D .*confirmed, 48\.00 EUR taken once/);
+  expect(output.match(/saga http:\/\/\S+\/workflows\/booking%3A/g)).toHaveLength(4);
+  expect(livingChildren(dataDir)).toEqual([]);
+});
+
+test.each(['sk_live_0123456789', 'rk_live_0123456789'])(
+  'a live Stripe key (%s) is refused before anything starts',
+  async (key) => {
+    const { code, output } = await demo({ STRIPE_SECRET_KEY: key });
+    expect(code).toBe(1);
+    expect(output).toContain('STRIPE_SECRET_KEY is a live key, and the demo charges cards');
+  },
+);

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { rolePassword } from '../db/migrate';
+import { DATABASE_CONTEXTS } from '../kernel/contexts';
+
+/**
+ * The settings that `docker-compose.temporal.yml` asks for, with new random secrets. The password of each context's
+ * database role is derived as `db/migrate.ts` does it, so that no service is given what opens another's database.
+ */
+export function composeEnv(secret: () => string = () => randomBytes(32).toString('base64url')): string {
+  const roleSecret = secret();
+  const passwords = DATABASE_CONTEXTS.map(
+    (context) => `${context.toUpperCase()}_DATABASE_PASSWORD=${rolePassword(context, roleSecret)}`,
+  );
+  return `# Settings of docker-compose.temporal.yml. Keep this file out of version control and readable by yourself only.
+
+# Where clients reach the gateway.
+PUBLIC_URL=http://127.0.0.1:8000
+
+# Secrets, made at random. The database passwords belong to DATABASE_ROLE_SECRET: change them together.
+SERVICE_TOKEN_SECRET=${secret()}
+POSTGRES_PASSWORD=${secret()}
+TEMPORAL_POSTGRES_PASSWORD=${secret()}
+DATABASE_ROLE_SECRET=${roleSecret}
+${passwords.join('\n')}
+
+# Stand-ins that are run along: the Stripe sandbox and a mail catcher. To use Stripe itself, take stripe-sandbox out of
+# COMPOSE_PROFILES, and set STRIPE_SECRET_KEY and the signing secret of your webhook endpoint. To send mails, take mail
+# out and set SMTP_URL and MAIL_FROM.
+COMPOSE_PROFILES=stripe-sandbox,mail
+STRIPE_SECRET_KEY=
+STRIPE_WEBHOOK_SECRET=whsec_${secret()}
+SMTP_URL=smtp://mail:1025
+MAIL_FROM=TutorConnect <no-reply@tutorconnect.example>
+`;
+}
+
+/** Compiled, this file is dist/scripts/compose-env.js. */
+if (require.main === module) process.stdout.write(composeEnv());

@@ -1,0 +1,79 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { messageOf } from '../dev/error-code';
+import { sourcePath } from '../dev/paths';
+import { startPlatform } from '../dev/platform';
+import { freePortSettings } from '../dev/ports';
+import { untilToldToStop } from '../dev/stop-signals';
+import { connectClient, recordHistory } from './record-history';
+import { SCENARIOS } from './recording-scenarios';
+import { createStage } from './recording-stage';
+
+/** Settings that would lead to somebody's own servers: the recording starts its own. */
+const OWN = [
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_UI_URL',
+  'SMTP_URL',
+  'STRIPE_SECRET_KEY',
+  'STRIPE_API_BASE',
+  'PUBLIC_URL',
+];
+const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
+
+/**
+ * Plays every scenario on a platform of its own, in a folder that is thrown away, and stores the histories over those of the same
+ * names. With arguments only the named ones (`booking/confirmed`) or sagas (`refund`).
+ */
+async function main(wanted: string[]): Promise<void> {
+  const stories = Object.entries(SCENARIOS)
+    .flatMap(([saga, named]) => Object.entries(named).map(([name, play]) => ({ saga, name, play })))
+    .filter(({ saga, name }) => wanted.length === 0 || wanted.includes(saga) || wanted.includes(`${saga}/${name}`));
+  if (stories.length === 0) throw new Error(`There is no scenario ${wanted.join(', ')}`);
+  const told = untilToldToStop();
+  const dataDir = await mkdtemp(join(tmpdir(), 'record-histories-'));
+  // Run by root, PostgreSQL runs as a user of its own, and would keep its data elsewhere if it could not pass.
+  await chmod(dataDir, 0o711);
+  try {
+    const platform = await startPlatform({
+      settings: {
+        ...Object.fromEntries(OWN.map((name) => [name, ''])),
+        ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
+        ...(await freePortSettings()),
+        DATA_DIR: dataDir,
+      },
+      envFile: join(dataDir, 'no-env-file'),
+      say: (line) => console.log(line),
+      signal: told.signal,
+    });
+    try {
+      const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = platform.config;
+      const client = await connectClient(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE);
+      const stage = createStage(platform.urls.gateway, String(platform.urls.stripeSandbox), client);
+      for (const { saga, name, play } of stories) {
+        if (told.signal.aborted) throw new Error('Told to stop');
+        const workflowId = await play(stage).catch((error: unknown) => {
+          throw new Error(`${saga}/${name}: ${messageOf(error)}`, { cause: error });
+        });
+        const file = await recordHistory(client, workflowId, name, sourcePath('workflows/histories'));
+        console.log(relative(sourcePath('.'), file));
+      }
+      await client.connection.close();
+    } finally {
+      await platform.stop();
+    }
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(messageOf(error));
+      process.exit(1);
+    },
+  );
+}

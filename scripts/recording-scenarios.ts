@@ -1,0 +1,264 @@
+import { z } from 'zod';
+import { bookingWorkflowId } from '../workflows/booking.api';
+import { paymentWorkflowId } from '../workflows/payment.api';
+import { refundWorkflowId } from '../workflows/refund.api';
+import { userCreationWorkflowId } from '../workflows/user-creation.api';
+import { createdSchema, fullHour, itemsSchema, type Person, paymentSchema, type Stage, until } from './recording-stage';
+
+/** A story to record: its name is the file's, its result the workflow's id. */
+export type Scenario = (stage: Stage) => Promise<string>;
+
+const DAYS = 24;
+const reason = { reason: 'Something came up' };
+
+async function people(stage: Stage, instant = true): Promise<{ student: Person; tutor: Person }> {
+  const [student, tutor] = await Promise.all([stage.register('student'), stage.tutor(instant)]);
+  return { student, tutor };
+}
+
+const act = (stage: Stage, who: Person, id: string, action: string, body?: object) =>
+  stage.api(z.unknown(), 'POST', `/api/bookings/${id}/${action}`, { who, ...(body && { body }) });
+
+/** A booking that came to nothing, by the card that was tried. */
+const failedBooking =
+  (card: string, status: number): Scenario =>
+  async (stage) => {
+    const { student, tutor } = await people(stage);
+    const id = await stage.book(student, tutor, { hoursAhead: 10 * DAYS, card, expect: [status] });
+    await stage.settled(bookingWorkflowId(id), 'Compensated');
+    return bookingWorkflowId(id);
+  };
+
+async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS) {
+  const cast = await people(stage);
+  const id = await stage.book(cast.student, cast.tutor, { hoursAhead });
+  await stage.settled(bookingWorkflowId(id), 'Confirmed');
+  return { ...cast, id, workflowId: bookingWorkflowId(id) };
+}
+
+async function askedBooking(stage: Stage) {
+  const cast = await people(stage, false);
+  const id = await stage.book(cast.student, cast.tutor, { hoursAhead: 10 * DAYS });
+  await stage.settled(bookingWorkflowId(id), 'AwaitingTutor');
+  return { ...cast, id, workflowId: bookingWorkflowId(id) };
+}
+
+const threeDSecure =
+  (action: 'complete' | 'fail', ends: string): Scenario =>
+  async (stage) => {
+    const { student, tutor } = await people(stage);
+    const card = 'pm_card_threeDSecure2Required';
+    const id = await stage.book(student, tutor, { hoursAhead: 10 * DAYS, card, expect: [202] });
+    const { payment } = await stage.readBooking(student, id);
+    await stage.threeDSecure(payment?.clientSecret, action);
+    await stage.settled(bookingWorkflowId(id), ends);
+    return bookingWorkflowId(id);
+  };
+
+const cancelled =
+  (by: 'student' | 'tutor', hoursAhead: number): Scenario =>
+  async (stage) => {
+    const cast = await confirmedBooking(stage, hoursAhead);
+    await act(stage, cast[by], cast.id, 'cancel', reason);
+    await stage.settled(cast.workflowId, 'Compensated');
+    return cast.workflowId;
+  };
+
+const booking: Record<string, Scenario> = {
+  confirmed: async (stage) => (await confirmedBooking(stage)).workflowId,
+  'card-declined': failedBooking('pm_card_visa_chargeDeclined', 402),
+  'slot-taken': async (stage) => {
+    const { student, tutor } = await people(stage);
+    const second = await stage.register('student');
+    const race = { hoursAhead: 10 * DAYS, expect: [201, 409] };
+    const ids = await Promise.all([stage.book(student, tutor, race), stage.book(second, tutor, race)]);
+    for (const id of ids) {
+      const { status } = await stage.client.workflow.getHandle(bookingWorkflowId(id)).describe();
+      if (status.name === 'RUNNING') continue;
+      await stage.settled(bookingWorkflowId(id), 'Compensated');
+      return bookingWorkflowId(id);
+    }
+    throw new Error('Both got the slot');
+  },
+  'tutor-confirmed': async (stage) => {
+    const { tutor, id, workflowId } = await askedBooking(stage);
+    await act(stage, tutor, id, 'confirm');
+    await stage.settled(workflowId, 'Confirmed');
+    return workflowId;
+  },
+  'tutor-declined': async (stage) => {
+    const { tutor, id, workflowId } = await askedBooking(stage);
+    await act(stage, tutor, id, 'decline', reason);
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'cancelled-awaiting-tutor': async (stage) => {
+    const { student, id, workflowId } = await askedBooking(stage);
+    await act(stage, student, id, 'cancel', reason);
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'cancelled-by-operator': async (stage) => {
+    const { workflowId } = await askedBooking(stage);
+    await stage.client.workflow.getHandle(workflowId).cancel();
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'cancelled-mid-charge': async (stage) => {
+    const { student, tutor } = await people(stage);
+    await stage.fault({
+      kind: 'hang',
+      ms: 3_000,
+      when: 'after',
+      match: { method: 'POST', path: '/v1/payment_intents' },
+    });
+    const answered = stage.book(student, tutor, { hoursAhead: 10 * DAYS, expect: [201, 202, 402, 409] });
+    let id: string | undefined;
+    await until('a charge is under way', async () => {
+      id = await stage.latestBooking(student);
+      const { events } = id
+        ? await stage.client.workflow.getHandle(bookingWorkflowId(id)).fetchHistory()
+        : { events: [] };
+      return events?.some((event) => event.activityTaskScheduledEventAttributes) === true;
+    });
+    const workflowId = bookingWorkflowId(String(id));
+    await act(stage, student, String(id), 'cancel', reason);
+    await answered;
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'cancelled-with-partial-refund': cancelled('student', 10),
+  'cancelled-by-tutor': cancelled('tutor', 2 * DAYS),
+  'cancelled-too-late-for-a-refund': cancelled('student', 2),
+  rescheduled: async (stage) => {
+    const { student, id, workflowId } = await confirmedBooking(stage);
+    const body = { scheduledAt: fullHour(12 * DAYS) };
+    await stage.api(z.unknown(), 'PATCH', `/api/bookings/${id}`, { who: student, body });
+    await stage.settled(workflowId, 'Confirmed');
+    return workflowId;
+  },
+  // The saga believes when the request says it came; so nobody has to wait for the session to end.
+  'completed-by-tutor': async (stage) => {
+    const { tutor, workflowId } = await confirmedBooking(stage, 2);
+    await stage.update(workflowId, 'complete', { actorId: tutor.id, requestedAt: fullHour(4) });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  'three-d-secure-completed': threeDSecure('complete', 'Confirmed'),
+  'three-d-secure-failed': threeDSecure('fail', 'Compensated'),
+};
+
+/** A direct payment, asked for by a student who pays a tutor. */
+async function pay(stage: Stage, card: string, expect: number[]) {
+  const { student, tutor } = await people(stage);
+  const body = {
+    payeeId: tutor.id,
+    amount: { amount: 4_500, currency: 'EUR' },
+    paymentMethodId: card,
+    description: 'Books',
+  };
+  const reply = await stage.api(
+    z.union([
+      paymentSchema,
+      z
+        .looseObject({ paymentId: z.string() })
+        .transform(({ paymentId }) => ({ id: paymentId, clientSecret: undefined })),
+    ]),
+    'POST',
+    '/api/payments',
+    { who: student, body, expect },
+  );
+  return { student, tutor, ...reply, workflowId: paymentWorkflowId(reply.id) };
+}
+
+const payment: Record<string, Scenario> = {
+  paid: async (stage) => {
+    const { workflowId } = await pay(stage, 'pm_card_visa', [201]);
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  declined: async (stage) => {
+    const { workflowId } = await pay(stage, 'pm_card_visa_chargeDeclined', [402]);
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'three-d-secure': async (stage) => {
+    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
+    await stage.threeDSecure(clientSecret, 'complete');
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+};
+
+const giveBack = async (stage: Stage, card: string) => {
+  const { tutor, id, workflowId } = await pay(stage, card, [201]);
+  await stage.settled(workflowId, 'Completed');
+  const made = await stage.api(createdSchema, 'POST', `/api/payments/${id}/refund`, { who: tutor, body: reason });
+  return refundWorkflowId(made.id);
+};
+
+const refund: Record<string, Scenario> = {
+  full: async (stage) => {
+    const workflowId = await giveBack(stage, 'pm_card_visa');
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  'succeeded-later': async (stage) => {
+    const workflowId = await giveBack(stage, 'pm_card_pendingRefund');
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  'part-of-a-booking': async (stage) => {
+    const cast = await confirmedBooking(stage, 10);
+    await act(stage, cast.student, cast.id, 'cancel', reason);
+    await stage.settled(cast.workflowId, 'Compensated');
+    const { payment: paid } = await stage.readBooking(cast.student, cast.id);
+    const path = `/api/payments/${paid?.id}/refunds`;
+    const { items } = await stage.api(itemsSchema, 'GET', path, { who: cast.student });
+    return refundWorkflowId(String(items[0]?.id));
+  },
+  failed: async (stage) => {
+    const workflowId = await giveBack(stage, 'pm_card_refundFail');
+    await stage.settled(workflowId, 'NeedsAttention');
+    await stage.update(workflowId, 'resolve', { action: 'accept', noteId: null });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+};
+
+const signedUp =
+  (role: 'student' | 'tutor'): Scenario =>
+  async (stage) => {
+    const { id } = await stage.register(role);
+    await stage.settled(userCreationWorkflowId(id), 'Completed');
+    return userCreationWorkflowId(id);
+  };
+
+const userCreation: Record<string, Scenario> = {
+  student: signedUp('student'),
+  tutor: signedUp('tutor'),
+  'cancelled-by-operator': async (stage) => {
+    await stage.fault({ kind: 'hang', ms: 3_000, match: { method: 'POST', path: '/v1/customers' } });
+    const refused = stage.register('student').catch(() => undefined);
+    let workflowId: string | undefined;
+    await until('a sign-up makes its Stripe account', async () => {
+      const query = `WorkflowType = 'userCreation' AND ExecutionStatus = 'Running'`;
+      for await (const found of stage.client.workflow.list({ query })) workflowId = found.workflowId;
+      if (!workflowId) return false;
+      const { events } = await stage.client.workflow.getHandle(workflowId).fetchHistory();
+      return events?.some((event) => event.activityTaskScheduledEventAttributes) === true;
+    });
+    await stage.client.workflow.getHandle(String(workflowId)).cancel();
+    await refused;
+    await stage.settled(String(workflowId), 'Compensated');
+    return String(workflowId);
+  },
+};
+
+/** Every story by saga and name. They are played one after another: some tell Stripe to hang. */
+export const SCENARIOS: Readonly<Record<string, Readonly<Record<string, Scenario>>>> = {
+  booking,
+  payment,
+  refund,
+  'user-creation': userCreation,
+};

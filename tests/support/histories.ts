@@ -1,0 +1,51 @@
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
+
+type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
+type HistoryEvent = NonNullable<History['events']>[number];
+
+export async function historyOf(temporal: Client, workflowId: string): Promise<HistoryEvent[]> {
+  return (await temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
+}
+
+// What the SDK's core writes into a local activity's marker.
+const localActivity = z.looseObject({ activity_type: z.string() });
+
+/**
+ * The activities that succeeded, in order: recorded ones by when they were scheduled, local ones by when they were
+ * recorded. (The markers of attempts that failed are left out.)
+ */
+export function succeededActivities(events: HistoryEvent[]): string[] {
+  const completed = new Set(
+    events.map((event) => String(event.activityTaskCompletedEventAttributes?.scheduledEventId ?? '')),
+  );
+  return events.flatMap((event) => {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) return completed.has(String(event.eventId)) ? [scheduled.activityType?.name ?? ''] : [];
+    const marker = event.markerRecordedEventAttributes;
+    const payload = marker?.details?.data?.payloads?.[0];
+    if (marker?.markerName !== 'core_local_activity' || marker.failure || !payload) return [];
+    return [localActivity.parse(defaultPayloadConverter.fromPayload(payload)).activity_type];
+  });
+}
+
+export function failedWorkflowTasks(events: HistoryEvent[]): string[] {
+  return events.flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
+    failed ? [`cause ${failed.cause}: ${failed.failure?.message ?? ''}`] : [],
+  );
+}
+
+export const isCancelRequested = (events: HistoryEvent[]) =>
+  events.some((event) => event.activityTaskCancelRequestedEventAttributes);
+
+/** Everything a person would read in a history: all of it, its payloads decoded. */
+export function textOf(events: HistoryEvent[]): string {
+  return JSON.stringify(events, (_, value: unknown) =>
+    value instanceof Uint8Array
+      ? Buffer.from(value).toString('utf8')
+      : typeof value === 'bigint'
+        ? String(value)
+        : value,
+  );
+}

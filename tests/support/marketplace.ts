@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { uuidv7 } from '../../platform/ids';
+import { eventually, type TestPlatform } from './platform';
+import type { Reply } from './service';
+import { ALWAYS } from './tutors';
+
+export interface Person {
+  id: string;
+  token: string;
+  email: string;
+  firstName: string;
+  lastName: string;
+}
+
+export interface Tutor extends Person {
+  instant: boolean;
+}
+
+/** What a booking is asked for with. */
+export interface Wish {
+  student: Person;
+  tutor: Person;
+  /** ISO; default: an hour that no other booking of this marketplace has. */
+  at?: string;
+  card?: string;
+  key?: string;
+}
+
+/** An hour's session with every tutor of a marketplace, and what the parties get of it. */
+export const PRICE = 4_500;
+const HOUR_MS = 3_600_000;
+const PASSWORD = 'correct horse battery staple';
+
+export type Marketplace = ReturnType<typeof createMarketplace>;
+
+/** People of one test file and what they do, through the gateway. Their names occur nowhere else, so that one can search for them. */
+export function createMarketplace({ ask, database }: TestPlatform) {
+  const people: Person[] = [];
+  // Full hours from three days ahead: a student's cancel gives everything back.
+  const firstHour = Math.ceil(Date.now() / HOUR_MS) + 72;
+  let hours = 0;
+
+  const nextHour = () => new Date((firstHour + hours++) * HOUR_MS).toISOString();
+
+  async function register(role: 'student' | 'tutor'): Promise<Person> {
+    const mark = randomBytes(5).toString('hex');
+    const named = { firstName: `Fn${mark}`, lastName: `Ln${mark}`, email: `${mark}@person.example` };
+    const { status, body } = await ask('POST', '/api/auth/register', {
+      body: { ...named, password: PASSWORD, role, timeZone: 'UTC' },
+    });
+    if (status !== 201 && status !== 202) throw new Error(`register answered ${status}: ${JSON.stringify(body)}`);
+    const token = body.tokens?.accessToken ?? (await logIn(named.email));
+    const person = { id: String(body.user.id), token, ...named };
+    people.push(person);
+    return person;
+  }
+
+  const logIn = (email: string): Promise<string> =>
+    eventually('the account is active', async () => {
+      const reply = await ask('POST', '/api/auth/login', { body: { email, password: PASSWORD } });
+      return reply.status === 200 && reply.body.tokens.accessToken;
+    });
+
+  const command = (who: Person, method: string, path: string, body?: unknown, key?: string): Promise<Reply> =>
+    ask(method, `/api/bookings/${path}`, { token: who.token, body, ...(key && { key }) });
+
+  return {
+    people,
+    nextHour,
+    student: () => register('student'),
+
+    async students(count: number): Promise<Person[]> {
+      const made: Person[] = [];
+      // A few at a time: every password is hashed at full cost.
+      while (made.length < count) {
+        made.push(
+          ...(await Promise.all(Array.from({ length: Math.min(8, count - made.length) }, () => register('student')))),
+        );
+      }
+      return made;
+    },
+
+    /** A tutor who can be booked day and night. */
+    async tutor({ instant }: { instant: boolean }): Promise<Tutor> {
+      const person = await register('tutor');
+      const put = async (method: string, path: string, body: unknown) => {
+        const reply = await ask(method, path, { token: person.token, body });
+        if (reply.status >= 300) throw new Error(`${path} answered ${reply.status}: ${JSON.stringify(reply.body)}`);
+      };
+      await put('POST', '/api/tutors/profile', {
+        headline: 'Patient with numbers',
+        biography: 'Twenty years of teaching.',
+        subjects: ['Mathematics'],
+        languages: ['en'],
+        timeZone: 'UTC',
+        instantBooking: instant,
+      });
+      await put('PUT', '/api/tutors/availability', { timeZone: 'UTC', weekly: ALWAYS, exceptions: [] });
+      await put('PUT', '/api/tutors/pricing', {
+        options: [{ kind: 'hourly', price: { amount: PRICE, currency: 'EUR' } }],
+      });
+      return { ...person, instant };
+    },
+
+    book({ student, tutor, at = nextHour(), card = 'pm_card_visa', key = uuidv7() }: Wish): Promise<Reply> {
+      const body = {
+        ...{ tutorId: tutor.id, subject: 'Mathematics', scheduledAt: at, durationMinutes: 60, paymentMethodId: card },
+      };
+      return ask('POST', '/api/bookings', { token: student.token, key, body });
+    },
+
+    read: (who: Person, id: string) => command(who, 'GET', id),
+    cancel: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/cancel`, { reason: 'Ill' }, key),
+    decline: (who: Person, id: string) => command(who, 'POST', `${id}/decline`, { reason: 'Fully booked' }),
+    move: (who: Person, id: string, scheduledAt: string) => command(who, 'PATCH', id, { scheduledAt }),
+
+    confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
+
+    /** As a good client does: asks again under the same key while it is told to. */
+    async confirmPatiently(who: Person, id: string): Promise<Reply> {
+      const key = uuidv7();
+      return eventually(
+        `the confirmation of ${id} is answered`,
+        async () => {
+          const reply = await command(who, 'POST', `${id}/confirm`, undefined, key);
+          const again = reply.status === 503 || reply.body?.code === 'idempotency_in_progress';
+          return !again && reply;
+        },
+        120_000,
+      );
+    },
+
+    /** Waits until the row says so. */
+    untilBooking: (id: string, ...statuses: string[]) =>
+      eventually(
+        `booking ${id} is ${statuses.join(' or ')}`,
+        async () => {
+          const [row] = await database('booking')<{ status: string }[]>`select status from bookings where id = ${id}`;
+          return row !== undefined && statuses.includes(row.status) && row.status;
+        },
+        90_000,
+      ),
+  };
+}

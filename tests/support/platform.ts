@@ -1,0 +1,195 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import postgres, { type Sql } from 'postgres';
+import { buildOnce } from '../../dev/build-once';
+import { withLock } from '../../dev/lock';
+import { nodeChild } from '../../dev/node-children';
+import { graceMs } from '../../dev/parts';
+import { compiledPath, sourcePath } from '../../dev/paths';
+import { type RunningPlatform, startPlatform } from '../../dev/platform';
+import { freePortSettings } from '../../dev/ports';
+import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/process-plan';
+import { runCommand } from '../../dev/run-command';
+import { createSupervisor, type Supervisor } from '../../dev/supervisor';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy';
+import { receivedMails } from './mail';
+import { type Ask, ask, type Reply } from './service';
+
+/** Everything there is, running for real: one for a test file, on ports and in a folder of its own. */
+export interface TestPlatform {
+  /** A request through the gateway. */
+  ask(method: string, path: string, options?: Ask): Promise<Reply>;
+  /** A request to the Stripe sandbox: its API, or its controls. */
+  sandbox(method: string, path: string, body?: unknown): Promise<Reply>;
+  temporal: Client;
+  /** Looks into a context's database with the rights of its own role. */
+  database(context: DatabaseContext): Sql;
+  /** Between the booking sagas' worker and the services. */
+  proxy: FaultProxy;
+  mails: () => ReturnType<typeof receivedMails>;
+  webhookSecret: string;
+  gatewayUrl: string;
+  /** SIGKILL; the next one is started at once. Resolves when that one is ready. */
+  killBookingWorker(): Promise<void>;
+  /** Ends everything and removes the folder. Harmless twice. */
+  stop(): Promise<void>;
+}
+
+const NOT_GIVEN = [
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'SMTP_URL',
+  'STRIPE_SECRET_KEY',
+  'STRIPE_API_BASE',
+  'PUBLIC_URL',
+];
+const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
+const BOOKING_WORKER = 'worker-booking';
+const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
+
+/** Starts all services in one process and every worker in its own; that of the booking sagas calls through a fault proxy. */
+export async function startTestPlatform(): Promise<TestPlatform> {
+  await build();
+  const dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-e2e-'));
+  const cleanUps: (() => Promise<unknown>)[] = [
+    async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 }),
+  ];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= inTurn(cleanUps.reverse());
+    return stopped;
+  };
+  try {
+    const platform = await startPlatform({
+      settings: {
+        ...(await freePortSettings()),
+        ...Object.fromEntries(NOT_GIVEN.map((name) => [name, ''])),
+        ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
+        ...{ DATA_DIR: dataDir, LOG_LEVEL: 'warn', SHUTDOWN_GRACE_SECONDS: '2' },
+      },
+      envFile: 'no-env-file-in-tests',
+      processes: {
+        services: [...SERVICE_NAMES],
+        ...Object.fromEntries(
+          WORKER_NAMES.filter((name) => name !== 'worker:booking').map((name) => [name.replace(':', '-'), [name]]),
+        ),
+      },
+    });
+    cleanUps.push(() => platform.stop());
+    const { serviceUrl } = platform.config;
+    const proxy = await startFaultProxy(Object.fromEntries(PROXIED.map((name) => [name, serviceUrl[name]])));
+    cleanUps.push(() => proxy.close());
+    const worker = await startBookingWorker(platform, proxy, join(dataDir, BOOKING_WORKER));
+    cleanUps.push(() => worker.stopAll([]));
+    const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
+    cleanUps.push(() => connection.close());
+    const databases = openDatabases(platform);
+    cleanUps.push(() => Promise.all([...databases.values()].map((sql) => sql.end({ timeout: 1 }))));
+    const { mailInbox = '', stripeSandbox = '' } = platform.urls;
+    return {
+      ask: (method, path, options) => ask(platform.urls.gateway, method, path, options),
+      sandbox: (method, path, body) => askSandbox(stripeSandbox, method, path, body),
+      temporal: new Client({ connection, namespace: platform.config.TEMPORAL_NAMESPACE }),
+      database(context) {
+        const sql = databases.get(context);
+        if (!sql) throw new Error(`${context} has no database`);
+        return sql;
+      },
+      proxy,
+      mails: () => receivedMails(mailInbox),
+      webhookSecret: platform.environment.STRIPE_WEBHOOK_SECRET ?? '',
+      gatewayUrl: platform.urls.gateway,
+      async killBookingWorker() {
+        const pid = () => worker.children()[0]?.pid;
+        const before = pid();
+        await worker.kill(BOOKING_WORKER);
+        await eventually('the next booking worker is ready', async () =>
+          pid() !== before && worker.children()[0]?.state === 'ready' ? true : undefined,
+        );
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startBookingWorker(platform: RunningPlatform, proxy: FaultProxy, folder: string): Promise<Supervisor> {
+  mkdirSync(folder);
+  const urls = Object.entries(proxy.urls).map(([name, url]) => [`${name.toUpperCase()}_URL`, url]);
+  const worker = createSupervisor({ dataDir: folder, say: () => undefined });
+  await worker.start(
+    nodeChild({
+      name: BOOKING_WORKER,
+      script: 'main.js',
+      args: ['worker:booking'],
+      env: { ...platform.environment, ...Object.fromEntries(urls) },
+      dataDir: folder,
+      memory: 'workers',
+      ready: { line: /^ready$/ },
+      graceMs: graceMs(platform.config),
+    }),
+  );
+  return worker;
+}
+
+function openDatabases(platform: RunningPlatform): Map<string, Sql> {
+  return new Map(
+    DATABASE_CONTEXTS.map((context) => {
+      const url = platform.environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
+      return [context, postgres(url, { max: 2, onnotice: () => undefined })];
+    }),
+  );
+}
+
+/** JSON to the controls; a form, with a key, to Stripe's own API. */
+function askSandbox(url: string, method: string, path: string, body: unknown): Promise<Reply> {
+  if (!path.startsWith('/v1/')) return ask(url, method, path, body === undefined ? {} : { body });
+  const authorization = 'Bearer sk_test_sandbox';
+  return ask(url, method, path, {
+    headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
+    raw: new URLSearchParams(body as Record<string, string>).toString(),
+  });
+}
+
+/** Compiles, and bundles the workflows when they are newer than their bundle: workers run what is compiled. */
+async function build(): Promise<void> {
+  await buildOnce();
+  const bundle = sourcePath('dist/workflow-bundle.js');
+  await withLock(join(sourcePath('dist'), 'bundle.lock'), async () => {
+    const sources = ['workflows', 'kernel'].flatMap((folder) =>
+      readdirSync(sourcePath(`dist/${folder}`)).map((file) => sourcePath(`dist/${folder}/${file}`)),
+    );
+    const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
+    if ((statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest) return;
+    const { code, output } = await runCommand(process.execPath, [compiledPath('scripts/bundle-workflows.js')]);
+    if (code !== 0) throw new Error(`The workflows could not be bundled:\n${output}`);
+  });
+}
+
+/** All of them, whichever fail; then the first failure. */
+async function inTurn(works: (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const work of works) await work().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Looks every 50 ms until `look` finds something. @throws Error naming `what` when it is not so in time */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`Not within ${withinMs / 1_000} s: ${what}`);
+    await sleep(50);
+  }
+}
