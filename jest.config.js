@@ -40,5 +40,16 @@ module.exports = {
   reporters: ['default', '<rootDir>/tests/support/summary-reporter.js'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  // `npm test` measures what decides about money and bookings. Workflows run in a sandbox: tests/support/workflow-coverage.ts counts them.
+  coverageProvider: 'babel',
+  coverageReporters: ['text', 'json'],
+  collectCoverageFrom: ['services/*/*rules.ts', 'services/*/*store.ts', 'workflows/*.ts'],
+  coveragePathIgnorePatterns: ['/node_modules/', '\\.test\\.ts$', '<rootDir>/workflows/(?!.*\\.api\\.ts$)'],
+  coverageThreshold: Object.fromEntries(
+    ['services/*/*rules.ts', 'services/*/*store.ts', 'workflows/*.ts'].map((files) => [
+      `./${files}`,
+      { lines: 95, branches: 95 },
+    ]),
+  ),
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json', 'node'],
 };

@@ -4,66 +4,71 @@ import { createSagas } from './platform/temporal';
 import { services } from './services';
 import { workers } from './workers';
 
-const GROUPS: Record<string, string[]> = {
-  services: Object.keys(services),
-  workers: Object.keys(workers),
-  all: [...Object.keys(services), ...Object.keys(workers)],
-};
-const STARTS = { ...services, ...workers };
+const STARTS = new Map([...Object.entries(services), ...Object.entries(workers)]);
+const GROUPS = new Map([
+  ['services', Object.keys(services)],
+  ['workers', Object.keys(workers)],
+  ['all', [...STARTS.keys()]],
+]);
 
 /**
  * Runs the named services and workers in this one process: together they share its memory and connections, apart they
- * fail and scale apart. Writes `ready` when all are up, stops in order on SIGTERM or SIGINT.
+ * fail and scale apart. Writes `ready` when all are up. On SIGTERM or SIGINT it stops in order and exits, also while a part
+ * is still waiting for what it needs to start. @throws ConfigError, or the Error of the first part that does not start
  */
 async function main(names: string[]): Promise<void> {
-  const chosen = [...new Set(names.flatMap((name) => GROUPS[name] ?? [name]))];
-  const unknown = chosen.filter((name) => !Object.hasOwn(STARTS, name));
-  if (chosen.length === 0 || unknown.length > 0) {
-    throw new ConfigError(
-      `${unknown.length > 0 ? `There is no ${unknown.join(', ')}` : 'Say what to run'}: node dist/main.js <name…>, of ${[...Object.keys(GROUPS), ...Object.keys(STARTS)].join(', ')}`,
-    );
-  }
+  const parts = chosenParts(names);
   const config = loadConfig();
   const sagas = createSagas(config);
   const platform: Platform = { config, sagas };
   const running: Running[] = [];
-  const stop = stopOnce(async () => {
-    // Workers first: their last activities still need the services.
+  const stopParts = async () => {
     const isWorker = ({ name }: Running) => name.startsWith('worker:');
-    await Promise.all(running.filter(isWorker).map((part) => part.close()));
-    await Promise.all(running.filter((part) => !isWorker(part)).map((part) => part.close()));
-    await sagas.close();
-  });
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+    // Workers first: their last activities still need the services.
+    await closeAll(running.filter(isWorker));
+    await closeAll(running.filter((part) => !isWorker(part)));
+    await closeAll([sagas]);
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopParts();
+    return stopped;
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop().then(() => process.exit()));
   try {
-    await Promise.all(chosen.map(async (name) => running.push(await start(name, platform))));
+    await Promise.all(parts.map(async (start) => running.push(await start(platform))));
   } catch (error) {
     await stop();
     throw error;
   }
-  process.stdout.write('ready\n');
+  if (!stopped) process.stdout.write('ready\n');
 }
 
-async function start(name: string, platform: Platform): Promise<Running> {
-  const begin = STARTS[name];
-  if (!begin) throw new ConfigError(`There is no ${name}`);
-  return begin(platform);
+/** @throws ConfigError that lists what there is */
+function chosenParts(names: string[]) {
+  const chosen = new Set(names.flatMap((name) => GROUPS.get(name) ?? [name]));
+  const unknown = [...chosen].filter((name) => !STARTS.has(name));
+  if (chosen.size === 0 || unknown.length > 0) {
+    const complaint = unknown.length > 0 ? `There is no ${unknown.join(', ')}` : 'Say what to run';
+    const known = [...GROUPS.keys(), ...STARTS.keys()].join(', ');
+    throw new ConfigError(`${complaint}: node dist/main.js <name…>, of ${known}`);
+  }
+  return [...STARTS].filter(([name]) => chosen.has(name)).map(([, start]) => start);
 }
 
-function stopOnce(work: () => Promise<void>): () => Promise<void> {
-  let stopped: Promise<void> | undefined;
-  return () => {
-    stopped ??= work().catch((error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-      process.exitCode = 1;
-    });
-    return stopped;
-  };
+/** Closes all of them, whichever fail; a failure is said and makes the exit code 1. */
+async function closeAll(parts: { close(): Promise<void> }[]): Promise<void> {
+  for (const result of await Promise.allSettled(parts.map((part) => part.close()))) {
+    if (result.status === 'rejected') report(result.reason);
+  }
+}
+
+function report(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const known = error instanceof Error;
-  process.stderr.write(`${known ? error.message : String(error)}\n`);
-  process.exit(1);
+  report(error);
+  process.exit();
 });

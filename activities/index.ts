@@ -1,3 +1,5 @@
+import { activityInfo, heartbeat } from '@temporalio/activity';
+import { SECOND } from '../kernel/time';
 import { createBookingActivities } from './booking';
 import type { Clients } from './clients';
 import { mapErrors } from './failures';
@@ -20,8 +22,24 @@ export function createActivities(clients: Clients) {
 
 type Activity = (input: never) => Promise<unknown>;
 
+const HEARTBEAT_EVERY_MS = 2 * SECOND;
+
+/** Tells the server that the worker lives for as long as `work` runs. Local activities have no heartbeat and need none. */
+async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
+  if (activityInfo().isLocal) return work();
+  const beat = setInterval(() => heartbeat(), HEARTBEAT_EVERY_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
 function withMappedErrors(activities: Record<string, Activity>): Record<string, Activity> {
   return Object.fromEntries(
-    Object.entries(activities).map(([name, activity]) => [name, (input: never) => mapErrors(() => activity(input))]),
+    Object.entries(activities).map(([name, activity]) => [
+      name,
+      (input: never) => whileBeating(() => mapErrors(() => activity(input))),
+    ]),
   );
 }

@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
+import { causesOf } from '../kernel/errors';
 
 // A database of one context. Any context's schema fits: queries name their tables, not the relational query API.
 export type Database = PostgresJsDatabase<Record<string, never>>;
@@ -31,18 +32,18 @@ export function openDatabase(url: string, options: { poolSize: number; applicati
   return { db: drizzle(sql), sql, close: () => sql.end({ timeout: 5 }) };
 }
 
-/** The SQLSTATE behind an error of a query, however deep drizzle wrapped it. */
+/** The SQLSTATE behind an error of a query, however deep drizzle wrapped it; a system error such as EPIPE has none. */
 export function sqlState(error: unknown): string | undefined {
-  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
-    if ('code' in current && /^[0-9A-Z]{5}$/.test(String(current.code))) return String(current.code);
+  for (const cause of causesOf(error)) {
+    if ('code' in cause && !('errno' in cause) && /^[0-9A-Z]{5}$/.test(String(cause.code))) return String(cause.code);
   }
   return undefined;
 }
 
 /** The constraint that an insert or update violated, if one was. */
 export function violatedConstraint(error: unknown): string | undefined {
-  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
-    if ('constraint_name' in current && typeof current.constraint_name === 'string') return current.constraint_name;
+  for (const cause of causesOf(error)) {
+    if ('constraint_name' in cause && typeof cause.constraint_name === 'string') return cause.constraint_name;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
-import { contextUrl, ensureDatabase, migrateContext } from './migrate';
+import { ensureDatabase, migrateContext } from './migrate';
+import { contextUrl } from './roles';
 
 /**
  * `node dist/db/migrate-all.js [context…]`: makes the database and role of every context that lacks them and applies the

@@ -1,31 +1,15 @@
-import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import type { DatabaseContext } from '../kernel/contexts';
-
-/** The database and login role of a context: `booking_db` and `booking`. */
-export const databaseName = (context: DatabaseContext) => `${context}_db`;
-
-/** The password of a context's role: HMAC-SHA-256 of its name, so that one secret serves all and none can be derived from another. */
-export function rolePassword(context: DatabaseContext, secret: string): string {
-  return createHmac('sha256', secret).update(`database-role:${context}`).digest('base64url');
-}
-
-/** The connection string of `context`'s own role on the server that `serverUrl` names. */
-export function contextUrl(serverUrl: string, context: DatabaseContext, secret: string): string {
-  const url = new URL(serverUrl);
-  url.username = context;
-  url.password = rolePassword(context, secret);
-  url.pathname = `/${databaseName(context)}`;
-  return url.toString();
-}
+import { databaseName, rolePassword } from './roles';
 
 /**
  * Makes the context's role and database on the server if they are missing, closes the database to every other role and
  * sets the role's password. `serverUrl` must name a user that may create roles and databases.
+ * @throws PostgresError when it may not
  */
 export async function ensureDatabase(serverUrl: string, context: DatabaseContext, secret: string): Promise<void> {
   const sql = postgres(serverUrl, { max: 1, onnotice: () => undefined, connect_timeout: 5 });

@@ -1,5 +1,6 @@
 import postgres from 'postgres';
-import { contextUrl, ensureDatabase, migrateContext } from '../db/migrate';
+import { ensureDatabase, migrateContext } from '../db/migrate';
+import { contextUrl } from '../db/roles';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
 import { errorCode, messageOf } from './error-code';
 

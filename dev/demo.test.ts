@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { buildOnce } from './build-once';
 import { compiledPath } from './paths';
 import { freePortSettings } from './ports';
 import { livingChildren } from './run-file';
+import { removeDataDir, temporaryDataDir } from './temporary-data';
 
 jest.setTimeout(300_000);
 
@@ -15,11 +13,11 @@ let settings: Record<string, string>;
 
 beforeAll(async () => {
   await buildOnce();
-  dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-demo-'));
+  dataDir = temporaryDataDir();
   const given = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', SMTP_URL: '', STRIPE_SECRET_KEY: '', STRIPE_API_BASE: '' };
   settings = { ...(await freePortSettings()), ...given, DATA_DIR: dataDir };
 });
-afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+afterAll(() => removeDataDir(dataDir));
 
 async function demo(more: Record<string, string> = {}) {
   const child = spawn(process.execPath, [compiledPath('dev/demo.js')], {

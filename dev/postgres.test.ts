@@ -1,17 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect as tcp } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { contextUrl } from '../db/migrate';
+import { contextUrl } from '../db/roles';
 import type { DatabaseContext } from '../kernel/contexts';
 import { prepareDatabases } from './databases';
 import { type Launched, type LaunchListener, launch } from './launch';
 import { freePorts } from './ports';
 import { embeddedPostgres } from './postgres';
 import { identify, isRunning } from './processes';
+import { removeDataDir, temporaryDataDir } from './temporary-data';
 import { startThrowawayPostgres } from './throwaway-postgres';
 
 const ROLE_SECRET = 'role-secret-of-the-tests-role-secret-of-the-tests';
@@ -25,8 +26,7 @@ let last: ChildProcess | undefined;
 jest.setTimeout(60_000);
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-postgres-'));
-  chmodSync(dataDir, 0o711);
+  dataDir = temporaryDataDir();
   [port = 0] = await freePorts(1);
 });
 beforeEach(() => {
@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await kill();
-  rmSync(dataDir, { recursive: true, force: true });
+  removeDataDir(dataDir);
 });
 
 const keepLast: LaunchListener = {
@@ -205,7 +205,8 @@ test('it also runs on a folder that only its owner can enter: as root Postgres i
     expect(statSync(closed).mode & 0o777).toBe(0o700);
   } finally {
     await kill();
-    for (const path of [closed, data, `${data}.password-mark`]) rmSync(path, { recursive: true, force: true });
+    removeDataDir(inside);
+    rmSync(closed, { recursive: true, force: true });
   }
 });
 

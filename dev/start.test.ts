@@ -1,8 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { request } from 'undici';
 import { buildOnce } from './build-once';
 import { compiledPath } from './paths';
@@ -10,6 +7,7 @@ import { type RunningPlatform, startPlatform } from './platform';
 import { answersAt, freePortSettings } from './ports';
 import { isRunning, until } from './processes';
 import { livingChildren } from './run-file';
+import { removeDataDir, temporaryDataDir } from './temporary-data';
 
 jest.setTimeout(120_000);
 
@@ -18,11 +16,11 @@ let dataDir: string;
 
 beforeAll(async () => {
   await buildOnce();
-  dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-start-'));
+  dataDir = temporaryDataDir();
   const given = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', SMTP_URL: '', STRIPE_SECRET_KEY: '', STRIPE_API_BASE: '' };
   settings = { ...(await freePortSettings()), ...given, DATA_DIR: dataDir };
 });
-afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+afterAll(() => removeDataDir(dataDir));
 
 const statusOf = async (url: string) => (await request(url).catch(() => undefined))?.statusCode;
 const gatewayAnswers = () => statusOf(`http://127.0.0.1:${settings.GATEWAY_PORT}/healthz`);
@@ -150,7 +148,7 @@ describe('a running platform', () => {
   });
 
   test('another one may run beside it on its own ports and folder, and a port in use is told with its setting', async () => {
-    const other = mkdtempSync(join(tmpdir(), 'tutorconnect-other-'));
+    const other = temporaryDataDir();
     const clash = {
       ...settings,
       ...(await freePortSettings()),
@@ -165,6 +163,6 @@ describe('a running platform', () => {
     expect(await statusOf(`${second.urls.gateway}/healthz`)).toBe(200);
     await second.stop();
     expect(await gatewayAnswers()).toBe(200);
-    rmSync(other, { recursive: true, force: true });
+    removeDataDir(other);
   });
 });

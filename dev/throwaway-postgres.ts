@@ -1,19 +1,16 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { launch } from './launch';
 import { freePorts } from './ports';
 import { embeddedPostgres } from './postgres';
 import { identify, stopProcess } from './processes';
 import { startReaper } from './reaper';
+import { removeDataDir, temporaryDataDir } from './temporary-data';
 
 /**
  * A Postgres for one test run: a free port, a temporary folder, and no durability, because nothing outlives the run. Works
  * wherever the embedded one does (as root in a clone that Postgres's own user cannot reach, too), and ends with its caller.
  */
 export async function startThrowawayPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'tutorconnect-test-pg-'));
-  await chmod(dataDir, 0o711); // as root, Postgres runs as another user and must pass through
+  const dataDir = temporaryDataDir();
   const [port = 0] = await freePorts(1);
   const server = await embeddedPostgres({
     dataDir,
@@ -34,10 +31,7 @@ export async function startThrowawayPostgres(): Promise<{ url: string; stop(): P
       if (id) await stopProcess(id, 'SIGINT', 10_000);
       reaper.drop(pid);
       await reaper.close();
-      const elsewhere = await readFile(join(dataDir, 'postgres.location'), 'utf8').catch(() => undefined);
-      for (const path of [dataDir, elsewhere?.trim(), elsewhere && `${elsewhere.trim()}.password-mark`]) {
-        if (path) await rm(path, { recursive: true, force: true });
-      }
+      removeDataDir(dataDir);
     },
   };
 }

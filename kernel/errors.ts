@@ -73,6 +73,17 @@ export class ProblemError extends Error {
   }
 }
 
+/**
+ * `error` and what caused it, the outermost first, at most five. Judged by shape: `instanceof Error` is false for an error
+ * that was made in another realm, as Node's own are when code runs in a `vm` context.
+ */
+export function* causesOf(error: unknown): Generator<object> {
+  for (let current = error, depth = 0; depth < 5 && typeof current === 'object' && current !== null; depth++) {
+    yield current;
+    current = 'cause' in current ? current.cause : undefined;
+  }
+}
+
 /** Whether `text` is a code of the table, for problems read off the wire. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(ERROR_CODES, text);

@@ -19,13 +19,17 @@ export function subtract(a: Money, b: Money): Money {
 /**
  * `amount × numerator / denominator`, a half rounded up (away from zero for the positive amounts used here).
  * Integers throughout: BigInt keeps products above 2^53 exact.
+ * @throws RangeError when one of them is no integer, or the denominator is 0
  */
 export function scaleHalfUp(amount: number, numerator: number, denominator: number): number {
   const product = BigInt(amount) * BigInt(numerator) * 2n + BigInt(denominator);
   return Number(product / (BigInt(denominator) * 2n));
 }
 
-/** `amount × numerator / denominator`, any fraction rounded up, so that a refund never falls short of its share. */
+/**
+ * `amount × numerator / denominator` of positive amounts, any fraction rounded up, so that a refund never falls short of
+ * its share. @throws RangeError when one of them is no integer, or the denominator is 0
+ */
 export function scaleUp(amount: number, numerator: number, denominator: number): number {
   return Number((BigInt(amount) * BigInt(numerator) + BigInt(denominator) - 1n) / BigInt(denominator));
 }

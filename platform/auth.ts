@@ -38,7 +38,10 @@ export function userVerifier(identityUrl: string): VerifyUser {
   return (token) => verifyAccessToken(token, keys);
 }
 
-/** Verifies one access token with `keys`: a JWKS resolver, or a single public key. */
+/**
+ * Verifies one access token with `keys`: a JWKS resolver, or a single public key.
+ * @throws ProblemError unauthenticated; upstream_unavailable when the keys could not be had
+ */
 export async function verifyAccessToken(
   token: string,
   keys: Parameters<typeof jwtVerify>[1] | ReturnType<typeof createRemoteJWKSet>,
@@ -64,13 +67,16 @@ export async function verifyAccessToken(
   return { id: claims.data.sub, role: claims.data.role, sessionId: claims.data.sid };
 }
 
-/** Every jose error about the token itself has a code of its own; a fetch that failed or timed out has not. */
+/** jose's codes for a key set that came late, with another status than 200, or as something else than a key set. */
+const NO_KEY_SET = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
+
+/** Every jose error about the token itself has a code of its own; a fetch that failed has none of jose's. */
 function isUnreachable(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return !code.startsWith('ERR_') || code === 'ERR_JWKS_TIMEOUT' || code === 'ERR_JOSE_GENERIC';
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return !code.startsWith('ERR_J') || NO_KEY_SET.has(code);
 }
 
-/** Signs and checks the short-lived tokens by which the platform's parts call `/internal/…`. */
+/** Signs and checks, with one secret all parts share, the short-lived tokens by which the platform's parts call `/internal/…`. */
 export function serviceTokens(sharedSecret: string) {
   const key = new TextEncoder().encode(sharedSecret);
   let cached: { token: string; freshUntil: number } | undefined;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
+import { contextUrl } from '../db/roles';
 import { CONTEXT_NAMES, CONTEXTS, type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
@@ -118,16 +119,15 @@ const perContext = Object.fromEntries(
       `${name.toUpperCase()}_URL`,
       url('http:', 'https:').optional().describe(`Where the ${name} service is reached; default this machine`),
     ],
-    ...(CONTEXTS[name].database
-      ? [
-          [
-            `${name.toUpperCase()}_DATABASE_URL`,
-            url('postgres:', 'postgresql:').optional().describe(`Database of ${name} alone, made beforehand`),
-          ] as [string, z.ZodType],
-        ]
-      : []),
+    ...databaseSetting(name),
   ]),
 );
+
+function databaseSetting(name: ContextName): [string, z.ZodType][] {
+  if (!CONTEXTS[name].database) return [];
+  const schema = url('postgres:', 'postgresql:').optional().describe(`Database of ${name} alone, made beforehand`);
+  return [[`${name.toUpperCase()}_DATABASE_URL`, schema]];
+}
 
 const baseSchema = z.object(settings);
 const contextSchema = z.object(perContext);
@@ -158,7 +158,7 @@ export interface Config
   /** Base URL of each service, without a trailing slash. */
   serviceUrl: Record<ContextName, string>;
   servicePort: Record<ContextName, number>;
-  /** Connection string of each context's own database and role. */
+  /** Connection string of each context's own database and role; undefined when no setting says where it is. */
   databaseUrl: Record<DatabaseContext, string | undefined>;
 }
 
@@ -219,24 +219,26 @@ function unsafe(config: Base): string[] {
 const SANDBOX_KEY = 'sk_test_sandbox';
 
 function complete(base: Base, given: Record<string, string>): Config {
-  const servicePort = {} as Record<ContextName, number>;
-  const serviceUrl = {} as Record<ContextName, string>;
-  for (const name of CONTEXT_NAMES) {
-    servicePort[name] = Number(given[`${name.toUpperCase()}_PORT`] ?? CONTEXTS[name].port);
-    serviceUrl[name] = (given[`${name.toUpperCase()}_URL`] ?? `http://127.0.0.1:${servicePort[name]}`).replace(
-      /\/$/,
-      '',
-    );
-  }
-  const databaseUrl = {} as Record<DatabaseContext, string | undefined>;
-  for (const name of DATABASE_CONTEXTS) databaseUrl[name] = given[`${name.toUpperCase()}_DATABASE_URL`];
+  const servicePort = byName(CONTEXT_NAMES, (name) =>
+    Number(given[`${name.toUpperCase()}_PORT`] ?? CONTEXTS[name].port),
+  );
+  const serviceUrl = byName(CONTEXT_NAMES, (name) =>
+    withoutSlash(given[`${name.toUpperCase()}_URL`] ?? `http://127.0.0.1:${servicePort[name]}`),
+  );
+  const { DATABASE_URL: server, DATABASE_ROLE_SECRET: roleSecret } = base;
+  const databaseUrl = byName(
+    DATABASE_CONTEXTS,
+    (name) =>
+      given[`${name.toUpperCase()}_DATABASE_URL`] ??
+      (server && roleSecret ? contextUrl(server, name, roleSecret) : undefined),
+  );
   const sandbox = `http://127.0.0.1:${base.STRIPE_SANDBOX_PORT}`;
   return {
     ...base,
     DATA_DIR: resolve(base.DATA_DIR),
-    PUBLIC_URL: (base.PUBLIC_URL ?? serviceUrl.gateway).replace(/\/$/, ''),
+    PUBLIC_URL: withoutSlash(base.PUBLIC_URL ?? serviceUrl.gateway),
     TEMPORAL_ADDRESS: base.TEMPORAL_ADDRESS ?? `127.0.0.1:${base.TEMPORAL_PORT}`,
-    TEMPORAL_UI_URL: (base.TEMPORAL_UI_URL ?? `http://127.0.0.1:${base.TEMPORAL_UI_PORT}`).replace(/\/$/, ''),
+    TEMPORAL_UI_URL: withoutSlash(base.TEMPORAL_UI_URL ?? `http://127.0.0.1:${base.TEMPORAL_UI_PORT}`),
     STRIPE_SECRET_KEY: base.STRIPE_SECRET_KEY ?? SANDBOX_KEY,
     STRIPE_API_BASE: base.STRIPE_API_BASE ?? (base.STRIPE_SECRET_KEY ? undefined : sandbox),
     SMTP_URL: base.SMTP_URL ?? `smtp://127.0.0.1:${base.MAIL_SMTP_PORT}`,
@@ -245,3 +247,9 @@ function complete(base: Base, given: Record<string, string>): Config {
     databaseUrl,
   };
 }
+
+function byName<Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) {
+  return Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
+}
+
+const withoutSlash = (address: string) => address.replace(/\/$/, '');

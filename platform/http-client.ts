@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { type FieldError, isErrorCode, ProblemError } from '../kernel/errors';
+import { causesOf, type FieldError, isErrorCode, ProblemError } from '../kernel/errors';
 import type { ServiceTokens } from './auth';
 import type { Endpoint, ResultOf, SentBody, SentParams, SentQuery } from './endpoint';
 import { childTraceparent, currentContext } from './telemetry';
@@ -14,6 +14,7 @@ type Parts<E extends Endpoint> = (SentParams<E> extends undefined
   (SentQuery<E> extends undefined ? { query?: undefined } : { query?: SentQuery<E> }) &
   (SentBody<E> extends undefined ? { body?: undefined } : { body: SentBody<E> }) &
   (E['idempotency'] extends 'required' ? { idempotencyKey: string } : { idempotencyKey?: string }) & {
+    /** For the whole call, 10 s unless it says otherwise. */
     timeoutMs?: number;
   };
 
@@ -28,11 +29,11 @@ export interface ServiceClient {
   close(): Promise<void>;
 }
 
+/** A client of the service at `baseUrl`. It connects at the first call. */
 export function createServiceClient(baseUrl: string, tokens: ServiceTokens): ServiceClient {
   const dispatcher = new Agent({ connections: 32, keepAliveTimeout: 30_000, connect: { timeout: CONNECT_TIMEOUT_MS } });
   return {
     async call(operation, parts) {
-      const timeout = parts.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       const context = currentContext();
       const response = await request(urlOf(baseUrl, operation, parts), {
         dispatcher,
@@ -46,8 +47,8 @@ export function createServiceClient(baseUrl: string, tokens: ServiceTokens): Ser
           ...(parts.body !== undefined && { 'content-type': 'application/json' }),
         },
         body: parts.body === undefined ? undefined : JSON.stringify(parts.body),
-        headersTimeout: timeout,
-        bodyTimeout: timeout,
+        // From the caller's point of view: waiting for a connection counts, and an answer that only trickles in is late.
+        signal: AbortSignal.timeout(parts.timeoutMs ?? DEFAULT_TIMEOUT_MS),
       }).catch((error: unknown) => {
         throw unreachable(operation, error);
       });
@@ -111,9 +112,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function unreachable(operation: Endpoint, error: unknown): ProblemError {
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  const code = [...causesOf(error)].map((cause) => ('code' in cause ? cause.code : undefined)).find(isSystemCode);
   return new ProblemError(
     'upstream_unavailable',
-    `${operation.operationId} could not be reached or did not answer in time${code}`,
+    `${operation.operationId} could not be reached or did not answer in time${code ? ` (${code})` : ''}`,
   );
+}
+
+/** A name such as ECONNREFUSED; the number of a DOMException says nothing. */
+function isSystemCode(code: unknown): code is string {
+  return typeof code === 'string';
 }

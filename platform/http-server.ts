@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import stringify from 'safe-stable-stringify';
-import { ProblemError } from '../kernel/errors';
+import { type ErrorCode, ProblemError } from '../kernel/errors';
 import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
 import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from './endpoint';
 import { uuidv7 } from './ids';
 import { openApiDocument } from './openapi';
-import { fromZod, sendProblem } from './problem';
+import { fromZod, problemBody, sendProblem } from './problem';
 import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
 
 /** Largest request body, the documented default of 100 KiB. */
@@ -36,7 +36,7 @@ export interface Call<E extends Endpoint> {
   body: BodyOf<E>;
   user: E['access'] extends 'user' | readonly unknown[] ? User : undefined;
   idempotencyKey: E['idempotency'] extends 'required' ? string : string | undefined;
-  /** SHA-256 of method, path and canonical JSON body: what two requests with one idempotency key must share. */
+  /** SHA-256 of operation, path parameters and canonical JSON body: what two requests with one idempotency key must share. */
   fingerprint: string;
   /** The client's address, through the gateway's X-Forwarded-For. */
   address: string;
@@ -88,7 +88,7 @@ export function createService(options: ServiceOptions): Service {
       const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const methods = methodsByPath.get(path) ?? new Set();
       methodsByPath.set(path, methods.add(operation.method.toUpperCase()));
-      app[operation.method](path, readBody, async (request: Request, response: Response) => {
+      app[operation.method](path, rawBody, async (request: Request, response: Response) => {
         response.locals.operation = operation.operationId;
         const call = await parseCall(operation, request, options);
         const reply = await handler(call);
@@ -139,11 +139,7 @@ export function requestContext(options: Pick<ServiceOptions, 'name' | 'logger'>)
   };
 }
 
-const rawBody = express.raw({ type: () => true, limit: BODY_LIMIT_BYTES });
-
-function readBody(request: Request, response: Response, next: NextFunction): void {
-  rawBody(request, response, next);
-}
+const rawBody: RequestHandler = express.raw({ type: () => true, limit: BODY_LIMIT_BYTES });
 
 async function parseCall<E extends Endpoint>(
   operation: E,
@@ -166,7 +162,7 @@ async function parseCall<E extends Endpoint>(
     body: body?.data ?? {},
     user,
     idempotencyKey: idempotencyKey(operation, request),
-    fingerprint: fingerprint(request, json),
+    fingerprint: fingerprint(operation, params?.data, json),
     address: request.ip ?? 'unknown',
     headers: request.headers,
     rawBody: bytes,
@@ -216,10 +212,10 @@ function idempotencyKey(operation: Endpoint, request: Request): string | undefin
   return key;
 }
 
-function fingerprint(request: Request, json: unknown): string {
-  const path = request.path.replace(/^\/api\/v1\//, '/api/');
+/** Of the parsed parameters: an id in capitals is the same id. Of the body as it came: what the schema fills in may change. */
+function fingerprint(operation: Endpoint, params: unknown, json: unknown): string {
   return createHash('sha256')
-    .update(`${request.method} ${path}\n${stringify(json) ?? ''}`)
+    .update(`${operation.method} ${operation.path} ${stringify(params) ?? ''}\n${stringify(json) ?? ''}`)
     .digest('hex');
 }
 
@@ -229,26 +225,71 @@ export interface Listening {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Listens on `host:port` (0 picks one). @throws Error with code EADDRINUSE when the port is taken. */
+/** Listens on `host:port` (0 picks one). @throws Error with Node's code, EADDRINUSE when the port is taken. */
 export async function listen(app: Express, host: string, port: number): Promise<Listening> {
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, app);
-  server.on('clientError', (error, socket) => {
-    const status =
-      'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : '400 Bad Request';
-    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  });
+  const unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
+  let closing = false;
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    const responses = unanswered.get(socket) ?? new Set();
+    unanswered.set(socket, responses.add(response));
+    response.once('close', () => {
+      responses.delete(response);
+      // Node closes idle connections once, when the server is closed; one that was busy then would be kept alive.
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    });
+    if (closing) response.shouldKeepAlive = false;
+    app(request, response);
+  };
+  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, answer);
+  server.on('clientError', (error, socket) => refuse(socket, refusalOf(error), unanswered.get(socket) ?? new Set()));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, close: (graceMs = 5_000) => closeServer(server, graceMs) };
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    close(graceMs = 5_000) {
+      closing = true;
+      return closeServer(server, graceMs);
+    },
+  };
+}
+
+/** What is wrong with bytes that are no request, by the code of Node's parser and timers. */
+function refusalOf(error: Error): ErrorCode {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'HPE_HEADER_OVERFLOW') return 'header_fields_too_large';
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request';
+}
+
+/**
+ * Answers what never became a request and ends the connection, on which nobody knows where the next one would begin. No
+ * answer while another is owed or under way: the client would take it for that one, or find it inside.
+ */
+function refuse(socket: Duplex, code: ErrorCode, unanswered: ReadonlySet<ServerResponse>): void {
+  const [current, ...others] = unanswered;
+  const owed = others.length > 0 || (current !== undefined && (current.headersSent || current.req.complete));
+  if (owed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = new ProblemError(code);
+  const requestId = uuidv7();
+  const body = JSON.stringify(problemBody(problem, '/', requestId));
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
 import { ProblemError } from '../kernel/errors';
@@ -13,8 +13,18 @@ export interface KeyedRequest {
   fingerprint: string;
 }
 
-/** How long stored replies live at least. */
+/** The owner of the keys by which the platform's own parts call each other. */
+const SERVICE = 'service';
+
+/** How long clients' stored replies live at least. */
 export const KEY_LIFETIME_HOURS = 24;
+/**
+ * How long keys of the platform's own calls live at least. A saga retries a step for days, and the mark that an undo left
+ * must still be there when the step it revoked arrives.
+ */
+export const SERVICE_KEY_LIFETIME_HOURS = 7 * 24;
+/** Rows that one statement deletes: few enough to stay far below the statement timeout after a long pause. */
+const FORGET_BATCH = 5_000;
 
 const table = idempotencyKeys;
 /** Stands in the fingerprint of a step that was undone before it happened. */
@@ -30,8 +40,9 @@ export interface StoredReply<Body = unknown> {
 /**
  * Runs a database-only command once per key: key, parameters, effect and reply commit together, or not at all. A second
  * request with the key waits for the first one's transaction and gets its reply. A refusal (ProblemError) rolls
- * everything back and is not stored: nothing happened, so asking again is safe.
- * @throws ProblemError idempotency_key_reused
+ * everything back and is not stored: nothing happened, so asking again is safe. Without a key the command just runs.
+ * @throws ProblemError idempotency_key_reused; undone when an undo came first; idempotency_in_progress while a claim
+ * (`claimKey`) holds the key
  */
 export async function once<Body>(
   db: Database,
@@ -139,17 +150,24 @@ export function refusalReply(problem: ProblemError, instance: string, requestId:
 
 /** Deletes keys whose replies need not be kept any longer. Returns how many. */
 export async function forgetOldKeys(db: Database): Promise<number> {
-  const deleted = await db
-    .delete(table)
-    .where(lt(table.createdAt, sql`now() - make_interval(hours => ${KEY_LIFETIME_HOURS})`))
-    .returning({ key: table.key });
-  return deleted.length;
+  const olderThan = (hours: number) => lt(table.createdAt, sql`now() - make_interval(hours => ${hours})`);
+  const expired = db
+    .select({ row: sql`ctid` })
+    .from(table)
+    .where(and(olderThan(KEY_LIFETIME_HOURS), or(ne(table.owner, SERVICE), olderThan(SERVICE_KEY_LIFETIME_HOURS))))
+    .limit(FORGET_BATCH);
+  for (let total = 0; ; ) {
+    const deleted = await db.delete(table).where(inArray(sql`ctid`, expired)).returning({ owner: table.owner });
+    total += deleted.length;
+    if (deleted.length < FORGET_BATCH) return total;
+  }
 }
 
 /**
  * Runs the undo of a saga step once. Its key is the step's key with `/undo` behind it. Before the effect it leaves a mark
  * under the step's own key: if the step has not happened, it never will (it is refused with `undone` when it arrives
  * late); if it is happening right now, this waits for it and then undoes it.
+ * @throws ProblemError validation_failed when the key does not end so, and those of `once`
  */
 export async function undoOnce<Body>(
   db: Database,

@@ -1,7 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../kernel/errors';
-import type { Endpoint } from './endpoint';
+import type { Access, Endpoint } from './endpoint';
 import { Problem } from './schemas';
 
 /** The OpenAPI 3.1 document of a contract. Internal operations are listed only when `internal` is set. */
@@ -21,24 +21,38 @@ export function openApiDocument(title: string, contract: Readonly<Record<string,
 
 function describe(tag: string, operation: Endpoint): RouteConfig {
   const signedIn = operation.access !== 'anonymous' && operation.access !== 'signed';
+  const headers = idempotencyHeader(operation);
   return {
     method: operation.method,
     path: operation.path,
     operationId: operation.operationId,
     summary: operation.summary,
-    description: operation.description,
+    description: [operation.description, whoMayCall(operation.access), aboutKeys(operation)].filter(Boolean).join(' '),
     tags: [tag],
     ...(signedIn && { security: [{ userToken: [] }] }),
     request: {
       ...(operation.params && { params: operation.params }),
       ...(operation.query && { query: operation.query }),
-      ...(idempotencyHeader(operation) && { headers: idempotencyHeader(operation) }),
+      ...(headers && { headers }),
       ...(operation.body && {
         body: { required: true, content: { 'application/json': { schema: operation.body } } },
       }),
     },
     responses: { ...successes(operation), ...problems(errorsOf(operation)) },
   };
+}
+
+function whoMayCall(access: Access): string {
+  if (access === 'anonymous') return 'Anybody may call it.';
+  if (access === 'service') return "Only the platform's own parts may call it.";
+  if (access === 'signed') return 'Only a call with a valid signature is accepted.';
+  if (typeof access === 'string') return 'Anybody who is signed in may call it.';
+  return `Only for the role ${access.join(' or ')}.`;
+}
+
+function aboutKeys({ idempotency }: Endpoint): string | undefined {
+  if (idempotency === 'required') return 'Needs an `Idempotency-Key`.';
+  return idempotency === 'optional' ? 'Takes an `Idempotency-Key`.' : undefined;
 }
 
 function idempotencyHeader(operation: Endpoint) {
@@ -62,7 +76,7 @@ function successes(operation: Endpoint): RouteConfig['responses'] {
 const SUCCESS: Record<string, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted, still in progress', 204: 'Done' };
 
 /** All refusals an operation can answer with: its own and those that its shape implies. */
-export function errorsOf(operation: Endpoint): ErrorCode[] {
+function errorsOf(operation: Endpoint): ErrorCode[] {
   const codes: ErrorCode[] = ['rate_limited', 'internal', 'upstream_unavailable', 'header_fields_too_large'];
   if (operation.access !== 'anonymous' && operation.access !== 'signed') codes.push('unauthenticated');
   if (Array.isArray(operation.access)) codes.push('forbidden');

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import type { z } from 'zod';
-import { ERROR_CODES, type ErrorCode, ProblemError } from '../kernel/errors';
+import { causesOf, ERROR_CODES, type ErrorCode, ProblemError } from '../kernel/errors';
 import type { Logger } from './telemetry';
 
 /** RFC 9457 problem details as sent. */
@@ -71,15 +71,19 @@ export function sendProblem(response: Response, error: unknown, originalUrl: str
     .send(JSON.stringify(problemBody(problem, instance, requestId)));
 }
 
-/** The refusal that stands for any error: body-parser's and router's by their type, a database that cannot be reached by its code. */
+/**
+ * The refusal that stands for any error: body-parser's by their type, a path that cannot be decoded, a body that cannot be
+ * inflated (http-errors gives it the status 400), a database that cannot be reached by its code.
+ */
 export function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (!(error instanceof Error)) return new ProblemError('internal');
+  if (typeof error !== 'object' || error === null) return new ProblemError('internal');
   if (error instanceof URIError) return new ProblemError('not_found');
   const type = 'type' in error ? String(error.type) : '';
   if (type === 'entity.too.large') return new ProblemError('payload_too_large');
   if (type.startsWith('encoding.') || type.startsWith('charset.')) return new ProblemError('unsupported_media_type');
   if (type.startsWith('request.')) return new ProblemError('malformed_body', 'The body did not arrive whole');
+  if ('status' in error && error.status === 400) return new ProblemError('malformed_body');
   if (isOutOfReach(error)) return new ProblemError('upstream_unavailable', undefined, { retryAfterSeconds: 2 });
   return new ProblemError('internal');
 }
@@ -88,13 +92,7 @@ export function asProblem(error: unknown): ProblemError {
 const OUT_OF_REACH =
   /^(ECONN\w+|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|CONNECT\w*_\w+|CONNECTION_\w+|08\w{3}|53\w{3}|57P\w{2}|25006|40001|40P01|55P03)$/;
 
-function isOutOfReach(error: Error): boolean {
-  for (
-    let current: unknown = error, depth = 0;
-    current instanceof Error && depth < 5;
-    current = current.cause, depth++
-  ) {
-    if ('code' in current && OUT_OF_REACH.test(String(current.code))) return true;
-  }
+function isOutOfReach(error: unknown): boolean {
+  for (const cause of causesOf(error)) if ('code' in cause && OUT_OF_REACH.test(String(cause.code))) return true;
   return false;
 }

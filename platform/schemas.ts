@@ -23,21 +23,28 @@ function hasControlCharacter(value: string): boolean {
 
 /** Lower-cased, as Postgres and workflow ids have it: RFC 9562 compares without regard to case. */
 export const Uuid = z.uuid().overwrite((id) => id.toLowerCase());
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 export const Currency = z
   .string()
   .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR')
-  .refine((code) => Intl.supportedValuesOf('currency').includes(code), 'is not a currency of ISO 4217');
+  .refine((code) => CURRENCIES.has(code), 'is not a currency of ISO 4217');
 
 /** Money on the wire: integer minor units. Zero is allowed; a price or a charge states its own minimum. */
 export const Money = z
   .strictObject({ amount: z.int().min(0).max(MAX_MINOR_UNITS), currency: Currency })
   .meta({ id: 'Money', description: 'Integer minor units of an ISO 4217 currency' });
 
-/** An instant with offset, as UTC with milliseconds after parsing. Years 1970–9999. */
+const FIRST_INSTANT = 0;
+const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z');
+// Also false for NaN, the time of an instant that does not exist.
+const isUsable = (value: string) => Date.parse(value) >= FIRST_INSTANT && Date.parse(value) <= LAST_INSTANT;
+
+/** An instant with offset, as UTC with milliseconds after parsing. Years 1970–9999, which Postgres and clients all know. */
 export const Instant = z.iso
   .datetime({ offset: true })
-  .refine((value) => Number.isFinite(Date.parse(value)), 'is not an instant that exists')
-  .overwrite((value) => (Number.isFinite(Date.parse(value)) ? new Date(value).toISOString() : value));
+  .refine(isUsable, 'must be an instant that exists, in the years 1970 to 9999')
+  .overwrite((value) => (isUsable(value) ? new Date(value).toISOString() : value));
 
 /** An instant in a reply: UTC with milliseconds. */
 export const InstantOut = z.iso.datetime({ offset: true });
@@ -46,8 +53,8 @@ export const InstantOut = z.iso.datetime({ offset: true });
 export const TimeZone = z.string().min(1).max(64).refine(isTimeZone, 'is not an IANA time zone');
 
 function isTimeZone(zone: string): boolean {
-  // An offset such as +01:00 is no IANA zone: it does not know daylight saving.
-  if (/^[+-]/.test(zone)) return false;
+  // Temporal would also take an offset, which knows no daylight saving, and the zone inside of a whole time stamp.
+  if (!/^[A-Za-z]/.test(zone)) return false;
   try {
     Temporal.Now.zonedDateTimeISO(zone);
     return true;
@@ -56,14 +63,21 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
+/** Parameters of a path with one id. What is no id is answered with 404: nothing can be there. */
 export const IdParams = z.strictObject({ id: Uuid });
+
+/** A number in a query, where all is text. Unlike coercion it does not take an empty or blank parameter for 0. */
+export function inQuery<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (typeof value === 'string' && value.trim() ? Number(value) : value), schema);
+}
 
 /** Query of every list: at most `limit` items after `cursor`, which is opaque to the client. */
 export const PageQuery = z.strictObject({
   cursor: z.string().min(1).max(512).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: inQuery(z.int().min(1).max(100)).default(20),
 });
 
+/** One page of a list; `nextCursor` is null on the last. */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 }

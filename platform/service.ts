@@ -38,7 +38,10 @@ export interface ServiceDefinition {
   verifyUser?: (deps: ServiceDeps) => VerifyUser;
 }
 
-/** Starts one service with its own database pool and port. @throws Error naming the setting when no database or port is to be had. */
+/**
+ * Starts one service with its own database pool and port. Connects at the first query, so that it starts while its
+ * database is down. @throws Error naming the setting when no database or port is to be had
+ */
 export async function runService(definition: ServiceDefinition, platform: Platform): Promise<Running> {
   const { name } = definition;
   const { config } = platform;
@@ -58,27 +61,36 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     serviceTokens: serviceTokens(config.SERVICE_TOKEN_SECRET),
     readiness: () => readiness(database, platform.sagas),
   });
-  const opened = await definition.routes(service, deps);
-  const tidying = setInterval(() => {
-    forgetOldKeys(database.db).catch((error: unknown) =>
-      logger.warn({ err: error }, 'old idempotency keys are kept for now'),
-    );
-  }, HOUR).unref();
-  service.finish();
-  const listening = await listenOrExplain(service, config, name);
-  return {
-    name,
-    port: listening.port,
-    async close() {
-      clearInterval(tidying);
-      await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await opened?.close();
-      await database.close();
-    },
+  let opened: Awaited<ReturnType<ServiceDefinition['routes']>>;
+  const closeRest = async () => {
+    await opened?.close();
+    await database.close();
   };
+  try {
+    opened = await definition.routes(service, deps);
+    service.finish();
+    const listening = await listenOrExplain(service, config, name);
+    const tidying = setInterval(() => {
+      forgetOldKeys(database.db).catch((error: unknown) =>
+        logger.warn({ err: error }, 'old idempotency keys are kept for now'),
+      );
+    }, HOUR).unref();
+    return {
+      name,
+      port: listening.port,
+      async close() {
+        clearInterval(tidying);
+        await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+        await closeRest();
+      },
+    };
+  } catch (error) {
+    await closeRest();
+    throw error;
+  }
 }
 
-/** Listens on the context's port. @throws Error that says which setting moves it when the port is taken. */
+/** Listens on the context's port. @throws Error that says which setting to change when the address is not to be had */
 export async function listenOrExplain(
   service: Pick<Service, 'app'>,
   config: Config,
@@ -86,10 +98,13 @@ export async function listenOrExplain(
 ): Promise<Listening> {
   const port = config.servicePort[name];
   return listen(service.app, config.HOST, port).catch((error: unknown) => {
-    const taken = typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
-    throw taken
-      ? new Error(`Port ${port} is taken: stop what uses it, or set ${name.toUpperCase()}_PORT to another`)
-      : error;
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    const setting = `${name.toUpperCase()}_PORT`;
+    if (code === 'EADDRINUSE')
+      throw new Error(`Port ${port} is taken: stop what uses it, or set ${setting} to another`);
+    throw new Error(`Cannot listen on ${config.HOST}:${port} (${String(code)}): change HOST or ${setting}`, {
+      cause: error,
+    });
   });
 }
 
@@ -98,13 +113,16 @@ async function readiness(database: DatabaseClient, sagas: Sagas): Promise<Readin
   return { ready: db, degraded: temporal ? [] : ['temporal'] };
 }
 
+const PROBE_MS = 1_000;
+
 async function answers(probe: () => Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
-    setTimeout(() => resolve(false), 1_000).unref();
+    timer = setTimeout(() => resolve(false), PROBE_MS);
   });
   const ok = probe().then(
     () => true,
     () => false,
   );
-  return Promise.race([ok, late]);
+  return Promise.race([ok, late]).finally(() => clearTimeout(timer));
 }

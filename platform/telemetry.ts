@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
+import { types } from 'node:util';
 import pino, { type Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
@@ -19,6 +20,7 @@ export function withContext<T>(context: RequestContext, work: () => T): T {
   return contexts.run(context, work);
 }
 
+/** The request that the running code works for; undefined outside of one. */
 export function currentContext(): RequestContext | undefined {
   return contexts.getStore();
 }
@@ -60,14 +62,14 @@ export function createLogger(name: string, level: string): Logger {
  * query's parameters (drizzle-orm, DrizzleQueryError).
  */
 function describeError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { message: String(error) };
+  if (!isError(error)) return { message: String(error) };
   const database = error.constructor.name === 'DrizzleQueryError';
-  const cause = error.cause;
+  const { cause } = error;
   return {
     name: error.name,
     ...('code' in error && { code: error.code }),
     ...(database ? { message: 'a database query failed' } : { message: error.message }),
-    ...(cause instanceof Error && {
+    ...(isError(cause) && {
       cause: {
         name: cause.name,
         ...('code' in cause && { code: cause.code }),
@@ -81,6 +83,9 @@ function describeError(error: unknown): Record<string, unknown> {
       .join('\n'),
   };
 }
+
+/** Also true for Node's own errors where they come from another realm than this code, as under Jest. */
+const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
 
 /** Metrics of one process, however many services it runs; each series says which service it is of. */
 export const metrics = new Registry();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rolePassword } from '../db/migrate';
+import { rolePassword } from '../db/roles';
 import { DATABASE_CONTEXTS } from '../kernel/contexts';
 
 /**

@@ -1,5 +1,5 @@
 import { openDatabase } from '../db/client';
-import { contextUrl } from '../db/migrate';
+import { contextUrl } from '../db/roles';
 import { readSettings } from '../dev/settings';
 import { grantAdmin } from '../services/identity/roles.store';
 

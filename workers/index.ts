@@ -10,25 +10,19 @@ import { refundSaga } from '../workflows/refund.api';
 import { userCreationSaga } from '../workflows/user-creation.api';
 import { activityContext } from './activity-context';
 
-type Queue = keyof ReturnType<typeof createActivities>;
-
-const QUEUES: Record<Queue, string> = {
-  booking: bookingSaga.taskQueue,
-  payment: paymentSaga.taskQueue,
-  refund: refundSaga.taskQueue,
-  'user-creation': userCreationSaga.taskQueue,
-};
+type Saga = keyof ReturnType<typeof createActivities>;
 
 /** Start functions by name: `worker:<saga>` polls the task queue of one saga kind, its workflows and their activities. */
-export const workers: Record<string, (platform: Platform) => Promise<Running>> = Object.fromEntries(
-  Object.entries(QUEUES).map(([queue, taskQueue]) => [
-    `worker:${queue}`,
-    (platform: Platform) => startWorker(queue as Queue, taskQueue, platform),
-  ]),
-);
+export const workers: Record<`worker:${Saga}`, (platform: Platform) => Promise<Running>> = {
+  'worker:booking': (platform) => startWorker('booking', bookingSaga.taskQueue, platform),
+  'worker:payment': (platform) => startWorker('payment', paymentSaga.taskQueue, platform),
+  'worker:refund': (platform) => startWorker('refund', refundSaga.taskQueue, platform),
+  'worker:user-creation': (platform) => startWorker('user-creation', userCreationSaga.taskQueue, platform),
+};
 
-async function startWorker(queue: Queue, taskQueue: string, { config }: Platform): Promise<Running> {
-  const name = `worker:${queue}`;
+/** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
+async function startWorker(saga: Saga, taskQueue: string, { config }: Platform): Promise<Running> {
+  const name = `worker:${saga}`;
   const logger = createLogger(name, config.LOG_LEVEL);
   const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
     logger.warn({ err: error }, 'Temporal is not answering yet'),
@@ -39,9 +33,10 @@ async function startWorker(queue: Queue, taskQueue: string, { config }: Platform
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue,
     ...workflowCode(),
-    activities: createActivities(clients)[queue],
+    activities: createActivities(clients)[saga],
     interceptors: { activity: [activityContext] },
-    // 0 by default: running activities would be cut off at every deploy. The longest call is one of Stripe's, 30 s.
+    // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
+    // what is left until the second limit, and run again elsewhere.
     shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
     shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
   });

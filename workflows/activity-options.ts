@@ -29,9 +29,14 @@ export const SERVICE_CALL: LocalActivityOptions = {
   retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '30s', maximumAttempts: 8 },
 };
 
+// `activities/index.ts` sends a heartbeat every two seconds while an activity runs: a worker that dies in the middle of one is noticed
+// by then, instead of when the attempt's whole time is over.
+const NOTICED_DEAD_AFTER = '8s';
+
 /** Money before the pivot: 45 s an attempt (Stripe's 30 s and the bookkeeping around it), given up after 10 minutes and undone. */
 export const FORWARD_MONEY: ActivityOptions = {
   startToCloseTimeout: '45s',
+  heartbeatTimeout: NOTICED_DEAD_AFTER,
   scheduleToCloseTimeout: '10m',
   cancellationType: ENDED,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
@@ -40,6 +45,7 @@ export const FORWARD_MONEY: ActivityOptions = {
 /** Money that must move (undos, steps after the pivot): an hour of retries, then `saga.ts` calls an operator and begins again. */
 export const UNTIL_DONE_MONEY: ActivityOptions = {
   startToCloseTimeout: '45s',
+  heartbeatTimeout: NOTICED_DEAD_AFTER,
   scheduleToCloseTimeout: '1h',
   cancellationType: ENDED,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },

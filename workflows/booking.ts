@@ -8,6 +8,7 @@ import {
   proxyLocalActivities,
   setHandler,
   startChild,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { BookingActivities, BookingTerms, Notice } from '../activities/booking';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
@@ -71,6 +72,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   const commands = createCommandQueue({ startsAt: () => Date.parse(startsAt), endsAt: () => end() });
   const beforePivot = new CancellationScope();
   const notices: Promise<void>[] = [];
+  // Deadlines that local steps send count from here and not from now: a workflow task that a crash repeats sends its local steps
+  // again under the same keys, and has to say the same.
+  const requestedAt = workflowInfo().startTime.getTime();
   let startsAt = input.scheduledAt;
   let price: Money = { amount: 0, currency: '' };
   let paymentVersion = 0;
@@ -138,7 +142,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
           tutorId,
           start: startsAt,
           durationMinutes,
-          expiresAt: holdUntil(Date.now() + PAYMENT_DEADLINE_MS),
+          expiresAt: holdUntil(requestedAt + PAYMENT_DEADLINE_MS),
           key,
         }),
       undo: (_, key) => act.releaseSlot({ bookingId, key }),
@@ -184,7 +188,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
     });
     const respondBy = Math.min(
-      Date.now() + TUTOR_DEADLINE_MS,
+      requestedAt + TUTOR_DEADLINE_MS,
       authorized.captureBefore === null
         ? Number.POSITIVE_INFINITY
         : Date.parse(authorized.captureBefore) - CAPTURE_MARGIN_MS,

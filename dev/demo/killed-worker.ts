@@ -7,7 +7,7 @@ import { inWords, when } from './wire';
 
 /** How long Stripe's answer is held back after the charge: time to kill the worker while nobody knows of it yet. */
 const ANSWER_LATE_MS = 5_000;
-/** Temporal gives a lost attempt up after 45 s (`workflows/activity-options.ts`) and the next one looks the charge up. */
+/** Temporal gives an attempt up whose heartbeat stays away for 8 s (`workflows/activity-options.ts`) and the next one looks the charge up. */
 const COMPLETES_WITHIN_MS = 180_000;
 
 /**
@@ -47,7 +47,7 @@ export async function killedWorker(
   const meanwhile = await readBooking(stage, timeline, student, bookingId);
   expectThat(timeline, 'the booking is still pending', meanwhile.status === 'pending', meanwhile.status);
   timeline.step(`The worker was started again (process ${await startedAgain})`);
-  timeline.aside('Temporal waits until the lost attempt is 45 s old, then tries again; other stories go on meanwhile');
+  timeline.aside('Temporal misses the heartbeat of the lost attempt within 8 s and tries again; other stories go on meanwhile');
   return { rest: completes() };
 
   async function completes(): Promise<StoryOutcome> {

@@ -4,6 +4,7 @@ import { stripeAccounts } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
 import { appendEvent } from '../../platform/outbox';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from './attempts.store';
+import { theOnly } from './rows.store';
 
 export type AccountRow = typeof stripeAccounts.$inferSelect;
 export type AccountRole = 'student' | 'tutor';
@@ -76,7 +77,5 @@ export function createAccountStore(db: Database) {
 }
 
 async function lock(tx: Transaction, userId: string): Promise<AccountRow> {
-  const [row] = await tx.select().from(stripeAccounts).where(eq(stripeAccounts.userId, userId)).for('update');
-  if (!row) throw new ProblemError('not_found');
-  return row;
+  return theOnly(await tx.select().from(stripeAccounts).where(eq(stripeAccounts.userId, userId)).for('update'));
 }

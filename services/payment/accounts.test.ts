@@ -85,6 +85,18 @@ describe.each(ROLES)('the account of a %s', (role) => {
     expect((await open(userId, role)).body.code).toBe('undone');
   });
 
+  test('that was never asked for is removed although Stripe answers the taking of its key with 429 and 500', async () => {
+    const userId = uuidv7();
+    const accounts = createAccountStore(stack.service.database.db);
+    await accounts.begin(`user:${userId}/account`, userId, role);
+    await stack.fault({ kind: 'rate_limit_429', match: { method: 'POST' } });
+    await stack.fault({ kind: 'error_500_after', match: { method: 'POST', nth: 2 } });
+    expect((await remove(userId)).body.code).toBe('rate_limited');
+    expect((await retried(() => remove(userId))).status).toBe(200);
+    expect(await atStripe(userId)).toEqual([]);
+    expect((await open(userId, role)).body.code).toBe('undone');
+  });
+
   test('whose removal crosses its making is gone in the end', async () => {
     const users = Array.from({ length: 6 }, uuidv7);
     await Promise.all(

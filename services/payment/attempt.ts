@@ -3,7 +3,8 @@ import type { ProblemError } from '../../kernel/errors';
 import type { Attempt } from './attempts.store';
 import type { RefundStore } from './refunds.store';
 import type { PaymentStore } from './store';
-import { type Answer, type Intent, type StripeDoor, stripeIsAway } from './stripe';
+import { type StripeDoor, stripeIsAway } from './stripe';
+import type { Answer, Intent } from './stripe.types';
 
 /** What every flow of money works with. */
 export interface Till {

@@ -3,6 +3,7 @@ import { and, desc, eq, isNull, max, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client';
 import { stripeAttempts } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
+import { theOnly } from './rows.store';
 
 const table = stripeAttempts;
 type Row = typeof table.$inferSelect;
@@ -49,17 +50,16 @@ export async function openAttempt(tx: Transaction, effect: Effect): Promise<Atte
     .from(table)
     .where(and(eq(table.subject, subject), eq(table.kind, kind), isNull(table.outcome)));
   if (open) return attemptOf(open, false);
-  const [last] = await tx
+  const last = await tx
     .select({ number: max(table.number) })
     .from(table)
     .where(eq(table.stepKey, stepKey));
-  const number = (last?.number ?? 0) + 1;
-  const [made] = await tx
+  const number = (theOnly(last).number ?? 0) + 1;
+  const made = await tx
     .insert(table)
     .values({ stepKey, number, kind, subject, customerId: effect.customerId ?? null })
     .returning();
-  if (!made) throw new Error('an attempt was not stored');
-  return attemptOf(made, number === 1);
+  return attemptOf(theOnly(made), number === 1);
 }
 
 /** Notes what came of an attempt. The first outcome stays: two requests may have shared it. @returns whether this was the first */

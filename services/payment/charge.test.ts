@@ -397,6 +397,17 @@ describe('a crash between Stripe’s effect and our commit', () => {
   });
 });
 
+test('an intent that Stripe has lost is a fault for an operator, not a payment that came to nothing', async () => {
+  const booking = newBooking();
+  const { body } = await chargeBooking(stack, booking);
+  await stack.service.database
+    .sql`update payments set stripe_intent_id = ${`pi_${booking.bookingId}`} where id = ${body.paymentId}`;
+  expect(await stack.post(`/payments/${body.paymentId}/refresh`)).toMatchObject({
+    status: 500,
+    body: { code: 'internal' },
+  });
+});
+
 test('unknown payments are not found', async () => {
   const { bookingId: nobody } = newBooking();
   for (const path of ['charge', 'capture', 'refresh', 'abandon', 'earnings/release'])

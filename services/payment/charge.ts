@@ -2,10 +2,11 @@ import { ProblemError } from '../../kernel/errors';
 import { perform, type Till } from './attempt';
 import type { Attempt } from './attempts.store';
 import type { PaymentState } from './contract';
-import { isCancellable, isOpenDecline, stateOf } from './rules';
+import { isCancellable, isDecided, isOpenDecline, stateOf } from './rules';
 import type { Begun, Closing, PaymentRow } from './store';
 import { giveBackStray } from './stray';
-import type { Intent, IntentParams, StripeDoor } from './stripe';
+import type { StripeDoor } from './stripe';
+import type { Intent, IntentParams } from './stripe.types';
 
 /**
  * Authorises or takes the money of a payment that has begun, and answers with its state.
@@ -17,7 +18,7 @@ export async function charge(till: Till, { payment, attempt }: Begun): Promise<P
   const { payments, stripe } = till;
   const params = paramsOf(payment, attempt);
   const outcome = await perform(attempt, {
-    find: async () => mainOf(await stripe.findIntents(params, attempt.startedAt)),
+    find: async () => mainOf((await stripe.findIntents(params, attempt.startedAt)).filter(isDecided)),
     send: (key) => stripe.createIntent(key, params),
     giveUp: () => payments.close({ attempt, outcome: 'nothing' }),
   });

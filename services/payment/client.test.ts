@@ -27,7 +27,11 @@ test('a booking’s money from authorisation to the tutor, as the activities see
   expect((await client.refreshPayment(paymentId)).captured).toEqual(EUR(4500));
   expect(await client.getPayment(paymentId)).toMatchObject({ payerId, payeeId, status: 'captured' });
 
-  const refund = await client.createRefund(`${key}/refund`, paymentId, { amount: EUR(500), reason: 'r', requestedBy: null });
+  const refund = await client.createRefund(`${key}/refund`, paymentId, {
+    amount: EUR(500),
+    reason: 'r',
+    requestedBy: null,
+  });
   expect((await client.submitRefund(`refund:${refund.refundId}/submit`, refund.refundId)).status).toBe('succeeded');
   expect((await client.refreshRefund(refund.refundId)).payment.refunded).toEqual(EUR(500));
   expect((await client.getRefund(refund.refundId)).status).toBe('succeeded');
@@ -36,7 +40,13 @@ test('a booking’s money from authorisation to the tutor, as the activities see
 
 test('the undos, as the activities see them', async () => {
   const { bookingId, key, payerId, payeeId } = newBooking();
-  const wanted = { payerId, payeeId, amount: EUR(4500), paymentMethodId: 'pm_card_visa', capture: 'automatic' as const };
+  const wanted = {
+    payerId,
+    payeeId,
+    amount: EUR(4500),
+    paymentMethodId: 'pm_card_visa',
+    capture: 'automatic' as const,
+  };
   const { paymentId } = await client.chargeBooking(key, bookingId, wanted);
   expect((await client.abandonPayment(`${key}/abandon`, paymentId)).status).toBe('captured');
   expect((await client.settleBooking(`${key}/undo`, bookingId)).payment?.status).toBe('refunded');

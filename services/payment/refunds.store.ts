@@ -19,6 +19,7 @@ import { announce } from './changes.store';
 import type { CreateRefund, RefundState, RequestRefund } from './contract';
 import { refundEntries, reversalEntries, strayEntries } from './ledger.rules';
 import { entriesOf, post, sharesOf } from './ledger.store';
+import { theOnly } from './rows.store';
 import {
   mayRefund,
   maySee,
@@ -29,7 +30,7 @@ import {
   statusOfCaptured,
 } from './rules';
 import { change, factsOf, feeOf, lockPayment, type PaymentRow, postStripeFee } from './store';
-import type { Intent, StripeRefund } from './stripe';
+import type { Intent, StripeRefund } from './stripe.types';
 
 export type RefundRow = typeof refunds.$inferSelect;
 
@@ -204,20 +205,19 @@ async function lockBoth(tx: Transaction, id: string): Promise<RefundAndPayment> 
   const [known] = await tx.select({ paymentId: refunds.paymentId }).from(refunds).where(eq(refunds.id, id));
   if (!known) throw new ProblemError('not_found');
   const payment = await lockPayment(tx, known.paymentId);
-  const [refund] = await tx.select().from(refunds).where(eq(refunds.id, id)).for('update');
-  if (!refund) throw new ProblemError('not_found');
-  return { refund, payment };
+  const locked = await tx.select().from(refunds).where(eq(refunds.id, id)).for('update');
+  return { refund: theOnly(locked), payment };
 }
 
 type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'>;
 
 async function insert(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
   const { id: paymentId, currency } = payment;
-  const [refund] = await tx
+  const stored = await tx
     .insert(refunds)
     .values({ ...wanted, paymentId, currency, status: 'pending' })
     .returning();
-  if (!refund) throw new Error('a refund was not stored');
+  const refund = theOnly(stored);
   const changed = await change(tx, payment, { refundPending: payment.refundPending + refund.amount });
   await tell(tx, 'RefundRequested', refund, changed);
   return { refund, payment: changed };
@@ -264,12 +264,12 @@ async function move(
   before: RefundRow,
   patch: RefundPatch,
 ): Promise<RefundAndPayment> {
-  const [refund] = await tx
+  const updated = await tx
     .update(refunds)
     .set({ ...patch, updatedAt: sql`now()` })
     .where(eq(refunds.id, before.id))
     .returning();
-  if (!refund) throw new Error('a locked refund is gone');
+  const refund = theOnly(updated);
   const refunded = payment.refunded + counted(refund, 'succeeded') - counted(before, 'succeeded');
   const refundPending = payment.refundPending + counted(refund, 'pending') - counted(before, 'pending');
   const status = statusOfCaptured(payment.captured, refunded);

@@ -2,6 +2,7 @@ import { reachable } from '../../kernel/transitions';
 import type { PaymentStatus } from './contract';
 import {
   isCancellable,
+  isDecided,
   isOpenDecline,
   mayRefund,
   maySee,
@@ -73,6 +74,14 @@ test('once the money is taken an intent moves nothing: refunds do', () => {
       expect(
         nextStatus({ status, captured: 100, declineCode: null }, { status: intent, declineCode: null }),
       ).toBeNull();
+});
+
+test('an intent in the middle of its confirmation is undecided', () => {
+  expect(isDecided({ status: 'requires_confirmation', declineCode: null })).toBe(false);
+  expect(isDecided({ status: 'requires_payment_method', declineCode: null })).toBe(false);
+  expect(isDecided({ status: 'requires_payment_method', declineCode: 'lost_card' })).toBe(true);
+  for (const status of ['requires_action', 'requires_capture', 'processing', 'succeeded', 'canceled'])
+    expect(isDecided({ status, declineCode: null })).toBe(true);
 });
 
 test('a declined intent is open until it is cancelled', () => {

@@ -113,6 +113,12 @@ export function isOpenDecline(intent: { status: string; declineCode: string | nu
   return intent.status === 'requires_payment_method' && intent.declineCode !== null;
 }
 
+/** Whether Stripe has made up its mind about an intent: one seen in the middle of its confirmation is neither paid nor declined. */
+export function isDecided(intent: { status: string; declineCode: string | null }): boolean {
+  const isOpen = intent.status === 'requires_confirmation' || intent.status === 'requires_payment_method';
+  return !isOpen || isOpenDecline(intent);
+}
+
 /** Whether cancelling is still possible and gives back everything the intent holds. */
 export function isCancellable(intent: { status: string }): boolean {
   return intent.status !== 'succeeded' && intent.status !== 'canceled';

@@ -241,6 +241,28 @@ describe('a step whose fate is unknown', () => {
     expect((await stack.state()).charges.filter(of(booking))).toEqual([]);
   });
 
+  test.each(['error_500', 'error_500_after'])(
+    'is settled although Stripe answers the taking of its key with %s',
+    async (kind) => {
+      const booking = newBooking();
+      const begun = await begin(booking);
+      await stack.fault({ kind, match: { method: 'POST', path: '/v1/payment_intents' } });
+      const settled = await retried(() => settleBooking(stack, booking));
+      expect(settled.body.payment.status).toBe('voided');
+      await expect(charge(stack.till, begun)).rejects.toMatchObject({ code: 'upstream_unavailable' });
+      await expectRefused(booking);
+      expect((await stack.state()).charges.filter(of(booking))).toEqual([]);
+    },
+  );
+
+  test('is settled although Stripe asks to slow down first', async () => {
+    const booking = newBooking();
+    await begin(booking);
+    await stack.fault({ kind: 'rate_limit_429', match: { method: 'POST', path: '/v1/payment_intents' } });
+    expect(await settleBooking(stack, booking)).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+    expect((await settleBooking(stack, booking)).body.payment.status).toBe('voided');
+  });
+
   test('that charged right before we crashed is refunded', async () => {
     const booking = newBooking();
     const begun = await begin(booking);
@@ -453,7 +475,7 @@ describe('an intent too many', () => {
     await expectZero(booking);
   });
 
-  test('whose refund Stripe refuses stays in the books as money that is nobody’s', async () => {
+  test('whose refund Stripe refuses is told, and stays in the books as money that is nobody’s', async () => {
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
     const late = await stray(booking, body.paymentId, 'automatic');
@@ -463,9 +485,12 @@ describe('an intent too many', () => {
     const revenue = (await stack.ledger()).platform_revenue ?? 0;
     const refusing: Till = {
       ...stack.till,
-      stripe: { ...stack.till.stripe, createRefund: () => Promise.resolve({ kind: 'refused', code: 'charge_disputed' }) },
+      stripe: {
+        ...stack.till.stripe,
+        createRefund: () => Promise.resolve({ kind: 'refused', code: 'charge_disputed' }),
+      },
     };
-    await giveBackStray(refusing, row, intent);
+    await expect(giveBackStray(refusing, row, intent)).rejects.toMatchObject({ code: 'refund_failed' });
     expect((await stack.ledger()).platform_revenue).toBe(revenue - 4500);
     expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
   });

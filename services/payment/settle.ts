@@ -60,7 +60,7 @@ async function closeDoubt(till: Till, payment: PaymentRow): Promise<PaymentRow> 
     if (attempt.open) {
       const claim = await stripe.claimIntentKey(attempt.stripeKey, params);
       if (claim.kind === 'not_executed') throw claim.problem;
-      if (claim.kind === 'in_use' || claim.kind === 'doubtful') throw stripeIsAway();
+      if (claim.kind === 'in_use' || (claim.kind === 'doubtful' && !claim.replayed)) throw stripeIsAway();
     }
     const found = await stripe.findIntents(params, attempt.startedAt);
     const main = mainOf(found);

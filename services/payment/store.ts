@@ -19,8 +19,9 @@ import { announce } from './changes.store';
 import type { ChargeBooking, CreatePayment, EarningsReleased } from './contract';
 import { captureEntries, releaseEntries, strayEntries, stripeFeeEntries, tutorPayable } from './ledger.rules';
 import { entriesOf, post, sharesOf } from './ledger.store';
+import { theOnly } from './rows.store';
 import { EVENT_OF, nextStatus, platformFee } from './rules';
-import type { Intent } from './stripe';
+import type { Intent } from './stripe.types';
 
 export type PaymentRow = typeof payments.$inferSelect;
 
@@ -49,11 +50,11 @@ export type PaymentStore = ReturnType<typeof createPaymentStore>;
 export function createPaymentStore(db: Database, feePercent: number) {
   const inserted = async (tx: Transaction, values: Omit<typeof payments.$inferInsert, 'fee' | 'status'>) => {
     const fee = platformFee(values.amount, feePercent);
-    const [row] = await tx
+    const stored = await tx
       .insert(payments)
       .values({ ...values, fee, status: 'pending' })
       .returning();
-    if (!row) throw new Error('a payment was not stored');
+    const row = theOnly(stored);
     await tellOf(tx, row);
     return row;
   };
@@ -262,12 +263,12 @@ type Patch = Partial<Omit<PaymentRow, 'id' | 'version' | 'createdAt' | 'updatedA
 
 /** Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it. */
 export async function change(tx: Transaction, row: PaymentRow, patch: Patch): Promise<PaymentRow> {
-  const [changed] = await tx
+  const updated = await tx
     .update(payments)
     .set({ ...patch, version: row.version + 1, updatedAt: sql`now()` })
     .where(eq(payments.id, row.id))
     .returning();
-  if (!changed) throw new Error('a locked payment is gone');
+  const changed = theOnly(updated);
   // From the capture on only refunds move it, even back to captured.
   if (changed.status !== row.status && row.captured === 0) await tellOf(tx, changed);
   await announce(tx, row.id);

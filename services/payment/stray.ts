@@ -1,12 +1,14 @@
+import { ProblemError } from '../../kernel/errors';
 import { perform, type Till } from './attempt';
 import { isCancellable } from './rules';
 import type { PaymentRow } from './store';
-import type { Intent } from './stripe';
+import type { Intent } from './stripe.types';
 
 /**
  * Gives back an intent that bears a payment's id and is not the payment's own: made by a request that Stripe had
  * answered with a failure and completed later all the same (docs.stripe.com/error-low-level#server-errors), or found after
  * the payment was over. Cancelled if it still can be, else refunded in full; the ledger shows its money coming and going.
+ * @throws ProblemError refund_failed when Stripe refuses; rate_limited, upstream_unavailable
  */
 export async function giveBackStray(till: Till, payment: PaymentRow, intent: Intent): Promise<void> {
   const { payments, refunds, stripe } = till;
@@ -43,5 +45,7 @@ export async function giveBackStray(till: Till, payment: PaymentRow, intent: Int
     giveUp: () => payments.close({ attempt, outcome: 'nothing' }),
   });
   await payments.close({ attempt, outcome: outcome.kind === 'done' ? 'done' : 'refused' });
-  if (outcome.kind === 'done') await refunds.recordStray(payment.id, now, outcome.value);
+  if (outcome.kind !== 'done')
+    throw new ProblemError('refund_failed', undefined, { extras: { paymentId: payment.id } });
+  await refunds.recordStray(payment.id, now, outcome.value);
 }

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadConfig } from '../../platform/config';
-import { createStripe, type IntentParams } from './stripe';
+import { createStripe } from './stripe';
+import type { IntentParams } from './stripe.types';
 
 /** A server that answers every request with one status, headers and body: what Stripe, or something in front of it, may say. */
 let server: Server;
@@ -146,14 +147,14 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
     undefined,
     { kind: 'refused', code: 'account_invalid' },
   ],
-  ['a 500', 500, { type: 'api_error' }, undefined, { kind: 'doubtful', final: true }],
-  ['a 502 from a proxy', 502, { type: 'api_error' }, undefined, { kind: 'doubtful', final: false }],
+  ['a 500', 500, { type: 'api_error' }, undefined, { kind: 'doubtful', final: true, replayed: false }],
+  ['a 502 from a proxy', 502, { type: 'api_error' }, undefined, { kind: 'doubtful', final: false, replayed: false }],
   [
     'a 503 that was stored',
     503,
     { type: 'api_error' },
     { 'idempotent-replayed': 'true' },
-    { kind: 'doubtful', final: true },
+    { kind: 'doubtful', final: true, replayed: true },
   ],
 ])('%s is understood', async (_, status, error, headers, expected) => {
   expect(await failing(status, error, headers)).toEqual(expected);
@@ -161,13 +162,14 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
 
 test('an answer that cannot be read is doubtful', async () => {
   answer = { status: 200, body: '<html>' };
-  expect(await door().createIntent('key/1', params)).toEqual({ kind: 'doubtful', final: false });
+  expect(await door().createIntent('key/1', params)).toEqual({ kind: 'doubtful', final: false, replayed: false });
 });
 
 test('nobody there is doubtful', async () => {
   expect(await door({ STRIPE_API_BASE: 'http://127.0.0.1:1' }).createIntent('key/1', params)).toEqual({
     kind: 'doubtful',
     final: false,
+    replayed: false,
   });
 });
 

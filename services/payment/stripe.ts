@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import { ProblemError } from '../../kernel/errors';
-import type { Money } from '../../kernel/money';
 import type { Config } from '../../platform/config';
+import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './stripe.types';
 
 /** The one door to Stripe: every call of it, and what each of its answers means for us. */
 
@@ -12,80 +12,6 @@ const REQUEST_TIMEOUT_MS = 8_000;
 /** Look-ups by time start this much before the request was noted, in case the clocks differ. */
 const CLOCK_SKEW_SECONDS = 300;
 const WITH_MOVEMENT = ['latest_charge.balance_transaction'];
-
-/** A line of Stripe's own books: what entered or left the balance, and what Stripe kept of it. */
-export interface Movement {
-  id: string;
-  fee: number;
-  currency: string;
-}
-
-/** A PaymentIntent, as far as we need it. */
-export interface Intent {
-  id: string;
-  /** Ours, from the metadata. */
-  paymentId: string | null;
-  status: Stripe.PaymentIntent.Status;
-  /** Minor units that were taken. */
-  received: number;
-  currency: string;
-  clientSecret: string | null;
-  captureBefore: Date | null;
-  declineCode: string | null;
-  /** The charge's line in Stripe's books; null until Stripe has written it. */
-  movement: Movement | null;
-}
-
-export interface StripeRefund {
-  id: string;
-  /** Ours, from the metadata; null for one made in Stripe's dashboard. */
-  refundId: string | null;
-  status: 'pending' | 'succeeded' | 'failed';
-  amount: number;
-  failureCode: string | null;
-  /** The money leaving; null for a release of an authorisation, where none ever moved. */
-  movement: Movement | null;
-  /** The money coming back after a failure; known to lists only. */
-  reversal: Movement | null;
-}
-
-export interface IntentParams {
-  paymentId: string;
-  bookingId: string | null;
-  amount: Money;
-  paymentMethodId: string;
-  customerId: string | null;
-  capture: 'manual' | 'automatic';
-}
-
-/**
- * What a request that has an effect came to.
- * - `declined`, `refused`: Stripe's last word under this key, and nothing was taken
- * - `key_used`: the key stands for another request, which has been answered
- * - `not_executed`: Stripe did not look at it; the same request under the same key is right
- * - `doubtful`: it may have taken effect. `final`: Stripe has written this answer down and would only repeat it
- */
-export type Answer<T> =
-  | { kind: 'ok'; value: T }
-  | { kind: 'declined'; code: string; intent: Intent | null }
-  | { kind: 'refused'; code: string }
-  | { kind: 'key_used' }
-  | { kind: 'in_use' }
-  | { kind: 'not_executed'; problem: ProblemError }
-  | { kind: 'doubtful'; final: boolean };
-
-/** An event as it concerns us; what is true is asked of Stripe afterwards, whatever the event says. */
-export interface StripeEvent {
-  id: string;
-  type: string;
-  createdAt: Date;
-  /** Set for events of connected accounts. */
-  account: string | null;
-  objectId: string | null;
-  intentId: string | null;
-  /** The refund it is about (`re_…`), for events about one. */
-  refundId: string | null;
-}
 
 export type StripeDoor = ReturnType<typeof createStripe>;
 
@@ -332,8 +258,8 @@ function failureOf(error: unknown): Exclude<Answer<never>, { kind: 'ok' }> {
   }
   if (error.statusCode === 409) return { kind: 'in_use' };
   // Of all answers in the 500s only a plain 500 comes from behind Stripe's idempotency layer for certain.
-  const final = error.statusCode === 500 || error.headers?.['idempotent-replayed'] === 'true';
-  return { kind: 'doubtful', final };
+  const replayed = error.headers?.['idempotent-replayed'] === 'true';
+  return { kind: 'doubtful', final: replayed || error.statusCode === 500, replayed };
 }
 
 /** After a doubtful answer: ask again, under the same key. */

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client';
 import { stripeWebhooksLog } from '../../db/schema/payment';
-import type { StripeEvent } from './stripe';
+import type { StripeEvent } from './stripe.types';
 
 export type WebhookStore = ReturnType<typeof createWebhookStore>;
 

@@ -5,7 +5,7 @@ import type { Till } from './attempt';
 import { record, refreshRefunds } from './charge';
 import { ownerOf, refundOwner } from './rules';
 import type { PaymentRow } from './store';
-import type { StripeEvent } from './stripe';
+import type { StripeEvent } from './stripe.types';
 
 /** What may change a payment. Whatever else Stripe tells of is noted and left at that. */
 const OF_INTENTS = new Set([

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MINUTE } from '../../kernel/time';
-import { Instant, InstantOut, Money, PageQuery, TimeZone, text, Uuid } from '../../platform/schemas';
+import { Instant, InstantOut, inQuery, Money, PageQuery, TimeZone, text, Uuid } from '../../platform/schemas';
 
 // ── Times of a session ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,11 +166,6 @@ export type OwnTutor = z.infer<typeof OwnTutor>;
 const TutorSort = z.enum(['rating', 'price_asc', 'price_desc', 'newest']);
 export type TutorSort = z.infer<typeof TutorSort>;
 
-/** A number in a query. Unlike coercion it does not take an empty parameter for 0. */
-function inQuery<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((value) => (typeof value === 'string' && value !== '' ? Number(value) : value), schema);
-}
-
 export const TutorQuery = PageQuery.extend({
   q: text(0, 200)
     .optional()
@@ -193,9 +188,9 @@ export const SlotQuery = z.strictObject({
   to: QueryInstant.optional().meta({
     description: 'Starts lie before it; a week after `from` if absent, at most 31 days',
   }),
-  durationMinutes: z.coerce.number().int().min(30).max(240).multipleOf(15).default(60).meta({ multipleOf: 15 }),
+  durationMinutes: inQuery(SessionMinutes).default(60),
   cursor: PageQuery.shape.cursor,
-  limit: z.coerce.number().int().min(1).max(100).default(100),
+  limit: inQuery(z.int().min(1).max(100)).default(100),
 });
 export type SlotQuery = z.infer<typeof SlotQuery>;
 

@@ -30,9 +30,12 @@ export function succeededActivities(events: HistoryEvent[]): string[] {
   });
 }
 
+/** What Temporal answers when a signal or update comes while a workflow is closing: the workflow is to hear it first. No fault. */
+const UNHANDLED_COMMAND = 1;
+
 export function failedWorkflowTasks(events: HistoryEvent[]): string[] {
   return events.flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
-    failed ? [`cause ${failed.cause}: ${failed.failure?.message ?? ''}`] : [],
+    failed && failed.cause !== UNHANDLED_COMMAND ? [`cause ${failed.cause}: ${failed.failure?.message ?? ''}`] : [],
   );
 }
 

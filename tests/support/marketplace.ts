@@ -64,6 +64,20 @@ export function createMarketplace({ ask, database }: TestPlatform) {
   const command = (who: Person, method: string, path: string, body?: unknown, key?: string): Promise<Reply> =>
     ask(method, `/api/bookings/${path}`, { token: who.token, body, ...(key && { key }) });
 
+  /** As a good client does: asks again under the same key while it is told to. */
+  function patiently(who: Person, path: string, body: unknown): Promise<Reply> {
+    const key = uuidv7();
+    return eventually(
+      `${path} is answered`,
+      async () => {
+        const reply = await command(who, 'POST', path, body, key);
+        const again = reply.status === 503 || reply.body?.code === 'idempotency_in_progress';
+        return !again && reply;
+      },
+      120_000,
+    );
+  }
+
   return {
     people,
     nextHour,
@@ -116,19 +130,8 @@ export function createMarketplace({ ask, database }: TestPlatform) {
 
     confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
 
-    /** As a good client does: asks again under the same key while it is told to. */
-    async confirmPatiently(who: Person, id: string): Promise<Reply> {
-      const key = uuidv7();
-      return eventually(
-        `the confirmation of ${id} is answered`,
-        async () => {
-          const reply = await command(who, 'POST', `${id}/confirm`, undefined, key);
-          const again = reply.status === 503 || reply.body?.code === 'idempotency_in_progress';
-          return !again && reply;
-        },
-        120_000,
-      );
-    },
+    confirmPatiently: (who: Person, id: string) => patiently(who, `${id}/confirm`, undefined),
+    cancelPatiently: (who: Person, id: string) => patiently(who, `${id}/cancel`, { reason: 'Ill' }),
 
     /** Waits until the row says so. */
     untilBooking: (id: string, ...statuses: string[]) =>

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal-test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
+import { workflowCoverage } from './workflow-coverage';
 
 /** An activity of a test: what it returns, or throws. `attempt` counts from 1. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for activities of every shape
@@ -41,21 +42,32 @@ const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
 
 /**
  * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for.
- * The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
+ * `code`: other workflows than the product's. The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
  * sagas run in `tests/`.
  */
-export async function startSagaHarness(): Promise<SagaHarness> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+export async function startSagaHarness(
+  code: { workflowsPath: string; activities: string[] } = {
+    workflowsPath: join(__dirname, '../../workflows/index.ts'),
+    activities: activityNames(),
+  },
+): Promise<SagaHarness> {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  });
   const env = await TestWorkflowEnvironment.createTimeSkipping(await timeSkippingServer());
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace,
     searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, 2])),
   });
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: join(__dirname, '../../workflows/index.ts'),
-    workflowInterceptorModules: [join(__dirname, '../../workflows/interceptors.ts')],
-    logger: new DefaultLogger('ERROR'),
-  });
+  const coverage = workflowCoverage();
+  const workflowBundle = await bundleWorkflowCode(
+    coverage.bundle({
+      workflowsPath: code.workflowsPath,
+      workflowInterceptorModules: [join(__dirname, '../../workflows/interceptors.ts')],
+      logger: new DefaultLogger('ERROR'),
+    }),
+  );
   const sagas = new Map<string, { activities: Record<string, TestActivity>; calls: string[]; heard: (() => void)[] }>();
   const route = (name: string, workflowId: string, attempt: number, input: unknown) => {
     // A child saga uses the activities of the saga that was started last, which is its parent's.
@@ -72,7 +84,7 @@ export async function startSagaHarness(): Promise<SagaHarness> {
     return activity(input, attempt);
   };
   const activities = Object.fromEntries(
-    activityNames().map((name) => [
+    code.activities.map((name) => [
       name,
       async (input: unknown) => {
         const info = activityInfo();
@@ -88,6 +100,7 @@ export async function startSagaHarness(): Promise<SagaHarness> {
         taskQueue,
         workflowBundle,
         activities,
+        sinks: coverage.sinks,
       }),
     ),
   );
@@ -128,6 +141,7 @@ export async function startSagaHarness(): Promise<SagaHarness> {
     async close() {
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
+      coverage.report();
       await env.teardown();
     },
   };

@@ -1,0 +1,19 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A data folder for one test: under the system's temporary folder, open to Postgres's own user, who cannot enter one of mode 700. */
+export function temporaryDataDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tutorconnect-data-'));
+  chmodSync(folder, 0o711);
+  return folder;
+}
+
+/** Removes a data folder and what Postgres keeps for it elsewhere, where it could not be kept inside. */
+export function removeDataDir(folder: string): void {
+  const note = join(folder, 'postgres.location');
+  const elsewhere = existsSync(note) ? readFileSync(note, 'utf8').trim() : undefined;
+  for (const path of elsewhere ? [elsewhere, `${elsewhere}.password-mark`, folder] : [folder]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,45 @@
+import { condition, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { SERVICE_CALL, UNTIL_DONE_MONEY } from '../../workflows/activity-options';
+import { codeOf } from '../../workflows/failures';
+import { createSaga } from '../../workflows/saga';
+
+// Workflows that do nothing but use `saga.ts`, so that `workflows/saga.test.ts` can try it apart from any business.
+
+export const STEPS = ['A', 'B', 'C'] as const;
+export const REHEARSAL_ACTIVITIES = [...STEPS.flatMap((name) => [`do${name}`, `undo${name}`]), 'mend'];
+
+export interface Rehearsal {
+  id: string;
+  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'ask';
+  runs: 'local' | 'recorded';
+}
+
+type Activities = Record<string, (input: { key: string; did?: unknown }) => Promise<unknown>>;
+const local = proxyLocalActivities<Activities>(SERVICE_CALL);
+const recorded = proxyActivities<Activities>(UNTIL_DONE_MONEY);
+
+export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
+  const saga = createSaga();
+  const call = (name: string, input: { key: string; did?: unknown }): Promise<unknown> =>
+    (runs === 'local' ? local : recorded)[name]?.(input) ?? Promise.reject(new Error(name));
+  const mend = () => saga.forward('mend', (key) => call('mend', { key }));
+
+  if (play === 'forward') return mend();
+  if (play === 'forward-twice') return Promise.all([mend(), mend()]);
+  if (play === 'ask') return saga.askOperator('mend', 'the tap drips');
+  try {
+    for (const name of STEPS) {
+      await saga.step(name, {
+        do: (key) => call(`do${name}`, { key }),
+        undo: (did, key) => call(`undo${name}`, { key, did: did ?? 'unknown' }),
+      });
+      if (play === 'pivot-after-A' && name === 'A') saga.pivot();
+    }
+    if (play === 'steps-then-wait') await condition(() => false);
+    return 'done';
+  } catch (error) {
+    saga.tell('Compensating', 'Undoing.');
+    await saga.undo();
+    return isCancellation(error) ? 'cancelled' : codeOf(error);
+  }
+}

@@ -1,0 +1,55 @@
+import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import { bookingSaga } from './booking.api';
+import { paymentSaga } from './payment.api';
+import { refundSaga } from './refund.api';
+import { userCreationSaga } from './user-creation.api';
+
+const booking = {
+  ...{ bookingId: 'b1', studentId: 's1', tutorId: 't1', scheduledAt: '2030-01-01T10:00:00.000Z' },
+  ...{ durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
+};
+const refund = { refundId: 'r1', paymentId: 'p1' };
+
+test.each([
+  [
+    bookingSaga.workflowId(booking),
+    bookingSaga.searchAttributes(booking),
+    { SagaKind: 'booking', BookingId: 'b1', StudentId: 's1', TutorId: 't1' },
+  ],
+  [
+    paymentSaga.workflowId({ paymentId: 'p1', payerId: 's1', payeeId: 't1' }),
+    paymentSaga.searchAttributes({ paymentId: 'p1', payerId: 's1', payeeId: 't1' }),
+    { SagaKind: 'payment', PaymentId: 'p1' },
+  ],
+  [
+    refundSaga.workflowId({ ...refund, bookingId: 'b1' }),
+    refundSaga.searchAttributes({ ...refund, bookingId: 'b1' }),
+    { SagaKind: 'refund', PaymentId: 'p1', BookingId: 'b1' },
+  ],
+  [
+    refundSaga.workflowId({ ...refund, bookingId: null }),
+    refundSaga.searchAttributes({ ...refund, bookingId: null }),
+    { SagaKind: 'refund', PaymentId: 'p1' },
+  ],
+  [
+    userCreationSaga.workflowId({ userId: 'u1', role: 'tutor' }),
+    userCreationSaga.searchAttributes({ userId: 'u1', role: 'tutor' }),
+    { SagaKind: 'user-creation', TutorId: 'u1' },
+  ],
+  [
+    userCreationSaga.workflowId({ userId: 'u1', role: 'student' }),
+    userCreationSaga.searchAttributes({ userId: 'u1', role: 'student' }),
+    { SagaKind: 'user-creation', StudentId: 'u1' },
+  ],
+])('%s is found by its kind and by whom and what it concerns', (workflowId, attributes, expected) => {
+  expect(workflowId).toMatch(/^(booking:b1|payment:p1|refund:r1|user:u1)$/);
+  expect(attributes).toEqual({ SagaState: 'Running', ...expected });
+  expect(SEARCH_ATTRIBUTES).toEqual(expect.arrayContaining(Object.keys(attributes)));
+});
+
+test('a list of sagas says in a line what each is', () => {
+  expect(bookingSaga.summary(booking)).toBe('Booking b1: 60 min at 2030-01-01T10:00:00.000Z');
+  expect(paymentSaga.summary({ paymentId: 'p1', payerId: 's1', payeeId: 't1' })).toBe('Payment p1');
+  expect(refundSaga.summary({ ...refund, bookingId: null })).toBe('Refund r1 of payment p1');
+  expect(userCreationSaga.summary({ userId: 'u1', role: 'tutor' })).toBe('Sign-up of tutor u1');
+});

@@ -1,0 +1,218 @@
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type InjectedSinks,
+  makeTelemetryFilterString,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import type { ProbedStep, ProbeSinks } from '../tests/support/step-probe';
+import { bookingSaga } from './booking.api';
+import { paymentSaga } from './payment.api';
+import { refundSaga } from './refund.api';
+import { userCreationSaga } from './user-creation.api';
+
+// A saga that runs in production must go on under new code. Here the code of today replays what real runs recorded, without a server.
+
+const ROOT = join(__dirname, '..');
+const SAGAS = [bookingSaga, paymentSaga, refundSaga, userCreationSaga].map(({ taskQueue }) => taskQueue);
+
+interface HistoryEvent {
+  workflowExecutionStartedEventAttributes?: { workflowId: string };
+  activityTaskScheduledEventAttributes?: {
+    activityType: { name: string };
+    input: { payloads: { data: string }[] };
+  };
+}
+interface Stored {
+  saga: string;
+  name: string;
+  events: HistoryEvent[];
+}
+
+type Bundle = Awaited<ReturnType<typeof bundleWorkflowCode>>;
+
+let histories: Stored[];
+let today: Bundle;
+
+beforeAll(async () => {
+  // What is refused on purpose is not worth a line each.
+  Runtime.install({
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  });
+  const folders = await Promise.all(
+    SAGAS.map(async (saga) => {
+      const folder = join(__dirname, 'histories', saga);
+      const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.json')).toSorted();
+      return Promise.all(
+        files.map(async (file): Promise<Stored> => {
+          const { events } = JSON.parse(await readFile(join(folder, file), 'utf8'));
+          return { saga, name: `${saga}/${file.replace(/\.json$/, '')}`, events };
+        }),
+      );
+    }),
+  );
+  histories = folders.flat();
+  today = await bundle(ROOT, [join(ROOT, 'tests/support/step-probe.ts')]);
+}, 60_000);
+
+/** The workflow code under `root`, as the build bundles it. */
+function bundle(root: string, probes: string[] = []): Promise<Bundle> {
+  return bundleWorkflowCode({
+    workflowsPath: join(root, 'workflows/index.ts'),
+    workflowInterceptorModules: [join(root, 'workflows/interceptors.ts'), ...probes],
+    logger: new DefaultLogger('ERROR'),
+  });
+}
+
+/** Replays histories against a bundle; what each one's replay found wrong, and the steps that it asked for. */
+async function replay(workflowBundle: Bundle, stored: Stored[]) {
+  const outcomes: Record<string, { error: Error | undefined; steps: ProbedStep[] }> = {};
+  let steps: ProbedStep[] = [];
+  const sinks: InjectedSinks<ProbeSinks> = {
+    probe: { step: { fn: (_info, step) => void steps.push(step), callDuringReplay: true } },
+  };
+  for (const { name, events } of stored) {
+    steps = [];
+    const id = events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+    const error = await Worker.runReplayHistory({ workflowBundle, sinks }, { events }, id).then(
+      () => undefined,
+      (refused: Error) => refused,
+    );
+    outcomes[name] = { error, steps };
+  }
+  return outcomes;
+}
+
+const historyOf = (name: string): Stored => {
+  const found = histories.find((history) => history.name === name);
+  if (!found) throw new Error(`there is no history ${name}`);
+  return found;
+};
+
+/** The workflow code with one edit, bundled elsewhere. */
+async function edited(file: string, edit: (code: string) => string): Promise<Bundle> {
+  const copy = await mkdtemp(join(tmpdir(), 'edited-workflows-'));
+  try {
+    const sources = (from: string) => !from.includes('histories') && !from.endsWith('.test.ts');
+    for (const folder of ['workflows', 'kernel'])
+      await cp(join(ROOT, folder), join(copy, folder), { recursive: true, filter: sources });
+    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    const code = await readFile(join(copy, file), 'utf8');
+    const changed = edit(code);
+    // An edit that changes nothing would make the test below mean nothing.
+    if (changed === code) throw new Error(`the edit of ${file} does not fit its code any more`);
+    await writeFile(join(copy, file), changed);
+    return await bundle(copy);
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+let replayed: Awaited<ReturnType<typeof replay>>;
+beforeAll(async () => {
+  replayed = await replay(today, histories);
+}, 60_000);
+
+describe('what was recorded', () => {
+  test.each(SAGAS)('there are histories of %s', (saga) => {
+    expect(histories.filter((history) => history.saga === saga).length).toBeGreaterThan(0);
+  });
+
+  test('all of it goes on under the code of today', () => {
+    const broken = Object.entries(replayed).filter(([, { error }]) => error);
+    expect(Object.keys(replayed)).toHaveLength(histories.length);
+    expect(broken.map(([name, { error }]) => `${name}: ${error?.message}`)).toEqual([]);
+  });
+
+  test('recorded steps are asked for with the arguments that were recorded: replay compares ids and types only', () => {
+    let compared = 0;
+    for (const { name, events } of histories) {
+      const recorded = events.flatMap(({ activityTaskScheduledEventAttributes: step }) =>
+        step ? [{ type: step.activityType.name, args: step.input.payloads.map(({ data }) => decoded(data)) }] : [],
+      );
+      const asked = replayed[name]?.steps.filter(({ runs }) => runs === 'recorded') ?? [];
+      expect([name, asked.map(({ activityType, args }) => ({ type: activityType, args }))]).toEqual([name, recorded]);
+      compared += recorded.length;
+    }
+    expect(compared).toBeGreaterThan(0);
+  });
+
+  test('no step’s timeouts and retries change unnoticed', () => {
+    const bySaga: Record<string, Record<string, unknown>> = {};
+    for (const { saga, name } of histories) {
+      for (const { activityType, runs, options } of replayed[name]?.steps ?? []) {
+        bySaga[saga] ??= {};
+        // A step can run under two profiles, before and after the pivot.
+        const profiles = new Set([
+          ...((bySaga[saga][activityType] as string[] | undefined) ?? []),
+          inWords(runs, options),
+        ]);
+        bySaga[saga][activityType] = [...profiles].toSorted();
+      }
+    }
+    expect(bySaga).toMatchSnapshot();
+  });
+});
+
+describe('a change that running sagas would not survive is caught', () => {
+  const REASON = /nondeterminis|non-determinis|TMPRL1100/i;
+
+  test.each([
+    [
+      'a local step added',
+      'workflows/booking.ts',
+      'const authorized = terms.instantBooking',
+      "await act.extendHold({ bookingId, expiresAt: startsAt, key: 'added' });\n$&",
+    ],
+    [
+      'a recorded step added',
+      'workflows/booking.ts',
+      'const authorized = terms.instantBooking',
+      "await moneyMust.settleToZero({ bookingId, key: 'added' });\n$&",
+    ],
+    ['a step taken away', 'workflows/booking.ts', /await saga\.forward\('confirm', [^;]*;/, ''],
+    ['a step renamed', 'workflows/booking.ts', 'money.chargePayment', 'money.authorizePayment'],
+  ])(
+    '%s',
+    async (_, file, from, to) => {
+      const changed = await edited(file, (code) => code.replace(from, to));
+      const { error } = (await replay(changed, [historyOf('booking/confirmed.v1')]))['booking/confirmed.v1'] ?? {};
+      expect(error).toBeInstanceOf(DeterminismViolationError);
+      expect(error?.message).toMatch(REASON);
+    },
+    30_000,
+  );
+
+  test('a history that the code cannot have made', async () => {
+    const text = JSON.stringify(historyOf('booking/confirmed.v1').events);
+    const doctored = text.replaceAll('"chargePayment"', '"chargeTwice"');
+    expect(doctored).not.toBe(text);
+    const stored: Stored = { saga: 'booking', name: 'doctored', events: JSON.parse(doctored) };
+    const { error } = (await replay(today, [stored])).doctored ?? {};
+    expect(error).toBeInstanceOf(DeterminismViolationError);
+    expect(error?.message).toMatch(REASON);
+  });
+});
+
+function decoded(data: string): unknown {
+  return JSON.parse(Buffer.from(data, 'base64').toString());
+}
+
+/** `recorded, startToClose 45s, …`: one line that a reviewer of the snapshot can read. */
+function inWords(runs: string, options: object): string {
+  const words = (value: unknown): string =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value)
+          .filter(([, member]) => member !== undefined)
+          .toSorted(([a], [b]) => a.localeCompare(b))
+          .map(([name, member]) => `${name} ${words(member)}`)
+          .join(', ')
+      : String(value);
+  return `${runs}: ${words(options)}`;
+}
