@@ -30,7 +30,8 @@ test('an error carries its code, status and, unless told otherwise, the title as
 
 test('only codes of the table are error codes, not what objects inherit', () => {
   expect(isErrorCode('not_found')).toBe(true);
-  for (const other of ['NOT_FOUND', 'toString', 'constructor', '', undefined, 404]) expect(isErrorCode(other)).toBe(false);
+  for (const other of ['NOT_FOUND', 'toString', 'constructor', '', undefined, 404])
+    expect(isErrorCode(other)).toBe(false);
 });
 
 describe('causesOf', () => {

@@ -88,7 +88,10 @@ export function createService(options: ServiceOptions): Service {
       const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const methods = methodsByPath.get(path) ?? new Set();
       methodsByPath.set(path, methods.add(operation.method.toUpperCase()));
-      app[operation.method](path, rawBody, async (request: Request, response: Response) => {
+      // `/things/latest` is never the thing `latest`, whichever of the two was registered first.
+      const unlessNamed: RequestHandler = (request, _response, next) =>
+        request.path !== path && methodsByPath.has(request.path) ? next('route') : next();
+      app[operation.method](path, unlessNamed, rawBody, async (request: Request, response: Response) => {
         response.locals.operation = operation.operationId;
         const call = await parseCall(operation, request, options);
         const reply = await handler(call);
@@ -98,7 +101,8 @@ export function createService(options: ServiceOptions): Service {
       });
     },
     finish() {
-      for (const [path, methods] of methodsByPath) {
+      const namedFirst = [...methodsByPath].sort(([a], [b]) => Number(a.includes(':')) - Number(b.includes(':')));
+      for (const [path, methods] of namedFirst) {
         app.all(path, (_request, response) => {
           response.set('Allow', [...methods].join(', '));
           throw new ProblemError('method_not_allowed');

@@ -1,18 +1,14 @@
 import type { Platform, Running } from '../platform/service';
 import { runService } from '../platform/service';
-import { bookingService } from './booking/routes';
-import { startGateway } from './gateway/routes';
-import { identityService } from './identity/routes';
-import { notificationService } from './notification/routes';
-import { paymentService } from './payment/routes';
-import { tutoringService } from './tutoring/routes';
 
-/** Start functions by name. Adding a context is adding its line. */
-export const services: Record<string, (platform: Platform) => Promise<Running>> = {
-  gateway: startGateway,
-  identity: (platform) => runService(identityService, platform),
-  tutoring: (platform) => runService(tutoringService, platform),
-  booking: (platform) => runService(bookingService, platform),
-  notification: (platform) => runService(notificationService, platform),
-  payment: (platform) => runService(paymentService, platform),
-};
+type Start = (platform: Platform) => Promise<Running>;
+
+/** Start functions by name, each loaded when it is started. Adding a context is adding its line. */
+export const services = {
+  gateway: async (platform) => (await import('./gateway/routes')).startGateway(platform),
+  identity: async (platform) => runService((await import('./identity/routes')).identityService, platform),
+  tutoring: async (platform) => runService((await import('./tutoring/routes')).tutoringService, platform),
+  booking: async (platform) => runService((await import('./booking/routes')).bookingService, platform),
+  notification: async (platform) => runService((await import('./notification/routes')).notificationService, platform),
+  payment: async (platform) => runService((await import('./payment/routes')).paymentService, platform),
+} as const satisfies Record<string, Start>;

@@ -1,83 +1,14 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { createActivities, createClients } from '../activities';
 import type { Platform, Running } from '../platform/service';
-import { createLogger } from '../platform/telemetry';
-import { bookingSaga } from '../workflows/booking.api';
-import { paymentSaga } from '../workflows/payment.api';
-import { refundSaga } from '../workflows/refund.api';
-import { userCreationSaga } from '../workflows/user-creation.api';
-import { activityContext } from './activity-context';
 
-type Saga = keyof ReturnType<typeof createActivities>;
+type Start = (platform: Platform) => Promise<Running>;
 
-/** Start functions by name: `worker:<saga>` polls the task queue of one saga kind, its workflows and their activities. */
-export const workers: Record<`worker:${Saga}`, (platform: Platform) => Promise<Running>> = {
-  'worker:booking': (platform) => startWorker('booking', bookingSaga.taskQueue, platform),
-  'worker:payment': (platform) => startWorker('payment', paymentSaga.taskQueue, platform),
-  'worker:refund': (platform) => startWorker('refund', refundSaga.taskQueue, platform),
-  'worker:user-creation': (platform) => startWorker('user-creation', userCreationSaga.taskQueue, platform),
-};
-
-/** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
-async function startWorker(saga: Saga, taskQueue: string, { config }: Platform): Promise<Running> {
-  const name = `worker:${saga}`;
-  const logger = createLogger(name, config.LOG_LEVEL);
-  const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
-    logger.warn({ err: error }, 'Temporal is not answering yet'),
-  );
-  const clients = createClients(config);
-  const worker = await Worker.create({
-    connection,
-    namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue,
-    ...workflowCode(),
-    activities: createActivities(clients)[saga],
-    interceptors: { activity: [activityContext] },
-    // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
-    // what is left until the second limit, and run again elsewhere.
-    shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
-    shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
-  });
-  const running = worker.run();
-  running.catch((error: unknown) => {
-    logger.fatal({ err: error }, 'the worker died');
-    process.exitCode = 1;
-    process.kill(process.pid, 'SIGTERM');
-  });
-  return {
-    name,
-    port: 0,
-    async close() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running;
-      await clients.close();
-      await connection.close();
-    },
-  };
-}
-
-/** The bundle made by the build saves about two seconds a start; without one the sources are bundled now. */
-function workflowCode() {
-  const codePath = join(__dirname, '..', 'workflow-bundle.js');
-  if (existsSync(codePath)) return { workflowBundle: { codePath } };
-  return {
-    workflowsPath: require.resolve('../workflows'),
-    interceptors: { workflowModules: [require.resolve('../workflows/interceptors')] },
-  };
-}
-
-const RETRY_MS = 1_000;
-
-/** Keeps trying: a worker that starts before its server waits for it. */
-async function connect(address: string, onFailure: (error: unknown) => void): Promise<NativeConnection> {
-  for (;;) {
-    try {
-      return await NativeConnection.connect({ address });
-    } catch (error) {
-      onFailure(error);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
-}
+/**
+ * Start functions by name: `worker:<saga>` polls the task queue of one saga kind, its workflows and their activities. Loaded
+ * when started, so that a process of services alone does not carry Temporal's worker.
+ */
+export const workers = {
+  'worker:booking': async (platform) => (await import('./worker')).startWorker('booking', platform),
+  'worker:payment': async (platform) => (await import('./worker')).startWorker('payment', platform),
+  'worker:refund': async (platform) => (await import('./worker')).startWorker('refund', platform),
+  'worker:user-creation': async (platform) => (await import('./worker')).startWorker('user-creation', platform),
+} as const satisfies Record<string, Start>;

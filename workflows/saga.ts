@@ -17,8 +17,11 @@ import { codeOf, isRefusal, refuse } from './failures';
 
 /** An undo that is not done by then goes on beside the next ones instead of holding them up. */
 const PATIENCE_MS = 30 * SECOND;
-/** What has not succeeded by then asks for an operator, and is still retried. */
-const ATTENTION_MS = HOUR;
+/**
+ * What has not succeeded by then asks for an operator, and is still retried. Less than an hour, because a round of recorded attempts, which
+ * may take an hour, ends as soon as its next pause would not fit: the operator would be called after the second round.
+ */
+const ATTENTION_MS = HOUR - 5 * MINUTE;
 const FIRST_PAUSE_MS = SECOND;
 /** Between attempts of what was refused; few enough that days of them fit a history. */
 const LONGEST_PAUSE_MS = 15 * MINUTE;

@@ -59,7 +59,10 @@ export type PaymentStatus = z.output<typeof PaymentStatus>;
 export const StartTime = Instant.refine(
   (value) => Date.parse(value) % (QUARTER_MINUTES * MINUTE) === 0,
   'must be on the quarter hour',
-).meta({ description: 'Start of the session, on the quarter hour' });
+)
+  // Its end must be an instant too, and those have years of four digits.
+  .refine((value) => Date.parse(value) < Date.UTC(9999, 11, 31), 'must be before the last day of 9999')
+  .meta({ description: 'Start of the session, on the quarter hour' });
 
 const BookingPayment = z
   .object({

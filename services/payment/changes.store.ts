@@ -29,20 +29,18 @@ export function createChanges(database: DatabaseClient) {
   };
 
   /** Resolves at the next change of `id`, or after `ms`. */
-  const next = (id: string, ms: number) => {
-    let wake: () => void = () => undefined;
-    const changed = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => wake(), ms);
-      wake = () => {
+  const next = (id: string, ms: number) =>
+    new Promise<void>((resolve) => {
+      const group = waiting.get(id) ?? new Set();
+      const done = () => {
         clearTimeout(timer);
-        waiting.get(id)?.delete(wake);
-        if (waiting.get(id)?.size === 0) waiting.delete(id);
+        group.delete(done);
+        if (group.size === 0) waiting.delete(id);
         resolve();
       };
+      const timer = setTimeout(done, ms);
+      waiting.set(id, group.add(done));
     });
-    waiting.set(id, (waiting.get(id) ?? new Set()).add(wake));
-    return changed;
-  };
 
   return {
     /** What `read` gives as soon as `isDone` says so of it, or when `withinMs` is over. */

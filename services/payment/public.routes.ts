@@ -22,8 +22,20 @@ const KEPT_REFUSALS = new Set([402, 409]);
 type CreatePayment = typeof contract.createPayment;
 type RequestRefund = typeof contract.requestRefund;
 
+interface Doors {
+  till: Till;
+  sagas: Sagas;
+  changes: Changes;
+  answerWithinMs?: number | undefined;
+}
+
 /** What people do with payments. The saga does the work; a request stores what is wanted, starts it and waits for the row. */
-export function servePeople(service: Service, { payments, refunds }: Till, sagas: Sagas, changes: Changes): void {
+export function servePeople(
+  service: Service,
+  { till, sagas, changes, answerWithinMs = ANSWER_WITHIN_MS }: Doors,
+): void {
+  const { payments, refunds } = till;
+
   service.serve(contract.createPayment, async (call) => {
     const request = keyOf(call);
     const claim = await payments.requestPayment(request, call.user.id, call.body);
@@ -42,7 +54,7 @@ export function servePeople(service: Service, { payments, refunds }: Till, sagas
     if (isNew) await sagas.start(paymentSaga, { paymentId, payerId: user.id, payeeId: body.payeeId });
     const payment = await changes.until(
       paymentId,
-      ANSWER_WITHIN_MS,
+      answerWithinMs,
       () => payments.get(paymentId),
       ({ status }) => status !== 'pending',
     );
@@ -84,7 +96,7 @@ export function servePeople(service: Service, { payments, refunds }: Till, sagas
     if (isNew) await sagas.start(refundSaga, { refundId, paymentId, bookingId });
     const refund = await changes.until(
       refundId,
-      ANSWER_WITHIN_MS,
+      answerWithinMs,
       () => refunds.get(refundId),
       ({ status, stripeRefundId }) => status !== 'pending' || stripeRefundId !== null,
     );

@@ -15,14 +15,21 @@ import { createStripe } from './stripe';
 import { act } from './webhooks';
 import { createWebhookStore } from './webhooks.store';
 
-/** The payment service. `stripeTimeoutMs` is how long one request to Stripe may take, if not the default. */
-export function definePaymentService(options: { stripeTimeoutMs?: number } = {}): ServiceDefinition {
+export interface PaymentOptions {
+  /** How long one request to Stripe may take, if not the default. */
+  stripeTimeoutMs?: number;
+  /** How long a client waits before it is answered that its payment or refund is under way: ten seconds. */
+  answerWithinMs?: number;
+}
+
+/** The payment service. */
+export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: PaymentOptions = {}): ServiceDefinition {
   return {
     name: 'payment',
     contract,
     async routes(service, { config, database, sagas }) {
       const { db } = database;
-      const stripe = createStripe(config, options.stripeTimeoutMs);
+      const stripe = createStripe(config, stripeTimeoutMs);
       const payments = createPaymentStore(db, config.PLATFORM_FEE_PERCENT);
       const refunds = createRefundStore(db);
       const accounts = createAccountStore(db);
@@ -30,7 +37,7 @@ export function definePaymentService(options: { stripeTimeoutMs?: number } = {})
       const changes = createChanges(database);
       const till: Till = { payments, refunds, stripe };
 
-      servePeople(service, till, sagas, changes);
+      servePeople(service, { till, sagas, changes, answerWithinMs });
 
       service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
         const event = stripe.readEvent(rawBody, headers['stripe-signature']);

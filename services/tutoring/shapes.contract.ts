@@ -9,7 +9,15 @@ const QUARTER_HOUR = 15 * MINUTE;
 const startsOnTheQuarter = (instant: string) => Date.parse(instant) % QUARTER_HOUR === 0;
 
 /** The start of a session, as UTC after parsing. */
-export const SessionStart = Instant.refine(startsOnTheQuarter, 'must be on the quarter hour');
+export const SessionStart = Instant.refine(startsOnTheQuarter, 'must be on the quarter hour').refine(
+  endsInFourDigits,
+  'must be before the last day of 9999',
+);
+
+/** Its end must be an instant too, and those have years of four digits. */
+function endsInFourDigits(start: string): boolean {
+  return Date.parse(start) < Date.UTC(9999, 11, 31);
+}
 /** The length of a session. */
 export const SessionMinutes = z.int().min(30).max(240).multipleOf(15).meta({ multipleOf: 15 });
 
@@ -19,13 +27,14 @@ export const SessionMinutes = z.int().min(30).max(240).multipleOf(15).meta({ mul
 const CalendarDate = z.iso
   .date()
   .refine((date) => date >= '1900-01-01' && date <= '2199-12-31', 'must be between 1900 and 2199');
-const HttpsUrl = z
-  .string()
-  .max(500)
-  .refine(
-    (value) => URL.canParse(value) && new URL(value).protocol === 'https:',
-    'must be a URL that starts with https://',
-  );
+const HttpsUrl = text(1, 500).refine(isPlainHttpsUrl, 'must be an https URL without a user name or password');
+
+function isPlainHttpsUrl(value: string): boolean {
+  // What a URL parser would drop or escape (spaces, line breaks, quotes, angle brackets) would not be in the link people see.
+  if (/[\s"<>]/.test(value) || !URL.canParse(value)) return false;
+  const url = new URL(value);
+  return url.protocol === 'https:' && url.username === '' && url.password === '';
+}
 
 export const Education = z
   .strictObject({

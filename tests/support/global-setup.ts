@@ -1,4 +1,4 @@
-import { startTestPostgres } from './postgres';
+import { startThrowawayPostgres } from '../../dev/throwaway-postgres';
 
 declare global {
   var stopTestPostgres: (() => Promise<void>) | undefined;
@@ -6,7 +6,7 @@ declare global {
 
 /** One Postgres for all test files; each file makes databases of its own in it (`tests/support/database.ts`). */
 export default async function setup(): Promise<void> {
-  const server = await startTestPostgres();
+  const server = await startThrowawayPostgres();
   process.env.TEST_POSTGRES_URL = server.url;
-  globalThis.stopTestPostgres = server.stop;
+  globalThis.stopTestPostgres = () => server.stop();
 }

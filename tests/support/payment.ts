@@ -8,7 +8,7 @@ import { ProblemError } from '../../kernel/errors';
 import { uuidv7 } from '../../platform/ids';
 import type { Sagas } from '../../platform/temporal';
 import { createRefundStore } from '../../services/payment/refunds.store';
-import { definePaymentService } from '../../services/payment/routes';
+import { definePaymentService, type PaymentOptions } from '../../services/payment/routes';
 import { createPaymentStore } from '../../services/payment/store';
 import { createStripe } from '../../services/payment/stripe';
 import { ask, type Reply, startTestService } from './service';
@@ -35,9 +35,10 @@ export const SHORT_TIMEOUT_MS = 1_000;
 export type PaymentStack = Awaited<ReturnType<typeof startPaymentStack>>;
 
 /** The payment service as it runs, with a Stripe sandbox of its own. Sagas are noted, not run, but for what `onStart` does. */
-export async function startPaymentStack(
-  options: { stripeTimeoutMs?: number; onStart?: (started: Started) => void } = {},
-) {
+export async function startPaymentStack({
+  onStart,
+  ...options
+}: PaymentOptions & { onStart?: (started: Started) => void } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'stripe-sandbox-test-'));
   const sandbox = await startStripeSandbox({ port: 0, dataDir });
   const signals: Signal[] = [];
@@ -51,7 +52,7 @@ export async function startPaymentStack(
       reach();
       const entry = { workflowId: saga.workflowId(input), input };
       started.push(entry);
-      options.onStart?.(entry);
+      onStart?.(entry);
     },
     async signal(workflowId, { name }, argument) {
       reach();
@@ -63,18 +64,15 @@ export async function startPaymentStack(
       signals.push({ workflowId: saga.workflowId(input), name, argument, wokenWith: input });
     },
   };
-  const service = await startTestService(
-    definePaymentService(options.stripeTimeoutMs === undefined ? {} : { stripeTimeoutMs: options.stripeTimeoutMs }),
-    {
-      sagas,
-      environment: {
-        LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
-        STRIPE_API_BASE: sandbox.url,
-        STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
-        SHUTDOWN_GRACE_SECONDS: '1',
-      },
+  const service = await startTestService(definePaymentService(options), {
+    sagas,
+    environment: {
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      STRIPE_API_BASE: sandbox.url,
+      STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      SHUTDOWN_GRACE_SECONDS: '1',
     },
-  );
+  });
   const { db, sql } = service.database;
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
     const reply = await ask(sandbox.url, method, `/sandbox${path}`, body === undefined ? {} : { body });

@@ -26,7 +26,7 @@ export function workflowCoverage() {
     sinks,
     /** Hands everything to Jest; harmless when it does not measure. Not by the package, whose objects Jest cannot read. */
     report(): void {
-      const counted: { __coverage__?: Coverage } = globalThis;
+      const counted: typeof globalThis & { __coverage__?: Coverage } = globalThis;
       if (counted.__coverage__) Object.assign(counted.__coverage__, reached);
     },
   };

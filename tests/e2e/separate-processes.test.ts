@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { request } from 'undici';
+import { contextUrl } from '../../db/roles';
+import { buildOnce } from '../../dev/build-once';
+import { freePortSettings } from '../../dev/ports';
+import { startThrowawayPostgres } from '../../dev/throwaway-postgres';
+import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import { loadConfig } from '../../platform/config';
+import { services } from '../../services';
+import { workers } from '../../workers';
+
+// What the container image runs: compiled code, one name per process, settings by environment alone, a database role each.
+const ROOT = join(__dirname, '..', '..');
+const SECRET = 'for-this-test-only-0123456789-0123456789';
+const WITHIN_MS = 60_000;
+
+const children: { name: string; process: ChildProcess; output: string[] }[] = [];
+let postgres: Awaited<ReturnType<typeof startThrowawayPostgres>>;
+let folder: string;
+let settings: Record<string, string>;
+
+beforeAll(async () => {
+  [postgres, folder] = await Promise.all([startThrowawayPostgres(), mkdtemp(join(tmpdir(), 'separate-'))]);
+  await buildOnce();
+  settings = { ...(await freePortSettings()), NODE_ENV: 'production', LOG_LEVEL: 'warn', SERVICE_TOKEN_SECRET: SECRET };
+}, WITHIN_MS);
+
+afterAll(async () => {
+  for (const { process } of children) process.kill('SIGKILL');
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+}, WITHIN_MS);
+
+function run(name: string, script: string, args: string[], env: Record<string, string>) {
+  const path = join(ROOT, 'dist', script);
+  // Started in an empty folder: nothing but the environment says what to do.
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...args], { cwd: folder, env });
+  const output: string[] = [];
+  const ready = new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        output.push(line);
+        if (line === 'ready') resolve();
+      });
+    }
+    child.once('exit', (code) => reject(new Error(`${name} ended (${code}): ${output.join('\n')}`)));
+  });
+  ready.catch(() => undefined);
+  children.push({ name, process: child, output });
+  return { child, output, ready };
+}
+
+async function migrate(env: Record<string, string>) {
+  const { child, output } = run('migrate-all', 'db/migrate-all.js', [], env);
+  const [code] = await once(child, 'exit');
+  return { code, output };
+}
+
+test('migrate-all says what it lacks', async () => {
+  expect(await migrate({})).toEqual({
+    code: 1,
+    output: [expect.stringMatching(/^Set IDENTITY_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET/)],
+  });
+});
+
+test('migrate-all makes every database, and may be repeated', async () => {
+  for (const _ of [1, 2]) {
+    expect(await migrate({ DATABASE_URL: postgres.url, DATABASE_ROLE_SECRET: SECRET })).toEqual({
+      code: 0,
+      output: DATABASE_CONTEXTS.map((context) => `${context}: up to date`),
+    });
+  }
+});
+
+test(
+  'each service runs in a process of its own with its own database role, and ends at SIGTERM',
+  async () => {
+    const started = Object.keys(services).map((name) => {
+      const context = DATABASE_CONTEXTS.find((candidate) => candidate === name);
+      const own = context && { [`${name.toUpperCase()}_DATABASE_URL`]: contextUrl(postgres.url, context, SECRET) };
+      return { name, ...run(name, 'main.js', [name], { ...settings, ...own }) };
+    });
+    await Promise.all(started.map(({ ready }) => ready));
+
+    const { servicePort } = loadConfig(settings, 'none');
+    for (const [name, port] of Object.entries(servicePort)) {
+      const health = await request(`http://127.0.0.1:${port}/healthz`);
+      expect([name, health.statusCode, await health.body.json()]).toEqual([name, 200, { status: 'ok' }]);
+    }
+    // No Temporal here: a service's reads do not need it.
+    const readiness = await request(`http://127.0.0.1:${servicePort.booking}/readyz`);
+    expect([readiness.statusCode, await readiness.body.json()]).toEqual([
+      200,
+      { status: 'degraded', degraded: ['temporal'] },
+    ]);
+
+    const ends = started.map(async ({ name, child }) => [name, ...(await once(child, 'exit'))]);
+    for (const { child } of started) child.kill('SIGTERM');
+    expect(await Promise.all(ends)).toEqual(started.map(({ name }) => [name, 0, null]));
+  },
+  WITHIN_MS,
+);
+
+test(
+  'a worker waits for a Temporal that is not there yet, and a service says which database it lacks',
+  async () => {
+    const [name = ''] = Object.keys(workers);
+    const worker = run(name, 'main.js', [name], { ...settings, TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    const booking = run('booking', 'main.js', ['booking'], settings);
+    await expect(booking.ready).rejects.toThrow('set BOOKING_DATABASE_URL');
+    while (!worker.output.join().includes('Temporal is not answering yet')) await once(worker.child.stdout, 'data');
+  },
+  WITHIN_MS,
+);

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities, createClients } from '../activities';
+import type { Platform, Running } from '../platform/service';
+import { createLogger } from '../platform/telemetry';
+import { bookingSaga } from '../workflows/booking.api';
+import { paymentSaga } from '../workflows/payment.api';
+import { refundSaga } from '../workflows/refund.api';
+import { userCreationSaga } from '../workflows/user-creation.api';
+import { activityContext } from './activity-context';
+
+type Saga = keyof ReturnType<typeof createActivities>;
+
+const TASK_QUEUES: Record<Saga, string> = {
+  booking: bookingSaga.taskQueue,
+  payment: paymentSaga.taskQueue,
+  refund: refundSaga.taskQueue,
+  'user-creation': userCreationSaga.taskQueue,
+};
+
+/** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
+export async function startWorker(saga: Saga, { config }: Platform): Promise<Running> {
+  const name = `worker:${saga}`;
+  const logger = createLogger(name, config.LOG_LEVEL);
+  const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
+    logger.warn({ err: error }, 'Temporal is not answering yet'),
+  );
+  const clients = createClients(config);
+  const worker = await Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: TASK_QUEUES[saga],
+    ...workflowCode(),
+    activities: createActivities(clients)[saga],
+    interceptors: { activity: [activityContext] },
+    // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
+    // what is left until the second limit, and run again elsewhere.
+    shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
+    shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
+  });
+  const running = worker.run();
+  running.catch((error: unknown) => {
+    logger.fatal({ err: error }, 'the worker died');
+    process.exitCode = 1;
+    process.kill(process.pid, 'SIGTERM');
+  });
+  return {
+    name,
+    port: 0,
+    async close() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+      await clients.close();
+      await connection.close();
+    },
+  };
+}
+
+/** The bundle made by the build saves about two seconds a start; without one the sources are bundled now. */
+function workflowCode() {
+  const codePath = join(__dirname, '..', 'workflow-bundle.js');
+  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  return {
+    workflowsPath: require.resolve('../workflows'),
+    interceptors: { workflowModules: [require.resolve('../workflows/interceptors')] },
+  };
+}
+
+const RETRY_MS = 1_000;
+
+/** Keeps trying: a worker that starts before its server waits for it. */
+async function connect(address: string, onFailure: (error: unknown) => void): Promise<NativeConnection> {
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address });
+    } catch (error) {
+      onFailure(error);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
