@@ -402,7 +402,7 @@ describe('closing', () => {
     for (const release of slowCalls.splice(0)) release();
     await closed;
     expect(performance.now() - started).toBeLessThan(5_000);
-    expect(await reply).toMatch(/^HTTP\/1\.1 200 OK[^]*\{"done":true\}$/);
+    expect(await reply).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*\{"done":true\}$/);
   });
 
   test('ends a request that outlasts the time it is given', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import stringify from 'safe-stable-stringify';
@@ -231,21 +231,23 @@ export interface Listening {
 
 /** Listens on `host:port` (0 picks one). @throws Error with Node's code, EADDRINUSE when the port is taken. */
 export async function listen(app: Express, host: string, port: number): Promise<Listening> {
-  const unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
+  const unanswered = new Map<Duplex, Set<ServerResponse>>();
   let closing = false;
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    const responses = unanswered.get(socket) ?? new Set();
-    unanswered.set(socket, responses.add(response));
+    const responses = unanswered.get(socket);
+    responses?.add(response);
     response.once('close', () => {
-      responses.delete(response);
-      // Node closes idle connections once, when the server is closed; one that was busy then would be kept alive.
-      if (closing) setImmediate(() => server.closeIdleConnections());
+      responses?.delete(response);
+      if (closing && responses?.size === 0) socket.end();
     });
-    if (closing) response.shouldKeepAlive = false;
     app(request, response);
   };
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, answer);
+  server.on('connection', (socket) => {
+    unanswered.set(socket, new Set());
+    socket.once('close', () => unanswered.delete(socket));
+  });
   server.on('clientError', (error, socket) => refuse(socket, refusalOf(error), unanswered.get(socket) ?? new Set()));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -254,9 +256,14 @@ export async function listen(app: Express, host: string, port: number): Promise<
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : port,
-    close(graceMs = 5_000) {
+    async close(graceMs = 5_000) {
       closing = true;
-      return closeServer(server, graceMs);
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Node closes only connections that idle after a request; those that never sent one would be waited for.
+      for (const [socket, { size }] of unanswered) if (size === 0) socket.destroy();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(timer);
     },
   };
 }
@@ -290,11 +297,4 @@ function refuse(socket: Duplex, code: ErrorCode, unanswered: ReadonlySet<ServerR
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-}
-
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearTimeout(timer);
 }

@@ -34,9 +34,9 @@ export function childTraceparent(parent: string | undefined): string {
   return `00-${randomBytes(16).toString('hex')}-${span}-01`;
 }
 
-/** A JSON logger. Personal data and secrets never belong in a log line; the paths below are a second line of defence. */
-export function createLogger(name: string, level: string): Logger {
-  return pino({
+/** A JSON logger, to standard output unless `destination` says otherwise. Personal data and secrets never belong in a log line; the paths below are a second line of defence. */
+export function createLogger(name: string, level: string, destination = pino.destination({ sync: true })): Logger {
+  const options = {
     name,
     level,
     redact: {
@@ -54,7 +54,8 @@ export function createLogger(name: string, level: string): Logger {
     },
     mixin: () => ({ ...contexts.getStore() }),
     serializers: { err: describeError },
-  });
+  };
+  return pino(options, destination);
 }
 
 /**

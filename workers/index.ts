@@ -7,8 +7,8 @@ type Start = (platform: Platform) => Promise<Running>;
  * when started, so that a process of services alone does not carry Temporal's worker.
  */
 export const workers = {
-  'worker:booking': async (platform) => (await import('./worker')).startWorker('booking', platform),
-  'worker:payment': async (platform) => (await import('./worker')).startWorker('payment', platform),
-  'worker:refund': async (platform) => (await import('./worker')).startWorker('refund', platform),
-  'worker:user-creation': async (platform) => (await import('./worker')).startWorker('user-creation', platform),
+  'worker:booking': async (platform) => (await import('./worker.js')).startWorker('booking', platform),
+  'worker:payment': async (platform) => (await import('./worker.js')).startWorker('payment', platform),
+  'worker:refund': async (platform) => (await import('./worker.js')).startWorker('refund', platform),
+  'worker:user-creation': async (platform) => (await import('./worker.js')).startWorker('user-creation', platform),
 } as const satisfies Record<string, Start>;

@@ -37,20 +37,25 @@ export interface CommandQueue {
   enter(phase: Phase): void;
   /** The next command, or undefined when none came until `until` (milliseconds since the epoch). */
   next(until: number): Promise<Command | undefined>;
-  /** `hook` runs at once when a cancel arrives before the pivot; after it, a cancel is a command like any other. */
-  onCancel(hook: (cancel: Wish & { kind: 'cancel' }) => void): void;
   cancelByOperator(): void;
   /** Answers everybody still waiting, by how the booking ended. */
   answerAll(reason: string): void;
 }
 
 /** Takes the booking's updates one at a time, so that no two of them interleave. */
-export function createCommandQueue(session: { startsAt(): number; endsAt(): number }): CommandQueue {
+export function createCommandQueue(session: {
+  startsAt(): number;
+  endsAt(): number;
+  /**
+   * Called at once when a cancel arrives before the pivot, also while the queue is being made, with an update that came before the
+   * workflow's first task. After the pivot a cancel is a command like any other.
+   */
+  cancelBeforePivot(cancel: Wish & { kind: 'cancel' }): void;
+}): CommandQueue {
   const queue: Command[] = [];
   const unanswered = new Map<number, Command>();
   let phase: Phase = 'requesting';
   let count = 0;
-  let cancelHook: (cancel: Wish & { kind: 'cancel' }) => void = () => undefined;
 
   const allowed = (kind: Wish['kind']) => ALLOWED[phase].includes(kind);
 
@@ -81,7 +86,7 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
     };
     const command: Command = { ...wish, number, accept: () => settle(), refuse: (code) => settle(code) };
     unanswered.set(number, command);
-    if (wish.kind === 'cancel' && phase !== 'confirmed') cancelHook(wish);
+    if (wish.kind === 'cancel' && phase !== 'confirmed') session.cancelBeforePivot(wish);
     else queue.push(command);
     return {
       async answer() {
@@ -120,9 +125,6 @@ export function createCommandQueue(session: { startsAt(): number; endsAt(): numb
         if (refusal(command) === undefined) return command;
         command.refuse('invalid_state');
       }
-    },
-    onCancel(hook) {
-      cancelHook = hook;
     },
     cancelByOperator() {
       if (allowed('cancel'))

@@ -142,7 +142,12 @@ describe('a step that is refused', () => {
     [
       [
         'createBooking',
-        { instant: true, code: 'slot_unavailable', reason: 'slot_unavailable', undone: ['cancelBooking'] },
+        {
+          instant: true,
+          code: 'slot_unavailable',
+          reason: 'slot_unavailable',
+          undone: ['releaseSlot', 'cancelBooking'],
+        },
       ],
       [
         'holdSlot',

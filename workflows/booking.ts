@@ -69,8 +69,17 @@ interface Ending {
 export async function booking(input: BookingInput): Promise<BookingResult> {
   const { bookingId, studentId, tutorId, durationMinutes } = input;
   const saga = createSaga();
-  const commands = createCommandQueue({ startsAt: () => Date.parse(startsAt), endsAt: () => end() });
   const beforePivot = new CancellationScope();
+  // Before the commands: a cancel that came before this first task is heard the moment they are made.
+  let ending: Ending | undefined;
+  const commands = createCommandQueue({
+    startsAt: () => Date.parse(startsAt),
+    endsAt: () => end(),
+    cancelBeforePivot({ by, noteId }) {
+      ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
+      beforePivot.cancel();
+    },
+  });
   const notices: Promise<void>[] = [];
   // Deadlines that local steps send count from here and not from now: a workflow task that a crash repeats sends its local steps
   // again under the same keys, and has to say the same.
@@ -78,9 +87,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   let startsAt = input.scheduledAt;
   let price: Money = { amount: 0, currency: '' };
   let paymentVersion = 0;
-  let ending: Ending | undefined;
   let tutorKnows = false;
   let unavailable = false;
+  let slotAsked = false;
   let decision: Command | undefined;
 
   setHandler(paymentChanged, ({ version }) => {
@@ -88,10 +97,6 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   });
   // Temporal's own Cancel counts as an operator's cancel.
   CancellationScope.current().cancelRequested.catch(() => commands.cancelByOperator());
-  commands.onCancel(({ by, noteId }) => {
-    ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
-    beforePivot.cancel();
-  });
 
   const when = () => `${startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
   const end = () => Date.parse(endOf(startsAt, durationMinutes));
@@ -132,9 +137,14 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     saga.tell('Running', `Session ${when()}. Holding the slot and taking the payment.`);
     const terms = await saga.step('create', {
       do: (key) => act.createBooking({ bookingId, key }),
-      undo: (_, key) => act.cancelBooking({ bookingId, key, unavailable, ...whyEnded() }),
+      async undo(_, key) {
+        // A task that was lost with its worker may have held the slot, which this run of it never came to.
+        if (!slotAsked) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
+        await act.cancelBooking({ bookingId, key, unavailable, ...whyEnded() });
+      },
     });
     price = terms.price;
+    slotAsked = true;
     await saga.step('hold-slot', {
       do: (key) =>
         act.holdSlot({

@@ -154,7 +154,7 @@ test('the next undo starts when the one before it has ended', async () => {
   const running = gate();
   const { saga } = await start('steps', { doC: refuses('conflict'), undoC: running.activity }, 'recorded');
   await saga.called('undoC');
-  await harness.env.sleep(10 * SECOND);
+  await harness.env.sleep(SECOND);
   expect(saga.calls.at(-1)).toBe('undoC');
   running.open();
   await expect(saga.result()).resolves.toBe('conflict');

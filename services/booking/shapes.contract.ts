@@ -136,7 +136,8 @@ export type NewBooking = z.output<typeof NewBooking>;
 const MeetingUrl = text(1, 2_000).refine(isMeetingUrl, 'must be an https URL without a user name or password');
 
 function isMeetingUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
+  // A URL parser drops or escapes spaces, line breaks, quotes and angle brackets; in a mail or a page they would do harm.
+  if (/[\s"<>]/.test(value) || !URL.canParse(value)) return false;
   const url = new URL(value);
   return url.protocol === 'https:' && url.username === '' && url.password === '';
 }

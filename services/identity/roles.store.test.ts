@@ -1,6 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { users } from '../../db/schema/identity';
-import { events } from '../../db/schema/platform';
+import { events, users } from '../../db/schema/identity';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { grantAdmin } from './roles.store';

@@ -15,17 +15,16 @@ export type Changes = ReturnType<typeof createChanges>;
 /** Waits for changes of payments and refunds: by Postgres' LISTEN, and by asking now and then. */
 export function createChanges(database: DatabaseClient) {
   const waiting = new Map<string, Set<() => void>>();
-  let listening: Promise<{ unlisten(): Promise<void> } | undefined> | undefined;
+  let listening = false;
 
   const listen = () => {
-    listening ??= database.sql
-      .listen(CHANNEL, (id) => {
-        for (const wake of waiting.get(id) ?? []) wake();
-      })
-      .catch(() => {
-        listening = undefined; // the database is away: the next wait tries again, and polls meanwhile
-        return undefined;
-      });
+    if (listening) return;
+    listening = true;
+    const wakeAll = (id: string) => {
+      for (const wake of waiting.get(id) ?? []) wake();
+    };
+    // A connection that is lost, or cannot be had yet, is the driver's to get back; until then the polls find the changes.
+    database.sql.listen(CHANNEL, wakeAll).catch(() => undefined);
   };
 
   /** Resolves at the next change of `id`, or after `ms`. */
@@ -55,10 +54,6 @@ export function createChanges(database: DatabaseClient) {
         if (isDone(value) || left <= 0) return value;
         await changed;
       }
-    },
-
-    async close(): Promise<void> {
-      await (await listening)?.unlisten();
     },
   };
 }

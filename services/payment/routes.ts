@@ -118,7 +118,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         return ok(await refreshRefund(till, params.id));
       });
 
-      return { close: () => changes.close() };
+      return undefined;
     },
   };
 }

@@ -13,6 +13,7 @@ const REQUEST_TIMEOUT_MS = 8_000;
 const CLOCK_SKEW_SECONDS = 300;
 const WITH_MOVEMENT = ['latest_charge.balance_transaction'];
 
+export type { IntentParams } from './stripe.types';
 export type StripeDoor = ReturnType<typeof createStripe>;
 
 export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {

@@ -279,6 +279,23 @@ describe('certifications', () => {
     credentialUrl: 'https://example.com/c/1',
   };
 
+  test.each([
+    'http://example.com/c',
+    'https://user:pass@example.com/c',
+    'https://example.com/\u0000',
+    'https://example.com/\ud800',
+    'https://example.com/\u001b[31m',
+    'https://example.com/a\r\nb',
+    'https://example.com/"><script>',
+    'example.com',
+  ])('%j is no link to one', async (credentialUrl) => {
+    const reply = await as(await listedTutor(service), 'POST', '/api/tutors/certifications', {
+      ...body,
+      credentialUrl,
+    });
+    expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: 'credentialUrl' }] } });
+  });
+
   test('come and go with their tutor only', async () => {
     const tutor = await listedTutor(service);
     const added = await as(tutor, 'POST', '/api/tutors/certifications', body);
@@ -736,4 +753,15 @@ test('the OpenAPI document lists the public operations and no internal one', asy
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
   expect(listed.toSorted()).toEqual(published.map(({ method, path }) => `${method} ${path}`).toSorted());
+});
+
+test.each([
+  ['availability', 'PUT'],
+  ['pricing', 'PUT'],
+  ['certifications', 'POST'],
+])('/api/tutors/%s is not taken for a tutor by that name', async (name, allowed) => {
+  for (const method of ['GET', 'DELETE']) {
+    const reply = await service.ask(method, `/api/tutors/${name}`);
+    expect(reply).toMatchObject({ status: 405, headers: { allow: allowed }, body: { code: 'method_not_allowed' } });
+  }
 });

@@ -66,7 +66,7 @@ test('migrate-all says what it lacks', async () => {
     code: 1,
     output: [expect.stringMatching(/^Set IDENTITY_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET/)],
   });
-});
+}, WITHIN_MS);
 
 test('migrate-all makes every database, and may be repeated', async () => {
   for (const _ of [1, 2]) {
@@ -75,7 +75,7 @@ test('migrate-all makes every database, and may be repeated', async () => {
       output: DATABASE_CONTEXTS.map((context) => `${context}: up to date`),
     });
   }
-});
+}, WITHIN_MS);
 
 test(
   'each service runs in a process of its own with its own database role, and ends at SIGTERM',

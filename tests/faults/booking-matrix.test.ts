@@ -69,7 +69,7 @@ const TABLE: Row[] = [
       failing: { booking: null, money: 'none', reply: [409, 'invalid_state'] },
       cancelled: byStudent('refunded', 'take-payment'),
       killed: 'confirmed',
-      killedAndCancelled: byStudent('none'),
+      killedAndCancelled: byStudent('none', 'create'),
     },
   },
   {
@@ -82,7 +82,7 @@ const TABLE: Row[] = [
       failing: byStudent('none'),
       cancelled: byStudent('refunded', 'take-payment'),
       killed: 'confirmed',
-      killedAndCancelled: byStudent('none'),
+      killedAndCancelled: byStudent('none', 'create'),
     },
   },
   {
@@ -108,7 +108,7 @@ const TABLE: Row[] = [
       failing: byStudent('none'),
       cancelled: byStudent('refunded', 'take-payment'),
       killed: 'confirmed',
-      killedAndCancelled: byStudent('none'),
+      killedAndCancelled: byStudent('none', 'create'),
     },
   },
   {
@@ -188,6 +188,8 @@ const UNDOS = new Set<string>(STEPS.map(([, { undo }]) => undo));
 
 /** The undos of a booking that came as far as `from`, last first. */
 function undosFrom(from: Step, tutor: Row['tutor']): string[] {
+  // One that came no further than being made releases a slot all the same: a task that was lost may have held it.
+  if (from === 'create') return [BOOKING_STEPS['hold-slot'].undo, BOOKING_STEPS.create.undo];
   const begun = STEPS.filter(([, { manual }]) => !manual || tutor === 'confirming');
   const last = begun.findIndex(([name]) => name === from);
   return begun

@@ -1,0 +1,213 @@
+import { ProblemError } from '../kernel/errors';
+import { HOUR } from '../kernel/time';
+import { uuidv7 } from '../platform/ids';
+import { type Called, type StandIns, startStandIns } from '../tests/support/stand-ins';
+import { bookingWorkflowId } from '../workflows/booking.api';
+import { type BookingActivities, createBookingActivities, type Notice } from './booking';
+
+let services: StandIns;
+let act: BookingActivities;
+beforeAll(async () => {
+  services = await startStandIns();
+  act = createBookingActivities(services.clients);
+});
+afterAll(() => services.close());
+beforeEach(() => services.forget());
+
+const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+const bookingId = uuidv7();
+const studentId = uuidv7();
+const tutorId = uuidv7();
+const startsAt = new Date(Math.ceil(Date.now() / HOUR) * HOUR + 48 * HOUR).toISOString();
+const endsAt = new Date(Date.parse(startsAt) + HOUR).toISOString();
+const later = new Date(Date.parse(startsAt) + 24 * HOUR).toISOString();
+const key = `${bookingWorkflowId(bookingId)}/step`;
+
+const person = (id: string, firstName: string) => ({
+  ...{ id, email: `${firstName.toLowerCase()}@example.com`, role: 'student', status: 'active', emailVerified: true },
+  ...{ firstName, lastName: 'King', timeZone: 'Europe/Vienna', locale: 'de' },
+});
+const request = {
+  ...{ bookingId, studentId, tutorId, subject: 'maths', scheduledAt: startsAt, durationMinutes: 60 },
+  pricingOptionId: null as string | null,
+};
+const quote = {
+  ...{ tutorId, displayName: 'Prof. Hopper', timeZone: 'UTC', instantBooking: true, subject: 'Maths' },
+  ...{ price: EUR(4500), startsAt, endsAt },
+};
+const stored = {
+  ...{ id: bookingId, status: 'confirmed', statusReason: null, waitingUntil: null, tutorId, studentId },
+  ...{ tutorName: 'Grace Hopper', studentName: 'Ada King', subject: 'Maths', scheduledAt: startsAt },
+  ...{ durationMinutes: 60, price: EUR(4500), payment: null, meetingUrl: 'https://meet.example/1' },
+  ...{ cancelledBy: null as string | null, cancelReason: null, workflowId: bookingWorkflowId(bookingId) },
+  ...{ createdAt: startsAt, updatedAt: startsAt },
+  ...{ studentEmail: 'ada@example.com', studentTimeZone: 'Europe/Vienna', studentLocale: 'de' },
+  ...{ tutorEmail: 'grace@example.com', tutorTimeZone: 'UTC', tutorLocale: 'en' },
+};
+
+const one = (operation: string): Called | undefined => services.calls.find((call) => call.operation === operation);
+
+describe('making the booking', () => {
+  beforeEach(() => {
+    services.answers.internalGetBookingRequest = request;
+    services.answers.internalGetUser = person(studentId, 'Ada');
+    services.answers.quoteSession = quote;
+    services.answers.internalCreateBooking = {
+      ...{ bookingId, price: EUR(4500), startsAt, endsAt, instantBooking: true },
+    };
+  });
+
+  test('brings names, addresses and the price from service to service, and returns none but the price and times', async () => {
+    expect(await act.createBooking({ bookingId, key })).toEqual({
+      price: EUR(4500),
+      startsAt,
+      endsAt,
+      instantBooking: true,
+    });
+    expect(one('internalCreateBooking')).toMatchObject({
+      key,
+      path: `/internal/bookings/${bookingId}/create`,
+      body: {
+        student: { name: 'Ada King', email: 'ada@example.com', timeZone: 'Europe/Vienna', locale: 'de' },
+        tutor: { name: 'Prof. Hopper', email: 'ada@example.com', timeZone: 'UTC', locale: 'de' },
+        ...{ subject: 'Maths', price: EUR(4500), instantBooking: true },
+      },
+    });
+    const asked = services.calls.filter(({ operation }) => operation === 'internalGetUser').map(({ path }) => path);
+    expect(asked.toSorted()).toEqual([`/internal/users/${studentId}`, `/internal/users/${tutorId}`].toSorted());
+    expect(one('quoteSession')?.body).toEqual({ subject: 'maths', scheduledAt: startsAt, durationMinutes: 60 });
+  });
+
+  test('asks for the price that was chosen', async () => {
+    const pricingOptionId = uuidv7();
+    services.answers.internalGetBookingRequest = { ...request, pricingOptionId };
+    await act.createBooking({ bookingId, key });
+    expect(one('quoteSession')?.body).toMatchObject({ pricingOptionId });
+  });
+
+  test('that is refused stores the refusal for the client that waits, field errors included, and fails with it', async () => {
+    const errors = [{ path: 'subject', message: 'is not taught' }];
+    services.answers.quoteSession = new ProblemError('validation_failed', 'Not a subject of theirs', { errors });
+    await expect(act.createBooking({ bookingId, key })).rejects.toMatchObject({ code: 'validation_failed' });
+    expect(one('internalRefuseBooking')).toMatchObject({
+      key: `${key}/refuse`,
+      body: { code: 'validation_failed', detail: 'Not a subject of theirs', errors },
+    });
+    expect(one('internalCreateBooking')).toBeUndefined();
+  });
+
+  test.each(['upstream_unavailable', 'undone'] as const)('that fails with %s stores nothing', async (code) => {
+    services.answers.internalCreateBooking = new ProblemError(code);
+    await expect(act.createBooking({ bookingId, key })).rejects.toMatchObject({ code });
+    expect(one('internalRefuseBooking')).toBeUndefined();
+  });
+});
+
+describe('undoing it', () => {
+  const cancel = { bookingId, reason: 'declined', noteId: null, cancelledBy: 'tutor', key } as const;
+
+  test('cancels the booking with its reason', async () => {
+    await act.cancelBooking({ ...cancel, unavailable: false });
+    expect(services.calls).toEqual([
+      {
+        operation: 'internalCancelBooking',
+        path: `/internal/bookings/${bookingId}/cancel`,
+        key,
+        body: { reason: 'declined', noteId: null, cancelledBy: 'tutor' },
+      },
+    ]);
+  });
+
+  test('tells the waiting client first when a part of the platform did not answer', async () => {
+    await act.cancelBooking({ ...cancel, unavailable: true });
+    expect(services.calls.map(({ operation }) => operation)).toEqual([
+      'internalRefuseBooking',
+      'internalCancelBooking',
+    ]);
+    expect(one('internalRefuseBooking')).toMatchObject({
+      key: `${key}/refuse`,
+      body: { code: 'upstream_unavailable' },
+    });
+  });
+});
+
+test('each other step is one call, under the step’s key', async () => {
+  const slot = { bookingId, tutorId, start: startsAt, end: endsAt, expiresAt: later };
+  for (const operation of ['holdSlot', 'extendSlot', 'blockSlot', 'moveSlot'])
+    services.answers[operation] = { ...slot, status: 'held' };
+  services.answers.internalRescheduleBooking = { previousStart: startsAt, startsAt: later, endsAt: later };
+  services.answers.internalCancelConfirmedBooking = { refund: EUR(2250), retained: EUR(2250) };
+  const returned = [
+    await act.holdSlot({ bookingId, tutorId, start: startsAt, durationMinutes: 60, expiresAt: later, key: `${key}1` }),
+    await act.extendHold({ bookingId, expiresAt: later, key: `${key}2` }),
+    await act.blockSlot({ bookingId, key: `${key}3` }),
+    await act.moveSlot({ bookingId, start: later, key: `${key}4` }),
+    await act.releaseSlot({ bookingId, key: `${key}5` }),
+    await act.awaitTutor({ bookingId, respondBy: later, key: `${key}6` }),
+    await act.confirmBooking({ bookingId, key: `${key}7` }),
+    await act.rescheduleBooking({ bookingId, scheduledAt: later, by: 'tutor', key: `${key}8` }),
+    await act.completeBooking({ bookingId, by: 'time', key: `${key}9` }),
+  ];
+  expect(returned).toEqual(Array(9).fill(undefined));
+  const cancel = { bookingId, by: 'student', noteId: null, requestedAt: startsAt, key } as const;
+  expect(await act.cancelConfirmed(cancel)).toEqual({ refund: EUR(2250), retained: EUR(2250) });
+  expect(services.calls.map(({ operation, key, body }) => [operation, key, body])).toEqual([
+    ['holdSlot', `${key}1`, { tutorId, start: startsAt, durationMinutes: 60, expiresAt: later }],
+    ['extendSlot', `${key}2`, { expiresAt: later }],
+    ['blockSlot', `${key}3`, undefined],
+    ['moveSlot', `${key}4`, { start: later }],
+    ['releaseSlot', `${key}5`, undefined],
+    ['internalAwaitTutor', `${key}6`, { respondBy: later }],
+    ['internalConfirmBooking', `${key}7`, undefined],
+    ['internalRescheduleBooking', `${key}8`, { scheduledAt: later, by: 'tutor' }],
+    ['internalCompleteBooking', `${key}9`, { by: 'time' }],
+    ['internalCancelConfirmedBooking', key, { by: 'student', noteId: null, requestedAt: startsAt }],
+  ]);
+});
+
+describe('a notice', () => {
+  const notices: [Notice, object, Record<string, object>][] = [
+    ['requested', { respondBy: later }, { student: { respondBy: later }, tutor: { respondBy: later } }],
+    ['requested', {}, { student: { respondBy: startsAt }, tutor: { respondBy: startsAt } }],
+    ['confirmed', {}, { student: {}, tutor: {} }],
+    ['declined', {}, { student: {} }],
+    ['expired', {}, { student: {} }],
+    ['cancelled', { refund: EUR(2250) }, { student: { refund: EUR(2250), cancelledBy: 'operator' }, tutor: {} }],
+    ['cancelled', {}, { student: { refund: null, cancelledBy: 'operator' }, tutor: { cancelledBy: 'operator' } }],
+    ['rescheduled', { previousStart: later }, { student: { previousStart: later }, tutor: { previousStart: later } }],
+    ['reminder', { hoursBefore: 24 }, { student: { hoursBefore: 24 }, tutor: { hoursBefore: 24 } }],
+    ['completed', {}, { student: {} }],
+  ];
+
+  test.each(notices)(
+    '%s %j goes to whom it concerns, each with the name of the other',
+    async (notice, about, expected) => {
+      services.answers.internalGetBooking = stored;
+      services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+      await act.notifyBooking({ bookingId, notice, key, ...about });
+      const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
+      expect(sent.map((call) => call.key).toSorted()).toEqual(Object.keys(expected).map((to) => `${key}/${to}`));
+      for (const [to, data] of Object.entries(expected)) {
+        const student = to === 'student';
+        expect(sent.find((call) => call.key === `${key}/${to}`)?.body).toMatchObject({
+          template: `booking_${notice}_${to}`,
+          recipientId: student ? studentId : tutorId,
+          email: student ? 'ada@example.com' : 'grace@example.com',
+          recipientName: student ? 'Ada King' : 'Grace Hopper',
+          timeZone: student ? 'Europe/Vienna' : 'UTC',
+          locale: student ? 'de' : 'en',
+          data: { bookingId, otherName: student ? 'Grace Hopper' : 'Ada King', startsAt, ...data },
+        });
+      }
+    },
+  );
+
+  test('of a cancel says who cancelled', async () => {
+    services.answers.internalGetBooking = { ...stored, cancelledBy: 'tutor' };
+    services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+    await act.notifyBooking({ bookingId, notice: 'cancelled', key });
+    const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
+    expect(sent).toHaveLength(2);
+    for (const { body } of sent) expect(body).toMatchObject({ data: { cancelledBy: 'tutor' } });
+  });
+});

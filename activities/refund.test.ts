@@ -1,0 +1,65 @@
+import { uuidv7 } from '../platform/ids';
+import { type StandIns, startStandIns } from '../tests/support/stand-ins';
+import { createRefundActivities, type RefundActivities } from './refund';
+
+let services: StandIns;
+let act: RefundActivities;
+beforeAll(async () => {
+  services = await startStandIns();
+  act = createRefundActivities(services.clients);
+});
+afterAll(() => services.close());
+beforeEach(() => services.forget());
+
+const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+const [refundId, paymentId, bookingId, payerId] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
+const key = `refund:${refundId}/step`;
+
+const payment = {
+  ...{ paymentId, bookingId, version: 7, status: 'partially_refunded', amount: EUR(4500), captured: EUR(4500) },
+  ...{ refunded: EUR(2250), clientSecret: null, captureBefore: null, declineCode: null },
+};
+const refund = (status: string) => ({ refundId, paymentId, bookingId, status, amount: EUR(2250), payment });
+
+test.each(['succeeded', 'pending', 'failed'])('submitting and asking return the state alone: %s', async (status) => {
+  services.answers.submitRefund = refund(status);
+  services.answers.refreshRefund = refund(status);
+  expect(await act.submitRefund({ refundId, key })).toEqual({ status, version: 7 });
+  expect(await act.refreshRefund({ refundId })).toEqual({ status, version: 7 });
+  expect(services.calls.map(({ operation, key, path }) => [operation, key, path.includes(refundId)])).toEqual([
+    ['submitRefund', key, true],
+    ['refreshRefund', undefined, true],
+  ]);
+});
+
+test('its booking is shown the payment as it is now, once per version', async () => {
+  services.answers.getRefundState = refund('succeeded');
+  await act.recordRefund({ refundId, bookingId, key });
+  const { paymentId: id, bookingId: _b, captureBefore: _c, ...shown } = payment;
+  expect(services.calls.at(-1)).toEqual({
+    operation: 'internalRecordRefund',
+    path: `/internal/bookings/${bookingId}/refunded`,
+    key: `${key}/7`,
+    body: { payment: { id, ...shown } },
+  });
+});
+
+test.each([bookingId, null])('the payer is told how much came back (booking %s)', async (booking) => {
+  services.answers.getRefundState = refund('succeeded');
+  services.answers.getPaymentState = { ...payment, payerId, payeeId: uuidv7() };
+  services.answers.internalGetUser = {
+    ...{ id: payerId, email: 'ada@example.com', role: 'student', status: 'active', emailVerified: true },
+    ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
+  };
+  services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+  await act.notifyRefund({ refundId, bookingId: booking, key });
+  expect(services.calls.find(({ operation }) => operation === 'internalGetUser')?.path).toContain(payerId);
+  expect(services.calls.at(-1)).toMatchObject({
+    operation: 'sendNotification',
+    key,
+    body: {
+      ...{ template: 'refund_succeeded', recipientId: payerId, email: 'ada@example.com', recipientName: 'Ada King' },
+      data: { paymentId, bookingId: booking, amount: EUR(2250) },
+    },
+  });
+});

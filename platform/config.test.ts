@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { contextUrl } from '../db/roles';
+import { CONTEXT_NAMES, CONTEXTS, DATABASE_CONTEXTS } from '../kernel/contexts';
+import { ConfigError, listSettings, loadConfig } from './config';
+
+const SECRET = 's'.repeat(32);
+const NO_FILE = 'no-env-file-in-tests';
+const load = (environment: Record<string, string> = {}, file = NO_FILE) =>
+  loadConfig({ SERVICE_TOKEN_SECRET: SECRET, ...environment }, file);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tutorconnect-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function envFile(content: string): string {
+  const path = join(folder, '.env');
+  writeFileSync(path, content);
+  return path;
+}
+
+function complaints(environment: Record<string, string>, file = NO_FILE): string {
+  try {
+    loadConfig(environment, file);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return '';
+}
+
+test('with nothing but the secret everything is on this machine', () => {
+  const config = load();
+  expect(config).toMatchObject({
+    NODE_ENV: 'development',
+    HOST: '127.0.0.1',
+    DATA_DIR: resolve('.data'),
+    PUBLIC_URL: 'http://127.0.0.1:8000',
+    TEMPORAL_ADDRESS: '127.0.0.1:7233',
+    TEMPORAL_UI_URL: 'http://127.0.0.1:8233',
+    STRIPE_API_BASE: 'http://127.0.0.1:8420',
+    SMTP_URL: 'smtp://127.0.0.1:8425',
+    PLATFORM_FEE_PERCENT: 15,
+    RATE_LIMIT_API: 600,
+    RATE_LIMIT_LOGIN: 10,
+    RATE_LIMIT_LOGIN_ADDRESS: 30,
+    RATE_LIMIT_REGISTER: 10,
+    CORS_ORIGINS: [],
+  });
+  for (const name of CONTEXT_NAMES) expect(config.serviceUrl[name]).toBe(`http://127.0.0.1:${CONTEXTS[name].port}`);
+  for (const name of DATABASE_CONTEXTS) expect(config.databaseUrl[name]).toBeUndefined();
+});
+
+describe("a context's database", () => {
+  const DATABASE_URL = 'postgres://root:pw@db.example:5432/postgres';
+  const given = 'postgres://booking:x@elsewhere/booking_db';
+
+  test('is derived from the server and the secret of roles', () => {
+    const { databaseUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET });
+    for (const name of DATABASE_CONTEXTS) expect(databaseUrl[name]).toBe(contextUrl(DATABASE_URL, name, SECRET));
+  });
+
+  test('is the one that was given for it alone', () => {
+    const { databaseUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET, BOOKING_DATABASE_URL: given });
+    expect(databaseUrl.booking).toBe(given);
+    expect(databaseUrl.payment).toBe(contextUrl(DATABASE_URL, 'payment', SECRET));
+  });
+
+  test('cannot be known from only one of the two', () => {
+    expect(load({ DATABASE_URL }).databaseUrl.booking).toBeUndefined();
+    expect(load({ DATABASE_ROLE_SECRET: SECRET }).databaseUrl.booking).toBeUndefined();
+  });
+});
+
+test('ports and addresses of services follow their settings, without a slash behind', () => {
+  const config = load({ BOOKING_PORT: '9003', PAYMENT_URL: 'http://payment:80/', PUBLIC_URL: 'https://api.example/' });
+  expect(config.servicePort.booking).toBe(9003);
+  expect(config.serviceUrl.booking).toBe('http://127.0.0.1:9003');
+  expect(config.serviceUrl.payment).toBe('http://payment:80');
+  expect(config.PUBLIC_URL).toBe('https://api.example');
+});
+
+test('a Stripe key means Stripe itself, unless another host is named', () => {
+  expect(load({ STRIPE_SECRET_KEY: 'sk_live_1' }).STRIPE_API_BASE).toBeUndefined();
+  expect(load({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: 'http://mock:1' }).STRIPE_API_BASE).toBe(
+    'http://mock:1',
+  );
+});
+
+test('the environment wins over the file, and an empty value is none', () => {
+  const file = envFile('LOG_LEVEL=debug\nHOST=0.0.0.0\nBOOKING_PORT=9003\n');
+  expect(load({ LOG_LEVEL: 'warn', BOOKING_PORT: '' }, file)).toMatchObject({ LOG_LEVEL: 'warn', HOST: '0.0.0.0' });
+  expect(load({ LOG_LEVEL: '' }).LOG_LEVEL).toBe('info');
+});
+
+test('origins are a list, spaces and all', () => {
+  expect(load({ CORS_ORIGINS: 'https://a.example, http://b.example ,' }).CORS_ORIGINS).toEqual([
+    'https://a.example',
+    'http://b.example',
+  ]);
+});
+
+test.each([
+  ['GATEWAY_PORT', '70000'],
+  ['BOOKING_PORT', 'eighty'],
+  ['BOOKING_PORT', '80.5'],
+  ['DATABASE_URL', 'mysql://x'],
+  ['BOOKING_DATABASE_URL', 'booking'],
+  ['TEMPORAL_ADDRESS', 'http://temporal:7233'],
+  ['STRIPE_SECRET_KEY', 'pk_test_1'],
+  ['SERVICE_TOKEN_SECRET', 'short'],
+  ['DATABASE_ROLE_SECRET', 'short'],
+  ['RATE_LIMIT_API', '0'],
+  ['RATE_LIMIT_API', 'none'],
+  ['PLATFORM_FEE_PERCENT', '101'],
+  ['PLATFORM_FEE_PERCENT', '-1'],
+  ['CORS_ORIGINS', 'https://a.example,*'],
+  ['LOG_LEVEL', 'loud'],
+  ['SHUTDOWN_GRACE_SECONDS', '0'],
+  ['PUBLIC_URL', 'javascript:alert(1)'],
+])('%s=%s is refused by its name, without repeating the value', (name, value) => {
+  const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, [name]: value });
+  expect(message).toMatch(new RegExp(`^  - ${name} `, 'm'));
+  if (/SECRET|KEY/.test(name)) expect(message).not.toContain(value);
+});
+
+test('all that is wrong is said at once, with a way out for what is missing', () => {
+  const file = envFile('BOOKING_PROT=1\n');
+  const message = complaints({ GATEWAY_PORT: '0', LOG_LEVEL: 'loud' }, file);
+  expect(message).toMatch(/BOOKING_PROT in .* is not a setting; \.env\.example lists them all/);
+  expect(message).toMatch(/SERVICE_TOKEN_SECRET is missing: set it to 32 or more random characters/);
+  expect(message).toMatch(/GATEWAY_PORT/);
+  expect(message).toMatch(/LOG_LEVEL/);
+});
+
+test('production refuses limits that are off; elsewhere they may be', () => {
+  const off = {
+    RATE_LIMIT_API: 'off',
+    RATE_LIMIT_LOGIN: 'off',
+    RATE_LIMIT_LOGIN_ADDRESS: 'off',
+    RATE_LIMIT_REGISTER: 'off',
+  };
+  expect(load(off).RATE_LIMIT_API).toBe('off');
+  const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV: 'production', ...off });
+  for (const name of Object.keys(off)) expect(message).toContain(`${name} must not be off in production`);
+});
+
+test('every setting has a name in capitals and a meaning', () => {
+  for (const { name, meaning } of listSettings()) {
+    expect(name).toMatch(/^[A-Z][A-Z_]+$/);
+    expect(meaning).not.toBe('');
+  }
+});

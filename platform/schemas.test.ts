@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { IdParams, Instant, inQuery, Money, PageQuery, pageOf, TimeZone, text, Uuid } from './schemas';
+
+const accepts = (schema: z.ZodType) => (value: unknown) => schema.safeParse(value).success;
+
+describe('text', () => {
+  const schema = text(2, 5);
+
+  test('is trimmed and composed before it is measured', () => {
+    expect(schema.parse('  ab  ')).toBe('ab');
+    expect(schema.parse('u\u0308bel')).toBe('\u00fcbel');
+    expect(accepts(schema)('  a ')).toBe(false);
+    expect(accepts(schema)('abcdef')).toBe(false);
+  });
+
+  test('holds every script, emoji and line breaks', () => {
+    for (const value of ['日本', 'a\nb', 'a\tb', '👩‍🏫', 'عرب']) expect(accepts(schema)(value)).toBe(true);
+  });
+
+  test.each(['a\u0000b', 'a\u0007b', 'a\u001bb', 'a\u007fb', 'a\ud800b'])('refuses %j', (value) => {
+    expect(accepts(schema)(value)).toBe(false);
+  });
+});
+
+test('an id is a UUID in any case and comes out in lower case', () => {
+  const id = '0190A0B0-1C2D-7E3F-8A4B-5C6D7E8F9A0B';
+  expect(Uuid.parse(id)).toBe(id.toLowerCase());
+  expect(IdParams.parse({ id })).toEqual({ id: id.toLowerCase() });
+  for (const other of ['', '1', `${id} `, `${id}\n`, 'me']) expect(accepts(Uuid)(other)).toBe(false);
+});
+
+describe('money', () => {
+  test.each([
+    [0, 'EUR'],
+    [4500, 'JPY'],
+    [99_999_999, 'USD'],
+  ])('%d %s is money', (amount, currency) => {
+    expect(accepts(Money)({ amount, currency })).toBe(true);
+  });
+
+  test.each([
+    [{ amount: -1, currency: 'EUR' }],
+    [{ amount: 45.5, currency: 'EUR' }],
+    [{ amount: '4500', currency: 'EUR' }],
+    [{ amount: 100_000_000, currency: 'EUR' }],
+    [{ amount: Number.NaN, currency: 'EUR' }],
+    [{ amount: 1, currency: 'eur' }],
+    [{ amount: 1, currency: 'ZZZ' }],
+    [{ amount: 1, currency: 'EUR', exponent: 2 }],
+    [{ amount: 1 }],
+  ])('%p is none', (value) => {
+    expect(accepts(Money)(value)).toBe(false);
+  });
+});
+
+describe('an instant', () => {
+  test('becomes UTC with milliseconds', () => {
+    expect(Instant.parse('2027-03-28T02:30:00+02:00')).toBe('2027-03-28T00:30:00.000Z');
+    expect(Instant.parse('1970-01-01T00:00:00Z')).toBe('1970-01-01T00:00:00.000Z');
+    expect(Instant.parse('9999-12-31T23:59:59.999Z')).toBe('9999-12-31T23:59:59.999Z');
+  });
+
+  test.each([
+    '2027-03-28T02:30:00',
+    '2027-03-28',
+    '2027-02-30T00:00:00Z',
+    '2027-13-01T00:00:00Z',
+    '2027-01-01T25:00:00Z',
+    '2027-01-01T00:00:00+25:00',
+    '0000-01-01T00:00:00Z',
+    '1969-12-31T23:59:59Z',
+    '9999-12-31T23:59:59-01:00',
+    '+010000-01-01T00:00:00Z',
+    'now',
+    '',
+  ])('%j is none that can be used', (value) => {
+    expect(accepts(Instant)(value)).toBe(false);
+  });
+});
+
+describe('a time zone', () => {
+  test.each(['Europe/Berlin', 'UTC', 'America/Argentina/Buenos_Aires', 'Etc/GMT+5'])('%s is one', (zone) => {
+    expect(accepts(TimeZone)(zone)).toBe(true);
+  });
+
+  test.each([
+    '',
+    '+01:00',
+    '-0500',
+    'Mars/Olympus',
+    'Europe/Berlin ',
+    '../../etc/passwd',
+    '2027-01-01T00:00Z',
+    '2027-01-01T00:00+01:00[Europe/Berlin]',
+    'a'.repeat(65),
+  ])('%j is none', (zone) => {
+    expect(accepts(TimeZone)(zone)).toBe(false);
+  });
+});
+
+describe('a number in a query', () => {
+  const schema = z.strictObject({ max: inQuery(z.number().min(0)).optional() });
+
+  test('is read as one, and may be left out', () => {
+    expect(schema.parse({ max: '4.5' })).toEqual({ max: 4.5 });
+    expect(schema.parse({ max: '0' })).toEqual({ max: 0 });
+    expect(schema.parse({})).toEqual({});
+  });
+
+  test.each(['', ' ', 'x', '1,5', '-1', 'NaN', 'Infinity', ['1', '2']])('%j is refused and not taken for 0', (max) => {
+    expect(accepts(schema)({ max })).toBe(false);
+  });
+});
+
+test('a page is asked for with a limit of 1 to 100, 20 if nothing is said', () => {
+  expect(PageQuery.parse({})).toEqual({ limit: 20 });
+  expect(PageQuery.parse({ limit: '100', cursor: 'c' })).toEqual({ limit: 100, cursor: 'c' });
+  for (const limit of ['0', '101', '-1', '']) expect(accepts(PageQuery)({ limit })).toBe(false);
+  expect(accepts(PageQuery)({ offset: '1' })).toBe(false);
+  expect(accepts(PageQuery)({ cursor: '' })).toBe(false);
+});
+
+test('the last page has no cursor', () => {
+  expect(accepts(pageOf(z.string()))({ items: ['a'], nextCursor: null })).toBe(true);
+  expect(accepts(pageOf(z.string()))({ items: ['a'] })).toBe(false);
+});

@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createClients } from '../../activities';
+import { ProblemError } from '../../kernel/errors';
+import { loadConfig } from '../../platform/config';
+import type { Endpoint } from '../../platform/endpoint';
+import { problemBody } from '../../platform/problem';
+import { bookingContract } from '../../services/booking/contract';
+import { identityContract } from '../../services/identity/contract';
+import { notificationContract } from '../../services/notification/contract';
+import { paymentContract } from '../../services/payment/contract';
+import { tutoringContract } from '../../services/tutoring/contract';
+
+/** A call of an internal operation, as it arrived. */
+export interface Called {
+  operation: string;
+  path: string;
+  key: string | undefined;
+  body: unknown;
+}
+
+/** What an operation answers: a body for its one success status, or a refusal. */
+export type Answers = Record<string, unknown>;
+
+const CONTRACTS = [bookingContract, identityContract, notificationContract, paymentContract, tutoringContract];
+const OPERATIONS: Endpoint[] = CONTRACTS.flatMap((contract): Endpoint[] => Object.values(contract)).filter(
+  ({ access }) => access === 'service',
+);
+
+/**
+ * One server in the place of all services, which holds every call and every answer against the services' own contracts: for
+ * activities, whose work is to call the right operations with the right values. With the real services the same activities run
+ * in the tests of whole sagas.
+ */
+export async function startStandIns() {
+  const calls: Called[] = [];
+  const answers: Answers = {};
+
+  async function answer(request: IncomingMessage): Promise<{ status: number; body?: unknown }> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(Buffer.from(chunk));
+    const text = Buffer.concat(chunks).toString();
+    const path = String(request.url);
+    const operation = OPERATIONS.find(
+      (one) => one.method === request.method?.toLowerCase() && patternOf(one.path).test(path),
+    );
+    if (!operation) throw new Error(`no contract has ${request.method} ${path}`);
+    const key = request.headers['idempotency-key'];
+    if (operation.idempotency === 'required' && !key) throw new ProblemError('idempotency_key_required');
+    const body: unknown = text === '' ? undefined : JSON.parse(text);
+    calls.push({ operation: operation.operationId, path, key: key === undefined ? undefined : String(key), body });
+    if (operation.body && !operation.body.safeParse(body).success) throw new ProblemError('validation_failed');
+    const given = answers[operation.operationId];
+    if (given instanceof ProblemError) throw given;
+    const [[status, schema]] = Object.entries(operation.replies) as [[string, Endpoint['replies'][200]]];
+    return schema ? { status: Number(status), body: schema.parse(given) } : { status: Number(status) };
+  }
+
+  const server = createServer((request, response) => {
+    answer(request).then(
+      ({ status, body }) => {
+        if (body === undefined) response.writeHead(status).end();
+        else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      },
+      (error: unknown) => {
+        const problem =
+          error instanceof ProblemError ? error : new ProblemError('internal', `the test: ${String(error)}`);
+        response.writeHead(problem.status, {
+          'content-type': 'application/problem+json',
+          ...(problem.more.retryAfterSeconds && { 'retry-after': String(problem.more.retryAfterSeconds) }),
+        });
+        response.end(JSON.stringify(problemBody(problem, String(request.url), 'test')));
+      },
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const clients = createClients(
+    loadConfig(
+      {
+        SERVICE_TOKEN_SECRET: 'only-for-tests-only-for-tests-only-for-tests',
+        PUBLIC_URL: 'https://tutorconnect.example',
+        ...Object.fromEntries(
+          ['BOOKING', 'IDENTITY', 'NOTIFICATION', 'PAYMENT', 'TUTORING'].map((name) => [`${name}_URL`, url]),
+        ),
+      },
+      'no-env-file-in-tests',
+    ),
+  );
+  return {
+    clients,
+    /** Every call since the last `forget`, in the order of arrival. */
+    calls,
+    /** Answers by operation id; one that is not there is asked for a body that its contract does not know, and fails. */
+    answers,
+    forget(): void {
+      calls.splice(0);
+      for (const operation of Object.keys(answers)) delete answers[operation];
+    },
+    async close(): Promise<void> {
+      await clients.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export type StandIns = Awaited<ReturnType<typeof startStandIns>>;
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}(\\?.*)?$`);
+}
