@@ -138,9 +138,9 @@ describe('a service token', () => {
 
   test('is renewed before it expires', async () => {
     const token = await tokens.issue();
-    const now = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 181_000);
+    jest.useFakeTimers({ now: Date.now() + 181_000, doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
     expect(await tokens.issue()).not.toBe(token);
-    now.mockRestore();
+    jest.useRealTimers();
   });
 
   test('of another secret, for another audience, without an end or that is none is refused', async () => {

@@ -74,6 +74,8 @@ const contract = {
 const tutor: User = { id: uuidv7(), role: 'tutor', sessionId: uuidv7() };
 const tokens = serviceTokens('a-secret-for-tests-a-secret-for-tests');
 const SECRET_TEXT = 'select password from users';
+/** With its status as a literal, which contracts ask for. */
+const reply = <S extends number, B>(status: S, body: B) => ({ status, body });
 const failures: Record<string, () => unknown> = {
   internal: () => new Error(SECRET_TEXT),
   refuse: () => new ProblemError('conflict', 'Not now', { extras: { thingId: 'x' }, headers: { Link: '</x>' } }),

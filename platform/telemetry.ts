@@ -34,24 +34,14 @@ export function childTraceparent(parent: string | undefined): string {
   return `00-${randomBytes(16).toString('hex')}-${span}-01`;
 }
 
-/** A JSON logger, to standard output unless `destination` says otherwise. Personal data and secrets never belong in a log line; the paths below are a second line of defence. */
+const SECRETS = ['password', 'email', 'accessToken', 'refreshToken', 'authorization', 'clientSecret'];
+
+/** A JSON logger, to standard output unless `destination` says otherwise. Personal data and secrets never belong in a log line; `SECRETS` is a second line of defence. */
 export function createLogger(name: string, level: string, destination = pino.destination({ sync: true })): Logger {
   const options = {
     name,
     level,
-    redact: {
-      paths: [
-        '*.password',
-        '*.email',
-        '*.accessToken',
-        '*.refreshToken',
-        '*.authorization',
-        '*.clientSecret',
-        'password',
-        'email',
-      ],
-      censor: '[redacted]',
-    },
+    redact: { paths: SECRETS.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' },
     mixin: () => ({ ...contexts.getStore() }),
     serializers: { err: describeError },
   };

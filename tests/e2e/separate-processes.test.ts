@@ -61,21 +61,29 @@ async function migrate(env: Record<string, string>) {
   return { code, output };
 }
 
-test('migrate-all says what it lacks', async () => {
-  expect(await migrate({})).toEqual({
-    code: 1,
-    output: [expect.stringMatching(/^Set IDENTITY_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET/)],
-  });
-}, WITHIN_MS);
-
-test('migrate-all makes every database, and may be repeated', async () => {
-  for (const _ of [1, 2]) {
-    expect(await migrate({ DATABASE_URL: postgres.url, DATABASE_ROLE_SECRET: SECRET })).toEqual({
-      code: 0,
-      output: DATABASE_CONTEXTS.map((context) => `${context}: up to date`),
+test(
+  'migrate-all says what it lacks',
+  async () => {
+    expect(await migrate({})).toEqual({
+      code: 1,
+      output: [expect.stringMatching(/^Set IDENTITY_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET/)],
     });
-  }
-}, WITHIN_MS);
+  },
+  WITHIN_MS,
+);
+
+test(
+  'migrate-all makes every database, and may be repeated',
+  async () => {
+    for (const _ of [1, 2]) {
+      expect(await migrate({ DATABASE_URL: postgres.url, DATABASE_ROLE_SECRET: SECRET })).toEqual({
+        code: 0,
+        output: DATABASE_CONTEXTS.map((context) => `${context}: up to date`),
+      });
+    }
+  },
+  WITHIN_MS,
+);
 
 test(
   'each service runs in a process of its own with its own database role, and ends at SIGTERM',

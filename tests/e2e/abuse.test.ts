@@ -1,0 +1,499 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { freePortSettings } from '../../dev/ports';
+import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../platform/auth';
+import { uuidv7 } from '../../platform/ids';
+import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
+import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
+import { type Ask, ask, type Reply } from '../support/service';
+
+/** What somebody who means harm tries against the whole running platform, from outside and, with a foot in the door, at its services. */
+
+jest.setTimeout(120_000);
+
+const SERVICE_SECRET = randomBytes(32).toString('hex');
+/** Services that take users' tokens: an operation for any signed-in user each, and one for the platform's own parts. */
+const DOORS = {
+  identity: { user: '/api/auth/me', internal: `/internal/users/${uuidv7()}` },
+  booking: { user: '/api/bookings', internal: `/internal/bookings/${uuidv7()}` },
+  notification: { user: '/api/notifications', internal: undefined },
+  payment: { user: `/api/payments/${uuidv7()}`, internal: `/internal/payments/${uuidv7()}` },
+} as const;
+
+let platform: TestPlatform;
+let market: Marketplace;
+let ports: Record<string, string>;
+let student: Person;
+let stranger: Person;
+let otherTutor: Tutor;
+let tutor: Tutor;
+let bookingId: string;
+let paymentId: string;
+let directId: string;
+
+const urlOf = (context: string) => `http://127.0.0.1:${ports[`${context.toUpperCase()}_PORT`]}`;
+const pay = (token: string, change: Record<string, unknown> = {}, key = uuidv7()) =>
+  platform.ask('POST', '/api/payments', {
+    ...{ token, key },
+    body: {
+      ...{ payeeId: tutor.id, amount: { amount: 1_000, currency: 'EUR' }, paymentMethodId: 'pm_card_visa' },
+      ...{ description: 'Books', ...change },
+    },
+  });
+
+/** What every refusal must be: a problem of the documented form that tells nothing about the server. */
+function expectProblem(reply: Reply, status: number | number[], code?: string) {
+  expect([status].flat()).toContain(reply.status);
+  expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(reply.body).toMatchObject({ status: reply.status, code: code ?? expect.any(String) });
+  expect(JSON.stringify(reply.body)).not.toMatch(/node_modules|\.[jt]s:\d|select |insert |postgres/i);
+}
+
+beforeAll(async () => {
+  ports = await freePortSettings();
+  platform = await startTestPlatform({ ...ports, SERVICE_TOKEN_SECRET: SERVICE_SECRET, RATE_LIMIT_LOGIN: '10' });
+  market = createMarketplace(platform);
+  [student, stranger, tutor, otherTutor] = await Promise.all([
+    market.student(),
+    market.student(),
+    market.tutor({ instant: true }),
+    market.tutor({ instant: true }),
+  ]);
+  const [booked, paid] = [await market.book({ student, tutor }), await pay(student.token)];
+  expect([booked.status, paid.status]).toEqual([201, 201]);
+  bookingId = booked.body.id;
+  paymentId = booked.body.payment.id;
+  directId = paid.body.id;
+});
+afterAll(() => platform?.stop());
+
+describe('tokens', () => {
+  const now = () => Math.floor(Date.now() / 1_000);
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const parts = () => {
+    const [header = '', payload = '', signature = ''] = student.token.split('.');
+    const claims: JWTPayload = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const { kid }: { kid: string } = JSON.parse(Buffer.from(header, 'base64url').toString());
+    return { header, payload, signature, claims, kid };
+  };
+
+  /** Every way of having a token that identity did not give to this person. */
+  async function forgeries(): Promise<Record<string, string>> {
+    const { header, payload, signature, claims, kid } = parts();
+    const own = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
+    const jwk = await exportJWK(own.publicKey);
+    const { body: known } = await platform.ask('GET', '/api/auth/.well-known/jwks.json');
+    const signed = (change: JWTPayload, head: Record<string, unknown> = {}) =>
+      new SignJWT({ ...claims, ...change }).setProtectedHeader({ alg: TOKEN_ALGORITHM, kid, ...head }).sign(own.privateKey);
+    const byPublicKey = (key: string) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid }).sign(new TextEncoder().encode(key));
+    return {
+      'alg none': `${part({ alg: 'none', kid })}.${payload}.`,
+      'alg nOnE with a signature': `${part({ alg: 'nOnE', kid })}.${payload}.${signature}`,
+      'no signature': `${header}.${payload}.`,
+      'a signature of zeros': `${header}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
+      'another role under the same signature': `${header}.${part({ ...claims, role: 'admin' })}.${signature}`,
+      'a key of their own': await signed({}),
+      'a key of their own, brought along': await signed({}, { jwk }),
+      'a key of their own, to be fetched': await signed({}, { jku: 'http://127.0.0.1:1/keys', x5u: 'http://127.0.0.1:1/' }),
+      'an unknown extension': await signed({}, { crit: ['exp2'], exp2: 1 }),
+      'the public key as a shared secret': await byPublicKey(JSON.stringify(known.keys[0])),
+      'the secret of the services': await byPublicKey(SERVICE_SECRET),
+      'a service token': await serviceToken(),
+    };
+  }
+
+  const serviceToken = (claims: JWTPayload = {}, secret = SERVICE_SECRET) =>
+    new SignJWT({ aud: 'tutorconnect-internal', exp: now() + 200, ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+
+  test('that identity did not sign open nothing, at the gateway or at a service', async () => {
+    for (const [what, token] of Object.entries(await forgeries())) {
+      const replies = await Promise.all([
+        platform.ask('GET', '/api/auth/me', { token }),
+        platform.ask('GET', '/api/tutors', { token }), // where none is needed a wrong one is still refused
+        ...Object.entries(DOORS).map(([context, { user }]) => ask(urlOf(context), 'GET', user, { token })),
+      ]);
+      for (const reply of replies) {
+        expect({ what, status: reply.status }).toEqual({ what, status: 401 });
+        expectProblem(reply, 401, 'unauthenticated');
+      }
+    }
+  });
+
+  test('of a person, or forged ones of a service, open no internal operation', async () => {
+    const tokens = {
+      person: student.token,
+      expired: await serviceToken({ exp: now() - 1 }),
+      'without an end': await serviceToken({ exp: undefined }),
+      'for the public API': await serviceToken({ aud: TOKEN_AUDIENCE, iss: TOKEN_ISSUER }),
+      'without an audience': await serviceToken({ aud: undefined }),
+      'of another secret': await serviceToken({}, 'x'.repeat(32)),
+      'alg none': `${part({ alg: 'none' })}.${part({ aud: 'tutorconnect-internal', exp: now() + 200 })}.`,
+    };
+    for (const [context, { internal }] of Object.entries(DOORS)) {
+      if (!internal) continue;
+      expectProblem(await ask(urlOf(context), 'GET', internal, { token: await serviceToken() }), 404, 'not_found');
+      for (const [what, token] of Object.entries(tokens)) {
+        const { status } = await ask(urlOf(context), 'GET', internal, { token });
+        expect({ what, context, status }).toEqual({ what, context, status: 401 });
+      }
+    }
+  });
+
+  test('refreshing with a token that was used already ends the session, for thief and owner alike', async () => {
+    const { body } = await platform.ask('POST', '/api/auth/login', {
+      body: { email: stranger.email, password: market.password },
+    });
+    const refresh = (refreshToken: string) => platform.ask('POST', '/api/auth/refresh', { body: { refreshToken } });
+    const first = body.tokens.refreshToken;
+    const second = await refresh(first);
+    expect(second.status).toBe(200);
+    expectProblem(await refresh(first), 401, 'invalid_refresh_token');
+    // Within ten seconds it may have been the owner's own second click: put the rotation into the past.
+    await platform.database('identity')`update refresh_tokens set used_at = used_at - interval '11 seconds'`;
+    expectProblem(await refresh(first), 401, 'invalid_refresh_token');
+    expectProblem(await refresh(second.body.tokens.refreshToken), 401, 'invalid_refresh_token');
+  });
+});
+
+describe('other people’s things', () => {
+  test('do not exist for those whom they do not concern, and what one may not do is refused', async () => {
+    const booking = `/api/bookings/${bookingId}`;
+    const move = { scheduledAt: market.nextHour() };
+    const refund = { reason: 'Mine', amount: { amount: 1, currency: 'EUR' } };
+    const attempts: [who: Person, method: string, path: string, body: unknown, status: number][] = [
+      ...[stranger, otherTutor].flatMap((who): [Person, string, string, unknown, number][] => [
+        [who, 'GET', booking, undefined, 404],
+        [who, 'GET', `${booking}/timeline`, undefined, 404],
+        [who, 'PATCH', booking, move, 404],
+        [who, 'POST', `${booking}/cancel`, { reason: 'x' }, 404],
+        [who, 'GET', `/api/payments/${directId}`, undefined, 404],
+        [who, 'GET', `/api/payments/${paymentId}/refunds`, undefined, 404],
+        [who, 'POST', `/api/payments/${directId}/refund`, refund, 404],
+        [who, 'PATCH', `/api/users/${student.id}`, { firstName: 'Mallory' }, 404],
+        [who, 'POST', `/api/tutors/${tutor.id}/verify`, undefined, 403],
+      ]),
+      [otherTutor, 'POST', `${booking}/confirm`, undefined, 404],
+      [otherTutor, 'POST', `${booking}/decline`, { reason: 'x' }, 404],
+      [otherTutor, 'POST', `${booking}/complete`, undefined, 404],
+      [student, 'POST', `${booking}/confirm`, undefined, 403],
+      [student, 'POST', `${booking}/complete`, undefined, 403],
+      [student, 'POST', `/api/payments/${directId}/refund`, refund, 403],
+      [student, 'POST', '/api/tutors/profile', {}, 403],
+      [tutor, 'POST', '/api/bookings', {}, 403],
+      [tutor, 'POST', `/api/tutors/${tutor.id}/verify`, undefined, 403],
+    ];
+    for (const [{ token }, method, path, body, status] of attempts) {
+      const reply = await platform.ask(method, path, { token, body, ...(method !== 'GET' && { key: uuidv7() }) });
+      expect({ method, path, status: reply.status }).toEqual({ method, path, status });
+      expectProblem(reply, status);
+    }
+    const { body } = await platform.ask('GET', booking, { token: student.token });
+    expect(body).toMatchObject({ status: 'confirmed', payment: { refunded: { amount: 0 } } });
+  });
+
+  test('nobody makes themselves more than they are', async () => {
+    const person = { email: `${uuidv7()}@person.example`, password: market.password, firstName: 'M', lastName: 'M' };
+    const register = (change: object) => platform.ask('POST', '/api/auth/register', { body: { ...person, ...change } });
+    expectProblem(await register({ role: 'admin' }), 422, 'validation_failed');
+    for (const field of ['status', 'emailVerified', 'id', 'isAdmin']) {
+      expectProblem(await register({ role: 'student', [field]: true }), 422, 'validation_failed');
+    }
+    for (const raw of ['{"role":"admin"}', '{"firstName":"M","__proto__":{"role":"admin"}}', '{"constructor":{}}']) {
+      expectProblem(await platform.ask('PATCH', `/api/users/${student.id}`, { token: student.token, raw }), 422);
+    }
+    expect((await platform.ask('GET', '/api/auth/me', { token: student.token })).body.role).toBe('student');
+  });
+});
+
+describe('paths', () => {
+  test.each([
+    '/internal/users/1',
+    '/api/v1/internal/users/1',
+    '/api/internal/users/1',
+    '/api/../internal/users/1',
+    '/api/auth/%2e%2e/%2e%2e/internal/users/1',
+    '/api/users/..%2f..%2finternal/users/1',
+    '/api/auth/..;/..;/internal/users/1',
+    '/api/auth\\..\\..\\internal\\users\\1',
+    '//internal/users/1',
+    '/INTERNAL/users/1',
+    'http://127.0.0.1/internal/users/1',
+    '/docs/../../../../etc/passwd',
+    '/docs/..%2f..%2f..%2fetc%2fpasswd',
+    '/.env',
+    '/api/tutors/%00',
+    '/api/tutors/%ff',
+    '/api/tutors/..%252f..%252finternal',
+  ])('%s leads nowhere', async (path) => {
+    const reply = await send(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(reply).toMatch(/^HTTP\/1\.1 404 /);
+    expect(reply).toContain('"code":"not_found"');
+  });
+});
+
+describe('bodies', () => {
+  const PLACES = ['/api/auth/register', '/api/auth/login', '/api/bookings', '/api/payments', '/api/stripe/webhooks'];
+  const packed = Buffer.from([0x1f, 0x8b, 0x08, 0x00]);
+  const cases: [what: string, sent: Ask, status: number[]][] = [
+    ['of a megabyte', { raw: `{"a":"${'a'.repeat(1_000_000)}"}` }, [413]],
+    ['of 10,000 objects in each other', { raw: `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}` }, [400, 422]],
+    ['of 40,000 lists in each other', { raw: `${'['.repeat(40_000)}${']'.repeat(40_000)}` }, [400, 422]],
+    ['that break off', { raw: '{"email":' }, [400]],
+    ['that are not UTF-8', { raw: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]) }, [400]],
+    ['that break off packed', { raw: packed, headers: { 'content-encoding': 'gzip' } }, [400]],
+    ['in an encoding nobody knows', { raw: '{}', headers: { 'content-encoding': 'snappy' } }, [400, 415]],
+    ['of XML', { raw: '<a/>', headers: { 'content-type': 'application/xml' } }, [400, 415]],
+    ['of a form', { raw: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, [400, 415]],
+    ['that are null', { raw: 'null' }, [400, 422]],
+    ['that are a list', { raw: '[]' }, [400, 422]],
+    ['that are empty', {}, [400, 422]],
+  ];
+  test.each(cases)('%s are refused everywhere', async (_, sent, status) => {
+    for (const path of PLACES) {
+      expectProblem(await platform.ask('POST', path, { token: student.token, key: uuidv7(), ...sent }), status);
+    }
+  });
+
+  test('that do not come to an end do not keep anything waiting', async () => {
+    const started = performance.now();
+    const head = 'POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"a":';
+    const [reply] = await Promise.all([
+      send(head),
+      platform.ask('GET', '/api/tutors').then(({ status }) => expect(status).toBe(200)),
+    ]);
+    expect(reply).toMatch(/^HTTP\/1\.1 408 /);
+    expect(reply).toContain('"code":"request_timeout"');
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+});
+
+describe('texts', () => {
+  const odd = {
+    NUL: 'a\u0000b',
+    'a lone surrogate': 'a\ud800b',
+    'an escape sequence': '\u001b[31mred',
+    emoji: '👩‍🏫🎓',
+    markup: '<script>alert(1)</script>',
+    'a line break with a header': 'a\r\nBcc: x@y.example',
+    SQL: "'; drop table users; --",
+    'a template': '{{constructor}}',
+  };
+  const REFUSED = ['NUL', 'a lone surrogate', 'an escape sequence'];
+
+  test.each(Object.entries(odd))('%s is stored as it is or refused, in every field and filter', async (what, text) => {
+    const mine = `/api/users/${stranger.id}`;
+    const fields: [who: Person, method: string, path: string, body: unknown][] = [
+      [stranger, 'PATCH', mine, { firstName: text }],
+      [otherTutor, 'PATCH', '/api/tutors/profile', { headline: text, biography: text, displayName: text }],
+      [otherTutor, 'PATCH', '/api/tutors/profile', { education: [{ institution: text, degree: text }] }],
+      [otherTutor, 'POST', '/api/tutors/certifications', { name: `${text} ${uuidv7()}`, issuer: text }],
+      [stranger, 'POST', '/api/payments', payment(text)],
+      [tutor, 'POST', `/api/payments/${directId}/refund`, { reason: text, amount: { amount: 1, currency: 'EUR' } }],
+    ];
+    for (const [{ token }, method, path, body] of fields) {
+      const reply = await platform.ask(method, path, { token, key: uuidv7(), body });
+      const expected = REFUSED.includes(what) ? 422 : method === 'PATCH' ? 200 : 201;
+      expect({ path, status: reply.status }).toEqual({ path, status: expected });
+    }
+    const never: [method: string, path: string, body: unknown, status: number[]][] = [
+      ['PATCH', mine, { timeZone: text }, [422]],
+      ['PATCH', mine, { locale: text }, [422]],
+      ['PATCH', mine, { avatarUrl: `https://a.example/${text} ` }, [200, 422]],
+      ['POST', '/api/auth/login', { email: text, password: text }, [401]],
+      ['POST', '/api/auth/refresh', { refreshToken: text }, [401]],
+      ['POST', '/api/auth/verify-email', { token: text }, [400]],
+      ['POST', '/api/auth/logout', { refreshToken: text }, [204]],
+    ];
+    for (const [method, path, body, status] of never) {
+      const reply = await platform.ask(method, path, { token: stranger.token, key: uuidv7(), body });
+      expect({ path, body, ok: status.includes(reply.status), status: reply.status }).toMatchObject({ ok: true });
+    }
+    const query = encodeURIComponent(text.isWellFormed() ? text : '\ufffd');
+    for (const filter of ['tutors?q', 'tutors?subject', 'tutors?cursor', 'bookings?cursor', 'bookings?from', 'notifications?cursor']) {
+      const { status } = await platform.ask('GET', `/api/${filter}=${query}`, { token: student.token });
+      expect({ filter, fine: [200, 422].includes(status), status }).toMatchObject({ fine: true });
+    }
+  });
+
+  const payment = (description: string) => ({
+    ...{ payeeId: tutor.id, amount: { amount: 1_000, currency: 'EUR' }, paymentMethodId: 'pm_card_visa', description },
+  });
+
+  test('markup and line breaks in names and descriptions are only text in mails', async () => {
+    const evil = '"><img src=x onerror=alert(1)>\r\nBcc: victim@person.example';
+    await platform.ask('PATCH', `/api/users/${student.id}`, { token: student.token, body: { firstName: evil } });
+    expect((await pay(student.token, { description: evil })).status).toBe(201);
+    const mail = await eventually('the receipt has come', async () =>
+      (await platform.mails()).find(
+        ({ recipients, text }) => recipients.includes(student.email) && text?.includes('onerror'),
+      ),
+    );
+    expect(mail.recipients).toEqual([student.email]);
+    expect(mail).not.toHaveProperty('bcc');
+    expect(mail.html).not.toContain('<img src=x');
+    expect(mail.subject ?? '').not.toMatch(/[\r\n]/);
+  });
+});
+
+describe('money and times', () => {
+  test.each([-1, 0, 49, 0.5, 1e30, 100_000_000, 2 ** 53, '100', null, true, [], {}])('%j is no amount', async (amount) => {
+    expectProblem(await pay(student.token, { amount: { amount, currency: 'EUR' } }), 422, 'validation_failed');
+    const options = [{ kind: 'hourly', price: { amount, currency: 'EUR' } }];
+    expectProblem(
+      await platform.ask('PUT', '/api/tutors/pricing', { token: otherTutor.token, body: { options } }),
+      422,
+      'validation_failed',
+    );
+  });
+
+  test.each(['eur', 'EU', 'XXX', '€', ''])('%j is no currency', async (currency) => {
+    expectProblem(await pay(student.token, { amount: { amount: 1_000, currency } }), 422, 'validation_failed');
+  });
+
+  test('a refund is never more than what is left, nor of another currency', async () => {
+    const refund = (amount: unknown) =>
+      platform.ask('POST', `/api/payments/${directId}/refund`, { token: tutor.token, key: uuidv7(), body: { amount, reason: 'x' } });
+    expectProblem(await refund({ amount: 1_001, currency: 'EUR' }), 409, 'refund_exceeds_payment');
+    expectProblem(await refund({ amount: 1, currency: 'USD' }), 422, 'validation_failed');
+    expectProblem(await refund({ amount: -1, currency: 'EUR' }), 422, 'validation_failed');
+  });
+
+  test.each([
+    ['2020-01-01T00:00:00Z', 409],
+    ['2999-01-01T00:00:00Z', 409],
+    ['9999-12-31T23:45:00Z', 422],
+    ['9999-12-31T23:45:00-14:00', 422],
+    ['0000-01-01T00:00:00Z', 422],
+    ['2027-02-30T10:00:00Z', 422],
+    ['2027-01-04T10:00:07Z', 422],
+    ['2027-01-04T10:00:00', 422],
+    ['2027-01-04T10:00:00+25:00', 422],
+    ['2027-01-04', 422],
+    ['now', 422],
+  ])('%s cannot be booked', async (at, status) => {
+    expectProblem(await market.book({ student, tutor, at }), status);
+  });
+
+  test.each([
+    '/api/bookings?from=9999-12-31T23:59:59-14:00',
+    '/api/bookings?from=0000-01-01T00:00:00Z',
+    '/api/bookings?limit=0',
+    '/api/bookings?limit=1e9',
+    '/api/bookings?limit=1&limit=2',
+    '/api/bookings?cursor=e30',
+    '/api/tutors?cursor=bnVsbA',
+    '/api/tutors?maxPrice=-1',
+    '/api/tutors?minRating=NaN',
+    '/api/tutors?unknown=1',
+  ])('%s is not valid', async (path) => {
+    expectProblem(await platform.ask('GET', path, { token: student.token }), 422, 'validation_failed');
+  });
+
+  test.each<[string, object]>([
+    ['reversed', { weekly: [{ weekday: 1, from: '17:00', to: '09:00' }] }],
+    ['empty', { weekly: [{ weekday: 1, from: '09:00', to: '09:00' }] }],
+    ['on an eighth day', { weekly: [{ weekday: 8, from: '09:00', to: '10:00' }] }],
+    ['after midnight', { weekly: [{ weekday: 1, from: '09:00', to: '24:15' }] }],
+    ['in a zone there is not', { timeZone: 'Mars/Olympus' }],
+    ['in a path for a zone', { timeZone: '../../etc/passwd' }],
+    ['on a day there is not', { exceptions: [{ date: '2027-02-29', available: false }] }],
+  ])('hours %s are not valid', async (_, change) => {
+    const body = { timeZone: 'Europe/Berlin', weekly: [], exceptions: [], ...change };
+    const reply = await platform.ask('PUT', '/api/tutors/availability', { token: otherTutor.token, body });
+    expectProblem(reply, 422, 'validation_failed');
+  });
+
+  test('an hour that daylight saving skips is not offered, and one that it doubles is offered once', async () => {
+    const local = { from: '02:00', to: '03:00' };
+    const weekly = [{ weekday: 7, ...local }];
+    const hours = { timeZone: 'Europe/Berlin', weekly, exceptions: [] };
+    const put = await platform.ask('PUT', '/api/tutors/availability', { token: otherTutor.token, body: hours });
+    expect(put.status).toBe(200);
+    const starts = async (from: string, to: string) => {
+      const path = `/api/tutors/${otherTutor.id}/slots?from=${from}&to=${to}&durationMinutes=60`;
+      return (await platform.ask('GET', path)).body.items.map(({ start }: { start: string }) => start);
+    };
+    const { skipped, doubled } = nextChanges();
+    expect(await starts(`${skipped}T00:00:00Z`, `${skipped}T06:00:00Z`)).toEqual([]);
+    expect(await starts(`${doubled}T00:00:00Z`, `${doubled}T06:00:00Z`)).toEqual([`${doubled}T00:00:00.000Z`]);
+  });
+});
+
+describe('headers', () => {
+  test.each(['a b', '<script>', 'x'.repeat(129), 'é', 'a%0d%0aX-Evil: 1'])('%j is no request id', async (id) => {
+    const reply = await send(`GET /api/tutors HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n`);
+    expect(reply).toMatch(/^HTTP\/1\.1 200 /);
+    expect(reply).toMatch(/\r\nX-Request-Id: [0-9a-f-]{36}\r\n/i);
+    expect(reply).not.toMatch(/X-Evil/i);
+  });
+
+  test.each(['a b', 'é', 'x'.repeat(256)])('%j is no idempotency key', async (key) => {
+    expect(await post({ 'Idempotency-Key': key })).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"invalid_idempotency_key"/);
+  });
+
+  test('a trace context that is none is left out', async () => {
+    for (const traceparent of ['é', '00-0-0-00', 'x'.repeat(4_000)]) {
+      expect(await post({ traceparent, 'Idempotency-Key': uuidv7() })).toMatch(/^HTTP\/1\.1 201 /);
+    }
+  });
+
+  test('with control characters are refused', async () => {
+    const reply = await send('GET /api/tutors HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\0b\r\n\r\n');
+    expect(reply).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"malformed_request"/);
+  });
+
+  function post(headers: Record<string, string>) {
+    const body = JSON.stringify({
+      ...{ payeeId: tutor.id, amount: { amount: 100, currency: 'EUR' }, paymentMethodId: 'pm_card_visa', description: 'x' },
+    });
+    const all = { Host: 'x', Authorization: `Bearer ${student.token}`, 'Content-Type': 'application/json', ...headers };
+    const lines = Object.entries({ ...all, 'Content-Length': body.length, Connection: 'close' });
+    return send(`POST /api/payments HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+  }
+});
+
+test('passwords cannot be guessed in a row, nor is it told whether an account exists', async () => {
+  const guess = (email: string) => platform.ask('POST', '/api/auth/login', { body: { email, password: randomBytes(8).toString('hex') } });
+  for (const email of [otherTutor.email, `${uuidv7()}@person.example`]) {
+    const replies: Reply[] = [];
+    for (let attempt = 0; attempt < 12; attempt++) replies.push(await guess(email));
+    expect(replies.map(({ status }) => status)).toEqual([...Array(10).fill(401), 429, 429]);
+    expect(Number(replies.at(-1)?.headers['retry-after'])).toBeGreaterThan(0);
+    expect(new Set(replies.slice(0, 10).map(({ body }) => `${body.code} ${body.detail}`)).size).toBe(1);
+  }
+});
+
+/** The next days on which Berlin's clocks go forward and back: the last Sundays of March and October. */
+function nextChanges() {
+  const lastSunday = (year: number, month: number) => {
+    const last = new Date(Date.UTC(year, month + 1, 0));
+    last.setUTCDate(last.getUTCDate() - last.getUTCDay());
+    return last;
+  };
+  const next = (month: number) => {
+    const tomorrow = Date.now() + 86_400_000;
+    const year = new Date().getUTCFullYear();
+    const day = [lastSunday(year, month), lastSunday(year + 1, month)].find((one) => one.getTime() > tomorrow);
+    return (day ?? lastSunday(year + 1, month)).toISOString().slice(0, 10);
+  };
+  return { skipped: next(2), doubled: next(9) };
+}
+
+/** Sends bytes as they are to the gateway and gives all that comes back until the connection ends. */
+function send(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(platform.gatewayUrl);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    let reply = '';
+    socket.setTimeout(20_000, () => socket.destroy(new Error('the connection was left open')));
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      reply += chunk;
+    });
+    socket.once('error', reject).once('close', () => resolve(reply));
+    socket.end(bytes);
+  });
+}
