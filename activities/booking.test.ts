@@ -134,7 +134,7 @@ describe('undoing it', () => {
 test('each other step is one call, under the step’s key', async () => {
   const slot = { bookingId, tutorId, start: startsAt, end: endsAt, expiresAt: later };
   for (const operation of ['holdSlot', 'extendSlot', 'blockSlot', 'moveSlot'])
-    services.answers[operation] = { ...slot, status: 'held' };
+    services.answers[operation] = { ...slot, state: 'held' };
   services.answers.internalRescheduleBooking = { previousStart: startsAt, startsAt: later, endsAt: later };
   services.answers.internalCancelConfirmedBooking = { refund: EUR(2250), retained: EUR(2250) };
   const returned = [

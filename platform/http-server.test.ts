@@ -74,8 +74,6 @@ const contract = {
 const tutor: User = { id: uuidv7(), role: 'tutor', sessionId: uuidv7() };
 const tokens = serviceTokens('a-secret-for-tests-a-secret-for-tests');
 const SECRET_TEXT = 'select password from users';
-/** With its status as a literal, which contracts ask for. */
-const reply = <S extends number, B>(status: S, body: B) => ({ status, body });
 const failures: Record<string, () => unknown> = {
   internal: () => new Error(SECRET_TEXT),
   refuse: () => new ProblemError('conflict', 'Not now', { extras: { thingId: 'x' }, headers: { Link: '</x>' } }),
@@ -103,25 +101,25 @@ async function start() {
     readiness: () => readiness(),
   });
   service.serve(contract.create, async ({ user, body }) => ({
-    status: 201,
+    status: 201 as const,
     body: { id: `${user.role} ${body.name}` },
   }));
   service.serve(contract.change, async (call: Call<typeof contract.change>) => ({
-    status: 200,
+    status: 200 as const,
     body: { id: call.params.id, fingerprint: call.fingerprint, key: call.idempotencyKey ?? 'none' },
   }));
   service.serve(contract.list, async ({ user, query }) => ({
-    status: 200,
+    status: 200 as const,
     body: { userId: user.id, limit: query.limit },
   }));
-  service.serve(contract.remove, async () => ({ status: 204, body: undefined }));
-  service.serve(contract.hook, async ({ rawBody }) => ({ status: 200, body: { bytes: rawBody.length } }));
+  service.serve(contract.remove, async () => ({ status: 204 as const, body: undefined }));
+  service.serve(contract.hook, async ({ rawBody }) => ({ status: 200 as const, body: { bytes: rawBody.length } }));
   service.serve(contract.fail, async ({ params }) => {
     const failure = failures[params.how];
     if (failure) throw failure();
     slowBegun();
     await new Promise<void>((resolve) => slowCalls.push(resolve));
-    return { status: 200, body: { done: true } };
+    return { status: 200 as const, body: { done: true } };
   });
   service.finish();
   const server = await listen(service.app, '127.0.0.1', 0);
@@ -454,7 +452,7 @@ test('code below a request knows its id and is in the trace of its caller', asyn
   service.serve(probe, async () => {
     await new Promise((resolve) => setImmediate(resolve));
     seen.push(currentContext());
-    return { status: 200, body: {} };
+    return { status: 200 as const, body: {} };
   });
   service.finish();
   const server = await listen(service.app, '127.0.0.1', 0);

@@ -47,9 +47,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   const { config } = platform;
   const url = config.databaseUrl[name];
   if (!url)
-    throw new Error(
-      `${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET`,
-    );
+    throw new Error(`${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or start it by npm start`);
   const logger = createLogger(name, config.LOG_LEVEL);
   const database = openDatabase(url, { poolSize: config.DATABASE_POOL_SIZE, applicationName: name });
   const deps: ServiceDeps = { ...platform, logger, database };
@@ -63,8 +61,11 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   });
   let opened: Awaited<ReturnType<ServiceDefinition['routes']>>;
   const closeRest = async () => {
-    await opened?.close();
-    await database.close();
+    try {
+      await opened?.close();
+    } finally {
+      await database.close();
+    }
   };
   try {
     opened = await definition.routes(service, deps);

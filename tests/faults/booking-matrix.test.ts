@@ -384,7 +384,7 @@ describe.each(Object.entries(FAULTS) as [Fault, string][])('%s:', (fault, what) 
     const scene = await MEETS[fault](row);
     const reply = await scene.asked;
     if (cell === 'confirmed') await expectConfirmed(row, scene, reply);
-    else await expectUndone(row, scene, reply, cell);
+    else await expectUndone(row, scene, reply, cell, fault);
     expect(failedWorkflowTasks(await history(scene.id))).toEqual([]);
   });
 });
@@ -412,7 +412,7 @@ async function expectConfirmed(row: Row, { id }: Scene, reply: Reply): Promise<v
   expect((await workflow(id).describe()).raw.pendingActivities ?? []).toEqual([]);
 }
 
-async function expectUndone(row: Row, { id }: Scene, reply: Reply, cell: Undone): Promise<void> {
+async function expectUndone(row: Row, { id }: Scene, reply: Reply, cell: Undone, fault: Fault): Promise<void> {
   await workflow(id).result();
   expect(await bookingFacts(platform, id)).toEqual({
     booking: cell.booking,
@@ -420,7 +420,9 @@ async function expectUndone(row: Row, { id }: Scene, reply: Reply, cell: Undone)
     slot: null,
     ...MONEY[cell.money],
   });
-  expect([reply.status, reply.body.code]).toEqual(cell.reply);
+  // Without a worker it takes more than the ten seconds in which a client is answered.
+  const late: unknown[] = fault === 'killedAndCancelled' ? [[202, undefined]] : [];
+  expect([cell.reply, ...late]).toContainEqual([reply.status, reply.body.code]);
   const undos = succeededActivities(await history(id)).filter((name) => UNDOS.has(name));
   expect(undos).toEqual(undosFrom(cell.from ?? row.step, row.tutor));
 }

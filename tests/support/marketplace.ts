@@ -80,6 +80,8 @@ export function createMarketplace({ ask, database }: TestPlatform) {
 
   return {
     people,
+    /** Everybody's. */
+    password: PASSWORD,
     nextHour,
     student: () => register('student'),
 

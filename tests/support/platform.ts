@@ -51,8 +51,11 @@ const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGI
 const BOOKING_WORKER = 'worker-booking';
 const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
 
-/** Starts all services in one process and every worker in its own; that of the booking sagas calls through a fault proxy. */
-export async function startTestPlatform(): Promise<TestPlatform> {
+/**
+ * Starts all services in one process and every worker in its own; that of the booking sagas calls through a fault proxy.
+ * Limits of requests are off unless `settings` has others.
+ */
+export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
   await build();
   const dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-e2e-'));
   const cleanUps: (() => Promise<unknown>)[] = [
@@ -70,6 +73,7 @@ export async function startTestPlatform(): Promise<TestPlatform> {
         ...Object.fromEntries(NOT_GIVEN.map((name) => [name, ''])),
         ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
         ...{ DATA_DIR: dataDir, LOG_LEVEL: 'warn', SHUTDOWN_GRACE_SECONDS: '2' },
+        ...settings,
       },
       envFile: 'no-env-file-in-tests',
       processes: {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClients } from '../../activities';
 import { ProblemError } from '../../kernel/errors';
@@ -22,13 +22,16 @@ export interface Called {
 /** What an operation answers: a body for its one success status, or a refusal. */
 export type Answers = Record<string, unknown>;
 
-const CONTRACTS = [bookingContract, identityContract, notificationContract, paymentContract, tutoringContract];
-const OPERATIONS: Endpoint[] = CONTRACTS.flatMap((contract): Endpoint[] => Object.values(contract)).filter(
-  ({ access }) => access === 'service',
-);
+const CONTRACTS: Record<string, Record<string, Endpoint>> = {
+  BOOKING: bookingContract,
+  IDENTITY: identityContract,
+  NOTIFICATION: notificationContract,
+  PAYMENT: paymentContract,
+  TUTORING: tutoringContract,
+};
 
 /**
- * One server in the place of all services, which holds every call and every answer against the services' own contracts: for
+ * A server in the place of each service, which holds every call and every answer against the services' own contracts: for
  * activities, whose work is to call the right operations with the right values. With the real services the same activities run
  * in the tests of whole sagas.
  */
@@ -36,13 +39,17 @@ export async function startStandIns() {
   const calls: Called[] = [];
   const answers: Answers = {};
 
-  async function answer(request: IncomingMessage): Promise<{ status: number; body?: unknown }> {
+  async function answer(
+    contract: Record<string, Endpoint>,
+    request: IncomingMessage,
+  ): Promise<{ status: number; body?: unknown }> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const text = Buffer.concat(chunks).toString();
     const path = String(request.url);
-    const operation = OPERATIONS.find(
-      (one) => one.method === request.method?.toLowerCase() && patternOf(one.path).test(path),
+    const operation = Object.values(contract).find(
+      (one) =>
+        one.access === 'service' && one.method === request.method?.toLowerCase() && patternOf(one.path).test(path),
     );
     if (!operation) throw new Error(`no contract has ${request.method} ${path}`);
     const key = request.headers['idempotency-key'];
@@ -56,33 +63,38 @@ export async function startStandIns() {
     return schema ? { status: Number(status), body: schema.parse(given) } : { status: Number(status) };
   }
 
-  const server = createServer((request, response) => {
-    answer(request).then(
-      ({ status, body }) => {
-        if (body === undefined) response.writeHead(status).end();
-        else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-      },
-      (error: unknown) => {
-        const problem =
-          error instanceof ProblemError ? error : new ProblemError('internal', `the test: ${String(error)}`);
-        response.writeHead(problem.status, {
-          'content-type': 'application/problem+json',
-          ...(problem.more.retryAfterSeconds && { 'retry-after': String(problem.more.retryAfterSeconds) }),
-        });
-        response.end(JSON.stringify(problemBody(problem, String(request.url), 'test')));
-      },
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const servers = Object.values(CONTRACTS).map(
+    (contract): Server =>
+      createServer((request, response) => {
+        answer(contract, request).then(
+          ({ status, body }) => {
+            if (body === undefined) response.writeHead(status).end();
+            else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+          },
+          (error: unknown) => {
+            const problem =
+              error instanceof ProblemError ? error : new ProblemError('internal', `the test: ${String(error)}`);
+            response.writeHead(problem.status, { 'content-type': 'application/problem+json' });
+            response.end(JSON.stringify(problemBody(problem, String(request.url), 'test')));
+          },
+        );
+      }),
+  );
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+        }),
+    ),
+  );
+  const urls = Object.keys(CONTRACTS).map((name, index) => [`${name}_URL`, `http://127.0.0.1:${ports[index]}`]);
   const clients = createClients(
     loadConfig(
       {
         SERVICE_TOKEN_SECRET: 'only-for-tests-only-for-tests-only-for-tests',
         PUBLIC_URL: 'https://tutorconnect.example',
-        ...Object.fromEntries(
-          ['BOOKING', 'IDENTITY', 'NOTIFICATION', 'PAYMENT', 'TUTORING'].map((name) => [`${name}_URL`, url]),
-        ),
+        ...Object.fromEntries(urls),
       },
       'no-env-file-in-tests',
     ),
@@ -99,7 +111,7 @@ export async function startStandIns() {
     },
     async close(): Promise<void> {
       await clients.close();
-      await new Promise((resolve) => server.close(resolve));
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
 }

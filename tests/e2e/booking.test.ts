@@ -1,0 +1,369 @@
+import Stripe from 'stripe';
+import { uuidv7 } from '../../platform/ids';
+import { bookingFacts, sandboxState } from '../support/booking-facts';
+import { failedWorkflowTasks, historyOf, isCancelRequested } from '../support/histories';
+import { createMarketplace, type Marketplace, type Person, PRICE, type Tutor } from '../support/marketplace';
+import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
+import { contradictions, workflowTroubles } from '../support/reconciliation';
+import type { Reply } from '../support/service';
+
+jest.setTimeout(120_000);
+
+let platform: TestPlatform;
+let market: Marketplace;
+let instant: Tutor;
+let confirming: Tutor;
+let student: Person;
+let crowd: Person[];
+
+const CROWD = 50;
+const RACES = 24;
+
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  market = createMarketplace(platform);
+  [instant, confirming, student] = await Promise.all([
+    market.tutor({ instant: true }),
+    market.tutor({ instant: false }),
+    market.student(),
+  ]);
+  crowd = await market.students(CROWD);
+});
+afterEach(async () => {
+  await platform?.sandbox('DELETE', '/sandbox/faults');
+});
+afterAll(() => platform?.stop());
+
+const outcomeOf = ({ status, body }: Reply) => `${status}${body?.code ? ` ${body.code}` : ''}`;
+const tally = (replies: Reply[]) => {
+  const counts: Record<string, number> = {};
+  for (const outcome of replies.map(outcomeOf)) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+};
+const workflow = (id: string) => platform.temporal.workflow.getHandle(`booking:${id}`);
+const fault = async (body: object) =>
+  expect((await platform.sandbox('POST', '/sandbox/faults', body)).status).toBe(201);
+const CAPTURED = { charges: 1, captured: PRICE, refunded: 0, reserved: 0, intents: ['succeeded'] };
+const NO_MONEY = { charges: 0, captured: 0, refunded: 0, reserved: 0, intents: [] };
+
+async function awaitingTutor(wish: { student?: Person; at?: string } = {}): Promise<string> {
+  const reply = await market.book({ student, tutor: confirming, ...wish });
+  expect([reply.status, reply.body.statusReason]).toEqual([201, 'awaiting_tutor']);
+  return String(reply.body.id);
+}
+
+test(`of ${CROWD} students who race for one slot one gets it and is charged; the others are told so and lose nothing`, async () => {
+  const at = market.nextHour();
+  const replies = await Promise.all(crowd.map((racer) => market.book({ student: racer, tutor: instant, at })));
+  expect(tally(replies)).toEqual({ '201': 1, '409 slot_unavailable': CROWD - 1 });
+  const losers = replies.filter(({ status }) => status === 409).map(({ body }) => String(body.bookingId));
+  expect(new Set(losers).size).toBe(CROWD - 1);
+
+  const winner = replies.find(({ status }) => status === 201)?.body.id;
+  expect(await bookingFacts(platform, winner)).toMatchObject({
+    booking: 'confirmed',
+    slot: 'booked',
+    stripe: CAPTURED,
+  });
+  await Promise.all(losers.map((id) => workflow(id).result()));
+  const { payment_intents } = await sandboxState(platform);
+  expect(payment_intents.filter(({ metadata }) => losers.includes(metadata.bookingId ?? ''))).toEqual([]);
+  for (const id of losers) {
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      ...{ booking: 'cancelled/slot_unavailable', slot: null, payment: null, stripe: NO_MONEY, ledger: {} },
+    });
+  }
+});
+
+describe('ten copies of one request under one key', () => {
+  test('make one booking and one charge; later the same reply comes again, byte for byte', async () => {
+    const wish = { student, tutor: instant, at: market.nextHour(), key: uuidv7() };
+    const replies = await Promise.all(Array.from({ length: 10 }, () => market.book(wish)));
+    const answered = replies.filter(({ status }) => status === 201);
+    expect(answered.length).toBeGreaterThan(0);
+    expect(tally(replies.filter(({ status }) => status !== 201))).toEqual(
+      answered.length === 10 ? {} : { '409 idempotency_in_progress': 10 - answered.length },
+    );
+    const [first] = answered;
+    for (const reply of answered) expect(reply.body).toEqual(first?.body);
+    const again = await market.book(wish);
+    expect([again.status, JSON.stringify(again.body), again.headers.location]).toEqual([
+      201,
+      JSON.stringify(first?.body),
+      first?.headers.location,
+    ]);
+    expect((await bookingFacts(platform, first?.body.id)).stripe).toEqual(CAPTURED);
+    const requests = await platform.database('booking')`
+      select id from booking_requests where student_id = ${student.id} and scheduled_at = ${wish.at}`;
+    expect(requests).toHaveLength(1);
+  });
+
+  test('and with another body the key is refused', async () => {
+    const key = uuidv7();
+    expect((await market.book({ student, tutor: instant, key })).status).toBe(201);
+    expect(outcomeOf(await market.book({ student, tutor: instant, key }))).toBe('422 idempotency_key_reused');
+  });
+});
+
+describe('3-D Secure', () => {
+  async function asked(): Promise<{ id: string; intent: string; key: string; at: string }> {
+    const key = uuidv7();
+    const at = market.nextHour();
+    const reply = await market.book({ student, tutor: instant, card: 'pm_card_threeDSecure2Required', key, at });
+    expect([reply.status, reply.body.statusReason, reply.body.payment.status]).toEqual([
+      ...[202, 'awaiting_payment', 'requires_action'],
+    ]);
+    const { id, payment } = reply.body;
+    return { id: String(id), intent: String(payment.clientSecret).split('_secret')[0] ?? '', key, at };
+  }
+  const bank = (intent: string, verdict: 'complete' | 'fail') =>
+    platform.sandbox('POST', `/sandbox/3ds/${intent}/${verdict}`);
+
+  test('completed: the booking is confirmed within seconds, and a repeated request shows that', async () => {
+    const { id, intent, key, at } = await asked();
+    await bank(intent, 'complete');
+    const since = performance.now();
+    expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
+    expect(performance.now() - since).toBeLessThan(10_000);
+    expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
+    const again = await market.book({ student, tutor: instant, card: 'pm_card_threeDSecure2Required', key, at });
+    expect([again.status, again.body.status]).toEqual([202, 'confirmed']);
+    expect(again.body.payment).not.toHaveProperty('clientSecret');
+  });
+
+  test('not yet completed when Stripe is asked, and all webhooks lost: a later poll finds it', async () => {
+    const { id, intent } = await asked();
+    await fault({ kind: 'webhook_lose', times: 1_000, match: {} });
+    const polls = async () => {
+      const { body } = await platform.sandbox('GET', '/sandbox/requests?limit=200');
+      return body.requests.filter(
+        (one: { method: string; path: string }) => one.method === 'GET' && one.path === `/v1/payment_intents/${intent}`,
+      ).length;
+    };
+    const before = await polls();
+    await eventually('Stripe was asked', async () => (await polls()) > before, 30_000);
+    await bank(intent, 'complete');
+    expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
+    expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
+  });
+
+  test('failed: the booking is cancelled, nothing is kept and the slot is free again', async () => {
+    const { id, intent, at } = await asked();
+    await bank(intent, 'fail');
+    await workflow(id).result();
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      ...{ booking: 'cancelled/payment_declined', slot: null, payment: 'failed 0-0', ledger: {} },
+      stripe: { captured: 0, reserved: 0 },
+    });
+    expect((await market.book({ student, tutor: instant, at })).status).toBe(201);
+  });
+});
+
+describe('a tutor who decides', () => {
+  test('confirms: the money that was reserved is taken', async () => {
+    const id = await awaitingTutor();
+    expect((await bookingFacts(platform, id)).stripe).toMatchObject({ captured: 0, reserved: PRICE });
+    const reply = await market.confirm(confirming, id);
+    expect([reply.status, reply.body.status]).toEqual([200, 'confirmed']);
+    expect(await bookingFacts(platform, id)).toMatchObject({ slot: 'booked', stripe: CAPTURED });
+  });
+
+  test('declines: nothing is taken and the slot is free again', async () => {
+    const at = market.nextHour();
+    const id = await awaitingTutor({ at });
+    const reply = await market.decline(confirming, id);
+    expect([reply.status, reply.body.status, reply.body.statusReason]).toEqual([200, 'cancelled', 'declined']);
+    await workflow(id).result();
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      ...{ slot: null, payment: 'voided 0-0', ledger: {} },
+      stripe: { captured: 0, reserved: 0 },
+    });
+    await awaitingTutor({ at });
+  });
+
+  test('says yes twice at once: one yes counts and the money is taken once', async () => {
+    const id = await awaitingTutor();
+    const replies = await Promise.all([market.confirm(confirming, id), market.confirm(confirming, id)]);
+    expect(tally(replies)).toEqual({ '200': 1, '409 invalid_state': 1 });
+    expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
+  });
+
+  test('says yes and no at once: one of them counts', async () => {
+    const id = await awaitingTutor();
+    const replies = await Promise.all([market.confirm(confirming, id), market.decline(confirming, id)]);
+    expect(tally(replies)).toEqual({ '200': 1, '409 invalid_state': 1 });
+    const confirmed = replies[0]?.status === 200;
+    const wanted = confirmed
+      ? { booking: 'confirmed', stripe: CAPTURED }
+      : { booking: 'cancelled/declined', slot: null };
+    expect(await bookingFacts(platform, id)).toMatchObject(wanted);
+  });
+});
+
+describe('a cancel that races the tutor’s confirmation', () => {
+  const seen: Record<string, number> = {};
+
+  test(`${RACES} times at once: each is cancelled with nothing kept, or confirmed and charged once; every reply is true`, async () => {
+    const ids = await Promise.all(
+      Array.from({ length: RACES }, (_, index) => awaitingTutor({ student: crowd[index % CROWD] ?? student })),
+    );
+    await Promise.all(
+      ids.map(async (id, index) => {
+        const who = crowd[index % CROWD] ?? student;
+        const confirming_ = market.confirmPatiently(confirming, id);
+        // From together to a whole confirmation later: some cancels meet the capture, some come after it.
+        await new Promise((resolve) => setTimeout(resolve, index * 25));
+        const [confirmed, cancelled] = await Promise.all([confirming_, market.cancelPatiently(who, id)]);
+        const outcome = `confirm ${outcomeOf(confirmed)}, cancel ${outcomeOf(cancelled)}`;
+        const cancelRequested = isCancelRequested(await historyOf(platform.temporal, `booking:${id}`));
+        const what = `${outcome}${cancelRequested ? ', met the capture' : ''}`;
+        seen[what] = (seen[what] ?? 0) + 1;
+        const facts = await eventually('the booking has come to an end', async () => {
+          const now = await bookingFacts(platform, id);
+          return now.booking === 'confirmed' || now.slot === null ? now : undefined;
+        });
+        if (cancelled.status !== 200) expect(facts).toMatchObject({ booking: 'confirmed', stripe: CAPTURED });
+        else await workflow(id).result();
+      }),
+    );
+    for (const id of ids) {
+      const { booking, stripe } = await bookingFacts(platform, id);
+      if (booking === 'confirmed') expect(stripe).toEqual(CAPTURED);
+      else {
+        expect(booking).toMatch(/^(?:cancelled|refunded)\/cancelled_by_student$/);
+        expect(stripe.captured).toBe(stripe.refunded);
+        expect(stripe.reserved).toBe(0);
+      }
+      expect(failedWorkflowTasks(await historyOf(platform.temporal, `booking:${id}`))).toEqual([]);
+    }
+    // Only these four can come out; were it always the same one, nothing would have raced.
+    for (const what of Object.keys(seen)) {
+      expect(what).toMatch(/^confirm (?:200, cancel 200|200, cancel 409 invalid_state|409 invalid_state, cancel 200)/);
+    }
+    expect(Object.keys(seen).length).toBeGreaterThan(1);
+  });
+});
+
+test('the worker is killed between charge and confirmation: the booking is confirmed all the same, and charged once', async () => {
+  const faults = platform.proxy.nextBooking();
+  const held = faults.on('confirm', { kind: 'hold' });
+  const booked = market.book({ student, tutor: instant });
+  await held.met();
+  const id = await faults.id();
+  expect(await bookingFacts(platform, id)).toMatchObject({ booking: 'pending', stripe: CAPTURED });
+  await platform.killBookingWorker();
+  held.release();
+  expect([201, 202]).toContain((await booked).status);
+  expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
+  expect(await bookingFacts(platform, id)).toMatchObject({ slot: 'booked', stripe: CAPTURED });
+});
+
+test('moving sessions race new bookings for the same hours: each hour goes to one of them, and who lost keeps the old one', async () => {
+  const racers = crowd.slice(0, 8);
+  const moving = await Promise.all(
+    racers.map(async (racer) => {
+      const { status, body } = await market.book({ student: racer, tutor: instant });
+      expect(status).toBe(201);
+      return { id: String(body.id), from: String(body.scheduledAt), to: market.nextHour() };
+    }),
+  );
+  const results = await Promise.all(
+    moving.map(async ({ id, from, to }, index) => {
+      const [moved, booked] = await Promise.all([
+        market.move(instant, id, to),
+        market.book({ student: crowd[index + 8] ?? student, tutor: instant, at: to }),
+      ]);
+      return { id, from, to, moved, booked };
+    }),
+  );
+  for (const { id, from, to, moved, booked } of results) {
+    const outcomes = [outcomeOf(moved), outcomeOf(booked)];
+    expect([
+      ['200', '409 slot_unavailable'],
+      ['409 slot_unavailable', '201'],
+    ]).toContainEqual(outcomes);
+    expect((await market.read(instant, id)).body.scheduledAt).toBe(moved.status === 200 ? to : from);
+  }
+});
+
+describe('webhooks', () => {
+  test.each([
+    ['come twice', { kind: 'webhook_double', times: 100, match: {} }],
+    ['overtake each other', { kind: 'webhook_reorder', ms: 1_000, times: 100, match: {} }],
+    ['come late', { kind: 'webhook_delay', ms: 2_000, times: 100, match: {} }],
+    ['are signed wrongly at first', { kind: 'webhook_bad_signature', times: 100, match: {} }],
+    ['carry an old time stamp at first', { kind: 'webhook_stale_timestamp', times: 100, match: {} }],
+  ])('that %s change nothing: a booking, and one cancelled after it, end as they should', async (_, rule) => {
+    await fault(rule);
+    const booked = await market.book({ student, tutor: instant });
+    expect(booked.status).toBe(201);
+    const { id } = booked.body;
+    expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
+    const cancelled = await market.cancelPatiently(student, id);
+    expect(outcomeOf(cancelled)).toBe('200');
+    await workflow(id).result();
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      ...{ booking: 'refunded/cancelled_by_student', slot: null, payment: `refunded ${PRICE}-${PRICE}` },
+      stripe: { charges: 1, captured: PRICE, refunded: PRICE },
+    });
+  });
+
+  test('of somebody else are refused: wrong secret, wrong body, too old', async () => {
+    const { status, body } = await market.book({ student, tutor: instant, card: 'pm_card_threeDSecure2Required' });
+    expect(status).toBe(202);
+    const intent = String(body.payment.clientSecret).split('_secret')[0];
+    const payload = JSON.stringify({
+      ...{
+        id: 'evt_forged',
+        object: 'event',
+        type: 'payment_intent.succeeded',
+        created: Math.floor(Date.now() / 1_000),
+      },
+      data: { object: { id: intent, object: 'payment_intent', status: 'succeeded' } },
+    });
+    const stripe = new Stripe('sk_test_unused');
+    const sign = (options: { secret?: string; timestamp?: number }) =>
+      stripe.webhooks.generateTestHeaderString({ payload, secret: platform.webhookSecret, ...options });
+    const hourAgo = Math.floor(Date.now() / 1_000) - 3_600;
+    const deliver = (signature: string, raw = payload) =>
+      platform.ask('POST', '/api/stripe/webhooks', {
+        raw,
+        headers: { 'stripe-signature': signature, 'content-type': 'application/json' },
+      });
+    for (const reply of [
+      await deliver(sign({ secret: 'whsec_somebody_elses' })),
+      await deliver(sign({}), payload.replace('evt_forged', 'evt_changed')),
+      await deliver(sign({ timestamp: hourAgo })),
+    ]) {
+      expect(outcomeOf(reply)).toBe('400 invalid_signature');
+    }
+    // Even a well signed one is no more than a hint: what counts is what Stripe says when asked.
+    expect((await deliver(sign({}))).status).toBe(200);
+    expect(await bookingFacts(platform, body.id)).toMatchObject({ booking: 'pending/awaiting_payment', ledger: {} });
+    expect((await market.cancelPatiently(student, body.id)).status).toBe(200);
+    await workflow(body.id).result();
+  });
+});
+
+describe('after all of that', () => {
+  test('bookings, slots, payments, ledger and Stripe agree to the cent', async () => {
+    await eventually(
+      'Stripe has delivered its webhooks',
+      async () => (await sandboxState(platform)).pending_webhooks === 0,
+    );
+    expect(await contradictions(platform)).toEqual([]);
+  });
+
+  test('no workflow is stuck, none had a failing task, and no history names a person', async () => {
+    const { troubles, workflows } = await workflowTroubles(platform, market.people);
+    expect(troubles).toEqual([]);
+    expect(workflows).toBeGreaterThan(2 * CROWD);
+  });
+
+  test('nobody was written to twice about the same thing', async () => {
+    const mails = await platform.mails();
+    expect(mails.length).toBeGreaterThan(CROWD);
+    const texts = mails.map(({ recipients, subject, text }) => `${recipients.join()} ${subject} ${text}`);
+    expect(texts.filter((text, index) => texts.indexOf(text) !== index)).toEqual([]);
+  });
+});

@@ -1,0 +1,210 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { z } from 'zod';
+import { launch } from '../dev/launch';
+import { freePortSettings } from '../dev/ports';
+import { embeddedTemporal } from '../dev/temporal';
+import { prepareNamespace } from '../dev/temporal-namespace';
+import { ProblemError } from '../kernel/errors';
+import { serviceTokens } from '../platform/auth';
+import { type Config, loadConfig } from '../platform/config';
+import { endpoint } from '../platform/endpoint';
+import { createService, type Listening, listen } from '../platform/http-server';
+import { uuidv7 } from '../platform/ids';
+import { problemBody } from '../platform/problem';
+import type { Running } from '../platform/service';
+import { createLogger } from '../platform/telemetry';
+import { createSagas, type Sagas } from '../platform/temporal';
+import { eventually } from '../tests/support/platform';
+import { ask } from '../tests/support/service';
+import { userCreationSaga } from '../workflows/user-creation.api';
+import { workers } from '.';
+
+jest.setTimeout(90_000);
+
+const SECRET = 'a-secret-for-tests-a-secret-for-tests';
+
+interface Call {
+  path: string;
+  headers: IncomingHttpHeaders;
+  /** Answers with a refusal that ends the step for good. */
+  refuse(): void;
+}
+
+let config: Config;
+let temporal: ChildProcess | undefined;
+let services: Server;
+let front: Listening;
+let sagas: Sagas;
+let client: Client;
+let worker: Running | undefined;
+/** What the worker's activities called, in the services' place. */
+let calls: Call[] = [];
+let holdAccounts = false;
+
+const register = endpoint({
+  method: 'post',
+  path: '/api/people',
+  operationId: 'register',
+  summary: 'Starts a sign-up',
+  access: 'anonymous',
+  body: z.strictObject({ userId: z.uuid() }),
+  replies: { 202: null },
+});
+
+beforeAll(async () => {
+  services = createServer((request, response) => {
+    request.resume();
+    answerFor(String(request.url), request.headers, response);
+  });
+  await new Promise<void>((resolve) => services.listen(0, '127.0.0.1', resolve));
+  const address = services.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  const names = ['IDENTITY', 'TUTORING', 'BOOKING', 'NOTIFICATION', 'PAYMENT'];
+  config = loadConfig(
+    {
+      ...(await freePortSettings()),
+      ...Object.fromEntries(names.map((name) => [`${name}_URL`, url])),
+      DATA_DIR: mkdtempSync(join(tmpdir(), 'tutorconnect-workers-')),
+      LOG_LEVEL: 'silent',
+      SERVICE_TOKEN_SECRET: SECRET,
+      SHUTDOWN_GRACE_SECONDS: '10',
+    },
+    'no-env-file-in-tests',
+  );
+  sagas = createSagas(config);
+  front = await startFront();
+});
+
+afterAll(async () => {
+  await worker?.close();
+  await front.close(0);
+  await sagas.close();
+  await client.connection.close();
+  services.closeAllConnections();
+  services.close();
+  if (temporal && temporal.exitCode === null) {
+    const exit = once(temporal, 'exit');
+    temporal.kill('SIGKILL');
+    await exit;
+  }
+  rmSync(config.DATA_DIR, { recursive: true, force: true });
+});
+
+/** identity makes the profile, payment refuses the account, and every undo succeeds. */
+function answerFor(path: string, headers: IncomingHttpHeaders, response: ServerResponse): void {
+  const send = (status: number, body: unknown) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  const refuse = () => send(409, problemBody(new ProblemError('conflict'), path, 'r'));
+  calls.push({ path, headers, refuse });
+  const userId = /[0-9a-f-]{36}/.exec(path)?.[0];
+  if (path.endsWith('/remove')) return void send(200, { userId, id: userId });
+  if (path.endsWith('/profile')) return void send(200, { id: userId, userId, role: 'student' });
+  if (path === '/internal/accounts' && holdAccounts) return;
+  refuse();
+}
+
+/** A service whose one operation starts a sign-up, as identity does. */
+async function startFront(): Promise<Listening> {
+  const service = createService({
+    name: 'front',
+    logger: createLogger('front', 'silent'),
+    contract: { register },
+    verifyUser: () => Promise.reject(new ProblemError('unauthenticated')),
+    serviceTokens: serviceTokens(SECRET),
+    readiness: async () => ({ ready: true }),
+  });
+  service.serve(register, async ({ body }) => {
+    await sagas.start(userCreationSaga, { userId: body.userId, role: 'student' });
+    return { status: 202 as const, body: undefined };
+  });
+  service.finish();
+  return listen(service.app, '127.0.0.1', 0);
+}
+
+async function signUp(headers: Record<string, string> = {}): Promise<string> {
+  const userId = uuidv7();
+  const reply = await ask(`http://127.0.0.1:${front.port}`, 'POST', '/api/people', { headers, body: { userId } });
+  expect(reply.status).toBe(202);
+  return userId;
+}
+
+const called = (path: string) =>
+  eventually(`${path} is called`, async () => calls.find((call) => call.path === path), 60_000);
+
+test('a worker that starts before its server waits for it', async () => {
+  let started = false;
+  const starting = workers['worker:user-creation']({ config, sagas }).then((running) => {
+    started = true;
+    return running;
+  });
+  const spec = await embeddedTemporal(config, () => undefined);
+  expect(started).toBe(false);
+  const listener = {
+    born: (child: ChildProcess) => {
+      temporal = child;
+    },
+    died: () => undefined,
+    line: () => undefined,
+  };
+  await launch(spec, listener, new AbortController().signal);
+  await prepareNamespace(config, () => undefined);
+  client = new Client({ connection: await Connection.connect({ address: config.TEMPORAL_ADDRESS }) });
+  worker = await starting;
+  expect(worker.name).toBe('worker:user-creation');
+});
+
+test('the trace of a request travels through the saga into the calls of its activities', async () => {
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const userId = await signUp({ traceparent: `00-${trace}-b7ad6b7169203331-01` });
+  const profile = await called(`/internal/users/${userId}/profile`);
+  const account = await called('/internal/accounts');
+  const undo = await called(`/internal/users/${userId}/remove`);
+  const spans = [profile, account, undo].map(({ headers }) => String(headers.traceparent));
+  for (const span of spans) expect(span).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+  expect(new Set(spans).size).toBe(3);
+});
+
+test("each call of an activity is authorised, keyed by its step and carries the saga's id", async () => {
+  calls = [];
+  const userId = await signUp();
+  const { headers } = await called(`/internal/users/${userId}/profile`);
+  expect(headers['idempotency-key']).toBe(`user:${userId}/profile`);
+  expect(headers['x-request-id']).toMatch(new RegExp(`^user\\.${userId}\\.[\\w-]+$`));
+  await serviceTokens(SECRET).verify(String(headers.authorization).replace('Bearer ', ''));
+});
+
+test('a worker that is closed lets its running activity end, and the result is not lost', async () => {
+  calls = [];
+  holdAccounts = true;
+  const userId = await signUp();
+  const account = await called('/internal/accounts');
+  let closed = false;
+  const closing = worker?.close().then(() => {
+    closed = true;
+  });
+  const next = await signUp();
+  expect(closed).toBe(false);
+  account.refuse();
+  await closing;
+  worker = undefined;
+  holdAccounts = false;
+  const { events = [] } = await client.workflow.getHandle(`user:${userId}`).fetchHistory();
+  const failures = events?.flatMap((event) => event.activityTaskFailedEventAttributes ?? []) ?? [];
+  expect(
+    failures.map(
+      ({ failure }) => failure?.cause?.applicationFailureInfo?.type ?? failure?.applicationFailureInfo?.type,
+    ),
+  ).toEqual(['conflict']);
+  expect(calls.filter(({ path }) => path === '/internal/accounts')).toHaveLength(1);
+
+  // What it had no time for is done by the next one.
+  worker = await workers['worker:user-creation']({ config, sagas });
+  await called(`/internal/users/${next}/remove`);
+  await expect(client.workflow.getHandle(`user:${userId}`).result()).resolves.toMatchObject({ outcome: 'removed' });
+});

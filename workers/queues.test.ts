@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createActivities, createClients } from '../activities';
+import { loadConfig } from '../platform/config';
+import { workers } from '.';
+
+const activities = createActivities(
+  createClients(
+    loadConfig({ SERVICE_TOKEN_SECRET: 'only-names-are-asked-for-nothing-is-called' }, 'no-env-file-in-tests'),
+  ),
+);
+
+/** The types of all steps, recorded and local, that real runs of a saga called. */
+function stepsOf(saga: string): string[] {
+  const folder = join(__dirname, '../workflows/histories', saga);
+  const types = readdirSync(folder).flatMap((file) => {
+    const { events } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+    return events.flatMap((event: Record<string, unknown>) => typeOf(event));
+  });
+  return [...new Set<string>(types)];
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: events of many shapes pass through here
+function typeOf(event: any): string[] {
+  const recorded = event.activityTaskScheduledEventAttributes?.activityType.name;
+  if (recorded) return [recorded];
+  const marker = event.markerRecordedEventAttributes;
+  if (marker?.markerName !== 'core_local_activity') return [];
+  return [JSON.parse(Buffer.from(marker.details.data.payloads[0].data, 'base64').toString()).activity_type];
+}
+
+test.each(Object.keys(activities))('the worker of %s has every activity that its saga was seen to call', (saga) => {
+  const called = stepsOf(saga);
+  expect(called.length).toBeGreaterThan(2);
+  expect(Object.keys(activities[saga as keyof typeof activities])).toEqual(expect.arrayContaining(called));
+});
+
+test('every queue has a worker that can be started by name', () => {
+  expect(Object.keys(workers).toSorted()).toEqual(
+    Object.keys(activities)
+      .map((saga) => `worker:${saga}`)
+      .toSorted(),
+  );
+});
