@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { createActivities, createClients } from '../activities';
 import type { Platform, Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
@@ -23,6 +23,7 @@ const TASK_QUEUES: Record<Saga, string> = {
 export async function startWorker(saga: Saga, { config }: Platform): Promise<Running> {
   const name = `worker:${saga}`;
   const logger = createLogger(name, config.LOG_LEVEL);
+  installRuntime(config.LOG_LEVEL);
   const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
     logger.warn({ err: error }, 'Temporal is not answering yet'),
   );
@@ -31,9 +32,8 @@ export async function startWorker(saga: Saga, { config }: Platform): Promise<Run
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: TASK_QUEUES[saga],
-    ...workflowCode(),
+    ...workflowCode({ activity: [activityContext] }),
     activities: createActivities(clients)[saga],
-    interceptors: { activity: [activityContext] },
     // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
     // what is left until the second limit, and run again elsewhere.
     shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
@@ -58,13 +58,29 @@ export async function startWorker(saga: Saga, { config }: Platform): Promise<Run
 }
 
 /** The bundle made by the build saves about two seconds a start; without one the sources are bundled now. */
-function workflowCode() {
+function workflowCode(interceptors: WorkerInterceptors) {
   const codePath = join(__dirname, '..', 'workflow-bundle.js');
-  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  if (existsSync(codePath)) return { workflowBundle: { codePath }, interceptors };
   return {
     workflowsPath: require.resolve('../workflows'),
-    interceptors: { workflowModules: [require.resolve('../workflows/interceptors')] },
+    interceptors: { ...interceptors, workflowModules: [require.resolve('../workflows/interceptors')] },
   };
+}
+
+let runtimeInstalled = false;
+
+/** One runtime for all workers of a process: it logs as everything else does, and leaves signals to `main.ts`. */
+function installRuntime(level: string): void {
+  if (runtimeInstalled) return;
+  runtimeInstalled = true;
+  const logger = createLogger('temporal-sdk', level);
+  const write = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('DEBUG', ({ level: severity, message, meta: { error, ...facts } = {} }) => {
+      logger[write[severity]]({ ...facts, ...(error !== undefined && { err: error }) }, message);
+    }),
+  });
 }
 
 const RETRY_MS = 1_000;

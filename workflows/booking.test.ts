@@ -9,6 +9,7 @@ import {
   type TestActivity,
 } from '../tests/support/saga-harness';
 import { type BookingInput, bookingSaga } from './booking.api';
+import { refundSaga } from './refund.api';
 
 let harness: SagaHarness;
 beforeAll(async () => {
@@ -404,6 +405,41 @@ describe('a confirmed booking', () => {
       'releaseEarnings',
       'notifyBooking',
     ]);
+  });
+
+  test('whose refund saga is ended from outside is cancelled all the same', async () => {
+    const input = await someBooking();
+    const refundId = randomUUID();
+    const submitted = gate();
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      createRefund: () => ({ refundId }),
+      submitRefund: () => {
+        submitted.open();
+        return { status: 'pending', version: 1 };
+      },
+    });
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await submitted.activity();
+    await harness.env.client.workflow
+      .getHandle(refundSaga.workflowId({ refundId, paymentId: '', bookingId: null }))
+      .terminate();
+    await cancelled;
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+    expect(saga.calls).toContain('releaseEarnings');
+  });
+
+  test('whose refund saga runs already, because something else started it, is cancelled all the same', async () => {
+    const input = await someBooking();
+    const refund = { refundId: randomUUID(), paymentId: randomUUID(), bookingId: null };
+    await harness.start(refundSaga, refund, {
+      ...allGoesWell(input),
+      submitRefund: () => ({ status: 'pending', version: 1 }),
+    });
+    const saga = await confirmed(input, { ...allGoesWell(input), createRefund: () => ({ refundId: refund.refundId }) });
+    await saga.update('cancel', await cancelBy('student'));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+    expect(saga.calls).toContain('releaseEarnings');
   });
 
   test('cancelled without anything to give back: no refund is made', async () => {

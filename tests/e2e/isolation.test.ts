@@ -1,14 +1,14 @@
 import postgres from 'postgres';
 import { prepareDatabases } from '../../dev/databases';
+import { startThrowawayPostgres } from '../../dev/throwaway-postgres';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
-import { startTestPostgres } from '../support/postgres';
 
-let server: Awaited<ReturnType<typeof startTestPostgres>>;
+let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
 let urls: Map<DatabaseContext, string>;
 
 jest.setTimeout(60_000);
 beforeAll(async () => {
-  server = await startTestPostgres();
+  server = await startThrowawayPostgres();
   const none = Object.fromEntries(DATABASE_CONTEXTS.map((context) => [context, undefined]));
   const settings = await prepareDatabases({
     databaseUrl: none as Record<DatabaseContext, undefined>,

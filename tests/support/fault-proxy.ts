@@ -114,6 +114,8 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
       case 'hold':
         hit(rule);
         await rule.released;
+        // Whoever died while it waited has sent nothing.
+        if (outgoing.closed || incoming.socket.destroyed) return;
         return answer(outgoing, await forward());
       case 'hold-answer': {
         const reply = await forward();

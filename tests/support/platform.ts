@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -14,6 +13,7 @@ import { freePortSettings } from '../../dev/ports';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/process-plan';
 import { runCommand } from '../../dev/run-command';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor';
+import { removeDataDir, temporaryDataDir } from '../../dev/temporary-data';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
@@ -57,10 +57,8 @@ const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
  */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
   await build();
-  const dataDir = mkdtempSync(join(tmpdir(), 'tutorconnect-e2e-'));
-  const cleanUps: (() => Promise<unknown>)[] = [
-    async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 }),
-  ];
+  const dataDir = temporaryDataDir();
+  const cleanUps: (() => Promise<unknown>)[] = [async () => removeDataDir(dataDir)];
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= inTurn(cleanUps.reverse());

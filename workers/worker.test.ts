@@ -23,7 +23,7 @@ import { createSagas, type Sagas } from '../platform/temporal';
 import { eventually } from '../tests/support/platform';
 import { ask } from '../tests/support/service';
 import { userCreationSaga } from '../workflows/user-creation.api';
-import { workers } from '.';
+import { startWorker } from './worker';
 
 jest.setTimeout(90_000);
 
@@ -35,6 +35,11 @@ interface Call {
   /** Answers with a refusal that ends the step for good. */
   refuse(): void;
 }
+
+const PERSON = {
+  ...{ role: 'student', status: 'pending', email: 'a@b.example', emailVerified: false },
+  ...{ firstName: 'A', lastName: 'B', displayName: 'A B', timeZone: 'UTC', locale: 'en' },
+};
 
 let config: Config;
 let temporal: ChildProcess | undefined;
@@ -103,8 +108,10 @@ function answerFor(path: string, headers: IncomingHttpHeaders, response: ServerR
   const refuse = () => send(409, problemBody(new ProblemError('conflict'), path, 'r'));
   calls.push({ path, headers, refuse });
   const userId = /[0-9a-f-]{36}/.exec(path)?.[0];
-  if (path.endsWith('/remove')) return void send(200, { userId, id: userId });
-  if (path.endsWith('/profile')) return void send(200, { id: userId, userId, role: 'student' });
+  if (path.endsWith('/remove'))
+    return void (path.startsWith('/internal/users/') ? response.writeHead(204).end() : send(200, { userId }));
+  if (path === `/internal/users/${userId}` || path.endsWith('/profile'))
+    return void send(200, { id: userId, ...PERSON });
   if (path === '/internal/accounts' && holdAccounts) return;
   refuse();
 }
@@ -139,7 +146,7 @@ const called = (path: string) =>
 
 test('a worker that starts before its server waits for it', async () => {
   let started = false;
-  const starting = workers['worker:user-creation']({ config, sagas }).then((running) => {
+  const starting = startWorker('user-creation', { config, sagas }).then((running) => {
     started = true;
     return running;
   });
@@ -204,7 +211,7 @@ test('a worker that is closed lets its running activity end, and the result is n
   expect(calls.filter(({ path }) => path === '/internal/accounts')).toHaveLength(1);
 
   // What it had no time for is done by the next one.
-  worker = await workers['worker:user-creation']({ config, sagas });
+  worker = await startWorker('user-creation', { config, sagas });
   await called(`/internal/users/${next}/remove`);
   await expect(client.workflow.getHandle(`user:${userId}`).result()).resolves.toMatchObject({ outcome: 'removed' });
 });

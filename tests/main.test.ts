@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { ensureDatabase, migrateContext } from '../db/migrate';
+import { contextUrl } from '../db/roles';
+import { buildOnce } from '../dev/build-once';
+import { compiledPath } from '../dev/paths';
+import { freePortSettings } from '../dev/ports';
+import { startThrowawayPostgres } from '../dev/throwaway-postgres';
+import { serviceTokens } from '../platform/auth';
+import { uuidv7 } from '../platform/ids';
+import { ask } from './support/service';
+
+jest.setTimeout(120_000);
+
+const SECRET = randomBytes(32).toString('base64url');
+let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
+let environment: Record<string, string>;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  await buildOnce();
+  server = await startThrowawayPostgres();
+  await ensureDatabase(server.url, 'notification', SECRET);
+  await migrateContext(contextUrl(server.url, 'notification', SECRET), 'notification');
+});
+afterAll(async () => {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  await server.stop();
+});
+beforeEach(async () => {
+  environment = {
+    ...(await freePortSettings()),
+    LOG_LEVEL: 'warn',
+    SERVICE_TOKEN_SECRET: SECRET,
+    DATABASE_URL: server.url,
+    DATABASE_ROLE_SECRET: SECRET,
+    SHUTDOWN_GRACE_SECONDS: '5',
+  };
+});
+
+/** The compiled program in a process of its own, with these settings and no others. */
+function run(names: string[], settings: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [compiledPath('main.js'), ...names], {
+    cwd: '/',
+    env: { PATH: process.env.PATH ?? '', ...environment, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, errors }));
+  const ready = new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => line === 'ready' && resolve());
+    void ended.then(() => reject(new Error(`it ended before it was ready: ${errors}`)));
+  });
+  ready.catch(() => undefined);
+  return { child, ended, ready };
+}
+const url = (name: string) => `http://127.0.0.1:${environment[`${name}_PORT`]}`;
+
+test.each([[[]], [['bookings']], [['booking', 'constructor']]])('%j is answered with what there is', async (names) => {
+  const { code, errors } = await run(names).ended;
+  expect(code).toBe(1);
+  expect(errors).toMatch(/node dist\/main\.js <name…>, of services, workers, all, gateway, identity, .*worker:booking/);
+  for (const name of names.filter((known) => known !== 'booking')) expect(errors).toContain(`There is no ${name}`);
+  expect(errors).not.toMatch(/^\s+at /m);
+});
+
+test('settings that cannot be used are named, all of them, before anything starts', async () => {
+  const { code, errors } = await run(['notification'], { SERVICE_TOKEN_SECRET: '', LOG_LEVEL: 'loud' }).ended;
+  expect(code).toBe(1);
+  expect(errors).toMatch(/SERVICE_TOKEN_SECRET is missing/);
+  expect(errors).toMatch(/LOG_LEVEL/);
+});
+
+test('a port that is taken is named with its setting, and what had started beside it is stopped', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(Number(environment.NOTIFICATION_PORT), '127.0.0.1', resolve));
+  const { code, errors } = await run(['gateway', 'notification']).ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`Port ${environment.NOTIFICATION_PORT} is taken`);
+  expect(errors).toContain('NOTIFICATION_PORT');
+  await expect(ask(url('GATEWAY'), 'GET', '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  await new Promise((resolve) => holder.close(resolve));
+});
+
+test("from a server's address and the secret of roles each service finds its own database", async () => {
+  const { child, ready, ended } = run(['notification', 'notification']);
+  await ready;
+  expect(await ask(url('NOTIFICATION'), 'GET', '/readyz')).toMatchObject({ status: 200 });
+  const token = await serviceTokens(SECRET).issue();
+  const path = `/internal/users/${uuidv7()}/preferences`;
+  const reply = await ask(url('NOTIFICATION'), 'POST', path, { token, key: 'user:x/preferences' });
+  expect(reply.status).toBeLessThan(500);
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, errors: '' });
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s lets a request that is under way be answered, and ends with 0',
+  async (signal) => {
+    const { child, ready, ended } = run(['notification']);
+    await ready;
+    const token = await serviceTokens(SECRET).issue();
+    const socket = connect(Number(environment.NOTIFICATION_PORT), '127.0.0.1');
+    let reply = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      reply += text;
+    });
+    const closed = once(socket, 'close');
+    const head = [
+      `POST /internal/users/${uuidv7()}/preferences HTTP/1.1`,
+      ...['Host: x', `Authorization: Bearer ${token}`, `Idempotency-Key: ${signal}`],
+      ...['Content-Type: application/json', 'Content-Length: 2', 'Expect: 100-continue'],
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    await once(socket, 'data'); // 100 Continue: the request is under way, and waits for its body
+    child.kill(signal);
+    for (;;) {
+      const refused = await ask(url('NOTIFICATION'), 'GET', '/healthz').then(
+        () => false,
+        () => true,
+      );
+      if (refused) break;
+    }
+    socket.write('{}');
+    await closed;
+    expect(reply).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d{3} /);
+    expect(await ended).toMatchObject({ code: 0, signal: null, errors: '' });
+  },
+);
+
+test('a worker that still waits for Temporal can be stopped', async () => {
+  const { child, ended } = run(['notification', 'worker:refund'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+  for (;;) {
+    const alive = await ask(url('NOTIFICATION'), 'GET', '/healthz').then(
+      () => true,
+      () => false,
+    );
+    if (alive) break;
+  }
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
