@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { types } from 'node:util';
-import pino, { type Logger } from 'pino';
+import pino, { type DestinationStream, type Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 export type { Logger };
@@ -37,7 +37,11 @@ export function childTraceparent(parent: string | undefined): string {
 const SECRETS = ['password', 'email', 'accessToken', 'refreshToken', 'authorization', 'clientSecret'];
 
 /** A JSON logger, to standard output unless `destination` says otherwise. Personal data and secrets never belong in a log line; `SECRETS` is a second line of defence. */
-export function createLogger(name: string, level: string, destination = pino.destination({ sync: true })): Logger {
+export function createLogger(
+  name: string,
+  level: string,
+  destination: DestinationStream = pino.destination({ sync: true }),
+): Logger {
   const options = {
     name,
     level,

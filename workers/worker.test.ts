@@ -141,8 +141,12 @@ async function signUp(headers: Record<string, string> = {}): Promise<string> {
   return userId;
 }
 
-const called = (path: string) =>
-  eventually(`${path} is called`, async () => calls.find((call) => call.path === path), 60_000);
+/** The first call of a step for this person: its key names them. */
+const called = (path: string, userId: string) => {
+  const isIt = (call: Call) =>
+    call.path === path && String(call.headers['idempotency-key']).startsWith(`user:${userId}/`);
+  return eventually(`${path} is called`, async () => calls.find(isIt), 60_000);
+};
 
 test('a worker that starts before its server waits for it', async () => {
   let started = false;
@@ -169,9 +173,9 @@ test('a worker that starts before its server waits for it', async () => {
 test('the trace of a request travels through the saga into the calls of its activities', async () => {
   const trace = '0af7651916cd43dd8448eb211c80319c';
   const userId = await signUp({ traceparent: `00-${trace}-b7ad6b7169203331-01` });
-  const profile = await called(`/internal/users/${userId}/profile`);
-  const account = await called('/internal/accounts');
-  const undo = await called(`/internal/users/${userId}/remove`);
+  const profile = await called(`/internal/users/${userId}/profile`, userId);
+  const account = await called('/internal/accounts', userId);
+  const undo = await called(`/internal/users/${userId}/remove`, userId);
   const spans = [profile, account, undo].map(({ headers }) => String(headers.traceparent));
   for (const span of spans) expect(span).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
   expect(new Set(spans).size).toBe(3);
@@ -180,7 +184,7 @@ test('the trace of a request travels through the saga into the calls of its acti
 test("each call of an activity is authorised, keyed by its step and carries the saga's id", async () => {
   calls = [];
   const userId = await signUp();
-  const { headers } = await called(`/internal/users/${userId}/profile`);
+  const { headers } = await called(`/internal/users/${userId}/profile`, userId);
   expect(headers['idempotency-key']).toBe(`user:${userId}/profile`);
   expect(headers['x-request-id']).toMatch(new RegExp(`^user\\.${userId}\\.[\\w-]+$`));
   await serviceTokens(SECRET).verify(String(headers.authorization).replace('Bearer ', ''));
@@ -190,7 +194,7 @@ test('a worker that is closed lets its running activity end, and the result is n
   calls = [];
   holdAccounts = true;
   const userId = await signUp();
-  const account = await called('/internal/accounts');
+  const account = await called('/internal/accounts', userId);
   let closed = false;
   const closing = worker?.close().then(() => {
     closed = true;
@@ -208,10 +212,11 @@ test('a worker that is closed lets its running activity end, and the result is n
       ({ failure }) => failure?.cause?.applicationFailureInfo?.type ?? failure?.applicationFailureInfo?.type,
     ),
   ).toEqual(['conflict']);
-  expect(calls.filter(({ path }) => path === '/internal/accounts')).toHaveLength(1);
+  const keys = calls.map(({ headers }) => headers['idempotency-key']);
+  expect(keys.filter((key) => key === account.headers['idempotency-key'])).toHaveLength(1);
 
   // What it had no time for is done by the next one.
   worker = await startWorker('user-creation', { config, sagas });
-  await called(`/internal/users/${next}/remove`);
+  await called(`/internal/users/${next}/remove`, next);
   await expect(client.workflow.getHandle(`user:${userId}`).result()).resolves.toMatchObject({ outcome: 'removed' });
 });

@@ -1,8 +1,13 @@
 import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
-import { bookingSaga } from './booking.api';
-import { paymentSaga } from './payment.api';
-import { refundSaga } from './refund.api';
-import { userCreationSaga } from './user-creation.api';
+import * as bookingApi from './booking.api';
+import * as paymentApi from './payment.api';
+import * as refundApi from './refund.api';
+import * as userCreationApi from './user-creation.api';
+
+const { bookingSaga } = bookingApi;
+const { paymentSaga } = paymentApi;
+const { refundSaga } = refundApi;
+const { userCreationSaga } = userCreationApi;
 
 const booking = {
   ...{ bookingId: 'b1', studentId: 's1', tutorId: 't1', scheduledAt: '2030-01-01T10:00:00.000Z' },
@@ -52,4 +57,19 @@ test('a list of sagas says in a line what each is', () => {
   expect(paymentSaga.summary({ paymentId: 'p1', payerId: 's1', payeeId: 't1' })).toBe('Payment p1');
   expect(refundSaga.summary({ ...refund, bookingId: null })).toBe('Refund r1 of payment p1');
   expect(userCreationSaga.summary({ userId: 'u1', role: 'tutor' })).toBe('Sign-up of tutor u1');
+});
+
+test('every saga offers its doors under the names that are in histories and cannot change', () => {
+  const doors = (api: object) =>
+    Object.values(api).flatMap((door: unknown) =>
+      typeof door === 'object' && door !== null && 'type' in door && 'name' in door
+        ? [`${door.type} ${door.name}`]
+        : [],
+    );
+  expect(doors(bookingApi).toSorted()).toEqual([
+    'signal paymentChanged',
+    ...['cancel', 'complete', 'confirm', 'decline', 'reschedule', 'resolve'].map((name) => `update ${name}`),
+  ]);
+  expect(doors(paymentApi).toSorted()).toEqual(expect.arrayContaining(['signal paymentChanged']));
+  expect(doors(refundApi).toSorted()).toEqual(expect.arrayContaining(['signal refundChanged']));
 });

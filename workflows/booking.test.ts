@@ -332,6 +332,20 @@ describe('the tutor', () => {
     await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_declined' });
   });
 
+  test('confirms and declines at once: what came first counts, the other is refused', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    const [confirmation, refusal] = await Promise.allSettled([
+      saga.update('confirm', { actorId: input.tutorId }),
+      saga.update('decline', { actorId: input.tutorId, noteId: null }),
+    ]);
+    const declined = saga.calls.includes('settleToZero');
+    expect([confirmation?.status, refusal?.status]).toEqual(
+      declined ? ['rejected', 'fulfilled'] : ['fulfilled', 'rejected'],
+    );
+    expect(saga.calls.includes('capturePayment')).toBe(!declined);
+  });
+
   test('confirms twice: the second is refused and nothing is captured twice', async () => {
     const input = await someBooking();
     const saga = await awaitingTutor(input);
@@ -405,28 +419,6 @@ describe('a confirmed booking', () => {
       'releaseEarnings',
       'notifyBooking',
     ]);
-  });
-
-  test('whose refund saga is ended from outside is cancelled all the same', async () => {
-    const input = await someBooking();
-    const refundId = randomUUID();
-    const submitted = gate();
-    const saga = await confirmed(input, {
-      ...allGoesWell(input),
-      createRefund: () => ({ refundId }),
-      submitRefund: () => {
-        submitted.open();
-        return { status: 'pending', version: 1 };
-      },
-    });
-    const cancelled = saga.update('cancel', await cancelBy('student'));
-    await submitted.activity();
-    await harness.env.client.workflow
-      .getHandle(refundSaga.workflowId({ refundId, paymentId: '', bookingId: null }))
-      .terminate();
-    await cancelled;
-    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
-    expect(saga.calls).toContain('releaseEarnings');
   });
 
   test('whose refund saga runs already, because something else started it, is cancelled all the same', async () => {
@@ -525,6 +517,42 @@ describe('a confirmed booking', () => {
     expect(saga.calls).not.toContain('moveSlot');
   });
 
+  test('cannot be moved by its tutor once it has begun', async () => {
+    const input = await someBooking(HOUR);
+    const saga = await confirmed(input);
+    await harness.env.sleep(HOUR + MINUTE);
+    const requestedAt = new Date(await now()).toISOString();
+    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
+    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt };
+    await expect(saga.update('reschedule', wish)).rejects.toThrow('invalid_state');
+    expect(saga.calls).not.toContain('moveSlot');
+  });
+
+  test('whose cancel the service refuses asks for an operator; accepted: nothing is refunded, the slot is free', async () => {
+    const input = await someBooking();
+    const saga = await confirmed(input, { ...allGoesWell(input), cancelConfirmed: refuses('invalid_state') });
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await saga.called('cancelConfirmed');
+    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep(100);
+    await saga.update('resolve', { action: 'accept', noteId: null });
+    await cancelled;
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
+    expect(saga.calls).toContain('releaseSlot');
+    expect(saga.calls).not.toContain('createRefund');
+  });
+
+  test('whose refund the service refuses asks for an operator; accepted: the rest is kept for the tutor', async () => {
+    const input = await someBooking();
+    const saga = await confirmed(input, { ...allGoesWell(input), createRefund: refuses('refund_exceeds_payment') });
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await saga.called('createRefund');
+    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep(100);
+    await saga.update('resolve', { action: 'accept', noteId: null });
+    await cancelled;
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
+    expect(saga.calls).toContain('releaseEarnings');
+  });
+
   test('completed by the tutor after its end', async () => {
     const input = await someBooking(HOUR / 2);
     const saga = await confirmed(input);
@@ -576,9 +604,27 @@ describe('an undo that keeps failing', () => {
   });
 });
 
+test('a cancel by Temporal while everything is undone changes nothing', async () => {
+  const input = await someBooking();
+  const undoing = gate();
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input),
+    chargePayment: refuses('payment_declined'),
+    settleToZero: undoing.activity,
+  });
+  await saga.called('settleToZero');
+  await saga.handle.cancel();
+  undoing.open();
+  await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_declined' });
+});
+
 test('starting the same booking twice runs it once', async () => {
   const input = await someBooking();
   const saga = await awaitingTutor(input);
   await expect(harness.start(bookingSaga, input, {})).rejects.toThrow(/already started/i);
   expect(saga.calls.filter((call) => call === 'createBooking')).toHaveLength(1);
+});
+
+test('every step, also of the refund that a booking starts, runs in the trace of the request', () => {
+  expect([...harness.untraced]).toEqual([]);
 });

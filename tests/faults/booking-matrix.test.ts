@@ -1,3 +1,4 @@
+import { DAY } from '../../kernel/time';
 import { BOOKING_STEPS } from '../../workflows/booking';
 import { type BookingFacts, bookingFacts, sandboxState } from '../support/booking-facts';
 import type { BookingFaults, Meeting } from '../support/fault-proxy';
@@ -212,6 +213,7 @@ let market: Marketplace;
 let tutors: Record<Row['tutor'], Tutor>;
 let student: Person;
 let rival: Person;
+let askedTutor: Scene;
 /** Those that the kill met, by the fault they stand for. */
 const killed = { killed: new Map<Row, Scene>(), killedAndCancelled: new Map<Row, Scene>() };
 
@@ -240,9 +242,20 @@ async function killAtEveryStep(): Promise<void> {
       scenes.set(row, scene);
     }
   }
+  askedTutor = await askWhileKilled();
   await platform.killBookingWorker();
   // Temporal waits 10 s for the dead worker's answer, so these are heard first when the next one takes over.
   await Promise.all([...killed.killedAndCancelled.values()].map(giveUp));
+}
+
+/** So far ahead that the tutor's six days are the deadline, which the steps between the table's steps send. */
+async function askWhileKilled(): Promise<Scene> {
+  const faults = platform.proxy.nextBooking();
+  const asking = faults.on('await-tutor', { kind: 'hold-answer' });
+  const at = new Date(Date.parse(market.nextHour()) + 20 * DAY).toISOString();
+  const asked = market.book({ student, tutor: tutors.confirming, at });
+  await asking.met();
+  return { id: await faults.id(), student, asked };
 }
 
 /** Brings a new booking to the step, where the fault that `arm` lays meets it. */
@@ -426,6 +439,16 @@ async function expectUndone(row: Row, { id }: Scene, reply: Reply, cell: Undone,
   const undos = succeededActivities(await history(id)).filter((name) => UNDOS.has(name));
   expect(undos).toEqual(undosFrom(cell.from ?? row.step, row.tutor));
 }
+
+test('a worker killed while the tutor is being asked: the next one asks, by the same deadline, and the booking goes on', async () => {
+  const { id, asked } = askedTutor;
+  const { body } = await asked;
+  const { statusReason, waitingUntil, createdAt } = (await market.read(student, id)).body;
+  expect([body.id, statusReason]).toEqual([id, 'awaiting_tutor']);
+  expect(Math.abs(Date.parse(waitingUntil) - Date.parse(createdAt) - 6 * DAY)).toBeLessThan(60_000);
+  expect((await market.confirmPatiently(tutors.confirming, id)).status).toBe(200);
+  expect(await bookingFacts(platform, id)).toMatchObject({ booking: 'confirmed', slot: 'booked', ...MONEY.captured });
+});
 
 test('in the end all contexts and Stripe agree, and no workflow is in trouble', async () => {
   expect(await contradictions(platform)).toEqual([]);

@@ -1,17 +1,14 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import postgres, { type Sql } from 'postgres';
 import { buildOnce } from '../../dev/build-once';
-import { withLock } from '../../dev/lock';
 import { nodeChild } from '../../dev/node-children';
 import { graceMs } from '../../dev/parts';
-import { compiledPath, sourcePath } from '../../dev/paths';
 import { type RunningPlatform, startPlatform } from '../../dev/platform';
 import { freePortSettings } from '../../dev/ports';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/process-plan';
-import { runCommand } from '../../dev/run-command';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor';
 import { removeDataDir, temporaryDataDir } from '../../dev/temporary-data';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
@@ -56,7 +53,7 @@ const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
  * Limits of requests are off unless `settings` has others.
  */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
-  await build();
+  await buildOnce();
   const dataDir = temporaryDataDir();
   const cleanUps: (() => Promise<unknown>)[] = [async () => removeDataDir(dataDir)];
   let stopped: Promise<void> | undefined;
@@ -156,21 +153,6 @@ function askSandbox(url: string, method: string, path: string, body: unknown): P
   return ask(url, method, path, {
     headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
     raw: new URLSearchParams(body as Record<string, string>).toString(),
-  });
-}
-
-/** Compiles, and bundles the workflows when they are newer than their bundle: workers run what is compiled. */
-async function build(): Promise<void> {
-  await buildOnce();
-  const bundle = sourcePath('dist/workflow-bundle.js');
-  await withLock(join(sourcePath('dist'), 'bundle.lock'), async () => {
-    const sources = ['workflows', 'kernel'].flatMap((folder) =>
-      readdirSync(sourcePath(`dist/${folder}`)).map((file) => sourcePath(`dist/${folder}/${file}`)),
-    );
-    const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
-    if ((statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest) return;
-    const { code, output } = await runCommand(process.execPath, [compiledPath('scripts/bundle-workflows.js')]);
-    if (code !== 0) throw new Error(`The workflows could not be bundled:\n${output}`);
   });
 }
 

@@ -1,8 +1,16 @@
 import { join } from 'node:path';
-import { activityInfo } from '@temporalio/activity';
-import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { type Info as ActivityInfo, activityInfo } from '@temporalio/activity';
+import { Client, type WorkflowClientInterceptor, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import {
+  type ActivityExecuteInput,
+  bundleWorkflowCode,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
 import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal-test-server';
@@ -17,6 +25,8 @@ export type TestActivity = (input: any, attempt: number) => unknown;
 
 export interface SagaHarness {
   env: TestWorkflowEnvironment;
+  /** Steps of sagas and their children that did not run in the trace of the request that started the saga. */
+  untraced: ReadonlySet<string>;
   /**
    * Starts a saga against `activities`. `calls` lists their names in the order in which they were called, repeated attempts once;
    * it is only what this saga called.
@@ -37,6 +47,9 @@ export interface StartedSaga {
   update(name: string, argument: unknown): Promise<void>;
   attribute(name: string): Promise<unknown>;
 }
+
+/** The trace that every saga is started in. */
+const TRACE = defaultPayloadConverter.toPayload('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
 
 const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
 
@@ -83,6 +96,13 @@ export async function startSagaHarness(
     if (!activity) throw toFailure(new ProblemError('not_found', `the test has no activity ${name}`));
     return activity(input, attempt);
   };
+  const untraced = new Set<string>();
+  const noteTrace = (info: ActivityInfo, { headers }: ActivityExecuteInput) => {
+    const { traceparent } = headers;
+    if (traceparent && defaultPayloadConverter.fromPayload(traceparent) === defaultPayloadConverter.fromPayload(TRACE))
+      return;
+    untraced.add(`${info.workflowExecution?.workflowId} ${info.activityType}`);
+  };
   const activities = Object.fromEntries(
     code.activities.map((name) => [
       name,
@@ -101,18 +121,27 @@ export async function startSagaHarness(
         workflowBundle,
         activities,
         sinks: coverage.sinks,
+        interceptors: {
+          activity: [({ info }) => ({ inbound: { execute: (input, next) => (noteTrace(info, input), next(input)) } })],
+        },
       }),
     ),
   );
   const running = workers.map((worker) => worker.run());
+  const withTrace: WorkflowClientInterceptor = {
+    start: (input, next) => next({ ...input, headers: { ...input.headers, traceparent: TRACE } }),
+  };
+  const { connection, namespace } = env;
+  const traced = new Client({ connection, ...(namespace && { namespace }), interceptors: { workflow: [withTrace] } });
 
   return {
     env,
+    untraced,
     async start(type, input, activities) {
       const workflowId = type.workflowId(input);
       const state = { activities, calls: [] as string[], heard: [] as (() => void)[] };
       sagas.set(workflowId, state);
-      const handle = await env.client.workflow.start(type.workflowType, {
+      const handle = await traced.workflow.start(type.workflowType, {
         workflowId,
         taskQueue: type.taskQueue,
         args: [input],
