@@ -207,10 +207,8 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 function idempotencyKey(operation: Endpoint, request: Request): string | undefined {
   const key = request.header('idempotency-key');
   if (operation.idempotency === undefined || operation.idempotency === 'none') return undefined;
-  if (key === undefined || key === '') {
-    if (operation.idempotency === 'required') throw new ProblemError('idempotency_key_required');
-    return undefined;
-  }
+  if (!key && operation.idempotency === 'required') throw new ProblemError('idempotency_key_required');
+  if (key === undefined) return undefined;
   if (!IDEMPOTENCY_KEY.test(key))
     throw new ProblemError('invalid_idempotency_key', 'Use 1 to 255 printable ASCII characters without spaces');
   return key;

@@ -9,6 +9,7 @@ export const services = {
   identity: async (platform) => runService((await import('./identity/routes.js')).identityService, platform),
   tutoring: async (platform) => runService((await import('./tutoring/routes.js')).tutoringService, platform),
   booking: async (platform) => runService((await import('./booking/routes.js')).bookingService, platform),
-  notification: async (platform) => runService((await import('./notification/routes.js')).notificationService, platform),
+  notification: async (platform) =>
+    runService((await import('./notification/routes.js')).notificationService, platform),
   payment: async (platform) => runService((await import('./payment/routes.js')).paymentService, platform),
 } as const satisfies Record<string, Start>;

@@ -72,4 +72,5 @@ test('every saga offers its doors under the names that are in histories and cann
   ]);
   expect(doors(paymentApi).toSorted()).toEqual(expect.arrayContaining(['signal paymentChanged']));
   expect(doors(refundApi).toSorted()).toEqual(expect.arrayContaining(['signal refundChanged']));
+  expect(doors(userCreationApi)).toEqual([]); // but what every saga has, for operators
 });

@@ -79,7 +79,6 @@ export function createCommandQueue(session: {
     let refused: ErrorCode | undefined;
     const number = ++count;
     const settle = (code?: ErrorCode) => {
-      if (answered) return;
       answered = true;
       refused = code;
       unanswered.delete(number);

@@ -517,6 +517,21 @@ describe('a confirmed booking', () => {
     expect(saga.calls).not.toContain('moveSlot');
   });
 
+  test('moved while another move waits for its turn: that one is judged by the new start', async () => {
+    const input = await someBooking(5 * DAY);
+    const saga = await confirmed(input, { ...allGoesWell(input), moveSlot: fails(2) });
+    const requestedAt = new Date(await now()).toISOString();
+    const wish = async (by: 'student' | 'tutor', startsIn: number) => ({
+      ...{ by, actorId: randomUUID(), requestedAt },
+      scheduledAt: new Date((await now()) + startsIn).toISOString(),
+    });
+    const first = saga.update('reschedule', await wish('tutor', 5 * HOUR));
+    await saga.called('moveSlot');
+    await expect(saga.update('reschedule', await wish('student', 6 * DAY))).rejects.toThrow('invalid_state');
+    await first;
+    expect(saga.calls.filter((call) => call === 'moveSlot')).toHaveLength(1);
+  });
+
   test('cannot be moved by its tutor once it has begun', async () => {
     const input = await someBooking(HOUR);
     const saga = await confirmed(input);

@@ -279,3 +279,22 @@ describe('asking the operator', () => {
     expect(await saga.attribute('SagaState')).toBe('Running');
   });
 });
+
+test('a failure is known by its code, wrapped or not; one that ran out of time as upstream_unavailable', async () => {
+  const { saga } = await start('codes');
+  await expect(saga.result()).resolves.toEqual([
+    'slot_unavailable',
+    'slot_unavailable',
+    'upstream_unavailable',
+    'internal',
+    'internal',
+  ]);
+});
+
+test('a saga that was started without a trace runs without one', async () => {
+  const running = harness.env.client.workflow.execute(rehearsalSaga.workflowType, {
+    ...{ workflowId: `rehearsal:${randomUUID()}`, taskQueue: rehearsalSaga.taskQueue },
+    args: [{ id: '', play: 'codes', runs: 'local' }],
+  });
+  await expect(running).resolves.toHaveLength(5);
+});

@@ -187,6 +187,24 @@ describe('a cancel', () => {
     },
   );
 
+  test('while the last step runs undoes that too, although it succeeds', async () => {
+    const running = gate();
+    const saga = await start('student', { createPreferences: running.activity });
+    await saga.called('createPreferences');
+    await saga.handle.cancel();
+    // A local step hears nothing until its workflow task has lasted so long that the worker asks for a new one.
+    for (let tasks = 0, cancelled = false; tasks === 0; ) {
+      const { events } = await saga.handle.fetchHistory();
+      cancelled ||= events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes) === true;
+      const at = events?.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes) ?? -1;
+      tasks = cancelled ? (events?.slice(at).filter((e) => e.workflowTaskStartedEventAttributes).length ?? 0) : 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    running.open();
+    await expect(saga.result()).resolves.toEqual({ outcome: 'removed', reason: 'cancelled_by_operator' });
+    expect(saga.calls.slice(-4)).toEqual(['removePreferences', 'removeAccount', 'removeProfile', 'removeUser']);
+  });
+
   test('after the pivot is too late: the account is activated and stays', async () => {
     const running = gate({ active: true });
     const saga = await start('student', { activateUser: running.activity });

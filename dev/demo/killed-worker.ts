@@ -47,7 +47,9 @@ export async function killedWorker(
   const meanwhile = await readBooking(stage, timeline, student, bookingId);
   expectThat(timeline, 'the booking is still pending', meanwhile.status === 'pending', meanwhile.status);
   timeline.step(`The worker was started again (process ${await startedAgain})`);
-  timeline.aside('Temporal misses the heartbeat of the lost attempt within 8 s and tries again; other stories go on meanwhile');
+  timeline.aside(
+    'Temporal misses the heartbeat of the lost attempt within 8 s and tries again; other stories go on meanwhile',
+  );
   return { rest: completes() };
 
   async function completes(): Promise<StoryOutcome> {

@@ -3,8 +3,6 @@ import type { Database } from '../../db/client';
 import { stripeWebhooksLog } from '../../db/schema/payment';
 import type { StripeEvent } from './stripe.types';
 
-export type WebhookStore = ReturnType<typeof createWebhookStore>;
-
 /** The log of what Stripe has told us. */
 export function createWebhookStore(db: Database) {
   return {

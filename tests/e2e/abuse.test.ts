@@ -450,6 +450,11 @@ describe('headers', () => {
     expect(await post({ 'Idempotency-Key': key })).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"invalid_idempotency_key"/);
   });
 
+  test('an empty idempotency key is not taken for none, where one is welcome but not needed', async () => {
+    const sent = { token: otherTutor.token, headers: { 'idempotency-key': '' }, body: { options: [] } };
+    expectProblem(await platform.ask('PUT', '/api/tutors/pricing', sent), 400, 'invalid_idempotency_key');
+  });
+
   test('a trace context that is none is left out', async () => {
     for (const traceparent of ['é', '00-0-0-00', 'x'.repeat(4_000)]) {
       expect(await post({ traceparent, 'Idempotency-Key': uuidv7() })).toMatch(/^HTTP\/1\.1 201 /);

@@ -1,4 +1,12 @@
-import { condition, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { SERVICE_CALL, UNTIL_DONE_MONEY } from '../../workflows/activity-options';
 import { codeOf } from '../../workflows/failures';
 import { createSaga } from '../../workflows/saga';
@@ -10,7 +18,7 @@ export const REHEARSAL_ACTIVITIES = [...STEPS.flatMap((name) => [`do${name}`, `u
 
 export interface Rehearsal {
   id: string;
-  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'ask';
+  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'ask' | 'codes';
   runs: 'local' | 'recorded';
 }
 
@@ -24,6 +32,7 @@ export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
     (runs === 'local' ? local : recorded)[name]?.(input) ?? Promise.reject(new Error(name));
   const mend = () => saga.forward('mend', (key) => call('mend', { key }));
 
+  if (play === 'codes') return codes();
   if (play === 'forward') return mend();
   if (play === 'forward-twice') return Promise.all([mend(), mend()]);
   if (play === 'ask') return saga.askOperator('mend', 'the tap drips');
@@ -42,4 +51,13 @@ export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
     await saga.undo();
     return isCancellation(error) ? 'cancelled' : codeOf(error);
   }
+}
+
+/** The codes that failures of every shape stand for. */
+function codes(): string[] {
+  const refused = ApplicationFailure.nonRetryable('', 'slot_unavailable');
+  const wrapped = new ActivityFailure('', 'holdSlot', '1', 'NON_RETRYABLE_FAILURE', undefined, refused);
+  const late = new TimeoutFailure('', undefined, 'START_TO_CLOSE');
+  const unknown = ApplicationFailure.nonRetryable('', 'ours is no code');
+  return [refused, wrapped, late, unknown, new TypeError('a bug')].map(codeOf);
 }

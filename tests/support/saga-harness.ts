@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Info as ActivityInfo, activityInfo } from '@temporalio/activity';
-import { Client, type WorkflowClientInterceptor, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { Client, type WorkflowClientInterceptor, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import {
@@ -36,7 +36,7 @@ export interface SagaHarness {
 }
 
 export interface StartedSaga {
-  handle: WorkflowHandleWithFirstExecutionRunId;
+  handle: WorkflowHandle;
   calls: string[];
   /** Resolves when the activity has been called (the nth time). */
   called(name: string, times?: number): Promise<void>;
@@ -49,7 +49,7 @@ export interface StartedSaga {
 }
 
 /** The trace that every saga is started in. */
-const TRACE = defaultPayloadConverter.toPayload('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
 
@@ -97,11 +97,11 @@ export async function startSagaHarness(
     return activity(input, attempt);
   };
   const untraced = new Set<string>();
-  const noteTrace = (info: ActivityInfo, { headers }: ActivityExecuteInput) => {
-    const { traceparent } = headers;
-    if (traceparent && defaultPayloadConverter.fromPayload(traceparent) === defaultPayloadConverter.fromPayload(TRACE))
-      return;
-    untraced.add(`${info.workflowExecution?.workflowId} ${info.activityType}`);
+  const traceNoted = (info: ActivityInfo, input: ActivityExecuteInput): ActivityExecuteInput => {
+    const { traceparent } = input.headers;
+    const trace = traceparent && defaultPayloadConverter.fromPayload(traceparent);
+    if (trace !== TRACE) untraced.add(`${info.workflowExecution?.workflowId} ${info.activityType}`);
+    return input;
   };
   const activities = Object.fromEntries(
     code.activities.map((name) => [
@@ -122,14 +122,15 @@ export async function startSagaHarness(
         activities,
         sinks: coverage.sinks,
         interceptors: {
-          activity: [({ info }) => ({ inbound: { execute: (input, next) => (noteTrace(info, input), next(input)) } })],
+          activity: [({ info }) => ({ inbound: { execute: (input, next) => next(traceNoted(info, input)) } })],
         },
       }),
     ),
   );
   const running = workers.map((worker) => worker.run());
   const withTrace: WorkflowClientInterceptor = {
-    start: (input, next) => next({ ...input, headers: { ...input.headers, traceparent: TRACE } }),
+    start: (input, next) =>
+      next({ ...input, headers: { ...input.headers, traceparent: defaultPayloadConverter.toPayload(TRACE) } }),
   };
   const { connection, namespace } = env;
   const traced = new Client({ connection, ...(namespace && { namespace }), interceptors: { workflow: [withTrace] } });
@@ -141,11 +142,13 @@ export async function startSagaHarness(
       const workflowId = type.workflowId(input);
       const state = { activities, calls: [] as string[], heard: [] as (() => void)[] };
       sagas.set(workflowId, state);
-      const handle = await traced.workflow.start(type.workflowType, {
+      await traced.workflow.start(type.workflowType, {
         workflowId,
         taskQueue: type.taskQueue,
         args: [input],
       });
+      // The environment's own client lets time skip while a result is waited for.
+      const handle = env.client.workflow.getHandle(workflowId);
       return {
         handle,
         calls: state.calls,
