@@ -99,7 +99,8 @@ describe.each(['local', 'recorded'] as const)('undo, with %s steps', (runs) => {
 
   test('runs although the workflow was cancelled', async () => {
     const { saga } = await start('steps-then-wait', {}, runs);
-    await saga.called('doC');
+    // The time-skipping server cannot take a cancel that meets an activity which ends in the same moment; the real one can.
+    await until(saga, 'Confirmed');
     await saga.handle.cancel();
     await expect(saga.result()).resolves.toBe('cancelled');
     expect(saga.calls.slice(-3)).toEqual(['undoC', 'undoB', 'undoA']);
@@ -254,7 +255,7 @@ describe('what must happen', () => {
 describe('resolve', () => {
   test('is refused while nothing needs attention', async () => {
     const { saga } = await start('steps-then-wait');
-    await saga.called('doC');
+    await until(saga, 'Confirmed');
     await expect(saga.update('resolve', retry)).rejects.toThrow('invalid_state');
   });
 

@@ -44,7 +44,10 @@ export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
       });
       if (play === 'pivot-after-A' && name === 'A') saga.pivot();
     }
-    if (play === 'steps-then-wait') await condition(() => false);
+    if (play === 'steps-then-wait') {
+      saga.tell('Confirmed', 'All steps are done.');
+      await condition(() => false);
+    }
     return 'done';
   } catch (error) {
     saga.tell('Compensating', 'Undoing.');
