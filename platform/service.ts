@@ -47,7 +47,9 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   const { config } = platform;
   const url = config.databaseUrl[name];
   if (!url)
-    throw new Error(`${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or start it by npm start`);
+    throw new Error(
+      `${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET`,
+    );
   const logger = createLogger(name, config.LOG_LEVEL);
   const database = openDatabase(url, { poolSize: config.DATABASE_POOL_SIZE, applicationName: name });
   const deps: ServiceDeps = { ...platform, logger, database };

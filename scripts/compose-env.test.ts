@@ -35,7 +35,7 @@ test('secrets are random, and a database password belongs to the role secret', (
 });
 
 test('every service and every worker has a container of its own', () => {
-  const commands = [...compose.matchAll(/^ {4}command: \['?([\w:-]+)'?\]$/gm)].map(([, name]) => name);
+  const commands = [...compose.matchAll(/^ {4}command: \[['"]?([\w:-]+)['"]?\]$/gm)].map(([, name]) => name);
   expect(commands.toSorted()).toEqual([...Object.keys(services), ...Object.keys(workers)].toSorted());
 });
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { stripVTControlCharacters } from 'node:util';
 import { createGateway, expectThat } from './gateway';
 import { createTimeline } from './timeline';
 import { anything, when } from './wire';
@@ -21,7 +22,7 @@ afterEach(() => {
   server.close();
 });
 
-const timeline = createTimeline((line) => printed.push(line)).of('story');
+const timeline = createTimeline((line) => printed.push(stripVTControlCharacters(line))).of('story');
 const ask = (expect: number[]) => {
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
