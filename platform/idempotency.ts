@@ -2,7 +2,7 @@ import { and, eq, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
 import { ProblemError } from '../kernel/errors';
-import { type ProblemBody, problemBody } from './problem';
+import { type ProblemBody, problemBody, StoredRefusal } from './problem';
 
 /** Who a stored key belongs to, and the request it was used for. */
 export interface KeyedRequest {
@@ -146,6 +146,11 @@ export async function releaseKey(db: Database, request: KeyedRequest): Promise<v
 /** A refusal in the form it is stored, and sent, in: byte for byte the same reply again. */
 export function refusalReply(problem: ProblemError, instance: string, requestId: string): StoredReply<ProblemBody> {
   return { status: problem.status, body: problemBody(problem, instance, requestId) };
+}
+
+/** Sends a stored refusal again, byte for byte. Returns for a success. @throws StoredRefusal */
+export function throwStored({ status, body }: StoredReply): void {
+  if (status >= 400) throw new StoredRefusal(status, body);
 }
 
 /** Deletes keys whose replies need not be kept any longer. Returns how many. */

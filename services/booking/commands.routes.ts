@@ -1,7 +1,7 @@
 import { ProblemError } from '../../kernel/errors';
 import type { User } from '../../platform/auth';
 import type { Service } from '../../platform/http-server';
-import { releaseKey, type StoredReply, storeReply } from '../../platform/idempotency';
+import { releaseKey, type StoredReply, storeReply, throwStored } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import type { ServiceDeps } from '../../platform/service';
 import { updateIdOf } from '../../platform/temporal';
@@ -16,7 +16,7 @@ import {
 } from '../../workflows/booking.api';
 import { type CommandRun, claimCommand, type Note } from './claims.store';
 import { bookingContract as api, Booking, type InternalBooking } from './contract';
-import { isFinal, keyed, throwStored } from './replies.routes';
+import { isFinal, keyed } from './replies.routes';
 import { isFulfilled, type Side, sideOf, visibleTo, type Wish, wishRefusal } from './rules';
 import { readBooking, readRequest, setMeetingUrl } from './store';
 

@@ -1,7 +1,6 @@
 import { ProblemError } from '../../kernel/errors';
 import type { User } from '../../platform/auth';
-import { refusalReply, type StoredReply } from '../../platform/idempotency';
-import { StoredRefusal } from '../../platform/problem';
+import { refusalReply } from '../../platform/idempotency';
 import { currentContext } from '../../platform/telemetry';
 import type { ClientRequest } from './claims.store';
 import { isTemporary } from './rules';
@@ -20,11 +19,6 @@ export function keyed(call: { user: User; fingerprint: string }, key: string, in
     fingerprint: call.fingerprint,
     asReply: (problem) => refusalReply(problem, instance, requestId),
   };
-}
-
-/** Throws again what was stored as a refusal; returns for a success. */
-export function throwStored({ status, body }: StoredReply): void {
-  if (status >= 400) throw new StoredRefusal(status, body);
 }
 
 /** Whether a refusal is the final answer under its key: what may come out differently next time is not kept. */

@@ -1,8 +1,7 @@
-import { isErrorCode, ProblemError } from '../../kernel/errors';
+import { ProblemError } from '../../kernel/errors';
 import type { ReplyOf } from '../../platform/endpoint';
 import type { Call, Service } from '../../platform/http-server';
-import { type KeyedRequest, refusalReply, type StoredReply } from '../../platform/idempotency';
-import { Problem } from '../../platform/schemas';
+import { type KeyedRequest, refusalReply, type StoredReply, throwStored } from '../../platform/idempotency';
 import { currentContext } from '../../platform/telemetry';
 import type { Sagas } from '../../platform/temporal';
 import { paymentSaga } from '../../workflows/payment.api';
@@ -145,13 +144,6 @@ function refusal(
 
 function stored(problem: ProblemError, instance: string): StoredReply {
   return refusalReply(problem, instance, currentContext()?.requestId ?? '');
-}
-
-/** Throws again what was stored as a refusal; returns for a success. */
-function throwStored({ status, body }: StoredReply): void {
-  if (status < 400) return;
-  const { type, title, status: _, code, detail, instance, requestId, errors, ...extras } = Problem.parse(body);
-  throw new ProblemError(isErrorCode(code) ? code : 'internal', detail, { extras, ...(errors && { errors }) });
 }
 
 /** A 200 with `body`. */
