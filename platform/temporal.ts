@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   Client,
   Connection,
+  type ConnectionLike,
   isGrpcServiceError,
   type WorkflowClientInterceptor,
   WorkflowExecutionAlreadyStartedError,
@@ -52,6 +53,12 @@ export interface Sagas {
     signal: { name: string },
     argument: Argument,
   ): Promise<void>;
+  /**
+   * Hands the sagas of `taskQueue` to the worker of this same process as they start, without a way through the server's queue:
+   * Temporal's eager start, for which both share the worker's `connection`. When the worker has no room the server queues them as
+   * usual. Returns what takes it back; to be called before the connection is closed.
+   */
+  startEagerly(taskQueue: string, connection: ConnectionLike): () => void;
   /** Asks Temporal's frontend whether it is there. @throws Error when not */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -68,23 +75,32 @@ const UPDATE_TIMEOUT_MS = 10_000;
 /** A client of the configured Temporal server. Connects at the first call, so that services start while Temporal is down. */
 export function createSagas(config: Config, shared?: Client): Sagas {
   const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS, connectTimeout: '3s' });
-  const client =
-    shared ??
-    new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, interceptors: { workflow: [passTraceOn] } });
+  const clientOver = (over: ConnectionLike) =>
+    new Client({ connection: over, namespace: config.TEMPORAL_NAMESPACE, interceptors: { workflow: [passTraceOn] } });
+  const client = shared ?? clientOver(connection);
+  const eager = new Map<string, Client>();
   const within = <T>(ms: number, call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + ms, call);
 
   return {
     async start(saga, input) {
-      await within(RPC_TIMEOUT_MS, () =>
-        client.workflow.start(saga.workflowType, {
-          ...startOptions(saga, input),
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
-      ).catch((error: unknown) => {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return;
-        throw outOfReach(error);
-      });
+      const worker = eager.get(saga.taskQueue);
+      const through = worker ?? client;
+      const options = {
+        ...startOptions(saga, input),
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        requestEagerStart: worker !== undefined,
+      } as const;
+      await through
+        .withDeadline(Date.now() + RPC_TIMEOUT_MS, () => through.workflow.start(saga.workflowType, options))
+        .catch((error: unknown) => {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+          throw outOfReach(error);
+        });
+    },
+    startEagerly(taskQueue, over) {
+      eager.set(taskQueue, clientOver(over));
+      return () => void eager.delete(taskQueue);
     },
     async update<Result, Argument>(
       workflowId: string,

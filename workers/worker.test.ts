@@ -9,7 +9,6 @@ import { z } from 'zod';
 import { launch } from '../dev/launch';
 import { freePortSettings } from '../dev/ports';
 import { embeddedTemporal } from '../dev/temporal';
-import { prepareNamespace } from '../dev/temporal-namespace';
 import { ProblemError } from '../kernel/errors';
 import { serviceTokens } from '../platform/auth';
 import { type Config, loadConfig } from '../platform/config';
@@ -20,6 +19,7 @@ import { problemBody } from '../platform/problem';
 import type { Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
 import { createSagas, type Sagas } from '../platform/temporal';
+import { prepareNamespace } from '../platform/temporal-namespace';
 import { eventually } from '../tests/support/platform';
 import { ask } from '../tests/support/service';
 import { userCreationSaga } from '../workflows/user-creation.api';
@@ -190,6 +190,25 @@ test("each call of an activity is authorised, keyed by its step and carries the 
   await serviceTokens(SECRET).verify(String(headers.authorization).replace('Bearer ', ''));
 });
 
+/** Whether the server handed the saga to whom started it instead of putting it into its queue. */
+async function startedEagerly(userId: string): Promise<boolean | null | undefined> {
+  const { events } = await client.workflow.getHandle(`user:${userId}`).fetchHistory();
+  return events?.[0]?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted;
+}
+
+test('a saga that is started in the process of its worker is handed to it at once; one from elsewhere waits in the queue', async () => {
+  const here = await signUp();
+  await called(`/internal/users/${here}/remove`, here);
+  expect(await startedEagerly(here)).toBe(true);
+
+  const elsewhere = createSagas(config);
+  const there = uuidv7();
+  await elsewhere.start(userCreationSaga, { userId: there, role: 'student' });
+  await elsewhere.close();
+  await called(`/internal/users/${there}/remove`, there);
+  expect(await startedEagerly(there)).toBe(false);
+});
+
 test('a worker that is closed lets its running activity end, and the result is not lost', async () => {
   calls = [];
   holdAccounts = true;
@@ -203,6 +222,7 @@ test('a worker that is closed lets its running activity end, and the result is n
   expect(closed).toBe(false);
   account.refuse();
   await closing;
+  expect(await startedEagerly(next)).toBe(false);
   worker = undefined;
   holdAccounts = false;
   const { events = [] } = await client.workflow.getHandle(`user:${userId}`).fetchHistory();

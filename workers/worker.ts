@@ -20,7 +20,7 @@ const TASK_QUEUES: Record<Saga, string> = {
 };
 
 /** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
-export async function startWorker(saga: Saga, { config }: Platform): Promise<Running> {
+export async function startWorker(saga: Saga, { config, sagas }: Platform): Promise<Running> {
   const name = `worker:${saga}`;
   const logger = createLogger(name, config.LOG_LEVEL);
   installRuntime(config.LOG_LEVEL);
@@ -40,6 +40,8 @@ export async function startWorker(saga: Saga, { config }: Platform): Promise<Run
     shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
   });
   const running = worker.run();
+  // Of use where the service that starts these sagas runs in this process too; elsewhere nobody asks.
+  const startByQueue = sagas.startEagerly(TASK_QUEUES[saga], connection);
   running.catch((error: unknown) => {
     logger.fatal({ err: error }, 'the worker died');
     process.exitCode = 1;
@@ -49,6 +51,7 @@ export async function startWorker(saga: Saga, { config }: Platform): Promise<Run
     name,
     port: 0,
     async close() {
+      startByQueue();
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await clients.close();
