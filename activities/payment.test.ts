@@ -91,9 +91,15 @@ describe('money for a booking', () => {
     ['abandonPayment', 'abandonPayment', 'voided'],
   ] as const)('%s shows the booking what is true now', async (name, operation, status) => {
     services.answers[operation] = state(status);
-    expect(await act[name]({ paymentId, bookingId, key })).toEqual(summary(status));
+    expect(await act[name]({ paymentId, bookingId, key, shownVersion: 2 })).toEqual(summary(status));
     expect(names()).toEqual([operation, 'internalRecordPayment']);
     expect(one(operation)?.path).toContain(paymentId);
+  });
+
+  test('a poll that finds nothing new writes nothing', async () => {
+    services.answers.refreshPayment = state('requires_action');
+    expect(await act.refreshPayment({ paymentId, bookingId, shownVersion: 3 })).toEqual(summary('requires_action'));
+    expect(names()).toEqual(['refreshPayment']);
   });
 
   test('settled to zero shows what is left of it, and nothing when nothing was begun', async () => {
@@ -110,7 +116,8 @@ describe('money for a booking', () => {
   test('a refund of a booking is for an amount and by nobody in person', async () => {
     const refundId = uuidv7();
     services.answers.createRefund = {
-      ...{ refundId, paymentId, bookingId, status: 'pending', amount: EUR(2250), payment: state('captured') },
+      ...{ refundId, paymentId, bookingId, status: 'pending', tries: 1, amount: EUR(2250) },
+      payment: state('captured'),
     };
     expect(await act.createRefund({ paymentId, amount: EUR(2250), key })).toEqual({ refundId });
     expect(one('createRefund')).toMatchObject({ key, body: { amount: EUR(2250), requestedBy: null } });

@@ -46,13 +46,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
         `payment:${state.paymentId}/shown/${state.version}`,
       );
     }
-    return {
-      paymentId: state.paymentId,
-      bookingId: state.bookingId,
-      status: state.status,
-      version: state.version,
-      captureBefore: state.captureBefore,
-    };
+    return summaryOf(state);
   }
 
   async function charge(input: ChargeInput, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
@@ -100,9 +94,17 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       if (settled.payment) await shown(settled.payment);
     },
 
-    /** Asks Stripe for the truth: a webhook may be lost. */
-    async refreshPayment({ paymentId }: { paymentId: string; bookingId: string | null }): Promise<PaymentSummary> {
-      return shown(await payment.refreshPayment(paymentId));
+    /** Asks Stripe for the truth: a webhook may be lost. `shownVersion` is the one that booking shows already. */
+    async refreshPayment({
+      paymentId,
+      shownVersion,
+    }: {
+      paymentId: string;
+      bookingId: string | null;
+      shownVersion: number;
+    }): Promise<PaymentSummary> {
+      const state = await payment.refreshPayment(paymentId);
+      return state.version === shownVersion ? summaryOf(state) : shown(state);
     },
 
     async abandonPayment({
@@ -165,6 +167,10 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       ]);
     },
   };
+}
+
+function summaryOf({ paymentId, bookingId, status, version, captureBefore }: PaymentState): PaymentSummary {
+  return { paymentId, bookingId, status, version, captureBefore };
 }
 
 interface Person {

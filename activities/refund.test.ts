@@ -19,16 +19,22 @@ const payment = {
   ...{ paymentId, bookingId, version: 7, status: 'partially_refunded', amount: EUR(4500), captured: EUR(4500) },
   ...{ refunded: EUR(2250), clientSecret: null, captureBefore: null, declineCode: null },
 };
-const refund = (status: string) => ({ refundId, paymentId, bookingId, status, amount: EUR(2250), payment });
+const refund = (status: string) => ({ refundId, paymentId, bookingId, status, tries: 2, amount: EUR(2250), payment });
 
-test.each(['succeeded', 'pending', 'failed'])('submitting and asking return the state alone: %s', async (status) => {
-  services.answers.submitRefund = refund(status);
-  services.answers.refreshRefund = refund(status);
-  expect(await act.submitRefund({ refundId, key })).toEqual({ status, version: 7 });
-  expect(await act.refreshRefund({ refundId })).toEqual({ status, version: 7 });
-  expect(services.calls.map(({ operation, key, path }) => [operation, key, path.includes(refundId)])).toEqual([
-    ['submitRefund', key, true],
-    ['refreshRefund', undefined, true],
+test.each(['succeeded', 'pending', 'failed'])('every question returns the state alone: %s', async (status) => {
+  for (const operation of ['submitRefund', 'refreshRefund', 'retryRefund', 'closeRefund'])
+    services.answers[operation] = refund(status);
+  const summary = { status, version: 7, tries: 2 };
+  expect(await act.submitRefund({ refundId, key })).toEqual(summary);
+  expect(await act.refreshRefund({ refundId })).toEqual(summary);
+  expect(await act.retryRefund({ refundId, number: 2, key })).toEqual(summary);
+  expect(await act.closeRefund({ refundId, as: 'succeeded', key })).toEqual(summary);
+  const path = (what: string) => `/internal/refunds/${refundId}/${what}`;
+  expect(services.calls).toEqual([
+    { operation: 'submitRefund', path: path('submit'), key, body: undefined },
+    { operation: 'refreshRefund', path: path('refresh'), key: undefined, body: undefined },
+    { operation: 'retryRefund', path: path('retry'), key, body: { number: 2 } },
+    { operation: 'closeRefund', path: path('close'), key, body: { as: 'succeeded' } },
   ]);
 });
 

@@ -6,17 +6,29 @@ export interface RefundSummary {
   status: RefundStatus;
   /** Version of the payment the refund belongs to; grows with every change. */
   version: number;
+  /** How often it was made at Stripe. */
+  tries: number;
 }
 
 export type RefundActivities = ReturnType<typeof createRefundActivities>;
 
 export function createRefundActivities({ payment, booking, identity, notification }: Clients) {
-  const summary = (refund: RefundState): RefundSummary => ({ status: refund.status, version: refund.payment.version });
+  const summary = ({ status, tries, payment: { version } }: RefundState): RefundSummary => ({ status, version, tries });
 
   return {
     /** Hands the refund to Stripe. Refused by Stripe is a refund with status failed, not an error. */
     async submitRefund({ refundId, key }: { refundId: string; key: string }): Promise<RefundSummary> {
       return summary(await payment.submitRefund(key, refundId));
+    },
+
+    /** Makes a failed refund again, as try `number`. @throws ProblemError refund_exceeds_payment when others have used its amount */
+    async retryRefund(input: { refundId: string; number: number; key: string }): Promise<RefundSummary> {
+      return summary(await payment.retryRefund(input.key, input.refundId, input.number));
+    },
+
+    /** Notes that the saga has seen to the refund's end. Returned is its state, which may be another by then. */
+    async closeRefund(input: { refundId: string; as: 'succeeded' | 'failed'; key: string }): Promise<RefundSummary> {
+      return summary(await payment.closeRefund(input.key, input.refundId, input.as));
     },
 
     async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {

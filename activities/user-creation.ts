@@ -1,3 +1,4 @@
+import { VERIFICATION_PAGE } from '../services/identity/contract';
 import type { Clients } from './clients';
 import { nameOf, recipient } from './payment';
 
@@ -64,7 +65,7 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
     async sendWelcome({ userId, key }: { userId: string; key: string }): Promise<void> {
       const user = await identity.getUser(userId);
       const { token } = await identity.issueEmailVerification(`${key}/token`, userId);
-      const verifyUrl = `${publicUrl}/verify-email?token=${token}`;
+      const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;
       await notification.send(key, { template: 'welcome_verify_email', ...recipient(user), data: { verifyUrl } });
     },
   };

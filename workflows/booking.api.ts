@@ -68,5 +68,5 @@ export const completeBooking = defineUpdate<void, [{ actorId: string; requestedA
  */
 export const resolve = defineUpdate<void, [{ action: 'retry' | 'accept'; noteId: string | null }]>('resolve');
 
-/** The payment of this booking changed at Stripe; sent by payment for each webhook. */
+/** The student has answered the bank about this payment, says a webhook of Stripe; a saga that waits for that asks what became of it. */
 export const paymentChanged = defineSignal<[{ paymentId: string; version: number }]>('paymentChanged');

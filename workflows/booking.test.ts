@@ -73,7 +73,8 @@ function allGoesWell(
     releaseEarnings: done,
     cancelConfirmed: () => ({ refund: EUR(2250), retained: EUR(2250) }),
     createRefund: () => ({ refundId: randomUUID() }),
-    submitRefund: () => ({ status: 'succeeded', version: 2 }),
+    submitRefund: () => ({ status: 'succeeded', version: 2, tries: 1 }),
+    closeRefund: ({ as }) => ({ status: as, version: 3, tries: 1 }),
     recordRefund: done,
     notifyRefund: done,
     notifyBooking: done,
@@ -424,14 +425,16 @@ describe('a confirmed booking', () => {
   test('whose refund saga runs already, because something else started it, is cancelled all the same', async () => {
     const input = await someBooking();
     const refund = { refundId: randomUUID(), paymentId: randomUUID(), bookingId: null };
-    await harness.start(refundSaga, refund, {
+    const other = await harness.start(refundSaga, refund, {
       ...allGoesWell(input),
-      submitRefund: () => ({ status: 'pending', version: 1 }),
+      submitRefund: () => ({ status: 'pending', version: 1, tries: 1 }),
+      refreshRefund: () => ({ status: 'succeeded', version: 2, tries: 1 }),
     });
     const saga = await confirmed(input, { ...allGoesWell(input), createRefund: () => ({ refundId: refund.refundId }) });
     await saga.update('cancel', await cancelBy('student'));
     await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
     expect(saga.calls).toContain('releaseEarnings');
+    await expect(other.result()).resolves.toEqual({ status: 'succeeded' });
   });
 
   test('cancelled without anything to give back: no refund is made', async () => {

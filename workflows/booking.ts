@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
@@ -8,7 +9,6 @@ import {
   ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
-  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BookingActivities, BookingTerms, Notice } from '../activities/booking';
@@ -22,6 +22,7 @@ import { codeOf, isRefusal, refuse } from './failures';
 import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
 import { refundSaga, refundWorkflowId } from './refund.api';
 import { createSaga } from './saga';
+import { highestVersion } from './versions';
 
 /**
  * What happens when a student books. Each step with what takes it back; the fault tests are made from this table.
@@ -84,18 +85,15 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   const notices: Promise<void>[] = [];
   // Deadlines that local steps send count from here and not from now: a workflow task that a crash repeats sends its local steps
   // again under the same keys, and has to say the same.
-  const requestedAt = workflowInfo().startTime.getTime();
+  const bookedAt = workflowInfo().startTime.getTime();
   let startsAt = input.scheduledAt;
   let price: Money = { amount: 0, currency: '' };
-  let paymentVersion = 0;
   let tutorKnows = false;
   let unavailable = false;
   let slotAsked = false;
   let decision: Command | undefined;
 
-  setHandler(paymentChanged, ({ version }) => {
-    paymentVersion = Math.max(paymentVersion, version);
-  });
+  const seenVersion = highestVersion(paymentChanged);
   // Temporal's own Cancel counts as an operator's cancel.
   CancellationScope.current().cancelRequested.catch(() => commands.cancelByOperator());
 
@@ -153,7 +151,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
           tutorId,
           start: startsAt,
           durationMinutes,
-          expiresAt: holdUntil(requestedAt + PAYMENT_DEADLINE_MS),
+          expiresAt: holdUntil(bookedAt + PAYMENT_DEADLINE_MS),
           key,
         }),
       undo: (_, key) => act.releaseSlot({ bookingId, key }),
@@ -190,7 +188,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   async function customerPays(payment: PaymentSummary, key: string): Promise<PaymentSummary> {
     if (payment.status !== 'requires_action') return payment;
     saga.tell('AwaitingPayment', `Session ${when()}. Waits for the student to complete 3-D Secure.`, payment.paymentId);
-    return awaitCustomerAction(payment, { key, seenVersion: () => paymentVersion });
+    return awaitCustomerAction(payment, { key, seenVersion });
   }
 
   async function authorizeAndAskTutor(terms: BookingTerms): Promise<PaymentSummary> {
@@ -199,7 +197,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
     });
     const respondBy = Math.min(
-      requestedAt + TUTOR_DEADLINE_MS,
+      bookedAt + TUTOR_DEADLINE_MS,
       authorized.captureBefore === null
         ? Number.POSITIVE_INFINITY
         : Date.parse(authorized.captureBefore) - CAPTURE_MARGIN_MS,
@@ -315,18 +313,26 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     if (!made) return;
     const input = { refundId: made.refundId, paymentId, bookingId };
     saga.tell('Compensating', `Session ${when()}. Waits for ${refundWorkflowId(made.refundId)}.`);
-    const ended = executeChild(refundSaga.workflowType, {
-      args: [input],
-      workflowId: refundWorkflowId(made.refundId),
-      taskQueue: refundSaga.taskQueue,
-      staticSummary: refundSaga.summary(input),
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      searchAttributes: Object.fromEntries(
-        Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
-      ),
-    });
-    // Ended from outside, or started before: the refund's row says what became of it, and the rest of the cancel goes on.
-    await ended.catch((error) => log.warn('the refund is not ours to wait for', { code: codeOf(error) }));
+    for (let answer = 'retry'; answer === 'retry'; ) {
+      try {
+        await executeChild(refundSaga.workflowType, {
+          args: [input],
+          workflowId: refundWorkflowId(made.refundId),
+          taskQueue: refundSaga.taskQueue,
+          staticSummary: refundSaga.summary(input),
+          parentClosePolicy: ParentClosePolicy.ABANDON,
+          searchAttributes: Object.fromEntries(
+            Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
+          ),
+        });
+        return;
+      } catch (error) {
+        // Started by somebody else already: it runs by itself, and the refund's row says what becomes of it.
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+        log.warn('the refund saga ended without a result', { refundId: made.refundId, code: codeOf(error) });
+        answer = await saga.askOperator('refund', `${refundWorkflowId(made.refundId)} was ended from outside`);
+      }
+    }
   }
 
   async function complete(by: 'tutor' | 'time', payment: PaymentSummary, command?: Command): Promise<BookingResult> {

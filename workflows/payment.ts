@@ -4,7 +4,6 @@ import {
   condition,
   proxyActivities,
   proxyLocalActivities,
-  setHandler,
 } from '@temporalio/workflow';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import { MINUTE, SECOND } from '../kernel/time';
@@ -12,6 +11,7 @@ import { FORWARD_MONEY, NOTICE, UNTIL_DONE_MONEY } from './activity-options';
 import { codeOf, refuse } from './failures';
 import { type PaymentInput, paymentChanged } from './payment.api';
 import { createSaga } from './saga';
+import { highestVersion } from './versions';
 
 const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
 const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
@@ -33,10 +33,7 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
   const { paymentId } = input;
   const saga = createSaga();
   const chargeScope = new CancellationScope();
-  let seen = 0;
-  setHandler(paymentChanged, ({ version }) => {
-    seen = Math.max(seen, version);
-  });
+  const seenVersion = highestVersion(paymentChanged);
   CancellationScope.current().cancelRequested.catch(() => chargeScope.cancel());
 
   return CancellationScope.nonCancellable(async () => {
@@ -47,7 +44,7 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
       const reason = codeOf(error);
       saga.tell('Compensating', `Payment ${paymentId}: giving everything back (${reason}).`);
       await saga.undo();
-      saga.tell('Compensated', `Payment ${paymentId}: nothing was taken (${reason}).`);
+      saga.tell('Compensated', `Payment ${paymentId}: nothing is kept (${reason}).`);
       return { outcome: 'failed', reason };
     }
     saga.pivot();
@@ -71,7 +68,7 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
         const charged = await money.chargeDirectPayment({ paymentId, key });
         if (charged.status === 'requires_action')
           saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
-        return requirePaid(await awaitCustomerAction(charged, { key, seenVersion: () => seen }));
+        return requirePaid(await awaitCustomerAction(charged, { key, seenVersion }));
       },
       undo: (_, key) => moneyMust.settleDirectPayment({ paymentId, key }),
     });
@@ -88,13 +85,16 @@ export async function awaitCustomerAction(
 ): Promise<PaymentSummary> {
   const deadline = Date.now() + PAYMENT_DEADLINE_MS;
   let now = start;
+  let heard = 0;
   for (let poll = FIRST_POLL_MS; now.status === 'requires_action'; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
     const left = deadline - Date.now();
     if (left <= 0)
       return money.abandonPayment({ paymentId: now.paymentId, bookingId: now.bookingId, key: `${key}/abandon` });
-    const { version } = now;
-    await condition(() => seenVersion() > version, Math.min(poll, left));
-    now = await money.refreshPayment({ paymentId: now.paymentId, bookingId: now.bookingId });
+    const { paymentId, bookingId, version } = now;
+    const known = Math.max(version, heard);
+    await condition(() => seenVersion() > known, Math.min(poll, left));
+    heard = seenVersion();
+    now = await money.refreshPayment({ paymentId, bookingId, shownVersion: version });
   }
   return now;
 }

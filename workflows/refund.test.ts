@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { DAY, HOUR } from '../kernel/time';
-import { fails, refuses, type SagaHarness, startSagaHarness, type TestActivity } from '../tests/support/saga-harness';
+import {
+  fails,
+  gate,
+  refuses,
+  type SagaHarness,
+  type StartedSaga,
+  startSagaHarness,
+  type TestActivity,
+} from '../tests/support/saga-harness';
 import { type RefundInput, refundSaga } from './refund.api';
 
 let harness: SagaHarness;
@@ -16,12 +24,17 @@ const someRefund = (bookingId: string | null = randomUUID()): RefundInput => ({
   bookingId,
 });
 
+/** What payment answers of a refund. */
+const made = (status: string, version: number, tries = 1) => ({ status, version, tries });
+
 /** Activities with which everything goes well. */
 function allGoesWell(): Record<string, TestActivity> {
   const done = () => undefined;
   return {
-    submitRefund: () => ({ status: 'succeeded', version: 1 }),
-    refreshRefund: () => ({ status: 'succeeded', version: 2 }),
+    submitRefund: () => made('succeeded', 1),
+    refreshRefund: () => made('succeeded', 2),
+    retryRefund: ({ number }: { number: number }) => made('succeeded', 5, number),
+    closeRefund: ({ as }: { as: string }) => made(as, 9),
     recordRefund: done,
     notifyRefund: done,
   };
@@ -34,21 +47,33 @@ async function now(): Promise<number> {
   return harness.env.currentTimeMs();
 }
 
-const pending = () => ({ status: 'pending', version: 1 });
-const failed = () => ({ status: 'failed', version: 3 });
+const pending = () => made('pending', 1);
+const failed = () => made('failed', 3);
+
+async function needsAttention(saga: StartedSaga): Promise<void> {
+  while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
+}
+
+/** What an operator reads in Temporal Web UI. */
+async function detailsOf(saga: StartedSaga): Promise<string | undefined> {
+  const { currentDetails } = await saga.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return currentDetails;
+}
+
+const resolve = (saga: StartedSaga, action: 'retry' | 'accept') => saga.update('resolve', { action, noteId: null });
 
 describe('when Stripe makes it', () => {
   test('at once: the booking shows it and the payer is told', async () => {
     const saga = await start();
     await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
-    expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'notifyRefund']);
+    expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'notifyRefund', 'closeRefund']);
     expect(await saga.attribute('SagaState')).toBe('Completed');
   });
 
   test('a refund of a direct payment has no booking to show it', async () => {
     const saga = await start({}, someRefund(null));
     await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
-    expect(saga.calls).toEqual(['submitRefund', 'notifyRefund']);
+    expect(saga.calls).toEqual(['submitRefund', 'notifyRefund', 'closeRefund']);
   });
 
   test('later: the webhook’s signal wakes the saga, which asks Stripe', async () => {
@@ -67,55 +92,169 @@ describe('when Stripe makes it', () => {
     let polls = 0;
     const saga = await start({
       submitRefund: pending,
-      refreshRefund: () => (++polls < 14 ? pending() : { status: 'succeeded', version: 2 }),
+      refreshRefund: () => (++polls < 14 ? pending() : made('succeeded', 2)),
     });
     await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
     expect((await now()) - began).toBeGreaterThan(DAY);
-    expect(saga.calls.slice(-2)).toEqual(['recordRefund', 'notifyRefund']);
+    expect(saga.calls.slice(-3)).toEqual(['recordRefund', 'notifyRefund', 'closeRefund']);
   });
 });
 
 describe('when Stripe cannot make it', () => {
   test('an operator is asked; accepted: it ends as failed and nobody is told that money came', async () => {
-    const saga = await start({ submitRefund: failed });
-    await saga.called('recordRefund');
-    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
-    await saga.update('resolve', { action: 'accept', noteId: null });
-    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
-    expect(saga.calls).not.toContain('notifyRefund');
-    expect(await saga.attribute('SagaState')).toBe('Completed');
-  });
-
-  test('an operator has it tried again, as a new attempt under a key of its own', async () => {
-    const keys: string[] = [];
+    const closed: string[] = [];
     const saga = await start({
-      submitRefund: ({ key }: { key: string }) => {
-        keys.push(key);
-        return keys.length === 1 ? failed() : { status: 'succeeded', version: 4 };
+      submitRefund: failed,
+      closeRefund: ({ as }: { as: string }) => {
+        closed.push(as);
+        return failed();
       },
     });
     await saga.called('recordRefund');
-    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
-    await saga.update('resolve', { action: 'retry', noteId: null });
-    await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
-    expect(new Set(keys).size).toBe(2);
-    expect(saga.calls.slice(-3)).toEqual(['submitRefund', 'recordRefund', 'notifyRefund']);
+    await needsAttention(saga);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).not.toContain('notifyRefund');
+    // Noted, so that the same news of it calls no operator again.
+    expect(closed).toEqual(['failed']);
+    expect(await saga.attribute('SagaState')).toBe('Completed');
   });
 
-  test('it is asked for once more whether a refund that was pending failed', async () => {
+  test('an operator has it made again, as the next try under a key of its own', async () => {
+    const input = someRefund();
+    const asked: unknown[] = [];
+    const told: string[] = [];
+    const saga = await start(
+      {
+        submitRefund: () => made('failed', 3, 2),
+        retryRefund: (retry: { number: number }) => {
+          asked.push(retry);
+          return asked.length === 1 ? made('failed', 4, 3) : made('succeeded', 5, 4);
+        },
+        notifyRefund: ({ key }: { key: string }) => void told.push(key),
+      },
+      input,
+    );
+    const { refundId } = input;
+    for (let times = 1; times <= 2; times++) {
+      await saga.called('recordRefund', times);
+      await needsAttention(saga);
+      await resolve(saga, 'retry');
+    }
+    await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+    expect(asked).toEqual([
+      { refundId, number: 3, key: `refund:${refundId}/submit-3` },
+      { refundId, number: 4, key: `refund:${refundId}/submit-4` },
+    ]);
+    expect(told).toEqual([`refund:${refundId}/succeeded-4`]);
+    expect(saga.calls.filter((call) => call === 'submitRefund')).toHaveLength(1);
+    expect(saga.calls.slice(-4)).toEqual(['retryRefund', 'recordRefund', 'notifyRefund', 'closeRefund']);
+  });
+
+  test('and its amount was refunded otherwise meanwhile: the operator is told and asked again', async () => {
+    const saga = await start({ submitRefund: failed, retryRefund: refuses('refund_exceeds_payment') });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await resolve(saga, 'retry');
+    await saga.called('retryRefund');
+    await needsAttention(saga);
+    expect(await detailsOf(saga)).toMatch(/other refunds of the payment have used its amount/);
+    // Once per answer of the operator, however long that takes.
+    await harness.env.sleep(2 * HOUR);
+    expect(saga.calls.filter((call) => call === 'retryRefund')).toHaveLength(1);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  });
+
+  test('and the service refuses to make it again: the operator reads why', async () => {
+    const saga = await start({ submitRefund: failed, retryRefund: refuses('not_found') });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await resolve(saga, 'retry');
+    await saga.called('retryRefund');
+    await needsAttention(saga);
+    expect(await detailsOf(saga)).toMatch(/not made again: not_found/);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  });
+
+  test('the new try is pursued as the first one was, and retried while the service is away', async () => {
+    const saga = await start({
+      submitRefund: failed,
+      retryRefund: fails(3, () => made('pending', 5, 2)),
+      refreshRefund: () => made('succeeded', 6, 2),
+    });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await resolve(saga, 'retry');
+    await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+    expect(saga.calls).toContain('refreshRefund');
+  });
+
+  test('a new try that an operator gives up, because the service is away for hours, ends as failed', async () => {
+    const saga = await start({ submitRefund: failed, retryRefund: fails(), closeRefund: () => pending() });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await resolve(saga, 'retry');
+    await saga.called('retryRefund');
+    await harness.env.sleep(2 * HOUR);
+    await needsAttention(saga);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  });
+
+  test('a refund that was pending and failed asks for an operator', async () => {
     const saga = await start({ submitRefund: pending, refreshRefund: failed });
     await saga.called('submitRefund');
     await harness.env.sleep(HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
-    await saga.update('resolve', { action: 'accept', noteId: null });
+    await resolve(saga, 'accept');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
+
+  test('and its bank returns it in the moment the saga would end: it goes on and asks for an operator', async () => {
+    let closings = 0;
+    const saga = await start({ closeRefund: () => (++closings === 1 ? made('failed', 4) : failed()) });
+    await saga.called('closeRefund');
+    await needsAttention(saga);
+    expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'notifyRefund', 'closeRefund', 'recordRefund']);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  });
+
+  test('news that come while it ends are looked at before it does', async () => {
+    const closing = gate(made('succeeded', 1));
+    let closings = 0;
+    const saga = await start({
+      closeRefund: () => {
+        closings++;
+        return closings === 1 ? closing.activity() : closings === 2 ? made('failed', 4) : failed();
+      },
+    });
+    await saga.called('closeRefund');
+    await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
+    closing.open();
+    await needsAttention(saga);
+    expect(closings).toBe(2);
+    await resolve(saga, 'accept');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  });
+});
+
+test('a signal of a version that nobody knows does not make it ask Stripe without end', async () => {
+  const saga = await start({ submitRefund: pending, refreshRefund: pending });
+  await saga.called('submitRefund');
+  await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 1_000 });
+  await saga.called('refreshRefund');
+  await harness.env.sleep(HOUR);
+  expect(saga.calls.filter((call) => call === 'refreshRefund').length).toBeLessThan(10);
+  await saga.handle.terminate();
 });
 
 test('a service that is away for an hour asks for an operator; the refund is pursued meanwhile', async () => {
   let mended = false;
   const saga = await start({
-    submitRefund: (input, attempt) => (mended ? { status: 'succeeded', version: 1 } : fails()(input, attempt)),
+    submitRefund: (input, attempt) => (mended ? made('succeeded', 1) : fails()(input, attempt)),
   });
   await saga.called('submitRefund');
   await harness.env.sleep(2 * HOUR);
@@ -127,13 +266,18 @@ test('a service that is away for an hour asks for an operator; the refund is pur
 test('a refund that the service refuses is given up when an operator accepts that', async () => {
   const saga = await start({ submitRefund: refuses('not_found') });
   await saga.called('submitRefund');
-  while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
-  await saga.update('resolve', { action: 'accept', noteId: null });
-  // It is still owed, so that the operator is asked for that too.
-  await saga.called('recordRefund');
-  while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
-  await saga.update('resolve', { action: 'accept', noteId: null });
+  await needsAttention(saga);
+  await resolve(saga, 'accept');
   await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  expect(saga.calls).toEqual(['submitRefund']);
+});
+
+test('what cannot be noted although an operator accepts that ends all the same', async () => {
+  const saga = await start({ closeRefund: refuses('not_found') });
+  await saga.called('closeRefund');
+  await needsAttention(saga);
+  await resolve(saga, 'accept');
+  await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
 });
 
 test('an operator’s cancel stops nothing: the money is owed', async () => {
@@ -146,4 +290,14 @@ test('an operator’s cancel stops nothing: the money is owed', async () => {
 test('a notice that cannot be sent for a day changes nothing', async () => {
   const saga = await start({ notifyRefund: fails() });
   await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+});
+
+test('terminated by an operator and started again, by news of the refund or by hand, it goes on with what Stripe has', async () => {
+  const input = someRefund();
+  const first = await start({ submitRefund: pending, refreshRefund: pending }, input);
+  await first.called('submitRefund');
+  await first.handle.terminate('by mistake');
+  const again = await start({ submitRefund: () => made('succeeded', 2) }, input);
+  await expect(again.result()).resolves.toEqual({ status: 'succeeded' });
+  expect(again.calls).toEqual(['submitRefund', 'recordRefund', 'notifyRefund', 'closeRefund']);
 });

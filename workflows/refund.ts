@@ -4,13 +4,14 @@ import {
   condition,
   proxyActivities,
   proxyLocalActivities,
-  setHandler,
 } from '@temporalio/workflow';
-import type { RefundActivities } from '../activities/refund';
+import type { RefundActivities, RefundSummary } from '../activities/refund';
 import { DAY, MINUTE } from '../kernel/time';
 import { NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { codeOf, isRefusal } from './failures';
 import { type RefundInput, type RefundResult, refundChanged } from './refund.api';
 import { createSaga } from './saga';
+import { highestVersion } from './versions';
 
 const money = proxyActivities<RefundActivities>(UNTIL_DONE_MONEY);
 const local = proxyLocalActivities<RefundActivities>(SERVICE_CALL);
@@ -19,50 +20,92 @@ const mail = proxyLocalActivities<Pick<RefundActivities, 'notifyRefund'>>(NOTICE
 const FIRST_POLL_MS = MINUTE;
 const SLOWEST_POLL_MS = DAY / 4;
 
+/** A refund that Stripe has made, or has failed to make. */
+type Decided = RefundSummary & { status: RefundResult['status'] };
+
 /**
  * A refund from request to the money being back: see `docs/sagas/refund.md`. It has no undo: a refund that was promised is pursued
- * until Stripe has made it, or says for good that it cannot, which is an operator's business.
+ * until Stripe has made it, or an operator has settled it by other means.
  */
 export async function refund(input: RefundInput): Promise<RefundResult> {
   const { refundId, paymentId, bookingId } = input;
+  const about = `Refund ${refundId} of payment ${paymentId}`;
   const saga = createSaga();
-  let seen = 0;
-  setHandler(refundChanged, ({ version }) => {
-    seen = Math.max(seen, version);
-  });
+  const toldVersion = highestVersion(refundChanged);
 
   return CancellationScope.nonCancellable(async () => {
-    saga.tell('Running', `Refund ${refundId} of payment ${paymentId}: asking Stripe.`, paymentId);
-    for (let attempt = 1; ; attempt++) {
-      const status = await pursue(attempt);
-      if (status === 'succeeded') return finish(status, `Refund ${refundId} of payment ${paymentId} is made.`);
-      // Stripe gives a failed refund's money back to the platform and does not try again: somebody is still owed it.
-      const answer = await saga.askOperator('refund', 'Stripe could not make it, the customer is still owed the money');
-      if (answer === 'accept')
-        return finish(
-          'failed',
-          `Refund ${refundId} of payment ${paymentId} failed; an operator settled it by other means.`,
-        );
+    saga.tell('Running', `${about}: asking Stripe.`, paymentId);
+    let state = await saga.forward('submit-1', (key) => money.submitRefund({ refundId, key }));
+    for (;;) {
+      const decided = await untilDecided(state);
+      if (!decided) return finish('failed', `${about}: an operator gave it up.`);
+      if (bookingId) await saga.forward('record', (key) => local.recordRefund({ refundId, bookingId, key }));
+      if (decided.status === 'failed') {
+        state = await tryAgain(decided);
+        if (state) continue;
+      } else await tellPayer(decided);
+
+      const told = toldVersion();
+      const closed = await saga.forward('close', (key) => local.closeRefund({ refundId, as: decided.status, key }));
+      if (decided.status === 'failed')
+        return finish('failed', `${about} failed; an operator settled it by other means.`);
+      // A bank may return it at the last moment, when no other saga would be started for it.
+      if (!closed || (closed.status === 'succeeded' && toldVersion() === told))
+        return finish('succeeded', `${about} is made.`);
+      state = closed;
     }
   });
 
-  /** Hands the refund to Stripe and waits for what becomes of it. */
-  async function pursue(attempt: number): Promise<RefundResult['status']> {
-    let state = await saga.forward(`submit-${attempt}`, (key) => money.submitRefund({ refundId, key }));
+  /** Waits for what becomes of the refund at Stripe. Undefined when an operator gave it up. */
+  async function untilDecided(start: RefundSummary | undefined): Promise<Decided | undefined> {
+    let state = start;
+    let heard = 0;
     for (let poll = FIRST_POLL_MS; state?.status === 'pending'; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
-      saga.tell('Running', `Refund ${refundId} of payment ${paymentId}: Stripe has it; waits for the bank.`);
-      const { version } = state;
-      await condition(() => seen > version, poll);
+      saga.tell('Running', `${about}: Stripe has it; waits for the bank.`);
+      const known = Math.max(state.version, heard);
+      await condition(() => toldVersion() > known, poll);
+      heard = toldVersion();
       state = await saga.forward('refresh', () => money.refreshRefund({ refundId }));
     }
-    if (bookingId) await saga.forward('record', (key) => local.recordRefund({ refundId, bookingId, key }));
-    return state?.status === 'succeeded' ? 'succeeded' : 'failed';
+    return state && { ...state, status: state.status === 'succeeded' ? 'succeeded' : 'failed' };
+  }
+
+  /**
+   * Stripe gives a failed refund's money back to the platform and never tries again: somebody is still owed it. An operator
+   * decides whether it is made as a new one. Undefined when it was settled by other means.
+   */
+  async function tryAgain({ tries }: Decided): Promise<RefundSummary | undefined> {
+    const number = tries + 1;
+    let trouble = 'Stripe could not make it, the customer is still owed the money';
+    for (;;) {
+      if ((await saga.askOperator('refund', trouble)) === 'accept') return undefined;
+      saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
+      const answer = await saga.forward(`submit-${number}`, (key) => retried(number, key));
+      if (typeof answer !== 'string') return answer;
+      trouble =
+        answer === 'refund_exceeds_payment'
+          ? 'it was not made again: other refunds of the payment have used its amount, so the customer may have the money'
+          : `it was not made again: ${answer}`;
+    }
+  }
+
+  /** The new try, or the code with which it was refused. */
+  async function retried(number: number, key: string) {
+    try {
+      return await money.retryRefund({ refundId, number, key });
+    } catch (error) {
+      if (isRefusal(error)) return codeOf(error);
+      throw error;
+    }
+  }
+
+  /** Once per try: of one that succeeded and came back the payer was told, and of the next one is told again. */
+  async function tellPayer({ tries }: Decided): Promise<void> {
+    const key = `refund:${refundId}/succeeded-${tries}`;
+    await mail.notifyRefund({ refundId, bookingId, key }).catch(() => undefined);
   }
 
   async function finish(status: RefundResult['status'], sentence: string): Promise<RefundResult> {
-    if (status === 'succeeded') {
-      await mail.notifyRefund({ refundId, bookingId, key: `refund:${refundId}/succeeded` }).catch(() => undefined);
-    }
     saga.tell('Completed', sentence);
     await condition(allHandlersFinished);
     return { status };

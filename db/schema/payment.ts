@@ -92,6 +92,15 @@ export const refunds = pgTable(
     currency: text().notNull(),
     amount: minorUnits('amount').notNull(),
     stripeRefundId: text('stripe_refund_id').unique('refunds_stripe_refund'),
+    /** How often it was made at Stripe, this time included: Stripe never tries a failed refund again, so each try is one of its own. */
+    tries: integer().notNull().default(1),
+    /** What earlier tries were at Stripe, each failed for good. */
+    formerStripeIds: text('former_stripe_ids').array().notNull().default(sql`'{}'`),
+    /**
+     * The state that somebody has seen to: its saga has shown it and ended, or an operator settled a failure by other means. As long as
+     * `status` is another, a saga pursues the refund, or has to be woken for it.
+     */
+    closedAs: text('closed_as', { enum: ['succeeded', 'failed'] }),
     /** Why Stripe refused it or the bank sent it back. */
     failureCode: text('failure_code'),
     createdAt: instant('created_at').notNull().defaultNow(),

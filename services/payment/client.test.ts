@@ -35,6 +35,9 @@ test('a booking’s money from authorisation to the tutor, as the activities see
   expect((await client.submitRefund(`refund:${refund.refundId}/submit`, refund.refundId)).status).toBe('succeeded');
   expect((await client.refreshRefund(refund.refundId)).payment.refunded).toEqual(EUR(500));
   expect((await client.getRefund(refund.refundId)).status).toBe('succeeded');
+  expect((await client.retryRefund(`refund:${refund.refundId}/submit-2`, refund.refundId, 2)).tries).toBe(1);
+  const closed = await client.closeRefund(`refund:${refund.refundId}/close`, refund.refundId, 'succeeded');
+  expect(closed.status).toBe('succeeded');
   expect(await client.releaseEarnings(`${key}/release`, paymentId)).toEqual({ paymentId, released: EUR(3400) });
 });
 

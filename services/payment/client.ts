@@ -48,6 +48,15 @@ export function createPaymentClient(http: ServiceClient) {
     getRefund: (id: string) => http.call(operations.getRefundState, { params: { id } }),
     submitRefund: (idempotencyKey: string, id: string) =>
       http.call(operations.submitRefund, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
+    retryRefund: (idempotencyKey: string, id: string, number: number) =>
+      http.call(operations.retryRefund, {
+        idempotencyKey,
+        params: { id },
+        body: { number },
+        timeoutMs: STRIPE_OPERATION_MS,
+      }),
+    closeRefund: (idempotencyKey: string, id: string, as: 'succeeded' | 'failed') =>
+      http.call(operations.closeRefund, { idempotencyKey, params: { id }, body: { as } }),
     refreshRefund: (id: string) =>
       http.call(operations.refreshRefund, { params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
   };

@@ -59,6 +59,8 @@ export const RefundState = z
     paymentId: Uuid,
     bookingId: Uuid.nullable(),
     status: RefundStatus,
+    /** How often it was made at Stripe: a failed refund is made again as a new one there. */
+    tries: z.int().min(1),
     amount: Money,
     payment: PaymentState,
   })
@@ -131,6 +133,9 @@ const CreateRefund = z.strictObject({
   requestedBy: Uuid.nullable(),
 });
 export type CreateRefund = z.infer<typeof CreateRefund>;
+
+const RetryRefund = z.strictObject({ number: z.int().min(2) });
+const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 
 const CreatePayment = z.strictObject({
   payeeId: Uuid,
@@ -247,6 +252,7 @@ export const paymentContract = {
     access: 'service',
     idempotency: 'required',
     params: BookingParams,
+    description: 'What Stripe has not refunded at once is pursued by a refund saga.',
     replies: { 200: z.object({ payment: z.union([PaymentState, z.null()]) }) },
     errors: ['refund_failed'],
   }),
@@ -355,6 +361,31 @@ export const paymentContract = {
     access: 'service',
     idempotency: 'required',
     params: IdParams,
+    replies: { 200: RefundState },
+  }),
+  retryRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/retry',
+    operationId: 'retryRefund',
+    summary: 'Make a failed refund again, as a new one at Stripe',
+    description:
+      '`number` is the try that is asked for, one above `tries`; repeating it makes no further one. Stripe is asked first what was refunded meanwhile.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: RetryRefund,
+    replies: { 200: RefundState },
+    errors: ['refund_exceeds_payment'],
+  }),
+  closeRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/close',
+    operationId: 'closeRefund',
+    summary: 'Note that a refund’s end has been seen to; left out when it has changed meanwhile',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: CloseRefund,
     replies: { 200: RefundState },
   }),
   refreshRefund: endpoint({

@@ -1,20 +1,25 @@
 import {
   type BookingCharge,
+  type Caller,
   chargeBooking,
+  despite,
   EUR,
+  HANG_MS,
   newBooking,
   type PaymentStack,
   retried,
-  SHORT_TIMEOUT_MS,
   startPaymentStack,
   until,
 } from '../../tests/support/payment';
 import type { Till } from './attempt';
-import { submit } from './refund';
+import { retry as makeAgain, submit } from './refund';
+
+// Many of these race dozens of requests: on a busy machine that takes its time.
+jest.setTimeout(30_000);
 
 let stack: PaymentStack;
 beforeAll(async () => {
-  stack = await startPaymentStack({ stripeTimeoutMs: SHORT_TIMEOUT_MS });
+  stack = await startPaymentStack();
   await stack.control('POST', '/settings', { refundDelayMs: 50 });
 });
 afterAll(() => stack.close());
@@ -36,7 +41,10 @@ function askRefund({ paymentId }: Paid, amount: number | null, key = `refund-${+
   return stack.post(`/payments/${paymentId}/refunds`, key, body);
 }
 
-const submitRefund = (refundId: string) => stack.post(`/refunds/${refundId}/submit`, `refund:${refundId}/submit`);
+const submitRefund = (refundId: string, by: Caller = stack) =>
+  by.post(`/refunds/${refundId}/submit`, `refund:${refundId}/submit`);
+const retry = (refundId: string, number = 2) =>
+  stack.post(`/refunds/${refundId}/retry`, `refund:${refundId}/submit-${number}`, { number });
 const refresh = (refundId: string) => stack.post(`/refunds/${refundId}/refresh`);
 const release = ({ paymentId, bookingId }: Paid) =>
   stack.post(`/payments/${paymentId}/earnings/release`, `booking:${bookingId}/release`);
@@ -175,13 +183,13 @@ describe('whatever happens to its request, a refund is made once', () => {
     ['connection closed before', { kind: 'drop_before', times: 2 }],
     ['connection closed after', { kind: 'drop_after', times: 2 }],
     ['reply cut off', { kind: 'truncate_after' }],
-    ['no answer, effect later', { kind: 'hang', ms: 1_600, when: 'before' }],
-    ['no answer, effect first', { kind: 'hang', ms: 1_600, when: 'after' }],
+    ['no answer, effect later', { kind: 'hang', ms: HANG_MS, when: 'before' }],
+    ['no answer, effect first', { kind: 'hang', ms: HANG_MS, when: 'after' }],
   ])('%s', async (_, fault) => {
     const payment = await paid();
     const { body } = await askRefund(payment, 1000);
-    await stack.fault({ ...fault, match: { method: 'POST', path: '/v1/refunds' } });
-    const sent = await retried(() => submitRefund(body.refundId), 40);
+    const match = { method: 'POST', path: '/v1/refunds' };
+    const sent = await despite(stack, { ...fault, match }, (by) => submitRefund(body.refundId, by));
     expect(sent.body).toMatchObject({ status: 'succeeded', payment: { refunded: EUR(1000) } });
     expect(await refundsAtStripe(payment)).toMatchObject([{ amount: 1000 }]);
     await expectLedgerIsStripes();
@@ -283,6 +291,115 @@ describe('what a bank makes of a refund later', () => {
     });
     expect(await stack.events(body.refundId)).toEqual(['RefundRequested', 'RefundFailed']);
     expect((await askRefund(payment, 4500)).status).toBe(201);
+  });
+});
+
+describe('a failed refund made again', () => {
+  /** A refund that had succeeded and that the bank returned; the next one stays made. */
+  async function returned(amount: number | null): Promise<{ payment: Paid; refundId: string }> {
+    await banksAnswerAfter(50);
+    const payment = await paid('pm_card_refundFail');
+    const refundId = await refunded(payment, amount);
+    await until(async () => (await refresh(refundId)).body.status === 'failed');
+    await banksAnswerAfter(3_600_000);
+    return { payment, refundId };
+  }
+  const banksAnswerAfter = (refundDelayMs: number) => stack.control('POST', '/settings', { refundDelayMs });
+  afterAll(() => banksAnswerAfter(50));
+
+  const statusesAtStripe = async (payment: Paid) => (await refundsAtStripe(payment)).map(({ status }) => status).sort();
+
+  test('is a new refund at Stripe and the same one here, posted beside the reversal of the first', async () => {
+    const { payment, refundId } = await returned(null);
+    const again = await retry(refundId);
+    expect(again).toMatchObject({
+      status: 200,
+      body: { refundId, status: 'succeeded', tries: 2, payment: { status: 'refunded', refunded: EUR(4500) } },
+    });
+    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
+    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
+    await expectLedgerIsStripes();
+    expect(await stack.events(refundId)).toEqual([
+      ...['RefundRequested', 'RefundProcessed', 'RefundFailed'],
+      ...['RefundRequested', 'RefundProcessed'],
+    ]);
+    const posted = await stack.service.database
+      .sql`select kind from ledger_transactions where payment_id = ${payment.paymentId} and kind like 'refund%' order by id`;
+    expect(posted.map(({ kind }) => kind)).toEqual(['refund', 'refund_reversal', 'refund']);
+    // The id that clients hold leads to the truth.
+    const token = await stack.service.userToken({ id: payment.payerId, role: 'student' });
+    const list = await stack.service.ask('GET', `/api/payments/${payment.paymentId}/refunds`, { token });
+    expect(list.body.items).toMatchObject([{ id: refundId, status: 'succeeded', amount: EUR(4500) }]);
+  });
+
+  test('may fail again, and be made a third time', async () => {
+    const { payment, refundId } = await returned(1000);
+    await banksAnswerAfter(50);
+    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 2 });
+    await until(async () => (await refresh(refundId)).body.status === 'failed');
+    // The same try is not made once more, however late it is asked for again.
+    expect((await retry(refundId)).body).toMatchObject({ status: 'failed', tries: 2 });
+    await banksAnswerAfter(3_600_000);
+    expect((await retry(refundId, 3)).body).toMatchObject({ status: 'succeeded', tries: 3 });
+    expect(await statusesAtStripe(payment)).toEqual(['failed', 'failed', 'succeeded']);
+    await expectLedgerIsStripes();
+  });
+
+  test('is made once, by ten who ask at once', async () => {
+    const { payment, refundId } = await returned(1000);
+    const asked = await Promise.all(Array.from({ length: 10 }, () => retried(() => retry(refundId), 40)));
+    expect(new Set(asked.map(({ body }) => body.status))).toEqual(new Set(['succeeded']));
+    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
+    await expectLedgerIsStripes();
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['500 before the effect', { kind: 'error_500' }],
+    ['500 after the effect', { kind: 'error_500_after' }],
+    ['connection closed before', { kind: 'drop_before', times: 2 }],
+    ['connection closed after', { kind: 'drop_after', times: 2 }],
+    ['reply cut off', { kind: 'truncate_after' }],
+  ])('is made once, whatever happens to the request: %s', async (_, fault) => {
+    const { payment, refundId } = await returned(1000);
+    await stack.fault({ ...fault, match: { method: 'POST', path: '/v1/refunds' } });
+    expect((await retried(() => retry(refundId), 40)).body).toMatchObject({ status: 'succeeded', tries: 2 });
+    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
+    await expectLedgerIsStripes();
+  });
+
+  test('and we crash before we have noted it: it is found and not made a third time', async () => {
+    const { payment, refundId } = await returned(1000);
+    const dying: Till = {
+      ...stack.till,
+      refunds: { ...stack.till.refunds, recordMade: () => Promise.reject(new Error('the process died')) },
+    };
+    const key = `refund:${refundId}/submit-2`;
+    await expect(makeAgain(dying, refundId, 2, key)).rejects.toThrow('the process died');
+    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 2 });
+    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
+  });
+
+  test('is refused when another refund has used its amount, here or in Stripe’s dashboard', async () => {
+    const here = await returned(3000);
+    await refunded(here.payment, 2000);
+    const atStripe = await returned(3000);
+    const [row] = await stack.service.database
+      .sql`select stripe_intent_id from payments where id = ${atStripe.payment.paymentId}`;
+    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id, amount: 2000 });
+    for (const { payment, refundId } of [here, atStripe]) {
+      expect(await retry(refundId)).toMatchObject({ status: 409, body: { code: 'refund_exceeds_payment' } });
+      const { body } = await stack.service.internal('GET', `/internal/refunds/${refundId}`);
+      expect(body).toMatchObject({ status: 'failed', tries: 1, payment: { refunded: EUR(2000) } });
+      expect((await refundsAtStripe(payment)).filter(({ amount }) => amount === 3000)).toHaveLength(1);
+    }
+    await expectLedgerIsStripes();
+  });
+
+  test('that has not failed is left as it is', async () => {
+    const payment = await paid();
+    const refundId = await refunded(payment, 1000);
+    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 1 });
+    expect(await statusesAtStripe(payment)).toEqual(['succeeded']);
   });
 });
 

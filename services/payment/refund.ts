@@ -1,7 +1,7 @@
 import { perform, type Till } from './attempt';
 import { refreshRefunds } from './charge';
 import type { RefundState } from './contract';
-import type { RefundAndPayment } from './refunds.store';
+import type { BegunRefund, RefundAndPayment } from './refunds.store';
 import { refundStateOf } from './rules';
 
 /**
@@ -9,13 +9,31 @@ import { refundStateOf } from './rules';
  * @throws ProblemError not_found; rate_limited, upstream_unavailable to call again under the same key
  */
 export async function submit(till: Till, id: string, stepKey: string): Promise<RefundAndPayment> {
+  return make(till, await till.refunds.beginSubmit(stepKey, id));
+}
+
+/**
+ * Makes a failed refund again: Stripe never does by itself, so it is a new one there. What was refunded meanwhile, in Stripe's
+ * dashboard for one, is found out first. Asked for the same try again it goes on with that one.
+ * @throws ProblemError refund_exceeds_payment when other refunds have used its amount; and as `submit`
+ */
+export async function retry(till: Till, id: string, number: number, stepKey: string): Promise<RefundAndPayment> {
+  await refreshRefund(till, id);
+  return make(till, await till.refunds.beginRetry(stepKey, id, number));
+}
+
+async function make(till: Till, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
   const { refunds, stripe } = till;
-  const { refund, payment, attempt } = await refunds.beginSubmit(stepKey, id);
+  const { id, amount } = refund;
   const intentId = payment.stripeIntentId;
   if (!attempt || !intentId) return { refund, payment };
   const outcome = await perform(attempt, {
-    find: async () => (await stripe.listRefunds(intentId)).find(({ refundId }) => refundId === id) ?? null,
-    send: (key) => stripe.createRefund(key, { intentId, amount: refund.amount, paymentId: payment.id, refundId: id }),
+    async find() {
+      const found = (await stripe.listRefunds(intentId)).filter(({ refundId }) => refundId === id);
+      const others = await refunds.takenIds(payment.id, id);
+      return found.find((made) => !others.has(made.id)) ?? null;
+    },
+    send: (key) => stripe.createRefund(key, { intentId, amount, paymentId: payment.id, refundId: id }),
     giveUp: () => till.payments.close({ attempt, outcome: 'nothing' }),
   });
   return outcome.kind === 'done'

@@ -1,21 +1,20 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client';
 import { refunds } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
 import type { Money } from '../../kernel/money';
-import { canGo } from '../../kernel/transitions';
+import { announce } from '../../platform/changes';
 import {
   type Claim,
+  type ClientRequest,
   claimKey,
   type KeyedRequest,
   once,
-  type StoredReply,
-  storeReply,
+  storeRefusal,
 } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import { type Attempt, closeAttempt, openAttempt } from './attempts.store';
-import { announce } from './changes.store';
 import type { CreateRefund, RefundState, RequestRefund } from './contract';
 import { refundEntries, reversalEntries, strayEntries } from './ledger.rules';
 import { entriesOf, post, sharesOf } from './ledger.store';
@@ -23,11 +22,12 @@ import { theOnly } from './rows.store';
 import {
   mayRefund,
   maySee,
-  REFUND_TRANSITIONS,
   refundAmount,
   refundable,
   refundStateOf,
+  refundStatusAfter,
   statusOfCaptured,
+  toSettle,
 } from './rules';
 import { change, factsOf, feeOf, lockPayment, type PaymentRow, postStripeFee } from './store';
 import type { Intent, StripeRefund } from './stripe.types';
@@ -64,9 +64,22 @@ export function createRefundStore(db: Database) {
       return row;
     },
 
-    async findByStripeId(stripeRefundId: string): Promise<RefundRow | undefined> {
-      const [row] = await db.select().from(refunds).where(eq(refunds.stripeRefundId, stripeRefundId));
-      return row;
+    /** Refunds of a payment at Stripe that belong to other refunds than `id`, or to its earlier tries. */
+    async takenIds(paymentId: string, id: string): Promise<ReadonlySet<string>> {
+      const rows = await db.select().from(refunds).where(eq(refunds.paymentId, paymentId));
+      const taken = rows.flatMap((row) => [...row.formerStripeIds, ...(row.id === id ? [] : [row.stripeRefundId])]);
+      return new Set(taken.filter((stripeId) => stripeId !== null));
+    },
+
+    /** The refunds of a payment in whose state at Stripe nobody has seen to yet: each needs a saga. */
+    async unseen(paymentId: string): Promise<RefundRow[]> {
+      return db.select().from(refunds).where(unseenOf(paymentId));
+    },
+
+    /** As `unseen`, for what is left of a settlement: from now on it is not its caller's to see to, however it ends. */
+    async handOver(paymentId: string): Promise<RefundRow[]> {
+      const settlements = and(unseenOf(paymentId), eq(refunds.origin, 'settlement'));
+      return db.update(refunds).set({ closedAs: null }).where(settlements).returning();
     },
 
     /** The newest first. */
@@ -92,7 +105,7 @@ export function createRefundStore(db: Database) {
      * @throws ProblemError not_found, forbidden, validation_failed, and those of `claimKey`
      */
     async request(
-      { asReply, ...request }: KeyedRequest & { asReply(problem: ProblemError): StoredReply },
+      request: ClientRequest,
       user: { id: string; role: string },
       paymentId: string,
       wanted: RequestRefund,
@@ -110,7 +123,7 @@ export function createRefundStore(db: Database) {
           return claim;
         } catch (error) {
           if (!(error instanceof ProblemError) || error.status !== 409) throw error;
-          await storeReply(tx, request, asReply(error));
+          await storeRefusal(tx, request, error);
           return { kind: 'refused', problem: error };
         }
       });
@@ -120,29 +133,60 @@ export function createRefundStore(db: Database) {
     async beginSubmit(stepKey: string, id: string): Promise<BegunRefund> {
       return db.transaction(async (tx) => {
         const { refund, payment } = await lockBoth(tx, id);
-        if (refund.status !== 'pending' || refund.stripeRefundId) return { refund, payment, attempt: null };
-        return { refund, payment, attempt: await openAttempt(tx, { stepKey, kind: 'refund', subject: id }) };
+        return begin(tx, stepKey, { refund, payment });
       });
     },
 
-    /** Makes the refund that brings a payment to zero, if anything is left of it. @returns all such refunds that Stripe has not got yet */
+    /**
+     * Begins try `number` of a failed refund: its amount is reserved again. Begun already, it goes on.
+     * @throws ProblemError not_found; refund_exceeds_payment when other refunds have used the amount
+     */
+    async beginRetry(stepKey: string, id: string, number: number): Promise<BegunRefund> {
+      return db.transaction(async (tx) => {
+        const { refund, payment } = await lockBoth(tx, id);
+        if (refund.status !== 'failed' || refund.tries !== number - 1) return begin(tx, stepKey, { refund, payment });
+        if (refund.amount > refundable(payment)) throw new ProblemError('refund_exceeds_payment');
+        const { stripeRefundId, formerStripeIds } = refund;
+        const reopened = await move(tx, payment, refund, {
+          status: 'pending',
+          tries: number,
+          stripeRefundId: null,
+          formerStripeIds: stripeRefundId === null ? formerStripeIds : [...formerStripeIds, stripeRefundId],
+          failureCode: null,
+          closedAs: null,
+        });
+        return begin(tx, stepKey, reopened);
+      });
+    },
+
+    /** Notes that a refund's state `as` has been seen to, unless it is another by now. @throws ProblemError not_found */
+    async close(id: string, as: 'succeeded' | 'failed'): Promise<RefundAndPayment> {
+      return db.transaction(async (tx) => {
+        const { refund, payment } = await lockBoth(tx, id);
+        if (refund.status !== as) return { refund, payment };
+        const closed = await tx.update(refunds).set({ closedAs: as }).where(eq(refunds.id, id)).returning();
+        return { refund: theOnly(closed), payment };
+      });
+    },
+
+    /**
+     * Makes the refund that brings a payment to zero, if anything is left of it that no failed one owes. Who settles sees to its
+     * success, so that no saga is woken for it. @returns all such refunds that Stripe has not got yet
+     */
     async beginSettlement(paymentId: string): Promise<RefundRow[]> {
       return db.transaction(async (tx) => {
         const payment = await lockPayment(tx, paymentId);
-        const amount = refundable(payment);
-        const details = { id: uuidv7(), origin: 'settlement' as const, reason: SETTLED, requestedBy: null };
-        if (amount > 0) await insert(tx, payment, { ...details, amount });
-        return tx
-          .select()
-          .from(refunds)
-          .where(
-            and(
-              eq(refunds.paymentId, paymentId),
-              eq(refunds.origin, 'settlement'),
-              eq(refunds.status, 'pending'),
-              isNull(refunds.stripeRefundId),
-            ),
-          );
+        const settlements = and(eq(refunds.paymentId, paymentId), eq(refunds.origin, 'settlement'));
+        const made = await tx.select().from(refunds).where(settlements);
+        const amount = toSettle(
+          payment,
+          made.filter(({ status }) => status === 'failed'),
+        );
+        const open = made.filter(({ status, stripeRefundId }) => status === 'pending' && stripeRefundId === null);
+        if (amount === 0) return open;
+        const details = { id: uuidv7(), origin: 'settlement', reason: SETTLED, requestedBy: null } as const;
+        const { refund } = await insert(tx, payment, { ...details, amount, closedAs: 'succeeded' });
+        return [...open, refund];
       });
     },
 
@@ -209,7 +253,21 @@ async function lockBoth(tx: Transaction, id: string): Promise<RefundAndPayment> 
   return { refund: theOnly(locked), payment };
 }
 
-type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'>;
+async function begin(tx: Transaction, stepKey: string, { refund, payment }: RefundAndPayment): Promise<BegunRefund> {
+  if (refund.status !== 'pending' || refund.stripeRefundId) return { refund, payment, attempt: null };
+  return { refund, payment, attempt: await openAttempt(tx, { stepKey, kind: 'refund', subject: refund.id }) };
+}
+
+/** One that Stripe has not got yet is still its first saga's. */
+function unseenOf(paymentId: string) {
+  return and(
+    eq(refunds.paymentId, paymentId),
+    or(isNull(refunds.closedAs), ne(refunds.closedAs, refunds.status)),
+    or(isNotNull(refunds.stripeRefundId), eq(refunds.status, 'failed')),
+  );
+}
+
+type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'> & { closedAs?: 'succeeded' };
 
 async function insert(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
   const { id: paymentId, currency } = payment;
@@ -219,15 +277,15 @@ async function insert(tx: Transaction, payment: PaymentRow, wanted: NewRefund): 
     .returning();
   const refund = theOnly(stored);
   const changed = await change(tx, payment, { refundPending: payment.refundPending + refund.amount });
-  await tell(tx, 'RefundRequested', refund, changed);
+  await tell(tx, refund, changed);
   return { refund, payment: changed };
 }
 
-/** The row a refund of Stripe belongs to. Each row takes one: a second one with its id was made by a request thought lost. */
+/** The row a refund of Stripe belongs to, by what it is there now or was in an earlier try. Each row takes one: a second one with its id was made by a request thought lost. */
 async function ownOf(tx: Transaction, payment: PaymentRow, made: StripeRefund): Promise<RefundRow | undefined> {
   const rows = await tx.select().from(refunds).where(eq(refunds.paymentId, payment.id)).for('update');
   return (
-    rows.find((row) => row.stripeRefundId === made.id) ??
+    rows.find((row) => row.stripeRefundId === made.id || row.formerStripeIds.includes(made.id)) ??
     rows.find((row) => row.id === made.refundId && row.stripeRefundId === null && row.status === 'pending')
   );
 }
@@ -245,8 +303,10 @@ async function apply(
   refund: RefundRow,
   made: StripeRefund,
 ): Promise<RefundAndPayment> {
-  const status = canGo(REFUND_TRANSITIONS, refund.status, made.status) ? made.status : refund.status;
-  const isNew = refund.stripeRefundId === null || status !== refund.status;
+  // Of an earlier try, or of one too many, only the money that moved is news.
+  const isCurrent = made.id === (refund.stripeRefundId ?? made.id) && !refund.formerStripeIds.includes(made.id);
+  const status = isCurrent ? refundStatusAfter(refund.status, made.status) : refund.status;
+  const isNew = isCurrent && (refund.stripeRefundId === null || status !== refund.status);
   const failureCode = status === 'failed' ? (refund.failureCode ?? made.failureCode) : null;
   const now = isNew
     ? await move(tx, payment, refund, { stripeRefundId: made.id, status, failureCode })
@@ -255,7 +315,9 @@ async function apply(
   return now;
 }
 
-type RefundPatch = Partial<Pick<RefundRow, 'status' | 'stripeRefundId' | 'failureCode'>>;
+type RefundPatch = Partial<Omit<RefundRow, 'id' | 'paymentId' | 'amount' | 'currency' | 'createdAt' | 'updatedAt'>>;
+
+const REFUND_EVENT = { pending: 'RefundRequested', succeeded: 'RefundProcessed', failed: 'RefundFailed' } as const;
 
 /** Changes a locked refund and, with it, what its payment counts as refunded and as under way. */
 async function move(
@@ -274,10 +336,7 @@ async function move(
   const refundPending = payment.refundPending + counted(refund, 'pending') - counted(before, 'pending');
   const status = statusOfCaptured(payment.captured, refunded);
   const changed = await change(tx, payment, { refunded, refundPending, status });
-  if (refund.status !== before.status) {
-    const type = refund.status === 'succeeded' ? 'RefundProcessed' : 'RefundFailed';
-    await tell(tx, type, refund, changed);
-  }
+  if (refund.status !== before.status) await tell(tx, refund, changed);
   await announce(tx, refund.id);
   return { refund, payment: changed };
 }
@@ -306,12 +365,12 @@ async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment
   await postStripeFee(tx, paymentId, reversal);
 }
 
-async function tell(tx: Transaction, type: string, refund: RefundRow, payment: PaymentRow): Promise<void> {
+async function tell(tx: Transaction, refund: RefundRow, payment: PaymentRow): Promise<void> {
   const { currency } = refund;
   const { status: paymentStatus, amount: paymentAmount, ...facts } = factsOf(payment);
   await appendEvent(tx, {
     streamId: refund.id,
-    type,
+    type: REFUND_EVENT[refund.status],
     data: {
       ...facts,
       refundId: refund.id,

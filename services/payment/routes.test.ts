@@ -1,12 +1,5 @@
 import { uuidv7 } from '../../platform/ids';
-import {
-  EUR,
-  type PaymentStack,
-  SHORT_TIMEOUT_MS,
-  type Started,
-  startPaymentStack,
-  until,
-} from '../../tests/support/payment';
+import { EUR, type PaymentStack, type Started, startPaymentStack, until } from '../../tests/support/payment';
 
 /** What the saga of a direct payment or refund does first; `false` leaves it undone, as if no worker ran. */
 let isWorking = true;
@@ -20,7 +13,6 @@ async function work({ workflowId }: Started): Promise<void> {
 
 beforeAll(async () => {
   stack = await startPaymentStack({
-    stripeTimeoutMs: SHORT_TIMEOUT_MS,
     onStart: (started) => {
       if (isWorking) void work(started);
     },

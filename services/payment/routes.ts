@@ -2,17 +2,16 @@ import type { ServiceDefinition } from '../../platform/service';
 import { openAccount, removeAccount } from './accounts';
 import { createAccountStore } from './accounts.store';
 import type { Till } from './attempt';
-import { createChanges } from './changes.store';
 import { capture, charge, refresh } from './charge';
 import { paymentContract as contract } from './contract';
 import { created, ok, servePeople } from './public.routes';
-import { refreshRefund, submit } from './refund';
+import { refreshRefund, retry, submit } from './refund';
 import { createRefundStore } from './refunds.store';
 import { detailsOf, refundStateOf, stateOf } from './rules';
 import { abandon, settle } from './settle';
-import { createPaymentStore } from './store';
+import { createPaymentStore, type PaymentRow } from './store';
 import { createStripe } from './stripe';
-import { act } from './webhooks';
+import { act, follow } from './webhooks';
 import { createWebhookStore } from './webhooks.store';
 
 export interface PaymentOptions {
@@ -27,23 +26,32 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
   return {
     name: 'payment',
     contract,
-    async routes(service, { config, database, sagas }) {
+    async routes(service, { config, database, changes, sagas }) {
       const { db } = database;
       const stripe = createStripe(config, stripeTimeoutMs);
       const payments = createPaymentStore(db, config.PLATFORM_FEE_PERCENT);
       const refunds = createRefundStore(db);
       const accounts = createAccountStore(db);
       const webhooks = createWebhookStore(db);
-      const changes = createChanges(database);
       const till: Till = { payments, refunds, stripe };
 
-      servePeople(service, { till, sagas, changes, answerWithinMs });
+      /** Settles what is marked. Of a refund that is not made at once booking would never hear again, so that it gets a saga. */
+      const settled = async (marked: PaymentRow | null, key: string) => {
+        if (!marked) return null;
+        await settle(till, marked, key);
+        await follow(sagas, marked, await refunds.handOver(marked.id));
+        // Read after that: what became of a refund before is in it, what becomes of it later is its saga's.
+        return stateOf(await payments.get(marked.id));
+      };
+
+      servePeople(service, { db, till, sagas, changes, answerWithinMs });
 
       service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
         const event = stripe.readEvent(rawBody, headers['stripe-signature']);
         // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
-        if (await webhooks.receive(event)) {
-          await act(till, sagas, event);
+        const received = await webhooks.receive(event);
+        if (received !== 'processed') {
+          await act(till, sagas, event, { again: received === 'again' });
           await webhooks.processed(event.id);
         }
         return ok({ received: true as const });
@@ -65,8 +73,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       });
 
       service.serve(contract.settleBooking, async ({ params, idempotencyKey }) => {
-        const marked = await payments.settleBooking(params.bookingId);
-        return ok({ payment: marked && (await settle(till, marked, idempotencyKey)) });
+        return ok({ payment: await settled(await payments.settleBooking(params.bookingId), idempotencyKey) });
       });
 
       service.serve(contract.getPaymentState, async ({ params }) => {
@@ -92,8 +99,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       });
 
       service.serve(contract.settlePayment, async ({ params, idempotencyKey }) => {
-        const marked = await payments.settlePayment(params.id);
-        return ok({ payment: marked && (await settle(till, marked, idempotencyKey)) });
+        return ok({ payment: await settled(await payments.settlePayment(params.id), idempotencyKey) });
       });
 
       service.serve(contract.releaseEarnings, async ({ params, idempotencyKey: key, fingerprint }) => {
@@ -111,6 +117,16 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
 
       service.serve(contract.submitRefund, async ({ params, idempotencyKey }) => {
         const { refund, payment } = await submit(till, params.id, idempotencyKey);
+        return ok(refundStateOf(refund, payment));
+      });
+
+      service.serve(contract.retryRefund, async ({ params, body, idempotencyKey }) => {
+        const { refund, payment } = await retry(till, params.id, body.number, idempotencyKey);
+        return ok(refundStateOf(refund, payment));
+      });
+
+      service.serve(contract.closeRefund, async ({ params, body }) => {
+        const { refund, payment } = await refunds.close(params.id, body.as);
         return ok(refundStateOf(refund, payment));
       });
 

@@ -13,7 +13,10 @@ import {
   REFUND_TRANSITIONS,
   refundAmount,
   refundable,
+  refundStatusAfter,
+  stateOf,
   statusOfCaptured,
+  toSettle,
 } from './rules';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
@@ -33,6 +36,32 @@ test('nothing leads out of failed and voided, nor from taken money back to none'
     'partially_refunded',
     'refunded',
   ]);
+});
+
+test.each([
+  ['pending', 'succeeded', 'succeeded'],
+  ['pending', 'failed', 'failed'],
+  ['succeeded', 'failed', 'failed'],
+  ['succeeded', 'pending', 'succeeded'],
+  ['failed', 'pending', 'failed'],
+  ['failed', 'succeeded', 'failed'],
+] as const)('a refund that is %s and of which Stripe says %s is %s', (now, said, then) => {
+  expect(refundStatusAfter(now, said)).toBe(then);
+});
+
+test.each([
+  ['all of it', { captured: 100, refunded: 0, refundPending: 0 }, [], 100],
+  ['what is left', { captured: 100, refunded: 30, refundPending: 20 }, [], 50],
+  ['nothing beside a failed one', { captured: 100, refunded: 0, refundPending: 0 }, [{ amount: 100 }], 0],
+  [
+    'what failed ones do not owe',
+    { captured: 100, refunded: 10, refundPending: 0 },
+    [{ amount: 30 }, { amount: 40 }],
+    20,
+  ],
+  ['nothing when others used what failed', { captured: 100, refunded: 60, refundPending: 0 }, [{ amount: 80 }], 0],
+])('a settlement to zero has yet to refund %s', (_, payment, failed, left) => {
+  expect(toSettle(payment, failed)).toBe(left);
 });
 
 test.each([
@@ -130,4 +159,23 @@ test('payer, payee and admins see a payment; payee and admins give it back', () 
   expect(see('payee', 'tutor')).toEqual([true, true]);
   expect(see('other', 'tutor')).toEqual([false, false]);
   expect(see('other', 'admin')).toEqual([true, true]);
+});
+
+test('an authorisation of which Stripe does not say when it ends has no end that anybody could wait for', () => {
+  const payment = {
+    ...{
+      id: 'p',
+      bookingId: null,
+      payerId: 'a',
+      payeeId: 'b',
+      status: 'authorized' as const,
+      currency: 'EUR',
+      amount: 1000,
+    },
+    ...{ captured: 0, refunded: 0, refundPending: 0, description: null, clientSecret: 'secret', declineCode: null },
+    ...{ version: 1, createdAt: new Date(0) },
+  };
+  expect(stateOf({ ...payment, captureBefore: null })).toMatchObject({ captureBefore: null, clientSecret: null });
+  const captureBefore = new Date('2026-12-01T00:00:00Z');
+  expect(stateOf({ ...payment, captureBefore }).captureBefore).toBe('2026-12-01T00:00:00.000Z');
 });

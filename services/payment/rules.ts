@@ -26,22 +26,32 @@ export const PAYMENT_TRANSITIONS: TransitionTable<PaymentStatus> = {
   voided: [],
 };
 
-/** A refund can fail after it succeeded: the customer's bank sends the money back (docs.stripe.com/refunds#failed-refunds). */
+/**
+ * A refund can fail after it succeeded: the customer's bank sends the money back (docs.stripe.com/refunds#failed-refunds). Only an
+ * operator has a failed one made again.
+ */
 export const REFUND_TRANSITIONS: TransitionTable<RefundStatus> = {
   pending: ['succeeded', 'failed'],
   succeeded: ['failed'],
-  failed: [],
+  failed: ['pending'],
 };
 
+/** The state of a refund after Stripe said `said` of it. An older answer can arrive after a newer one, and failed is Stripe's last word. */
+export function refundStatusAfter(now: RefundStatus, said: RefundStatus): RefundStatus {
+  return now !== 'failed' && canGo(REFUND_TRANSITIONS, now, said) ? said : now;
+}
+
 /** Which event tells of a payment's arrival in a state. Refunds have events of their own. */
-export const EVENT_OF: Record<Exclude<PaymentStatus, 'partially_refunded' | 'refunded'>, string> = {
+export const EVENT_OF = {
   pending: 'PaymentRequested',
   requires_action: 'PaymentActionRequired',
   authorized: 'PaymentAuthorized',
   captured: 'PaymentSucceeded',
+  partially_refunded: null,
+  refunded: null,
   failed: 'PaymentFailed',
   voided: 'PaymentVoided',
-};
+} as const satisfies Record<PaymentStatus, string | null>;
 
 /** The platform's share of `amount`, rounded half up. `percent` has at most two decimals (PLATFORM_FEE_PERCENT). */
 export function platformFee(amount: number, percent: number): number {
@@ -57,6 +67,17 @@ export function statusOfCaptured(captured: number, refunded: number): PaymentSta
 /** What can still be refunded: refunds under way count as if they had succeeded. */
 export function refundable(payment: { captured: number; refunded: number; refundPending: number }): number {
   return Math.max(0, payment.captured - payment.refunded - payment.refundPending);
+}
+
+/**
+ * What a settlement to zero has yet to refund. Its refunds that `failed` are not made a second time beside the first: each has a
+ * saga, which asks an operator.
+ */
+export function toSettle(
+  payment: { captured: number; refunded: number; refundPending: number },
+  failed: readonly { amount: number }[],
+): number {
+  return Math.max(0, refundable(payment) - failed.reduce((sum, { amount }) => sum + amount, 0));
 }
 
 /**
@@ -208,6 +229,7 @@ interface RefundFacts {
   currency: string;
   amount: number;
   reason: string;
+  tries: number;
   createdAt: Date;
 }
 
@@ -218,6 +240,7 @@ export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): Refun
     paymentId: refund.paymentId,
     bookingId: payment.bookingId,
     status: refund.status,
+    tries: refund.tries,
     amount: { amount: refund.amount, currency: refund.currency },
     payment: stateOf(payment),
   };

@@ -1,4 +1,3 @@
-import { ProblemError } from '../../kernel/errors';
 import type { Till } from './attempt';
 import { cancel, mainOf, paramsOf, record, refreshRefunds, retrieve } from './charge';
 import type { PaymentState } from './contract';
@@ -10,19 +9,19 @@ import { stripeIsAway } from './stripe';
 
 /**
  * Brings a payment that is marked as settled to zero, whatever became of it: void, refund of what is left, or nothing.
- * Safe to repeat at any point and beside the step it undoes, which is refused from the mark on.
- * @throws ProblemError refund_failed when Stripe refuses to give the money back; rate_limited, upstream_unavailable
+ * Safe to repeat at any point and beside the step it undoes, which is refused from the mark on. What Stripe has not refunded by then
+ * is for `handOver` of the refunds.
+ * @throws ProblemError refund_failed when Stripe refuses to give back an intent too many; rate_limited, upstream_unavailable
  */
-export async function settle(till: Till, marked: PaymentRow, key: string): Promise<PaymentState> {
+export async function settle(till: Till, marked: PaymentRow, key: string): Promise<void> {
   let payment = await closeDoubt(till, marked);
   if (payment.stripeIntentId) {
     payment = await record(till, payment, await retrieve(till.stripe, payment.stripeIntentId));
     if (payment.captured === 0) payment = await cancelOpen(till, payment, key);
   }
-  if (payment.captured > 0) return stateOf(await refundRest(till, payment, key));
+  if (payment.captured > 0) return refundRest(till, payment, key);
   // Stripe may hold on to a payment that a bank is still working on: it is asked again until that is decided.
   if (payment.status !== 'voided' && payment.status !== 'failed') throw stripeIsAway();
-  return stateOf(payment);
 }
 
 /**
@@ -71,13 +70,7 @@ async function closeDoubt(till: Till, payment: PaymentRow): Promise<PaymentRow> 
   return now.stripeIntentId ? now : payments.voidUnmade(now.id);
 }
 
-async function refundRest(till: Till, payment: PaymentRow, key: string): Promise<PaymentRow> {
-  let now = await refreshRefunds(till, payment);
-  for (const { id } of await till.refunds.beginSettlement(payment.id)) {
-    const { refund, payment: after } = await submit(till, id, `${key}/refund/${id}`);
-    now = after;
-    if (refund.status === 'failed')
-      throw new ProblemError('refund_failed', undefined, { extras: { paymentId: payment.id, refundId: id } });
-  }
-  return now;
+async function refundRest(till: Till, payment: PaymentRow, key: string): Promise<void> {
+  await refreshRefunds(till, payment);
+  for (const { id } of await till.refunds.beginSettlement(payment.id)) await submit(till, id, `${key}/refund/${id}`);
 }

@@ -7,6 +7,9 @@ import { theOnly } from './rows.store';
 import { createPaymentStore, type PaymentStore } from './store';
 import type { Intent, StripeRefund } from './stripe.types';
 
+// Races many transactions: on a busy machine that takes its time.
+jest.setTimeout(30_000);
+
 let database: TestDatabase;
 let store: PaymentStore;
 let refundStore: RefundStore;
@@ -122,6 +125,96 @@ test('two refunds at Stripe that bear one id are two refunds: both are counted',
   const payment = await refundStore.recordAll(row.id, twice);
   expect(payment).toMatchObject({ refunded: 600, refundPending: 0, status: 'partially_refunded' });
   expect(await refundStore.listOf(row.id)).toHaveLength(2);
+});
+
+/** A refund that was made and that its bank returned. */
+async function returned(amount: number) {
+  const row = await captured();
+  const { refundId } = await ask(row.id, amount);
+  const first = made(amount, { refundId });
+  await refundStore.recordAll(row.id, [first]);
+  await refundStore.recordAll(row.id, [{ ...first, status: 'failed', failureCode: 'expired_or_canceled_card' }]);
+  return { paymentId: row.id, refundId, first };
+}
+
+const retry = (refundId: string, number = 2) =>
+  refundStore.beginRetry(`refund:${refundId}/submit-${number}`, refundId, number);
+
+describe('a failed refund', () => {
+  test('is not brought back by an older answer of Stripe’s that arrives late', async () => {
+    const { paymentId, refundId, first } = await returned(400);
+    for (const status of ['pending', 'succeeded'] as const)
+      await refundStore.recordAll(paymentId, [{ ...first, status }]);
+    expect(await refundStore.get(refundId)).toMatchObject({ status: 'failed', tries: 1 });
+  });
+
+  test('made again takes nothing over from its first try but the money that comes back late', async () => {
+    const { paymentId, refundId, first } = await returned(400);
+    const begun = await retry(refundId);
+    expect(begun).toMatchObject({
+      refund: { status: 'pending', tries: 2, stripeRefundId: null, failureCode: null },
+      payment: { refundPending: 400, refunded: 0 },
+    });
+    const failed = { ...first, status: 'failed' as const };
+    await refundStore.recordAll(paymentId, [failed]);
+    expect(await refundStore.get(refundId)).toMatchObject({ status: 'pending', stripeRefundId: null });
+
+    const second = made(400, { refundId });
+    const reversal = { id: 'txn_back', fee: 0, currency: 'EUR' };
+    const payment = await refundStore.recordAll(paymentId, [second, { ...failed, reversal }]);
+    expect(payment).toMatchObject({ refunded: 400, refundPending: 0 });
+    expect(await refundStore.get(refundId)).toMatchObject({ status: 'succeeded', stripeRefundId: second.id });
+    const posted = await database.sql`
+      select kind, reference from ledger_transactions where payment_id = ${paymentId} order by id`;
+    expect(posted.map(({ kind, reference }) => [kind, reference]).slice(1)).toEqual([
+      ['refund', first.id],
+      ['refund_reversal', 'txn_back'],
+      ['refund', second.id],
+    ]);
+    expect(await refundStore.takenIds(paymentId, refundId)).toEqual(new Set([first.id]));
+    expect(await refundStore.takenIds(paymentId, paymentId)).toEqual(new Set([first.id, second.id]));
+  });
+
+  test('is reserved again once, by however many ask for the same try, and another try only by its number', async () => {
+    const { paymentId, refundId } = await returned(400);
+    const begun = await Promise.all(Array.from({ length: 10 }, () => retry(refundId)));
+    expect(new Set(begun.map(({ attempt }) => attempt?.stripeKey))).toEqual(new Set([`refund:${refundId}/submit-2/1`]));
+    expect(await store.get(paymentId)).toMatchObject({ refundPending: 400 });
+    expect((await retry(refundId, 4)).refund.tries).toBe(2);
+    const attempt = begun[0]?.attempt;
+    if (!attempt) throw new Error('nothing begun');
+    await refundStore.recordRefusal(refundId, attempt, 'charge_disputed');
+    expect(await retry(refundId)).toMatchObject({ refund: { status: 'failed', tries: 2 }, attempt: null });
+    expect(await retry(refundId, 3)).toMatchObject({ refund: { status: 'pending', tries: 3 } });
+  });
+
+  test('racing a new refund for its amount: one of them gets it', async () => {
+    for (let n = 0; n < 5; n++) {
+      const { paymentId, refundId } = await returned(700);
+      const race = await Promise.allSettled([retry(refundId), ask(paymentId, 700)]);
+      expect(race.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      for (const loser of race.filter((one) => one.status === 'rejected'))
+        expect(loser.reason).toMatchObject({ code: 'refund_exceeds_payment' });
+      expect(await store.get(paymentId)).toMatchObject({ refundPending: 700, refunded: 0 });
+    }
+  });
+
+  test('needs a saga until its end has been seen to, and no more after that', async () => {
+    const { paymentId, refundId } = await returned(400);
+    const unseen = async () => (await refundStore.unseen(paymentId)).map(({ id }) => id);
+    expect(await unseen()).toEqual([refundId]);
+    expect((await refundStore.close(refundId, 'succeeded')).refund.closedAs).toBeNull();
+    expect(await unseen()).toEqual([refundId]);
+    expect((await refundStore.close(refundId, 'failed')).refund.closedAs).toBe('failed');
+    expect(await unseen()).toEqual([]);
+    // Made again it is open, but its saga's alone until Stripe has it.
+    await retry(refundId);
+    expect(await unseen()).toEqual([]);
+    await refundStore.recordAll(paymentId, [made(400, { refundId })]);
+    expect(await unseen()).toEqual([refundId]);
+    await refundStore.close(refundId, 'succeeded');
+    expect(await unseen()).toEqual([]);
+  });
 });
 
 test('a refund without money moving is none: that is how Stripe shows a released authorisation', async () => {

@@ -3,19 +3,11 @@ import type { Database, Transaction } from '../../db/client';
 import { bookingGuards, payments, stripeAccounts } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
 import { scaleHalfUp } from '../../kernel/money';
-import {
-  type Claim,
-  claimKey,
-  type KeyedRequest,
-  once,
-  releaseKey,
-  type StoredReply,
-  storeReply,
-} from '../../platform/idempotency';
+import { announce } from '../../platform/changes';
+import { type Claim, claimKey, type KeyedRequest, once } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from './attempts.store';
-import { announce } from './changes.store';
 import type { ChargeBooking, CreatePayment, EarningsReleased } from './contract';
 import { captureEntries, releaseEntries, strayEntries, stripeFeeEntries, tutorPayable } from './ledger.rules';
 import { entriesOf, post, sharesOf } from './ledger.store';
@@ -55,7 +47,7 @@ export function createPaymentStore(db: Database, feePercent: number) {
       .values({ ...values, fee, status: 'pending' })
       .returning();
     const row = theOnly(stored);
-    await tellOf(tx, row);
+    await tell(tx, EVENT_OF.pending, row);
     return row;
   };
 
@@ -96,9 +88,6 @@ export function createPaymentStore(db: Database, feePercent: number) {
         return claim;
       });
     },
-
-    storeReply: (request: KeyedRequest, reply: StoredReply) => storeReply(db, request, reply),
-    releaseKey: (request: KeyedRequest) => releaseKey(db, request),
 
     /**
      * Begins the money step of a booking, making its payment if there is none.
@@ -270,7 +259,8 @@ export async function change(tx: Transaction, row: PaymentRow, patch: Patch): Pr
     .returning();
   const changed = theOnly(updated);
   // From the capture on only refunds move it, even back to captured.
-  if (changed.status !== row.status && row.captured === 0) await tellOf(tx, changed);
+  const event = changed.status !== row.status && row.captured === 0 ? EVENT_OF[changed.status] : null;
+  if (event) await tell(tx, event, changed);
   await announce(tx, row.id);
   return changed;
 }
@@ -291,10 +281,9 @@ export function factsOf(row: PaymentRow): Record<string, unknown> {
   };
 }
 
-async function tellOf(tx: Transaction, row: PaymentRow): Promise<void> {
-  if (row.status === 'partially_refunded' || row.status === 'refunded') return;
+async function tell(tx: Transaction, type: string, row: PaymentRow): Promise<void> {
   const decline = row.status === 'failed' ? { declineCode: row.declineCode } : {};
-  await appendEvent(tx, { streamId: row.id, type: EVENT_OF[row.status], data: { ...factsOf(row), ...decline } });
+  await appendEvent(tx, { streamId: row.id, type, data: { ...factsOf(row), ...decline } });
 }
 
 async function begin(tx: Transaction, key: string, payment: PaymentRow): Promise<Begun> {
@@ -328,8 +317,7 @@ function isSame(row: PaymentRow, charge: ChargeBooking): boolean {
 
 async function markSettled(tx: Transaction, row: PaymentRow): Promise<PaymentRow> {
   if (row.settledAt) return row;
-  const [marked] = await tx.update(payments).set({ settledAt: sql`now()` }).where(eq(payments.id, row.id)).returning();
-  return marked ?? row;
+  return theOnly(await tx.update(payments).set({ settledAt: sql`now()` }).where(eq(payments.id, row.id)).returning());
 }
 
 async function applyIntent(tx: Transaction, row: PaymentRow, intent: Intent): Promise<PaymentRow> {

@@ -325,6 +325,5 @@ function eventOf(event: Stripe.Event): StripeEvent {
     account: event.account ?? null,
     objectId: text('id'),
     intentId: kind === 'payment_intent' ? text('id') : text('payment_intent'),
-    refundId: kind === 'refund' ? text('id') : null,
   };
 }

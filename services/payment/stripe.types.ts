@@ -76,6 +76,4 @@ export interface StripeEvent {
   account: string | null;
   objectId: string | null;
   intentId: string | null;
-  /** The refund it is about (`re_…`), for events about one. */
-  refundId: string | null;
 }

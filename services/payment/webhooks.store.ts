@@ -6,8 +6,11 @@ import type { StripeEvent } from './stripe.types';
 /** The log of what Stripe has told us. */
 export function createWebhookStore(db: Database) {
   return {
-    /** Notes an event before anything is done about it. @returns whether it still has to be processed: a copy of a processed one has not */
-    async receive(event: StripeEvent): Promise<boolean> {
+    /**
+     * Notes an event before anything is done about it. @returns whether it is new, or came before and was not processed then (a crash,
+     * or a part that was away), or was processed
+     */
+    async receive(event: StripeEvent): Promise<'new' | 'again' | 'processed'> {
       const { id: eventId, type, objectId, createdAt } = event;
       const [row] = await db
         .insert(stripeWebhooksLog)
@@ -16,8 +19,9 @@ export function createWebhookStore(db: Database) {
           target: stripeWebhooksLog.eventId,
           set: { deliveries: sql`${stripeWebhooksLog.deliveries} + 1` },
         })
-        .returning({ processedAt: stripeWebhooksLog.processedAt });
-      return !row?.processedAt;
+        .returning({ processedAt: stripeWebhooksLog.processedAt, deliveries: stripeWebhooksLog.deliveries });
+      if (row?.processedAt) return 'processed';
+      return row?.deliveries === 1 ? 'new' : 'again';
     },
 
     async processed(eventId: string): Promise<void> {

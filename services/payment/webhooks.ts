@@ -3,9 +3,10 @@ import { paymentChanged } from '../../workflows/payment.api';
 import { refundChanged, refundSaga } from '../../workflows/refund.api';
 import type { Till } from './attempt';
 import { record, refreshRefunds } from './charge';
-import { ownerOf, refundOwner } from './rules';
+import type { RefundRow } from './refunds.store';
+import { ownerOf } from './rules';
 import type { PaymentRow } from './store';
-import type { StripeEvent } from './stripe.types';
+import type { Intent, StripeEvent } from './stripe.types';
 
 /** What may change a payment. Whatever else Stripe tells of is noted and left at that. */
 const OF_INTENTS = new Set([
@@ -17,36 +18,52 @@ const OF_INTENTS = new Set([
   'payment_intent.canceled',
   'charge.updated', // Stripe's fee is known now
 ]);
-const OF_REFUNDS = new Set(['refund.created', 'refund.updated', 'refund.failed', 'charge.refunded']);
+const OF_REFUNDS = new Set([
+  'refund.created',
+  'refund.updated',
+  'refund.failed',
+  'charge.refunded',
+  'charge.refund.updated',
+]);
 
 /**
  * Acts on an event: asks Stripe what is true now, whatever the event says (events come late, twice and out of order), records
- * it and tells the sagas that wait for it. Repeating it does no harm.
+ * it and tells the saga if it waits for that. Repeating it does no harm. `again`: the event came before, and how far that got is unknown.
  * @throws ProblemError rate_limited, upstream_unavailable: Stripe shall send the event again
  */
-export async function act(till: Till, sagas: Sagas, event: StripeEvent): Promise<void> {
+export async function act(till: Till, sagas: Sagas, event: StripeEvent, { again }: { again: boolean }): Promise<void> {
   const ofRefund = OF_REFUNDS.has(event.type);
   // Events of connected accounts are about their own business, not about payments of the platform.
   if (event.account || !event.intentId || !(ofRefund || OF_INTENTS.has(event.type))) return;
-  let payment = await refreshByIntent(till, event.intentId);
-  if (!payment) return;
+  const found = await findByIntent(till, event.intentId);
+  if (!found) return;
+  let payment = await record(till, found.payment, found.intent);
   if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
-  const { id: paymentId, version } = payment;
-  await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
-  const refund = event.refundId ? await till.refunds.findByStripeId(event.refundId) : undefined;
-  if (!refund) return;
-  const news = { refundId: refund.id, version };
-  // A bank may return a refund that had succeeded: its saga has ended then, and must call an operator.
-  if (refund.status === 'failed') {
-    await sagas.wake(refundSaga, { refundId: refund.id, paymentId, bookingId: payment.bookingId }, refundChanged, news);
-  } else await sagas.signal(refundOwner(refund.id), refundChanged, news);
+  const { id: paymentId, version, status } = payment;
+  // A saga waits for its customer only; of everything else the call that it made tells it. Each signal costs it a workflow task.
+  const waited = found.payment.status === 'requires_action' && status !== 'requires_action';
+  if (waited || again) await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
+  if (ofRefund) await follow(sagas, payment, await till.refunds.unseen(paymentId));
 }
 
-/** Records an intent for the payment it belongs to. @returns undefined when it is none of ours */
-async function refreshByIntent(till: Till, intentId: string): Promise<PaymentRow | undefined> {
+/**
+ * Tells the sagas of refunds that there is news, and starts those again that have ended: a bank may return a refund that had
+ * succeeded, and somebody may have made one in Stripe's dashboard. @throws ProblemError upstream_unavailable
+ */
+export async function follow(sagas: Sagas, payment: PaymentRow, refunds: RefundRow[]): Promise<void> {
+  const { id: paymentId, bookingId, version } = payment;
+  for (const { id: refundId } of refunds)
+    await sagas.wake(refundSaga, { refundId, paymentId, bookingId }, refundChanged, { refundId, version });
+}
+
+/** What Stripe says of an intent now, and the payment it belongs to. @returns undefined when it is none of ours */
+async function findByIntent(
+  till: Till,
+  intentId: string,
+): Promise<{ intent: Intent; payment: PaymentRow } | undefined> {
   const intent = await till.stripe.retrieveIntent(intentId);
   if (!intent) return undefined;
   const known = await till.payments.findByIntent(intentId);
   const payment = known ?? (intent.paymentId ? await till.payments.find(intent.paymentId) : undefined);
-  return payment && record(till, payment, intent);
+  return payment && { intent, payment };
 }

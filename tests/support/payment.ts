@@ -5,13 +5,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import Stripe from 'stripe';
 import { startStripeSandbox } from '../../dev/stripe-sandbox/server';
 import { ProblemError } from '../../kernel/errors';
+import { serviceTokens } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
+import { runService } from '../../platform/service';
 import type { Sagas } from '../../platform/temporal';
 import { createRefundStore } from '../../services/payment/refunds.store';
 import { definePaymentService, type PaymentOptions } from '../../services/payment/routes';
 import { createPaymentStore } from '../../services/payment/store';
 import { createStripe } from '../../services/payment/stripe';
-import { ask, type Reply, startTestService } from './service';
+import { freePort } from './ports';
+import { ask, noSagas, type Reply, startTestService } from './service';
 
 export const WEBHOOK_SECRET = 'whsec_only_for_tests';
 export const EUR = (amount: number) => ({ amount, currency: 'EUR' });
@@ -29,8 +32,9 @@ export interface Started {
   input: unknown;
 }
 
-/** How long one request to the sandbox may take in tests that let it hang. */
-export const SHORT_TIMEOUT_MS = 1_000;
+/** How long Stripe lets a request hang in tests, and how long the service waits that they call then. */
+export const HANG_MS = 450;
+const IMPATIENT_MS = 250;
 
 export type PaymentStack = Awaited<ReturnType<typeof startPaymentStack>>;
 
@@ -74,6 +78,12 @@ export async function startPaymentStack({
     },
   });
   const { db, sql } = service.database;
+  const port = await freePort();
+  const impatient = await runService(definePaymentService({ ...options, stripeTimeoutMs: IMPATIENT_MS }), {
+    config: { ...service.config, servicePort: { ...service.config.servicePort, payment: port } },
+    sagas: { ...noSagas, ...sagas },
+  });
+  const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
     const reply = await ask(sandbox.url, method, `/sandbox${path}`, body === undefined ? {} : { body });
     if (reply.status >= 300) throw new Error(`sandbox ${path} answered ${reply.status}: ${JSON.stringify(reply.body)}`);
@@ -103,6 +113,15 @@ export async function startPaymentStack({
     },
     post: (path: string, key?: string, body?: unknown) =>
       service.internal('POST', `/internal${path}`, { ...(key && { key }), ...(body !== undefined && { body }) }),
+    /** The same service once more, which gives Stripe hardly any time: for requests that hang. */
+    impatient: {
+      post: async (path: string, key?: string, body?: unknown) =>
+        ask(`http://127.0.0.1:${port}`, 'POST', `/internal${path}`, {
+          ...(key && { key }),
+          ...(body !== undefined && { body }),
+          token: await tokens.issue(),
+        }),
+    },
     fault: (fault: Record<string, unknown>) => control('POST', '/faults', fault),
     noFaults: () => control('DELETE', '/faults'),
     async state() {
@@ -133,6 +152,7 @@ export async function startPaymentStack({
     },
     async close() {
       await sandbox.close(); // first, so that it sends nothing more to the service
+      await impatient.close();
       await service.close();
       await rm(dataDir, { recursive: true, force: true });
     },
@@ -152,9 +172,24 @@ export function newBooking(): BookingCharge {
   return { bookingId, key: `booking:${bookingId}/take-payment`, payerId: uuidv7(), payeeId: uuidv7() };
 }
 
+/** Where internal operations are called. */
+export type Caller = Pick<PaymentStack, 'post'>;
+
+/** Calls under a fault at Stripe until it is answered: first by the impatient service if the fault lets the request hang. */
+export async function despite(
+  stack: PaymentStack,
+  fault: Record<string, unknown>,
+  call: (by: Caller) => Promise<Reply>,
+  attempts = 40,
+): Promise<Reply> {
+  await stack.fault(fault);
+  const callers: Caller[] = fault.kind === 'hang' ? [stack.impatient] : [];
+  return retried(() => call(callers.pop() ?? stack), attempts);
+}
+
 /** Charges a booking as its saga does. */
 export function chargeBooking(
-  stack: PaymentStack,
+  stack: Caller,
   { bookingId, key, payerId, payeeId }: BookingCharge,
   more: { amount?: number; card?: string; capture?: 'manual' | 'automatic' } = {},
 ): Promise<Reply> {
@@ -168,7 +203,7 @@ export function chargeBooking(
 }
 
 /** Settles a booking as the undo of its step does. */
-export function settleBooking(stack: PaymentStack, { bookingId, key }: BookingCharge): Promise<Reply> {
+export function settleBooking(stack: Caller, { bookingId, key }: BookingCharge): Promise<Reply> {
   return stack.post(`/bookings/${bookingId}/payment/settle`, `${key}/undo`);
 }
 

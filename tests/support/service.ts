@@ -12,6 +12,7 @@ import { createTestDatabase, type TestDatabase } from './database';
 import { freePort } from './ports';
 
 const SERVICE_TOKEN_SECRET = 'only-for-tests-only-for-tests-only-for-tests';
+const IDENTITY_KEY_SECRET = 'for-the-keys-of-tests-for-the-keys-of-tests';
 
 export interface Reply {
   status: number;
@@ -99,6 +100,7 @@ export async function startTestService(
       NODE_ENV: 'test',
       LOG_LEVEL: 'silent',
       SERVICE_TOKEN_SECRET,
+      IDENTITY_KEY_SECRET,
       IDENTITY_URL: issuer.url,
       [`${upper}_PORT`]: String(port),
       [`${upper}_DATABASE_URL`]: database.url,
@@ -128,11 +130,12 @@ const unexpected = (): never => {
   throw new Error(`this test started no sagas (contexts with a database: ${DATABASE_CONTEXTS.join(', ')})`);
 };
 
-const noSagas: Sagas = {
+export const noSagas: Sagas = {
   start: unexpected,
   update: unexpected,
   signal: unexpected,
   wake: unexpected,
+  startEagerly: () => () => undefined,
   ping: async () => undefined,
   close: async () => undefined,
 };
