@@ -15,16 +15,15 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev && npm cache clean --force
 
 # User 1000 is node, by number so that a cluster can see that it is not root.
-# What docker-compose.temporal.yml runs beside the product: the Stripe sandbox, the preparation of Temporal's namespace and
-# the making of secrets.
+# What docker-compose.temporal.yml runs beside the product: the Stripe sandbox, operators' commands and the making of secrets.
 FROM build AS tools
 RUN mkdir /data && chown 1000:1000 /data
 ENV DATA_DIR=/data NODE_OPTIONS=--disable-warning=ExperimentalWarning
 USER 1000
-CMD ["node", "dist/dev/prepare.js", "temporal"]
+CMD ["node", "dist/scripts/compose-env.js"]
 
 FROM build AS product
-RUN rm -rf dist/dev dist/scripts dist/.tsbuildinfo
+RUN rm -rf dist/dev dist/.tsbuildinfo && find dist/scripts -type f ! -name 'prepare-temporal.js*' -delete
 
 # The product: any of its services and workers, by name. `docker run … booking worker:booking` runs two in one process.
 FROM base AS runtime

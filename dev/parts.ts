@@ -66,7 +66,7 @@ async function startDatabases(
     await supervisor.start(server.spec);
     serverUrl = server.url;
   }
-  return prepare('databases', say, {
+  return prepare('dev/prepare.js', say, {
     ...environment,
     PREPARE_DATABASE_SERVER: serverUrl ?? '',
     PREPARE_EMBEDDED: String(embedded.postgres),
@@ -82,28 +82,29 @@ async function startTemporal(
     say(`Starting Temporal on port ${config.TEMPORAL_PORT}`);
     await supervisor.start(await embeddedTemporal(config, say));
   }
-  await prepare('temporal', say, environment);
+  await prepare('scripts/prepare-temporal.js', say, environment);
 }
 
 const settingsSchema = z.record(z.string(), z.string());
 
 /** Runs a step of the preparation and returns the settings it found out. @throws Error with what it said */
 async function prepare(
-  what: string,
+  script: string,
   say: (line: string) => void,
   env: NodeJS.ProcessEnv,
 ): Promise<Record<string, string>> {
   let settings: Record<string, string> = {};
-  const args = ['--disable-warning=ExperimentalWarning', compiledPath('dev/prepare.js'), what];
+  const args = ['--disable-warning=ExperimentalWarning', compiledPath(script)];
   const { code, errors } = await runCommand(process.execPath, args, {
     env,
+    cwd: env.DATA_DIR, // where there is no .env: the environment holds all
     onLine(line, stream) {
       if (stream !== 'stdout') return;
       if (line.startsWith('settings ')) settings = settingsSchema.parse(JSON.parse(line.slice('settings '.length)));
       else say(line);
     },
   });
-  if (code !== 0) throw new Error(errors || `Preparing ${what} ended early`);
+  if (code !== 0) throw new Error(errors || `${script} ended early`);
   return settings;
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,12 +6,13 @@ import { errorCode } from './error-code';
 
 const secretsSchema = z.object({
   SERVICE_TOKEN_SECRET: z.string().min(32),
+  IDENTITY_KEY_SECRET: z.string().min(32).optional(),
   DATABASE_ROLE_SECRET: z.string().min(32),
   STRIPE_WEBHOOK_SECRET: z.string().min(8),
   POSTGRES_PASSWORD: z.string().min(16),
 });
 
-export type Secrets = z.output<typeof secretsSchema>;
+export type Secrets = Required<z.output<typeof secretsSchema>>;
 
 /**
  * The secrets of the embedded platform: made at random the first time, then read from `<dataDir>/secrets.json`, which
@@ -34,6 +35,7 @@ function make(file: string): Secrets {
   const text = () => randomBytes(32).toString('base64url');
   const secrets: Secrets = {
     SERVICE_TOKEN_SECRET: text(),
+    IDENTITY_KEY_SECRET: text(),
     DATABASE_ROLE_SECRET: text(),
     STRIPE_WEBHOOK_SECRET: `whsec_${text()}`,
     POSTGRES_PASSWORD: text(),
@@ -62,8 +64,15 @@ function read(file: string): Secrets | undefined {
     throw error;
   }
   const parsed = secretsSchema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return complete(parsed.data);
   throw new Error(`${file} is damaged: delete it, and the next start makes new secrets`);
+}
+
+/** A folder from before there was a key secret has none. Derived and not drawn, so that all processes find the same one. */
+function complete(stored: z.output<typeof secretsSchema>): Secrets {
+  const derived = () =>
+    createHmac('sha256', stored.POSTGRES_PASSWORD).update('IDENTITY_KEY_SECRET').digest('base64url');
+  return { ...stored, IDENTITY_KEY_SECRET: stored.IDENTITY_KEY_SECRET ?? derived() };
 }
 
 function parseJson(text: string): unknown {

@@ -8,10 +8,10 @@ import { Client, Connection } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
 import { type Config, loadConfig } from '../platform/config';
+import { prepareNamespace } from '../platform/temporal-namespace';
 import { type LaunchListener, launch } from './launch';
 import { freePortSettings } from './ports';
 import { embeddedTemporal } from './temporal';
-import { prepareNamespace } from './temporal-namespace';
 
 const THIRTY_DAYS_MS = 30 * 86_400_000;
 const KEYWORD = 2;

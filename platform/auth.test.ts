@@ -93,6 +93,57 @@ describe('an access token', () => {
   });
 });
 
+describe('a token that was verified before', () => {
+  const at = (milliseconds: number) =>
+    jest.useFakeTimers({ now: milliseconds, doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'setTimeout'] });
+  afterEach(() => jest.useRealTimers());
+
+  async function verifiedTwice(verifier: VerifyUser, changes?: Changes): Promise<string> {
+    await verifier(await sign()); // fetches the keys
+    const token = await sign(changes);
+    expect(await verifier(token)).toEqual(user);
+    expect(await verifier(token)).toEqual(user);
+    return token;
+  }
+
+  test('is refused once it expires', async () => {
+    const verifier = userVerifier(url);
+    const token = await verifiedTwice(verifier, { expires: '2m' });
+    at(Date.now() + 119_000);
+    expect(await verifier(token)).toEqual(user);
+    at(Date.now() + 1_000);
+    await expect(verifier(token)).rejects.toMatchObject(NO);
+  });
+
+  test('is refused once its key is withdrawn and the keys are due again', async () => {
+    const verifier = userVerifier(url);
+    const token = await verifiedTwice(verifier);
+    const before = published;
+    published = { keys: [{ ...(await exportJWK(strangers.publicKey)), kid: 'k2', alg: 'ES256', use: 'sig' }] };
+    at(Date.now() + 600_000);
+    await expect(verifier(token)).rejects.toMatchObject(NO);
+    published = before;
+  });
+
+  test('is refused as soon as a token of a newer key has brought keys without its own', async () => {
+    const verifier = userVerifier(url);
+    const token = await verifiedTwice(verifier);
+    const before = published;
+    published = { keys: [{ ...(await exportJWK(strangers.publicKey)), kid: 'k2', alg: 'ES256', use: 'sig' }] };
+    at(Date.now() + 6_000); // one looks again every 5 s at most
+    expect(await verifier(await sign({ kid: 'k2', key: strangers.privateKey }))).toEqual(user);
+    await expect(verifier(token)).rejects.toMatchObject(NO);
+    published = before;
+  });
+
+  test('does not vouch for one that differs from it in its signature only', async () => {
+    const verifier = userVerifier(url);
+    const token = await verifiedTwice(verifier);
+    const [head, claims] = token.split('.');
+    await expect(verifier(`${head}.${claims}.${'A'.repeat(86)}`)).rejects.toMatchObject(NO);
+  });
+});
+
 describe('when no keys are to be had', () => {
   test.each<[string, () => Promise<VerifyUser>]>([
     ['because identity is down', async () => userVerifier('http://127.0.0.1:1')],

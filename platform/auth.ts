@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, jwtVerify, SignJWT } from 'jose';
+import { createRemoteJWKSet, type JWKSCacheInput, jwksCache, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ProblemError } from '../kernel/errors';
 import type { Role } from './endpoint';
@@ -22,30 +22,71 @@ export interface User {
 
 export type VerifyUser = (token: string) => Promise<User>;
 
-const accessClaims = z.object({ sub: z.uuid(), role: z.enum(['student', 'tutor', 'admin']), sid: z.uuid() });
+const accessClaims = z.object({
+  sub: z.uuid(),
+  role: z.enum(['student', 'tutor', 'admin']),
+  sid: z.uuid(),
+  exp: z.number(),
+});
+
+/** Tokens whose users are remembered, at some 600 bytes each; the oldest is forgotten for one more. */
+const MOST_REMEMBERED = 10_000;
 
 /**
  * Verifies access tokens against identity's JWKS. Keys are cached for ten minutes; a token with an unknown `kid` makes
- * it look again (at most every 5 s), so that a rotation needs no restart.
+ * it look again (at most every 5 s), so that a rotation needs no restart. A token is verified once for each time that the
+ * keys are fetched and is remembered until it expires or the keys are due again: a key that was withdrawn is good for
+ * no longer than without this memory. Only what was found valid is remembered, so nobody fills it with guesses.
  * @throws ProblemError unauthenticated; upstream_unavailable when no keys could be had at all.
  */
 export function userVerifier(identityUrl: string): VerifyUser {
+  const published: JWKSCacheInput = {};
   const keys = createRemoteJWKSet(new URL(`${identityUrl}/api/auth/.well-known/jwks.json`), {
     cacheMaxAge: 600_000,
     cooldownDuration: 5_000,
     timeoutDuration: 2_000,
+    [jwksCache]: published,
   });
-  return (token) => verifyAccessToken(token, keys);
+  const remembered = new Map<string, Verified>();
+  let fetchedAt: number | undefined;
+  return async (token) => {
+    if (fetchedAt !== published.uat) {
+      fetchedAt = published.uat;
+      remembered.clear();
+    }
+    const known = keys.fresh ? remembered.get(token) : undefined;
+    if (known && known.expiresAt > Date.now()) return known.user;
+    const under = published.uat;
+    const verified = await verify(token, keys);
+    // Keys that came meanwhile may not hold the one that this token was verified with.
+    if (under === published.uat && under === fetchedAt) remember(remembered, token, verified);
+    return verified.user;
+  };
+}
+
+function remember(remembered: Map<string, Verified>, token: string, verified: Verified): void {
+  const [oldest] = remembered.keys();
+  if (remembered.size >= MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+  remembered.set(token, verified);
+}
+
+interface Verified {
+  user: User;
+  /** In milliseconds since the epoch. */
+  expiresAt: number;
 }
 
 /**
  * Verifies one access token with `keys`: a JWKS resolver, or a single public key.
  * @throws ProblemError unauthenticated; upstream_unavailable when the keys could not be had
  */
-export async function verifyAccessToken(
-  token: string,
-  keys: Parameters<typeof jwtVerify>[1] | ReturnType<typeof createRemoteJWKSet>,
-): Promise<User> {
+export async function verifyAccessToken(token: string, keys: Keys): Promise<User> {
+  return (await verify(token, keys)).user;
+}
+
+type Keys = Parameters<typeof jwtVerify>[1] | ReturnType<typeof createRemoteJWKSet>;
+
+async function verify(token: string, keys: Keys): Promise<Verified> {
   const options = {
     issuer: TOKEN_ISSUER,
     audience: TOKEN_AUDIENCE,
@@ -64,7 +105,8 @@ export async function verifyAccessToken(
   });
   const claims = accessClaims.safeParse(verified.payload);
   if (!claims.success) throw new ProblemError('unauthenticated', 'The access token is not of this platform');
-  return { id: claims.data.sub, role: claims.data.role, sessionId: claims.data.sid };
+  const { sub, role, sid, exp } = claims.data;
+  return { user: { id: sub, role, sessionId: sid }, expiresAt: Math.floor(exp) * 1_000 };
 }
 
 /** jose's codes for a key set that came late, with another status than 200, or as something else than a key set. */

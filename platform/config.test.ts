@@ -49,6 +49,7 @@ test('with nothing but the secret everything is on this machine', () => {
     RATE_LIMIT_LOGIN_ADDRESS: 30,
     RATE_LIMIT_REGISTER: 10,
     CORS_ORIGINS: [],
+    TRUSTED_PROXIES: [],
   });
   for (const name of CONTEXT_NAMES) expect(config.serviceUrl[name]).toBe(`http://127.0.0.1:${CONTEXTS[name].port}`);
   for (const name of DATABASE_CONTEXTS) expect(config.databaseUrl[name]).toBeUndefined();
@@ -118,6 +119,10 @@ test.each([
   ['PLATFORM_FEE_PERCENT', '101'],
   ['PLATFORM_FEE_PERCENT', '-1'],
   ['CORS_ORIGINS', 'https://a.example,*'],
+  ['TRUSTED_PROXIES', '10.0.0.0/8, proxy.example'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['TRUSTED_PROXIES', '0.0.0.0/0'],
+  ['TRUSTED_PROXIES', '::1/8/8'],
   ['LOG_LEVEL', 'loud'],
   ['SHUTDOWN_GRACE_SECONDS', '0'],
   ['PUBLIC_URL', 'javascript:alert(1)'],

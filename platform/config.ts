@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
@@ -20,6 +21,13 @@ const url = (...protocols: string[]) =>
       (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
       `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     );
+/** An IP address, or a network in CIDR form; not one of all addresses, which would let every client choose its own. */
+function isAddressOrNetwork(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/');
+  const most = { 4: 32, 6: 128 }[isIP(address)];
+  if (most === undefined || rest.length > 0) return false;
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most);
+}
 const secret = z.string().min(32, 'must have at least 32 characters');
 
 /** Every setting, with its default and what it means. `.env.example` is checked against this table by a test. */
@@ -58,6 +66,9 @@ const settings = {
     .describe('Connections each service keeps at most'),
   DATABASE_ROLE_SECRET: secret.optional().describe("The password of each context's database role is derived from it"),
   SERVICE_TOKEN_SECRET: secret.describe("Signs the tokens by which the platform's parts call /internal"),
+  IDENTITY_KEY_SECRET: secret
+    .optional()
+    .describe("Encrypts the private keys of access tokens in identity's database; needed by identity alone"),
   TEMPORAL_ADDRESS: z
     .string()
     .regex(/^[^\s:]+:\d+$/, 'must be host:port')
@@ -103,6 +114,19 @@ const settings = {
     )
     .pipe(z.array(url('http:', 'https:')))
     .describe('Comma-separated origins that browsers may call from'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((address) => address.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.string().refine(isAddressOrNetwork, 'must be addresses or networks such as 10.0.0.0/8')))
+    .describe(
+      "Comma-separated addresses and networks of proxies whose X-Forwarded-For the gateway believes; else nobody's",
+    ),
   SHUTDOWN_GRACE_SECONDS: z.coerce
     .number()
     .int()

@@ -3,17 +3,21 @@ import { idempotencyKeys } from '../db/schema/platform';
 import { ProblemError } from '../kernel/errors';
 import { createTestDatabase, type TestDatabase } from '../tests/support/database';
 import {
+  type ClientRequest,
   claimKey,
   forgetOldKeys,
   type KeyedRequest,
+  keepAnswer,
   once,
-  refusalReply,
   releaseKey,
   storeReply,
+  throwStored,
   undoOnce,
 } from './idempotency';
 import { uuidv7 } from './ids';
 import { appendEvent } from './outbox';
+import { problemBody, StoredRefusal } from './problem';
+import { withContext } from './telemetry';
 
 let database: TestDatabase;
 const db = () => database.db;
@@ -132,6 +136,14 @@ describe('undoOnce', () => {
     const undo = undoOf(request());
     const replies = await Promise.all(Array.from({ length: 10 }, () => undoOnce(db(), undo, undone.effect)));
     expect(new Set(replies.map((reply) => JSON.stringify(reply))).size).toBe(1);
+    expect(await undone.times()).toBe(1);
+  });
+
+  test('an undo that is repeated for another reason is the same undo', async () => {
+    const undone = command();
+    const undo = undoOf(request());
+    const first = await undoOnce(db(), undo, undone.effect);
+    expect(await undoOnce(db(), { ...undo, fingerprint: 'another reason' }, undone.effect)).toEqual(first);
     expect(await undone.times()).toBe(1);
   });
 
@@ -256,11 +268,72 @@ describe('a request whose effect is a saga', () => {
     expect(await claim(keyed)).toMatchObject({ first: true });
   });
 
-  test('a stored refusal is what was sent, down to the request id', () => {
-    const problem = new ProblemError('payment_declined', undefined, { extras: { bookingId: 'b' } });
-    expect(refusalReply(problem, '/api/bookings', 'r1')).toMatchObject({
-      status: 402,
-      body: { code: 'payment_declined', bookingId: 'b', instance: '/api/bookings', requestId: 'r1' },
+  test.each([401, 429, 500, 503])(
+    'a reply with status %i is never stored, and the key stays as it is',
+    async (status) => {
+      const keyed = userRequest();
+      const id = uuidv7();
+      await claim(keyed, id);
+      await expect(storeReply(db(), keyed, { status, body: null })).rejects.toThrow(`status ${status} is never stored`);
+      await expect(once(db(), request(), async () => ({ status, body: null }))).rejects.toThrow('is never stored');
+      await expire(keyed);
+      expect(await claim(keyed)).toEqual({ kind: 'run', resourceId: id, first: false });
+    },
+  );
+
+  describe('and whose answer is kept', () => {
+    const instance = '/api/bookings';
+    const claimed = async (): Promise<ClientRequest> => {
+      const keyed = { ...userRequest(), instance };
+      await claim(keyed);
+      return keyed;
+    };
+    const replayOf = async (keyed: KeyedRequest) => {
+      const found = await claim(keyed);
+      return found.kind === 'replay' ? found.reply : found.kind;
+    };
+
+    test('a success is repeated; a 202 without its body, which would be out of date', async () => {
+      const [made, underWay] = [await claimed(), await claimed()];
+      const reply = { status: 201, body: { id: 'b' } };
+      expect(await keepAnswer(db(), made, async () => reply)).toEqual(reply);
+      expect(await replayOf(made)).toEqual(reply);
+      const later = { status: 202, body: { clientSecret: 'secret' } };
+      expect(await keepAnswer(db(), underWay, async () => later)).toEqual(later);
+      expect(await replayOf(underWay)).toEqual({ status: 202, body: undefined });
+    });
+
+    test('a final refusal is repeated as it was sent, down to the request id', async () => {
+      const keyed = await claimed();
+      const problem = new ProblemError('payment_declined', undefined, { extras: { bookingId: 'b' } });
+      const context = { requestId: 'r1', traceparent: '' };
+      await expect(withContext(context, () => keepAnswer(db(), keyed, () => Promise.reject(problem)))).rejects.toBe(
+        problem,
+      );
+      const reply = await claim(keyed);
+      const stored = { status: 402, body: problemBody(problem, instance, 'r1') };
+      expect(reply).toMatchObject({ kind: 'replay', reply: stored });
+      expect(() => throwStored(stored)).toThrow(new StoredRefusal(402, stored.body));
+    });
+
+    test.each([
+      new ProblemError('upstream_unavailable'),
+      new ProblemError('rate_limited'),
+      new ProblemError('unauthenticated'),
+      new ProblemError('invalid_credentials'),
+      new ProblemError('idempotency_in_progress'),
+      new ProblemError('internal'),
+      new Error('the connection was reset'),
+    ])('after what may come out differently next time the key is free at once: %s', async (failure) => {
+      const keyed = await claimed();
+      await expect(keepAnswer(db(), keyed, () => Promise.reject(failure))).rejects.toBe(failure);
+      expect(await claim(keyed)).toMatchObject({ kind: 'run', first: false });
+    });
+
+    test('without a key it is just answered', async () => {
+      expect(await keepAnswer(db(), undefined, async () => ({ status: 204, body: undefined }))).toMatchObject({
+        status: 204,
+      });
     });
   });
 });

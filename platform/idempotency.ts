@@ -1,8 +1,9 @@
 import { and, eq, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
-import { ProblemError } from '../kernel/errors';
-import { type ProblemBody, problemBody, StoredRefusal } from './problem';
+import { ERROR_CODES, ProblemError } from '../kernel/errors';
+import { problemBody, StoredRefusal } from './problem';
+import { currentContext } from './telemetry';
 
 /** Who a stored key belongs to, and the request it was used for. */
 export interface KeyedRequest {
@@ -49,21 +50,32 @@ export async function once<Body>(
   request: KeyedRequest | undefined,
   effect: (tx: Transaction) => Promise<StoredReply<Body>>,
 ): Promise<StoredReply<Body>> {
-  return db.transaction(async (tx) => {
-    if (!request) return effect(tx);
-    const claimed = await tx
-      .insert(table)
-      .values({ ...request, resourceId: sql`gen_random_uuid()` })
-      .onConflictDoNothing()
-      .returning({ key: table.key });
-    if (claimed.length === 0) return replayed<Body>(await held(tx, request), request);
-    const reply = await effect(tx);
-    await tx
-      .update(table)
-      .set({ replyStatus: reply.status, replyBody: reply.body ?? null })
-      .where(byKey(request));
-    return reply;
-  });
+  return db.transaction(async (tx) => (request ? onceIn(tx, request, effect) : effect(tx)));
+}
+
+/** @throws ProblemError as `once` does; a repeat of an undo is one whatever it says */
+async function onceIn<Body>(
+  tx: Transaction,
+  request: KeyedRequest,
+  effect: (tx: Transaction) => Promise<StoredReply<Body>>,
+  kind: 'step' | 'undo' = 'step',
+): Promise<StoredReply<Body>> {
+  const claimed = await tx
+    .insert(table)
+    .values({ ...request, resourceId: sql`gen_random_uuid()` })
+    .onConflictDoNothing()
+    .returning({ key: table.key });
+  if (claimed.length === 0) {
+    const row = await held(tx, request);
+    return replayed<Body>(row, kind === 'undo' ? row.fingerprint : request.fingerprint);
+  }
+  const reply = await effect(tx);
+  requireStorable(reply);
+  await tx
+    .update(table)
+    .set({ replyStatus: reply.status, replyBody: reply.body ?? null })
+    .where(byKey(request));
+  return reply;
 }
 
 type Row = typeof table.$inferSelect;
@@ -74,9 +86,9 @@ async function held(tx: Transaction, request: KeyedRequest): Promise<Row> {
   return row;
 }
 
-function replayed<Body>(row: Row, request: KeyedRequest): StoredReply<Body> {
+function replayed<Body>(row: Row, fingerprint: string): StoredReply<Body> {
   if (row.fingerprint === STEP_UNDONE) throw new ProblemError('undone');
-  if (row.fingerprint !== request.fingerprint) throw new ProblemError('idempotency_key_reused');
+  if (row.fingerprint !== fingerprint) throw new ProblemError('idempotency_key_reused');
   if (row.replyStatus === null) throw new ProblemError('idempotency_in_progress', undefined, { retryAfterSeconds: 1 });
   // What was stored under this key and fingerprint is the reply of the same operation.
   return { status: row.replyStatus, body: (row.replyBody ?? undefined) as Body };
@@ -99,16 +111,17 @@ export async function claimKey(
   resourceId: string,
   leaseSeconds: number,
 ): Promise<Claim> {
+  const { owner, key, fingerprint } = request;
   const lease = sql`now() + make_interval(secs => ${leaseSeconds})`;
   const claimed = await tx
     .insert(table)
-    .values({ ...request, resourceId, leasedUntil: lease })
+    .values({ owner, key, fingerprint, resourceId, leasedUntil: lease })
     .onConflictDoNothing()
     .returning({ key: table.key });
   if (claimed.length > 0) return { kind: 'run', resourceId, first: true };
 
   const row = await held(tx, request);
-  if (row.fingerprint !== request.fingerprint) throw new ProblemError('idempotency_key_reused');
+  if (row.fingerprint !== fingerprint) throw new ProblemError('idempotency_key_reused');
   if (row.replyStatus !== null) {
     return {
       kind: 'replay',
@@ -127,8 +140,21 @@ export async function claimKey(
   return { kind: 'run', resourceId: row.resourceId, first: false };
 }
 
-/** Stores the reply of a claimed key and ends its lease. The first stored reply stays. */
+/** Replies that say nothing about the request: under a key they would be repeated for a day. */
+function isStorable(status: number): boolean {
+  return status < 500 && status !== 429 && status !== 401;
+}
+
+function requireStorable({ status }: StoredReply): void {
+  if (!isStorable(status)) throw new Error(`a reply with status ${status} is never stored under a key`);
+}
+
+/**
+ * Stores the reply of a claimed key and ends its lease. The first stored reply stays.
+ * @throws Error for a status that must never be stored (5xx, 429, 401): a defect of the caller
+ */
 export async function storeReply(db: Database | Transaction, request: KeyedRequest, reply: StoredReply): Promise<void> {
+  requireStorable(reply);
   await db
     .update(table)
     .set({ replyStatus: reply.status, replyBody: reply.body ?? null, leasedUntil: null })
@@ -143,9 +169,55 @@ export async function releaseKey(db: Database, request: KeyedRequest): Promise<v
     .where(and(byKey(request), isNull(table.replyStatus)));
 }
 
-/** A refusal in the form it is stored, and sent, in: byte for byte the same reply again. */
-export function refusalReply(problem: ProblemError, instance: string, requestId: string): StoredReply<ProblemBody> {
-  return { status: problem.status, body: problemBody(problem, instance, requestId) };
+/** A client's request under its key, and the path it came to, which a stored refusal names. */
+export interface ClientRequest extends KeyedRequest {
+  instance: string;
+}
+
+/** The key of a client's call to the path `instance`. */
+export function clientRequest(
+  call: { user: { id: string }; idempotencyKey: string; fingerprint: string },
+  instance: string,
+): ClientRequest {
+  return { owner: call.user.id, key: call.idempotencyKey, fingerprint: call.fingerprint, instance };
+}
+
+/** Whether a refusal is the answer for good: what may come out differently next time is not kept. */
+function isFinal(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && !ERROR_CODES[error.code].retryable && isStorable(error.status);
+}
+
+/** Stores a refusal under a claimed key, as it is sent: byte for byte the same reply again. */
+export async function storeRefusal(
+  db: Database | Transaction,
+  request: ClientRequest,
+  problem: ProblemError,
+): Promise<void> {
+  const body = problemBody(problem, request.instance, currentContext()?.requestId ?? '');
+  await storeReply(db, request, { status: problem.status, body });
+}
+
+/**
+ * Answers a request whose key was claimed, and stores the answer under the key, a final refusal too. After anything else
+ * that went wrong the key is free, so that a retry need not wait for the lease to end. A 202 is stored without its body,
+ * which may hold a secret and is out of date tomorrow. Without a key it just answers.
+ * @throws what `answer` throws
+ */
+export async function keepAnswer<Reply extends StoredReply>(
+  db: Database,
+  request: ClientRequest | undefined,
+  answer: () => Promise<Reply>,
+): Promise<Reply> {
+  if (!request) return answer();
+  try {
+    const reply = await answer();
+    await storeReply(db, request, { status: reply.status, body: reply.status === 202 ? null : reply.body });
+    return reply;
+  } catch (error) {
+    if (isFinal(error)) await storeRefusal(db, request, error);
+    else await releaseKey(db, request).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Sends a stored refusal again, byte for byte. Returns for a success. @throws StoredRefusal */
@@ -171,7 +243,8 @@ export async function forgetOldKeys(db: Database): Promise<number> {
 /**
  * Runs the undo of a saga step once. Its key is the step's key with `/undo` behind it. Before the effect it leaves a mark
  * under the step's own key: if the step has not happened, it never will (it is refused with `undone` when it arrives
- * late); if it is happening right now, this waits for it and then undoes it.
+ * late); if it is happening right now, this waits for it and then undoes it. The first undo counts and bodies are not compared: a
+ * saga that a crash makes repeat its undo may by then have learned of a better reason for it.
  * @throws ProblemError validation_failed when the key does not end so, and those of `once`
  */
 export async function undoOnce<Body>(
@@ -179,19 +252,15 @@ export async function undoOnce<Body>(
   request: KeyedRequest,
   effect: (tx: Transaction) => Promise<StoredReply<Body>>,
 ): Promise<StoredReply<Body>> {
-  return once(db, request, async (tx) => {
-    const stepKey = request.key.replace(/\/undo$/, '');
-    if (stepKey === request.key) throw new ProblemError('validation_failed', 'The key of an undo ends with /undo');
+  const stepKey = request.key.replace(/\/undo$/, '');
+  if (stepKey === request.key) throw new ProblemError('validation_failed', 'The key of an undo ends with /undo');
+  const mark = { owner: request.owner, key: stepKey, fingerprint: STEP_UNDONE, replyStatus: 409 };
+  const undo = async (tx: Transaction) => {
     await tx
       .insert(table)
-      .values({
-        owner: request.owner,
-        key: stepKey,
-        fingerprint: STEP_UNDONE,
-        resourceId: sql`gen_random_uuid()`,
-        replyStatus: 409,
-      })
+      .values({ ...mark, resourceId: sql`gen_random_uuid()` })
       .onConflictDoNothing();
     return effect(tx);
-  });
+  };
+  return db.transaction((tx) => onceIn(tx, request, undo, 'undo'));
 }

@@ -17,9 +17,54 @@ describe('text', () => {
     for (const value of ['日本', 'a\nb', 'a\tb', '👩‍🏫', 'عرب']) expect(accepts(schema)(value)).toBe(true);
   });
 
-  test.each(['a\u0000b', 'a\u0007b', 'a\u001bb', 'a\u007fb', 'a\ud800b'])('refuses %j', (value) => {
-    expect(accepts(schema)(value)).toBe(false);
+  test.each([
+    ['a zero-width space', 'A\u200bda'],
+    ['a byte order mark', '\ufeffAda'],
+    ['a soft hyphen', 'A\u00adda'],
+    ['directions', '\u202eA\u2066d\u2069\u200ea\u202c\u061c'],
+    ['joiners between letters that do not join', 'A\u200dd\u200ca\u200d'],
+    ['a joiner before all, and a second one', '\u200dA\u200d\u200dda'],
+    ['a selector before all', '\ufe0fAda'],
+    ['fillers', 'A\u3164d\u115fa\uffa0'],
+    ['tags that are no flag', 'Ada\u{e0067}\u{e007f}'],
+    ['annotations', '\ufff9Ada\ufffb'],
+    ['spaces behind them', '\u200b Ada \u200b'],
+  ])('is without %s', (_, value) => {
+    expect(text(1, 10).parse(value)).toBe('Ada');
   });
+
+  test.each([
+    ['a Persian name with a non-joiner', 'علی\u200cرضا'],
+    ['a Sinhala name with a joiner', 'ශ්\u200dරී'],
+    ['a Malayalam chillu at the end', 'ന്\u200d'],
+    ['a family', '👨\u200d👩\u200d👧'],
+    ['a teacher of a colour', '👩🏽\u200d🏫'],
+    ['a red heart', '❤\ufe0f'],
+    ['a keycap', '1\ufe0f\u20e3'],
+    ['the flag of Scotland', '🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}'],
+    ['a Japanese name with the right form of its first character', '辻\u{e0100}'],
+    ['an Arabic year sign', '\u0601١٢'],
+  ])('keeps what %s needs', (_, value) => {
+    expect(text(1, 30).parse(value)).toBe(value);
+  });
+
+  test.each(['\u200b', '\u200d\u200c', '\u3164', '\u2800', '\u0301', '\ufe0f\u200d', '\u2800\u200b\u00a0'])(
+    'refuses %j, of which nothing is seen',
+    (value) => {
+      expect(accepts(text(1, 10))(value)).toBe(false);
+    },
+  );
+
+  test('may be empty where that is allowed', () => {
+    expect(text(0, 5).parse(' \u200b')).toBe('');
+  });
+
+  test.each(['a\u0000b', 'a\u0007b', 'a\u001bb', 'a\u007fb', 'a\u0085b', 'a\u009bb', 'a\ud800b'])(
+    'refuses %j',
+    (value) => {
+      expect(accepts(schema)(value)).toBe(false);
+    },
+  );
 });
 
 test('an id is a UUID in any case and comes out in lower case', () => {

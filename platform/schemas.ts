@@ -5,20 +5,42 @@ import { z } from 'zod';
 
 const MAX_MINOR_UNITS = 99_999_999; // Stripe's largest amount: eight digits
 
-/** Normalised to NFC and trimmed; refuses control characters (NUL breaks Postgres text, the rest breaks mail and logs). */
+/**
+ * Normalised to NFC, without invisible characters, and trimmed: what is stored is what can be seen. Refuses control characters
+ * (NUL breaks Postgres text, the rest breaks mail and logs), and what consists of nothing visible.
+ */
 export function text(min: number, max: number) {
   return z
     .string()
-    .overwrite((value) => value.normalize('NFC').trim())
+    .overwrite((value) => withoutInvisible(value.normalize('NFC')).trim())
     .min(min)
     .max(max)
+    .refine((value) => value === '' || VISIBLE.test(value), 'must contain something visible')
     .refine((value) => !hasControlCharacter(value), 'must not contain control characters')
     .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
 }
 
 function hasControlCharacter(value: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(value);
+  return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(value);
+}
+
+// By their properties in Unicode (UTS 51, UAX 44): what is ignorable is shown as nothing, and some of it (bidirectional
+// controls) makes one text look like another. People paste such characters without knowing, so they are taken out and not
+// refused. Three kinds are part of writing and stay where they mean something: joiners after a letter without case, a mark
+// or an emoji (Persian and Indic names, 👩‍🏫), variation selectors after what they vary (❤️, Japanese names), and the tags of
+// a flag such as Scotland's.
+const FLAG = /(?<flag>\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{2,6}\u{e007f})/u;
+const IGNORABLE = /(?!\u200c|\u200d|\p{Variation_Selector})[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
+const IDLE_JOINER = /(?<![\p{Lo}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200c\u200d]/u;
+const IDLE_SELECTOR = /(?<![\p{L}\p{N}\p{P}\p{S}])\p{Variation_Selector}/u;
+const INVISIBLE = new RegExp([FLAG, IGNORABLE, IDLE_JOINER, IDLE_SELECTOR].map(({ source }) => source).join('|'), 'gu');
+// A blank braille cell counts as a symbol and is seen no more than a space. What Unicode assigns later may be seen, and what
+// another check refuses is named once.
+const VISIBLE = /(?!\u2800)[\p{L}\p{N}\p{P}\p{S}\p{Co}\p{Cn}\p{Cc}\p{Cs}]/u;
+
+function withoutInvisible(value: string): string {
+  return value.replaceAll(INVISIBLE, '$<flag>');
 }
 
 /** Lower-cased, as Postgres and workflow ids have it: RFC 9562 compares without regard to case. */

@@ -17,12 +17,30 @@ const contract = {
     access: 'anonymous',
     replies: { 200: z.strictObject({ one: z.int() }) },
   }),
+  wait: endpoint({
+    method: 'get',
+    path: '/api/wait',
+    operationId: 'wait',
+    summary: 'Wait for what never changes',
+    access: 'anonymous',
+    replies: { 200: z.strictObject({ waited: z.boolean() }) },
+  }),
 };
+let reading: () => void = () => undefined;
 const closed: string[] = [];
 const definition: ServiceDefinition = {
   name: 'notification',
   contract,
-  async routes(service, { database }) {
+  async routes(service, { database, changes }) {
+    service.serve(contract.wait, async () => {
+      const read = async () => {
+        reading();
+        return true;
+      };
+      const anHour = Date.now() + 3_600_000;
+      const waited = await changes.until('thing', anHour, read, () => false);
+      return { status: 200 as const, body: { waited } };
+    });
     service.serve(contract.count, async () => {
       const [row] = await database.sql<{ one: number }[]>`select 1 as one`;
       return { status: 200 as const, body: { one: row?.one ?? 0 } };
@@ -54,6 +72,7 @@ const sagas: Sagas = {
   update: never,
   signal: never,
   wake: never,
+  startEagerly: () => () => undefined,
   ping: () => ping(),
   close: async () => undefined,
 };
@@ -79,6 +98,17 @@ test('a service answers from its own database until it is closed, and closes wha
   await running.close();
   expect(closed).toEqual(['routes']);
   await expect(ask(url(), 'GET', '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+test('a request that waits for a change is answered with what there is when the service is told to close', async () => {
+  const running = await runService(definition, platform({ SHUTDOWN_GRACE_SECONDS: '600' }));
+  const waits = new Promise<void>((resolve) => {
+    reading = resolve;
+  });
+  const reply = ask(url(), 'GET', '/api/wait');
+  await waits;
+  await running.close();
+  expect(await reply).toMatchObject({ status: 200, body: { waited: true } });
 });
 
 test('without Temporal it is ready, though degraded; a Temporal that hangs counts as none', async () => {

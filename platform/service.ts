@@ -2,6 +2,7 @@ import { type DatabaseClient, openDatabase } from '../db/client';
 import type { ContextName, DatabaseContext } from '../kernel/contexts';
 import { HOUR } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
+import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
 import { createService, type Listening, listen, type Readiness, type Service } from './http-server';
@@ -20,12 +21,14 @@ export interface Platform {
 export interface ServiceDeps extends Platform {
   logger: Logger;
   database: DatabaseClient;
+  /** By which a request waits for a row that a saga changes. */
+  changes: Changes;
 }
 
 export interface Running {
   name: string;
   port: number;
-  /** Stops accepting requests, lets running ones end, closes the database. */
+  /** Stops accepting requests, has those that wait for a change answered at once, lets running ones end, closes the database. */
   close(): Promise<void>;
 }
 
@@ -52,7 +55,8 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     );
   const logger = createLogger(name, config.LOG_LEVEL);
   const database = openDatabase(url, { poolSize: config.DATABASE_POOL_SIZE, applicationName: name });
-  const deps: ServiceDeps = { ...platform, logger, database };
+  const changes = createChanges(database, logger);
+  const deps: ServiceDeps = { ...platform, logger, database, changes };
   const service = createService({
     name,
     logger,
@@ -83,7 +87,9 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
       port: listening.port,
       async close() {
         clearInterval(tidying);
-        await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+        const stopped = listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+        changes.close();
+        await stopped;
         await closeRest();
       },
     };

@@ -24,7 +24,13 @@ test('no secret of the compose file has a default', () => {
 
 test('secrets are random, and a database password belongs to the role secret', () => {
   const again = parse(composeEnv());
-  for (const name of ['SERVICE_TOKEN_SECRET', 'POSTGRES_PASSWORD', 'DATABASE_ROLE_SECRET', 'STRIPE_WEBHOOK_SECRET']) {
+  for (const name of [
+    'SERVICE_TOKEN_SECRET',
+    'IDENTITY_KEY_SECRET',
+    'POSTGRES_PASSWORD',
+    'DATABASE_ROLE_SECRET',
+    'STRIPE_WEBHOOK_SECRET',
+  ]) {
     expect(made[name]?.length).toBeGreaterThanOrEqual(32);
     expect(again[name]).not.toBe(made[name]);
   }

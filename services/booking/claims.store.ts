@@ -3,7 +3,13 @@ import type { Database, Transaction } from '../../db/client';
 import { bookingNotes, bookingRequests, idempotencyKeys } from '../../db/schema/booking';
 import type { ProblemError } from '../../kernel/errors';
 import { endOf } from '../../kernel/time';
-import { claimKey, type KeyedRequest, type StoredReply, storeReply } from '../../platform/idempotency';
+import {
+  type ClientRequest,
+  claimKey,
+  type KeyedRequest,
+  type StoredReply,
+  storeRefusal,
+} from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import type { NewBooking } from './contract';
 import { isTemporary, outcomeOf, type Progress, type Session } from './rules';
@@ -20,15 +26,11 @@ export type Claimed<Run> =
   | { kind: 'replay'; reply: StoredReply; resourceId: string }
   | { kind: 'refused'; problem: ProblemError };
 
-/** A client's key, and how a refusal is stored under it. */
-export interface ClientRequest extends KeyedRequest {
-  asReply(problem: ProblemError): StoredReply;
-}
-
 /**
  * Claims the key of a request to book and stores the request under a new booking id, in one transaction: a retry after a
- * crash finds both and goes on with the same booking. `refusal` is asked once, by the first claim. `started`: the saga is known to have run. A request whose
- * booking came to nothing for reasons of the platform gets a new booking when it is repeated.
+ * crash finds both and goes on with the same booking. `refusal` is asked once, by the first claim. `started`: the saga is
+ * known to have run. A request whose booking came to nothing for reasons of the platform gets a new booking when it is
+ * repeated.
  * @throws ProblemError idempotency_key_reused; idempotency_in_progress
  */
 export async function claimBooking(
@@ -55,7 +57,7 @@ export async function claimBooking(
     const session = { startsAt: wanted.scheduledAt, endsAt: endOf(wanted.scheduledAt, wanted.durationMinutes) };
     const problem = refusal(await liveSessions(tx, studentId, session));
     if (problem) {
-      await storeReply(tx, request, request.asReply(problem));
+      await storeRefusal(tx, request, problem);
       return { kind: 'refused', problem };
     }
     return { kind: 'run', bookingId: await insertRequest(tx, claim.resourceId, studentId, wanted), started: false };
@@ -128,7 +130,7 @@ export async function claimCommand(
       return { kind: 'run', noteId: note ? claim.resourceId : null, requestedAt: await claimedAt(tx, request) };
     }
     if (refusal) {
-      if (request) await storeReply(tx, request, request.asReply(refusal));
+      if (request) await storeRefusal(tx, request, refusal);
       return { kind: 'refused', problem: refusal };
     }
     const noteId = claim?.resourceId ?? uuidv7();

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../kernel/errors';
 import type { User } from '../../platform/auth';
 import type { Service } from '../../platform/http-server';
-import { releaseKey, type StoredReply, storeReply, throwStored } from '../../platform/idempotency';
+import { clientRequest, keepAnswer, type StoredReply, throwStored } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import type { ServiceDeps } from '../../platform/service';
 import { updateIdOf } from '../../platform/temporal';
@@ -16,7 +16,6 @@ import {
 } from '../../workflows/booking.api';
 import { type CommandRun, claimCommand, type Note } from './claims.store';
 import { bookingContract as api, Booking, type InternalBooking } from './contract';
-import { isFinal, keyed } from './replies.routes';
 import { isFulfilled, type Side, sideOf, visibleTo, type Wish, wishRefusal } from './rules';
 import { readBooking, readRequest, setMeetingUrl } from './store';
 
@@ -136,10 +135,7 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
     });
   }
 
-  /**
-   * Runs a command once per key. Its reply or refusal is stored; what may come out differently next time frees the key, and
-   * a retry attaches to the same update of the saga.
-   */
+  /** Runs a command once per key. Where the key was freed, a retry attaches to the same update of the saga. */
   async function perform<Reply extends StoredReply>(
     call: CommandCall,
     bookingId: string,
@@ -154,7 +150,7 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
   ): Promise<Reply> {
     const { user, idempotencyKey, receivedAt } = call;
     const { note, refusal } = command;
-    const request = idempotencyKey === undefined ? undefined : keyed(call, idempotencyKey, command.path);
+    const request = idempotencyKey === undefined ? undefined : clientRequest({ ...call, idempotencyKey }, command.path);
     const claim = await claimCommand(db, request, { bookingId, authorId: user.id, note, receivedAt, refusal });
     if (claim.kind === 'refused') throw claim.problem;
     if (claim.kind === 'replay') {
@@ -162,16 +158,10 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
       return command.repeat(claim.reply);
     }
     const key = idempotencyKey ?? uuidv7();
-    try {
+    return keepAnswer(db, request, async () => {
       await command.act(claim, (action) => updateIdOf(user.id, `${action}:${bookingId}`, key));
-      const reply = await command.reply();
-      if (request) await storeReply(db, request, reply);
-      return reply;
-    } catch (error) {
-      if (request && isFinal(error)) await storeReply(db, request, request.asReply(error));
-      else if (request) await releaseKey(db, request).catch(() => undefined);
-      throw error;
-    }
+      return command.reply();
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { endpoint } from '../../platform/endpoint';
-import { IdParams, Instant, InstantOut, Money, pageOf, text, Uuid } from '../../platform/schemas';
+import { IdParams, Instant, InstantOut, inQuery, Money, pageOf, text, Uuid } from '../../platform/schemas';
 import {
   Booking,
   BookingChange,
@@ -165,7 +165,7 @@ export const bookingContract = {
     operationId: 'internalStuckBookings',
     summary: 'Requests without an outcome and bookings pending beyond their deadline',
     access: 'service',
-    query: z.strictObject({ olderThanMinutes: z.coerce.number().int().min(0).max(100_000) }),
+    query: z.strictObject({ olderThanMinutes: inQuery(z.int().min(0).max(100_000)) }),
     replies: { 200: z.object({ items: z.array(StuckBooking) }) },
   }),
   internalGetBooking: endpoint({

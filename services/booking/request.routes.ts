@@ -2,33 +2,27 @@ import { ProblemError } from '../../kernel/errors';
 import { SECOND } from '../../kernel/time';
 import type { ReplyOf } from '../../platform/endpoint';
 import type { Call } from '../../platform/http-server';
-import { releaseKey, type StoredReply, storeReply, throwStored } from '../../platform/idempotency';
+import { clientRequest, keepAnswer, type StoredReply, throwStored } from '../../platform/idempotency';
 import type { ServiceDeps } from '../../platform/service';
 import { bookingSaga } from '../../workflows/booking.api';
-import { type ClientRequest, claimBooking } from './claims.store';
+import { claimBooking } from './claims.store';
 import { Booking, type bookingContract } from './contract';
-import { isFinal, keyed } from './replies.routes';
 import { bookingRefusal, type Outcome, outcomeOf, visibleTo } from './rules';
 import { findBooking, readBooking, readProgress } from './store';
-import type { Watcher } from './watch.store';
 
 type BookSession = typeof bookingContract.bookSession;
 type Reply = ReplyOf<BookSession>;
 
 /** A client is answered after this long at the latest, with what there is. */
 const ANSWER_WITHIN_MS = 10 * SECOND;
-/** Announcements can be lost, so a waiting request looks for itself this often. */
-const LOOK_EVERY_MS = SECOND;
 
 /**
  * POST /api/bookings: stores key and request, starts the saga and waits for its row. Whatever crashes in between, the
  * same key finds the same booking again.
  */
-export function createBookSession({ database, sagas }: ServiceDeps, watcher: Watcher) {
-  const { db } = database;
-
+export function createBookSession({ database: { db }, changes, sagas }: ServiceDeps) {
   return async function bookSession(call: Call<BookSession>): Promise<Reply> {
-    const request = keyed(call, call.idempotencyKey, '/api/bookings');
+    const request = clientRequest(call, '/api/bookings');
     const studentId = call.user.id;
     const claim = await claimBooking(db, request, studentId, call.body, (live) =>
       bookingRefusal(call.body, live, call.receivedAt),
@@ -36,54 +30,36 @@ export function createBookSession({ database, sagas }: ServiceDeps, watcher: Wat
     if (claim.kind === 'refused') throw claim.problem;
     if (claim.kind === 'replay') return repeat(claim.resourceId, claim.reply);
     const { bookingId, started } = claim;
-    try {
+    return keepAnswer(db, request, async () => {
       if (!started) {
         const { tutorId, scheduledAt, durationMinutes, paymentMethodId, pricingOptionId } = call.body;
         const input = { bookingId, studentId, tutorId, scheduledAt, durationMinutes, paymentMethodId };
         await sagas.start(bookingSaga, { ...input, ...(pricingOptionId && { pricingOptionId }) });
       }
-      const outcome = await settled(bookingId, call.receivedAt.getTime() + ANSWER_WITHIN_MS);
-      return await answer(request, bookingId, outcome);
-    } catch (error) {
-      // Where a reply was stored this changes nothing; otherwise a retry need not wait for the lease to end.
-      await releaseKey(db, request).catch(() => undefined);
-      throw error;
-    }
+      return answer(bookingId, await settled(bookingId, call.receivedAt.getTime() + ANSWER_WITHIN_MS));
+    });
   };
 
   async function settled(bookingId: string, deadline: number): Promise<Outcome> {
-    const watch = watcher.watch(bookingId);
-    try {
-      for (;;) {
-        const progress = await readProgress(db, bookingId);
-        const outcome = outcomeOf(bookingId, progress);
-        const left = deadline - Date.now();
-        if (outcome.kind !== 'waiting') return outcome;
-        if (left <= 0 || !(await watch.next(Math.min(left, LOOK_EVERY_MS))))
-          return outcomeOf(bookingId, progress, true);
-      }
-    } finally {
-      watch.stop();
-    }
+    const isSettled = (outcome: Outcome) => outcome.kind !== 'waiting';
+    const progress = await changes.until(
+      bookingId,
+      deadline,
+      () => readProgress(db, bookingId),
+      (read) => isSettled(outcomeOf(bookingId, read)),
+    );
+    const outcome = outcomeOf(bookingId, progress);
+    return isSettled(outcome) ? outcome : outcomeOf(bookingId, progress, true);
   }
 
-  async function answer(request: ClientRequest, bookingId: string, outcome: Outcome): Promise<Reply> {
-    if (outcome.kind === 'refused') {
-      if (isFinal(outcome.problem)) await storeReply(db, request, request.asReply(outcome.problem));
-      throw outcome.problem;
-    }
-    if (outcome.kind === 'made') {
-      const reply = made(201, await readBooking(db, bookingId));
-      await storeReply(db, request, reply);
-      return reply;
-    }
+  async function answer(bookingId: string, outcome: Outcome): Promise<Reply> {
+    if (outcome.kind === 'refused') throw outcome.problem;
+    if (outcome.kind === 'made') return made(201, await readBooking(db, bookingId));
     const booking = await findBooking(db, bookingId);
     if (!booking) {
       const detail = 'The booking is still being made; repeat the request with the same Idempotency-Key';
       throw new ProblemError('upstream_unavailable', detail, { retryAfterSeconds: 2 });
     }
-    // Without its body, which holds a secret and would be out of date: a repeat reads the booking again.
-    await storeReply(db, request, { status: 202, body: null });
     return made(202, booking);
   }
 

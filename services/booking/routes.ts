@@ -9,19 +9,17 @@ import { ok } from './replies.routes';
 import { createBookSession } from './request.routes';
 import { sideOf, visibleTo } from './rules';
 import { listBookings, type Owner, readBooking, readTimeline } from './store';
-import { createWatcher } from './watch.store';
 
 /** Bookings: what students, tutors and administrators do to them, and the steps of the booking saga. */
 export const bookingService: ServiceDefinition = {
   name: 'booking',
   contract: api,
   routes(service, deps) {
-    const watcher = createWatcher(deps.database, deps.logger);
-    service.serve(api.bookSession, createBookSession(deps, watcher));
+    service.serve(api.bookSession, createBookSession(deps));
     serveReads(service, deps);
     serveCommands(service, deps);
     serveInternal(service, deps);
-    return Promise.resolve({ close: async () => watcher.close() });
+    return undefined;
   },
 };
 

@@ -3,12 +3,12 @@ import { type Database, type Transaction, violatedConstraint } from '../../db/cl
 import { bookingRequests, bookingSnapshots, bookings, payments, refunds } from '../../db/schema/booking';
 import { ProblemError } from '../../kernel/errors';
 import { endOf } from '../../kernel/time';
+import { announce } from '../../platform/changes';
 import { type KeyedRequest, once, undoOnce } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import type { CancelReason, Created, Creation, Party, PaymentProjection, Refusal } from './contract';
 import { confirmationMode, doubleBooked, refundFor, refusalAfter, requirePrice, requireTransition } from './rules';
-import { announce } from './watch.store';
 
 // What the saga writes. Each command commits with its key and its event, locks the row it changes, and is harmless when
 // the row already is as the step wants it.

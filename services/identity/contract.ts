@@ -75,8 +75,8 @@ function isPlainHttpsUrl(value: string): boolean {
   return url.username === '' && url.password === '';
 }
 
-/** First and last name together stay below the 200 characters that other contexts accept for a name. */
-const PersonName = text(1, 80);
+/** On one line. First and last name together stay below the 200 characters that other contexts accept for a name. */
+const PersonName = text(1, 80).overwrite((name) => name.replaceAll(/\s+/g, ' '));
 
 /** What one may register as; admins are made by admins. */
 export const SignUpRole = z.enum(['student', 'tutor']);
@@ -207,6 +207,9 @@ export const EmailVerification = z
   .object({ token: z.string(), expiresAt: InstantOut })
   .meta({ id: 'EmailVerification' });
 export type EmailVerification = z.output<typeof EmailVerification>;
+
+/** The page for people that the welcome mail links to, `?token=…`. No operation of the API: it answers HTML. */
+export const VERIFICATION_PAGE = '/api/auth/confirm-email';
 
 export const identityContract = {
   register: endpoint({

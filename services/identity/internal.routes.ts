@@ -1,7 +1,7 @@
 import type { Service } from '../../platform/http-server';
 import type { ServiceDeps } from '../../platform/service';
 import { identityContract as contract } from './contract';
-import { deriveKey } from './secrets';
+import { identityKey } from './keyring';
 import {
   activateUser,
   createProfile,
@@ -15,7 +15,7 @@ const OWNER = 'service';
 
 /** The steps and undos of the sign-up saga, and what other contexts need to know of a user. */
 export function serveInternal(service: Service, { config, database: { db } }: ServiceDeps): void {
-  const emailKey = deriveKey(config.SERVICE_TOKEN_SECRET, 'email-verification');
+  const emailKey = identityKey(config, 'email-verification');
 
   service.serve(contract.internalGetUser, async ({ params }) => ({
     status: 200 as const,

@@ -4,8 +4,8 @@ import { signingKeys } from '../../db/schema/identity';
 import type { User } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
-import { createKeyring, sealingKeyOf } from './keyring';
-import { ensureKey, forgetOldSigningKeys, readKeys, rotateKey } from './keys.store';
+import { createKeyring, identityKey, rotateSigningKey } from './keyring';
+import { ensureKey, forgetOldSigningKeys, readKeys } from './keys.store';
 
 let database: TestDatabase;
 
@@ -15,12 +15,13 @@ beforeEach(async () => {
 
 afterEach(() => database.drop());
 
-const config = { SERVICE_TOKEN_SECRET: 'the secret of the platform in this test' };
-const otherConfig = { SERVICE_TOKEN_SECRET: 'the secret of the platform after a change' };
+const config = { IDENTITY_KEY_SECRET: 'the secret of identity in this test' };
+const otherConfig = { IDENTITY_KEY_SECRET: 'the secret of identity after a change' };
 const user = (): User => ({ id: uuidv7(), role: 'student', sessionId: uuidv7() });
 const start = (settings = config) => createKeyring({ config: settings, database });
 const stored = () => database.db.select().from(signingKeys);
-const rotate = (options = {}) => rotateKey(database.db, sealingKeyOf(config), options);
+const rotate = (compromised = false, settings = config) =>
+  rotateSigningKey({ config: settings, database }, { compromised });
 /** Moves all that happened `minutes` back in time. */
 const letPass = (minutes: number) =>
   database.db.update(signingKeys).set({
@@ -93,7 +94,7 @@ test('two rotations at once leave one key that goes on signing', async () => {
 
 test('after a compromise no token of the old key is accepted by an instance that reads the keys', async () => {
   const { accessToken } = await start().sign(user());
-  const fresh = await rotate({ compromised: true });
+  const fresh = await rotate(true);
   const restarted = start();
   await expect(restarted.verify(accessToken)).rejects.toMatchObject({ code: 'unauthenticated' });
   expect(kidOf((await restarted.sign(user())).accessToken)).toBe(fresh);
@@ -114,7 +115,27 @@ test('an instance learns of a key made elsewhere when it meets one of its tokens
   }
 });
 
-test('a changed platform secret makes a new key and ends no token; old and new instances go on side by side', async () => {
+test('without its secret identity does not start, and says what to set', () => {
+  expect(() => createKeyring({ config: { IDENTITY_KEY_SECRET: undefined }, database })).toThrow(
+    'identity has no IDENTITY_KEY_SECRET, which its signing keys are encrypted with: set it to 32 or more random characters',
+  );
+});
+
+test('a rotation with another secret than identity’s is refused, and nothing is changed', async () => {
+  await start().ready();
+  const before = await stored();
+  for (const compromised of [false, true]) {
+    await expect(rotate(compromised, otherConfig)).rejects.toThrow('opens none of the signing keys');
+  }
+  expect(await stored()).toEqual(before);
+});
+
+test('the first key can be made by a rotation', async () => {
+  const fresh = await rotate();
+  expect(kidOf((await start().sign(user())).accessToken)).toBe(fresh);
+});
+
+test('a changed secret makes a new key and ends no token; old and new instances go on side by side', async () => {
   const old = start();
   const before = await old.sign(user());
   const changed = start(otherConfig);
@@ -124,6 +145,16 @@ test('a changed platform secret makes a new key and ends no token; old and new i
   await expect(start().verify(after.accessToken)).resolves.toBeDefined();
   expect(kidOf((await start().sign(user())).accessToken)).toBe(kidOf(before.accessToken));
   expect(await stored()).toHaveLength(2);
+});
+
+test('what a secret encrypted that was changed is trusted no longer than any retired key', async () => {
+  const before = await start().sign(user());
+  await start(otherConfig).ready();
+  await letPass(77);
+  const restarted = start(otherConfig);
+  await expect(restarted.verify(before.accessToken)).rejects.toMatchObject({ code: 'unauthenticated' });
+  const after = await restarted.sign(user());
+  expect((await restarted.published()).map(({ kid }) => kid)).toEqual([kidOf(after.accessToken)]);
 });
 
 test('a key whose ciphertext was swapped with another one’s is not signed with', async () => {
@@ -145,8 +176,8 @@ test('a database out of reach is an error to try again after, and the next reque
 });
 
 test('a usable key is left alone when another instance asks for one', async () => {
-  await ensureKey(database.db, sealingKeyOf(config), () => true);
-  await ensureKey(database.db, sealingKeyOf(config), () => true);
+  await ensureKey(database.db, identityKey(config, 'signing-keys'), () => true);
+  await ensureKey(database.db, identityKey(config, 'signing-keys'), () => true);
   expect(await readKeys(database.db)).toHaveLength(1);
 });
 

@@ -2,10 +2,11 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { createLocalJWKSet, decodeProtectedHeader, type LocalJWKSet, SignJWT } from 'jose';
 import { SECOND } from '../../kernel/time';
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER, type User, verifyAccessToken } from '../../platform/auth';
+import { ConfigError } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import type { ServiceDeps } from '../../platform/service';
 import type { Jwk } from './contract';
-import { ensureKey, readKeys, type StoredKey } from './keys.store';
+import { ensureKey, readKeys, rotateKey, type StoredKey } from './keys.store';
 import { ACCESS_TOKEN_MS } from './rules';
 import { deriveKey, unseal } from './secrets';
 
@@ -27,34 +28,60 @@ interface Keys {
 
 /** What a keyring works with. */
 export interface KeyringDeps {
-  config: Pick<ServiceDeps['config'], 'SERVICE_TOKEN_SECRET'>;
+  config: Pick<ServiceDeps['config'], 'IDENTITY_KEY_SECRET'>;
   database: Pick<ServiceDeps['database'], 'db'>;
 }
 
-/** What private keys are encrypted with at rest. */
-export function sealingKeyOf(config: KeyringDeps['config']): Buffer {
-  return deriveKey(config.SERVICE_TOKEN_SECRET, 'signing-keys');
+/**
+ * A key of identity's own for one purpose.
+ * @throws ConfigError without IDENTITY_KEY_SECRET
+ */
+export function identityKey(config: KeyringDeps['config'], purpose: 'signing-keys' | 'email-verification'): Buffer {
+  if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, purpose);
+  throw new ConfigError(
+    'identity has no IDENTITY_KEY_SECRET, which its signing keys are encrypted with: set it to 32 or more random characters',
+  );
+}
+
+function privateHalf(sealingKey: Buffer, stored: StoredKey): KeyObject | undefined {
+  const jwk = stored.signs ? unseal(sealingKey, stored.kid, stored.privateJwk) : undefined;
+  return jwk === undefined ? undefined : createPrivateKey({ key: JSON.parse(jwk), format: 'jwk' });
 }
 
 /**
- * The keys of access tokens: signs with the oldest that still may, verifies with all that are published. A key that this
- * process cannot unseal (the platform's secret was changed) is published but not signed with; when it can unseal none, it
- * makes one. So a changed secret ends nobody's session, and two processes with different secrets get along.
+ * An operator's rotation of the signing keys; see `rotateKey` of the store. Returns the new key's id.
+ * @throws ConfigError when the secret is not the one that identity runs with: its key would never sign
+ */
+export async function rotateSigningKey(
+  { config, database }: KeyringDeps,
+  options: { compromised: boolean },
+): Promise<string> {
+  const sealingKey = identityKey(config, 'signing-keys');
+  const keys = await readKeys(database.db);
+  if (keys.length > 0 && !keys.some((stored) => privateHalf(sealingKey, stored))) {
+    throw new ConfigError(
+      'This IDENTITY_KEY_SECRET opens none of the signing keys: use the one that identity runs with. Where the secret ' +
+        'itself was changed, restart identity first',
+    );
+  }
+  return rotateKey(database.db, sealingKey, options);
+}
+
+/**
+ * The keys of access tokens: signs with the oldest that still may, verifies with all that are published. Keys that this
+ * process cannot unseal (IDENTITY_KEY_SECRET was changed) it does not sign with; when it can unseal none, it makes one and
+ * has the others retire. So a changed secret ends nobody's session, and for a while processes with the old and the new
+ * secret get along.
  */
 export function createKeyring({ config, database }: KeyringDeps) {
-  const sealingKey = sealingKeyOf(config);
+  const sealingKey = identityKey(config, 'signing-keys');
   let cache: { readAt: number; keys: Promise<Keys> } | undefined;
 
-  const privateHalf = (stored: StoredKey): KeyObject | undefined => {
-    const jwk = stored.signs ? unseal(sealingKey, stored.kid, stored.privateJwk) : undefined;
-    return jwk === undefined ? undefined : createPrivateKey({ key: JSON.parse(jwk), format: 'jwk' });
-  };
-
   async function read(): Promise<Keys> {
-    await ensureKey(database.db, sealingKey, (stored) => privateHalf(stored) !== undefined);
+    await ensureKey(database.db, sealingKey, (stored) => privateHalf(sealingKey, stored) !== undefined);
     const all = await readKeys(database.db);
     const [signer] = all.flatMap((stored) => {
-      const key = privateHalf(stored);
+      const key = privateHalf(sealingKey, stored);
       return key ? [{ kid: stored.kid, key }] : [];
     });
     if (!signer) throw new Error('no signing key can be opened');

@@ -3,7 +3,10 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import type { Database, Transaction } from '../../db/client';
 import { type StoredJwk, signingKeys } from '../../db/schema/identity';
 import { TOKEN_ALGORITHM } from '../../platform/auth';
+import { Jwk } from './contract';
 import { type Sealed, seal } from './secrets';
+
+const PublicJwk = Jwk.pick({ kty: true, crv: true, x: true, y: true });
 
 /** A signing key as stored: the public half in the clear, the private one sealed. */
 export interface StoredKey {
@@ -34,7 +37,8 @@ export async function readKeys(db: Database | Transaction): Promise<StoredKey[]>
 }
 
 /**
- * Makes a key unless one that `isUsable` is there already. Of two processes that start at once one makes it, the other
+ * Makes a key unless one that `isUsable` is there already; those that are not retire, so that what a lost or leaked secret
+ * encrypted does not count for ever. Of two processes that start at once one makes it, the other
  * waits and finds it.
  */
 export async function ensureKey(
@@ -45,7 +49,9 @@ export async function ensureKey(
   await db.transaction(async (tx) => {
     await lockKeys(tx);
     const keys = await readKeys(tx);
-    if (!keys.some((key) => key.signs && isUsable(key))) await insertKey(tx, sealingKey);
+    if (keys.some((key) => key.signs && isUsable(key))) return;
+    await retireKeys(tx);
+    await insertKey(tx, sealingKey);
   });
 }
 
@@ -57,15 +63,12 @@ export async function ensureKey(
 export async function rotateKey(
   db: Database,
   sealingKey: Buffer,
-  options: { compromised?: boolean } = {},
+  { compromised }: { compromised: boolean },
 ): Promise<string> {
   return db.transaction(async (tx) => {
     await lockKeys(tx);
-    if (options.compromised) await tx.delete(signingKeys);
-    await tx
-      .update(signingKeys)
-      .set({ retiredAt: sql`now() + make_interval(secs => ${LEAD_SECONDS})` })
-      .where(isNull(signingKeys.retiredAt));
+    if (compromised) await tx.delete(signingKeys);
+    await retireKeys(tx);
     return insertKey(tx, sealingKey);
   });
 }
@@ -79,11 +82,17 @@ async function lockKeys(tx: Transaction): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtext('identity:signing-keys'))`);
 }
 
+/** Lets the keys of now sign on until every cache knows their successor. */
+async function retireKeys(tx: Transaction): Promise<void> {
+  await tx
+    .update(signingKeys)
+    .set({ retiredAt: sql`now() + make_interval(secs => ${LEAD_SECONDS})` })
+    .where(isNull(signingKeys.retiredAt));
+}
+
 async function insertKey(tx: Transaction, sealingKey: Buffer): Promise<string> {
   const pair = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
-  const { x, y } = await exportJWK(pair.publicKey);
-  if (!x || !y) throw new Error('an EC key has two coordinates');
-  const publicJwk: StoredJwk = { kty: 'EC', crv: 'P-256', x, y };
+  const publicJwk: StoredJwk = PublicJwk.parse(await exportJWK(pair.publicKey));
   const kid = await calculateJwkThumbprint(publicJwk);
   const privateJwk = seal(sealingKey, kid, JSON.stringify(await exportJWK(pair.privateKey)));
   await tx.insert(signingKeys).values({ kid, publicJwk, privateJwk, createdAt: sql`clock_timestamp()` });

@@ -615,6 +615,70 @@ describe('what activities call', () => {
   });
 });
 
+describe('the page that the welcome mail links to', () => {
+  const page = '/api/auth/confirm-email';
+  const open = (token: string) => service.ask('GET', `${page}?token=${token}`);
+  const click = (token: string) =>
+    service.ask('POST', page, {
+      raw: new URLSearchParams({ token }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+
+  async function unproven() {
+    const { user, accessToken } = await signUp();
+    const { token } = await identity.issueEmailVerification(`user:${user.id}/welcome/token`, user.id);
+    return { token, isProven: async () => (await me(accessToken)).body.emailVerified };
+  }
+
+  test('opening the link proves nothing, however often; the click does, once', async () => {
+    const { token, isProven } = await unproven();
+    for (let n = 0; n < 3; n++) {
+      const reply = await open(token);
+      expect(reply.status).toBe(200);
+      expect(reply.body).toContain(`<input type="hidden" name="token" value="${token}">`);
+      expect(reply.body).toContain('<form method="post" action="?">');
+    }
+    expect((await service.ask('HEAD', `${page}?token=${token}`)).status).toBe(200);
+    expect(await isProven()).toBe(false);
+
+    const clicked = await click(token);
+    expect(clicked).toMatchObject({ status: 200, body: expect.stringContaining('is confirmed') });
+    expect(await isProven()).toBe(true);
+    expect(await click(token)).toMatchObject({ status: 400, body: expect.stringContaining('does not work any more') });
+    expect(await open(token)).toMatchObject({ status: 200 });
+  });
+
+  test('its pages run no script, are framed by nobody, are kept by nobody and give the address away to nobody', async () => {
+    const { token } = await unproven();
+    for (const reply of [await open(token), await open(''), await click(token), await click(token)]) {
+      expect(reply.headers['content-type']).toBe('text/html; charset=utf-8');
+      const policy = String(reply.headers['content-security-policy']);
+      expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/]{43}='; form-action 'self';/);
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(reply.headers).toMatchObject({ 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' });
+    }
+  });
+
+  test.each([
+    ['no token', ''],
+    ['markup', encodeURIComponent('"><script>alert(1)</script>')],
+    ['several tokens', 'a&token=b'],
+    ['more than a token holds', 'x'.repeat(513)],
+  ])('a link with %s is no link', async (_, token) => {
+    const reply = await open(token);
+    expect(reply.status).toBe(400);
+    expect(reply.body).toContain('not complete');
+    expect(reply.body).not.toContain('<script');
+    expect(reply.body).not.toContain('<form');
+  });
+
+  test('a form without a token, and one that is none, are answered with a page', async () => {
+    expect(await click('')).toMatchObject({ status: 400, body: expect.stringContaining('not complete') });
+    expect(await service.ask('POST', page, { body: { token: 'x' } })).toMatchObject({ status: 400 });
+    expect(await click('a'.repeat(43))).toMatchObject({ status: 400, body: expect.stringContaining('any more') });
+  });
+});
+
 describe('limits', () => {
   let limited: TestService;
 
@@ -635,7 +699,12 @@ describe('limits', () => {
       expect(first.status).toBe(201);
       expect(first.headers['ratelimit-policy']).toBe('"register";q=2;w=60');
       expect(first.headers.ratelimit).toMatch(/^"register";r=1;t=\d+$/);
-      await ask();
+      const taken = await limited.ask('POST', '/api/auth/register', {
+        body: form({ email: first.body.user.email }),
+        headers: from('198.51.100.1'),
+      });
+      expectProblem(taken, 409, 'email_taken');
+      expect(taken.headers.ratelimit).toMatch(/^"register";r=0;t=\d+$/);
       const refused = await ask();
       expectProblem(refused, 429, 'rate_limited');
       expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
@@ -649,7 +718,12 @@ describe('limits', () => {
     const email = uniqueEmail();
     const ask = (n: number) =>
       limited.ask('POST', '/api/auth/login', { body: { email, password }, headers: from(`198.51.100.${n}`) });
-    for (let n = 10; n < 13; n++) expectProblem(await ask(n), 401, 'invalid_credentials');
+    for (let n = 10; n < 13; n++) {
+      const refused = await ask(n);
+      expectProblem(refused, 401, 'invalid_credentials');
+      expect(refused.headers['ratelimit-policy']).toBe('"login";q=3;w=60');
+      expect(refused.headers.ratelimit).toMatch(new RegExp(`^"login";r=${12 - n};t=\\d+$`));
+    }
     expectProblem(await ask(13), 429, 'rate_limited');
   });
 

@@ -4,12 +4,12 @@ import { HOUR } from '../../kernel/time';
 import type { Call, Service } from '../../platform/http-server';
 import type { ServiceDefinition, ServiceDeps } from '../../platform/service';
 import { userCreationSaga } from '../../workflows/user-creation.api';
-import { watchSignUps } from './activation.store';
 import { identityContract as contract, Email, type RegisterRequest, type Tokens } from './contract';
 import { serveInternal } from './internal.routes';
 import { createKeyring, type Keyring } from './keyring';
 import { forgetOldSigningKeys } from './keys.store';
 import { createLimits, forgetOldLimits } from './limits.store';
+import { serveVerificationPage } from './pages.routes';
 import { hashPassword, preparePasswords, verifyPassword } from './passwords';
 import { deviceLabel, rateLimitHeaders, SIGN_UP_WAIT_MS } from './rules';
 import {
@@ -29,6 +29,7 @@ import {
   markSagaStarted,
   readUser,
   releaseAttempt,
+  signUpState,
   storePendingUser,
   updateProfile,
   verifyEmail,
@@ -52,6 +53,7 @@ export const identityService: ServiceDefinition = {
   },
   async routes(service, deps) {
     const keyring = createKeyring(deps);
+    serveVerificationPage(service, deps);
     serveAccess(service, deps, keyring);
     serveSessions(service, deps);
     serveUsers(service, deps, keyring);
@@ -78,22 +80,27 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   };
 
   service.serve(contract.register, async (call) => {
-    const headers = { ...NO_STORE, ...rateLimitHeaders(await limits.register(call.address)) };
-    const userId = await signUp(call.body, call.receivedAt.getTime() + SIGN_UP_WAIT_MS);
-    const user = await readUser(db, userId);
-    if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
-    return { status: 201 as const, headers, body: { user, tokens: await sessionFor(call, user, 'registration') } };
+    const limit = rateLimitHeaders(await limits.register(call.address));
+    return telling(limit, async () => {
+      const headers = { ...NO_STORE, ...limit };
+      const userId = await signUp(call.body, call.receivedAt.getTime() + SIGN_UP_WAIT_MS);
+      const user = await readUser(db, userId);
+      if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
+      return { status: 201 as const, headers, body: { user, tokens: await sessionFor(call, user, 'registration') } };
+    });
   });
 
   service.serve(contract.login, async (call) => {
     const email = Email.safeParse(call.body.email).data;
-    const limit = await limits.login(call.address, email ?? call.body.email);
-    const found = email === undefined ? undefined : await findByEmail(db, email);
-    const right = await verifyPassword(found?.passwordHash, call.body.password.normalize('NFC'));
-    if (!found || !right) throw new ProblemError('invalid_credentials');
-    if (found.status === 'pending') throw new ProblemError('account_pending');
-    const body = { user: await readUser(db, found.id), tokens: await sessionFor(call, found, 'password') };
-    return { status: 200 as const, headers: { ...NO_STORE, ...rateLimitHeaders(limit) }, body };
+    const limit = rateLimitHeaders(await limits.login(call.address, email ?? call.body.email));
+    return telling(limit, async () => {
+      const found = email === undefined ? undefined : await findByEmail(db, email);
+      const right = await verifyPassword(found?.passwordHash, call.body.password.normalize('NFC'));
+      if (!found || !right) throw new ProblemError('invalid_credentials');
+      if (found.status === 'pending') throw new ProblemError('account_pending');
+      const body = { user: await readUser(db, found.id), tokens: await sessionFor(call, found, 'password') };
+      return { status: 200 as const, headers: { ...NO_STORE, ...limit }, body };
+    });
   });
 
   service.serve(contract.refresh, async (call) => {
@@ -114,6 +121,17 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   });
 }
 
+/** Has a refusal tell of the limit as well: who guesses passwords is to see what is left. */
+async function telling<Reply>(headers: Record<string, string>, answer: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { code, detail, more } = error;
+    throw new ProblemError(code, detail, { ...more, headers: { ...headers, ...more.headers } });
+  }
+}
+
 type Caller = Pick<Call<typeof contract.login>, 'address' | 'headers'>;
 
 function tokens(
@@ -129,7 +147,6 @@ function tokens(
  */
 function createSignUp(deps: ServiceDeps) {
   const { db } = deps.database;
-  const signUps = watchSignUps(deps);
   const failed = () =>
     new ProblemError('upstream_unavailable', 'The account could not be set up; register again', {
       retryAfterSeconds: 5,
@@ -147,8 +164,15 @@ function createSignUp(deps: ServiceDeps) {
     const passwordHash = await hashPassword(password);
     const attempt = await storePendingUser(db, { email, passwordHash, role, registration });
     await startSaga(attempt, role);
-    if ((await signUps.outcome(attempt.userId, deadline)) === 'removed') throw failed();
-    return attempt.userId;
+    const { userId } = attempt;
+    const state = await deps.changes.until(
+      userId,
+      deadline,
+      () => signUpState(db, userId),
+      (read) => read !== 'pending',
+    );
+    if (state === 'removed') throw failed();
+    return userId;
   };
 }
 

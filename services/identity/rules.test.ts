@@ -8,6 +8,8 @@ import {
   type PresentedToken,
   provesEmail,
   rateLimitHeaders,
+  refreshTokenExpiry,
+  sessionExpiry,
   tightest,
 } from './rules';
 
@@ -44,6 +46,13 @@ test('a verification token counts only while unused, not replaced and not expire
   expect(provesEmail({ ...token, expiresAt: now }, now)).toBe(false);
 });
 
+test('a session lasts 90 days, its refresh tokens 30 each and none beyond it', () => {
+  const end = sessionExpiry(now);
+  expect(end).toEqual(after(90 * DAY));
+  expect(refreshTokenExpiry(now, end)).toEqual(after(30 * DAY));
+  expect(refreshTokenExpiry(after(70 * DAY), end)).toEqual(end);
+});
+
 test('a display name is first and last name', () => {
   expect(displayName({ firstName: 'Ada', lastName: 'Lovelace' })).toBe('Ada Lovelace');
 });
@@ -67,6 +76,10 @@ test.each([
   ['2001:db8::6', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['2001:db8::', '2001:db8:0:0::/64'],
+  ['::', '0:0:0:0::/64'],
+  ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
+  ['1:2:3:4:5:6:7:8:9::a', '1:2:3:4::/64'], // no address at all, and no reason to fail
   ['unknown', 'unknown'],
 ])('the address %s counts under %s', (address, bucket) => {
   expect(addressBucket(address)).toBe(bucket);

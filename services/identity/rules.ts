@@ -1,11 +1,11 @@
-import { MINUTE, SECOND } from '../../kernel/time';
+import { DAY, MINUTE, SECOND } from '../../kernel/time';
 
 /** Lifetime of an access token: what other services go on trusting after a logout. */
 export const ACCESS_TOKEN_MS = 15 * MINUTE;
 /** A session that is not used for this long ends. */
 export const SESSION_IDLE_DAYS = 30;
 /** However much it is used, a session ends after this long. */
-export const SESSION_MAX_DAYS = 90;
+const SESSION_MAX_DAYS = 90;
 /** A client that lost the reply of a refresh may repeat the old token this long without being taken for a thief. */
 export const REUSE_GRACE_MS = 10 * SECOND;
 export const EMAIL_TOKEN_HOURS = 24;
@@ -13,6 +13,16 @@ export const EMAIL_TOKEN_HOURS = 24;
 export const SIGN_UP_WAIT_MS = 10 * SECOND;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
+
+/** When a session that is opened now ends at the latest. */
+export function sessionExpiry(now: Date): Date {
+  return new Date(now.getTime() + SESSION_MAX_DAYS * DAY);
+}
+
+/** When a refresh token that is issued now expires: with the session's idle time, and never after the session. */
+export function refreshTokenExpiry(now: Date, sessionExpiresAt: Date): Date {
+  return new Date(Math.min(now.getTime() + SESSION_IDLE_DAYS * DAY, sessionExpiresAt.getTime()));
+}
 
 /** A refresh token and its session, as found. */
 export interface PresentedToken {
@@ -65,15 +75,14 @@ export function addressBucket(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped?.[1]) return mapped[1];
   if (!address.includes(':')) return address;
-  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::');
-  const front = head.split(':').filter(Boolean);
-  const back = (tail ?? '').split(':').filter(Boolean);
-  const zeros = Array.from({ length: Math.max(0, 8 - front.length - back.length) }, () => '0');
-  const groups = tail === undefined ? front : [...front, ...zeros, ...back];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
+  const written = address.replace(/%.*$/, '').toLowerCase();
+  const left = 8 - written.split(':').filter(Boolean).length;
+  const groups = written
+    .replace('::', `:${'0:'.repeat(Math.max(0, left))}`)
+    .split(':')
+    .filter(Boolean);
+  const network = groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ''));
+  return `${network.join(':')}::/64`;
 }
 
 /** One limit after this request was counted. */

@@ -5,7 +5,7 @@ import { ProblemError } from '../../kernel/errors';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import type { Session } from './contract';
-import { decideRefresh, SESSION_IDLE_DAYS, SESSION_MAX_DAYS } from './rules';
+import { decideRefresh, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from './rules';
 import { hashToken, randomToken } from './secrets';
 
 /** Who opens a session, and from where. */
@@ -26,27 +26,19 @@ export interface RefreshToken {
 export async function openSession(db: Database, input: NewSession): Promise<RefreshToken & { sessionId: string }> {
   const { by, ...values } = input;
   const id = uuidv7();
+  const now = new Date();
+  const expiresAt = sessionExpiry(now);
   return db.transaction(async (tx) => {
-    await tx
-      .insert(userSessions)
-      .values({ id, ...values, expiresAt: sql`now() + make_interval(days => ${SESSION_MAX_DAYS})` });
+    await tx.insert(userSessions).values({ id, ...values, expiresAt });
     await appendEvent(tx, { streamId: id, type: 'UserLoggedIn', data: { userId: input.userId, sessionId: id, by } });
-    return { sessionId: id, ...(await issueRefreshToken(tx, id)) };
+    return { sessionId: id, ...(await issueRefreshToken(tx, id, refreshTokenExpiry(now, expiresAt))) };
   });
 }
 
-async function issueRefreshToken(tx: Transaction, sessionId: string): Promise<RefreshToken> {
+async function issueRefreshToken(tx: Transaction, sessionId: string, expiresAt: Date): Promise<RefreshToken> {
   const refreshToken = randomToken();
-  const [row] = await tx
-    .insert(refreshTokens)
-    .values({
-      tokenHash: hashToken(refreshToken),
-      sessionId,
-      expiresAt: sql`least(now() + make_interval(days => ${SESSION_IDLE_DAYS}), (select expires_at from user_sessions where id = ${sessionId}))`,
-    })
-    .returning({ expiresAt: refreshTokens.expiresAt });
-  if (!row) throw new Error('an insert returns its row');
-  return { refreshToken, refreshTokenExpiresAt: row.expiresAt.toISOString() };
+  await tx.insert(refreshTokens).values({ tokenHash: hashToken(refreshToken), sessionId, expiresAt });
+  return { refreshToken, refreshTokenExpiresAt: expiresAt.toISOString() };
 }
 
 export interface Refreshed extends RefreshToken {
@@ -71,7 +63,8 @@ export async function rotateRefreshToken(db: Database, refreshToken: string): Pr
     await tx.update(refreshTokens).set({ usedAt: found.now }).where(eq(refreshTokens.tokenHash, tokenHash));
     await tx.update(userSessions).set({ lastUsedAt: found.now }).where(eq(userSessions.id, found.sessionId));
     const { userId, role, sessionId } = found;
-    return { userId, role, sessionId, ...(await issueRefreshToken(tx, sessionId)) };
+    const expiresAt = refreshTokenExpiry(found.now, found.sessionExpiresAt);
+    return { userId, role, sessionId, ...(await issueRefreshToken(tx, sessionId, expiresAt)) };
   });
   if (!refreshed) throw new ProblemError('invalid_refresh_token');
   return refreshed;
@@ -177,7 +170,9 @@ export async function listSessions(
     lastUsedAt: row.lastUsedAt.toISOString(),
     expiresAt: row.expiresAt.toISOString(),
   }));
-  return { items, nextCursor: rows.length > page.limit ? (items.at(-1)?.id ?? null) : null };
+  // The last of the page, where there is more behind it.
+  const [last] = rows.slice(page.limit - 1, -1);
+  return { items, nextCursor: last?.id ?? null };
 }
 
 /** Deletes sessions that ended a month ago, and spent tokens that would be refused for their age anyway. */

@@ -1,6 +1,8 @@
 import { asc, eq } from 'drizzle-orm';
 import { emailVerifications, events, userProfiles, users } from '../../db/schema/identity';
+import { createChanges } from '../../platform/changes';
 import { uuidv7 } from '../../platform/ids';
+import { createLogger } from '../../platform/telemetry';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { deriveKey, hashToken } from './secrets';
 import {
@@ -15,6 +17,7 @@ import {
   releaseAttempt,
   removeProfile,
   removeUser,
+  signUpState,
   storePendingUser,
   updateProfile,
   verifyEmail,
@@ -240,6 +243,26 @@ describe('the steps of the sign-up saga', () => {
       expect(await eventsOf(userId)).toHaveLength(rows.length);
     }
   });
+});
+
+test('a registration that waits is told at the commit that its user is active, or gone', async () => {
+  const anHour = 3_600_000; // nobody looks before that: only an announcement can end the wait
+  const changes = createChanges(database, createLogger('test', 'silent'), anHour);
+  const pending = await Promise.all([1, 2].map(() => storePendingUser(db, newUser(uniqueEmail()))));
+  const [kept, undone] = pending.map(({ userId }) => userId);
+  if (!kept || !undone) throw new Error('two were stored');
+  const waiting = [kept, undone].map((userId) =>
+    changes.until(
+      userId,
+      Date.now() + anHour,
+      () => signUpState(db, userId),
+      (state) => state !== 'pending',
+    ),
+  );
+  await createProfile(db, keys(kept).profile, kept);
+  await activateUser(db, keys(kept).activate, kept);
+  await removeUser(db, keys(undone).remove, undone);
+  expect(await Promise.all(waiting)).toEqual(['active', 'removed']);
 });
 
 describe('changing a profile', () => {

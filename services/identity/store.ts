@@ -1,11 +1,11 @@
-import { and, eq, isNull, lt, ne, sql } from 'drizzle-orm';
+import { and, type Column, eq, isNull, lt, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client';
 import { emailVerifications, type Registration, userProfiles, users } from '../../db/schema/identity';
 import { ProblemError } from '../../kernel/errors';
+import { announce } from '../../platform/changes';
 import { type KeyedRequest, once, type StoredReply, undoOnce } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
-import { announceUser } from './activation.store';
 import type { CreatedProfile, EmailVerification, InternalUser, UpdateUserRequest, User } from './contract';
 import { displayName, EMAIL_TOKEN_HOURS, provesEmail, SIGN_UP_LEASE_SECONDS } from './rules';
 import { emailToken, hashToken } from './secrets';
@@ -85,6 +85,12 @@ export async function releaseAttempt(db: Database, { userId, attemptId }: Attemp
     .where(and(eq(users.id, userId), eq(users.attemptId, attemptId)));
 }
 
+/** What a sign-up has come to. Nothing remains of one that was undone. */
+export async function signUpState(db: Database, userId: string): Promise<'pending' | 'active' | 'removed'> {
+  const [user] = await db.select({ status: users.status }).from(users).where(eq(users.id, userId));
+  return user?.status ?? 'removed';
+}
+
 const hasEmail = (email: string) => eq(sql`lower(${users.email})`, email.toLowerCase());
 
 /** What login needs to know. `email` is a normalised address. */
@@ -111,7 +117,19 @@ export async function readInternalUser(db: Database, id: string): Promise<Intern
 
 async function readRow(db: Database | Transaction, id: string) {
   const [row] = await db
-    .select()
+    .select({
+      id: users.id,
+      email: users.email,
+      role: users.role,
+      status: users.status,
+      emailVerifiedAt: users.emailVerifiedAt,
+      createdAt: users.createdAt,
+      avatarUrl: userProfiles.avatarUrl,
+      firstName: known(userProfiles.firstName, 'firstName'),
+      lastName: known(userProfiles.lastName, 'lastName'),
+      timeZone: known(userProfiles.timeZone, 'timeZone'),
+      locale: known(userProfiles.locale, 'locale'),
+    })
     .from(users)
     .leftJoin(userProfiles, eq(userProfiles.userId, users.id))
     .where(eq(users.id, id));
@@ -119,21 +137,21 @@ async function readRow(db: Database | Transaction, id: string) {
   return row;
 }
 
-type Row = Awaited<ReturnType<typeof readRow>>;
+/** Until the saga has made the profile, what was registered stands for it; the table's check keeps one of the two. */
+function known(column: Column, field: keyof Registration) {
+  return sql<string>`coalesce(${column}, ${users.registration} ->> ${field}::text)`;
+}
 
-function toUser({ users: user, user_profiles: profile }: Row): User {
-  // Until the saga has made the profile, what was registered stands for it; the table's check keeps one of the two.
-  const person = profile ?? user.registration;
-  if (!person) throw new Error('a user has a profile or what was registered');
-  const { firstName, lastName, timeZone, locale } = person;
+function toUser({ emailVerifiedAt, createdAt, ...row }: Awaited<ReturnType<typeof readRow>>): User {
+  const { id, email, role, status, firstName, lastName, avatarUrl, timeZone, locale } = row;
   return {
-    id: user.id,
-    email: user.email,
-    role: user.role,
-    status: user.status,
-    emailVerified: user.emailVerifiedAt !== null,
-    profile: { firstName, lastName, avatarUrl: profile?.avatarUrl ?? null, timeZone, locale },
-    createdAt: user.createdAt.toISOString(),
+    id,
+    email,
+    role,
+    status,
+    emailVerified: emailVerifiedAt !== null,
+    profile: { firstName, lastName, avatarUrl, timeZone, locale },
+    createdAt: createdAt.toISOString(),
   };
 }
 
@@ -230,7 +248,7 @@ export async function activateUser(
         .set({ status: 'active', registration: null, updatedAt: sql`now()` })
         .where(eq(users.id, id));
       await appendEvent(tx, { streamId: id, type: 'UserRegistered', data: { userId: id, role: user.role } });
-      await announceUser(tx, id);
+      await announce(tx, id);
     }
     return { status: 200, body: { status: 'active' } };
   });
@@ -244,7 +262,7 @@ export async function removeUser(db: Database, request: KeyedRequest, id: string
   return undoOnce(db, request, async (tx) => {
     refuseActive(await lockUser(tx, id));
     await tx.delete(users).where(eq(users.id, id));
-    await announceUser(tx, id);
+    await announce(tx, id);
     return { status: 204, body: undefined };
   });
 }

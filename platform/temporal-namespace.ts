@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time';
 import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
-import type { Config } from '../platform/config';
+import type { Config } from './config';
 
 /** A saga's id is refused a second time only as long as its history is kept, so it is kept this long. */
 export const RETENTION_DAYS = 30;
