@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 // jose, uuid, nodemailer and temporal-polyfill ship ES modules only, which Jest cannot require on Node 20: swc turns them into CommonJS.
 const esmOnly = [
   'jose',
@@ -40,9 +42,11 @@ module.exports = {
   reporters: ['default', '<rootDir>/tests/support/summary-reporter.js'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  // Most of a test's time is waiting for processes that it started: two side by side on two cores take little more than half the time.
+  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
   // `npm test` measures what decides about money and bookings. Workflows run in a sandbox: tests/support/workflow-coverage.ts counts them.
   coverageProvider: 'babel',
-  coverageReporters: ['text', 'json'],
+  coverageReporters: [['text', { skipFull: true }]],
   collectCoverageFrom: ['services/*/*rules.ts', 'services/*/*store.ts', 'workflows/*.ts'],
   coveragePathIgnorePatterns: ['/node_modules/', '\\.test\\.ts$', '<rootDir>/workflows/(?!.*\\.api\\.ts$)'],
   coverageThreshold: Object.fromEntries(

@@ -23,7 +23,7 @@ export interface Supervised {
 // The first restart comes at once, then each at double the distance; a child that stayed up for a while starts over.
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 10_000;
-const STEADY_MS = 30_000;
+const STEADY_MS = 8_000;
 
 export function supervised(spec: ChildSpec, listener: LaunchListener, say: (line: string) => void): Supervised {
   let state: ChildState = 'stopped';

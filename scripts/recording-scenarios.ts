@@ -217,8 +217,23 @@ const refund: Record<string, Scenario> = {
     const { items } = await stage.api(itemsSchema, 'GET', path, { who: cast.student });
     return refundWorkflowId(String(items[0]?.id));
   },
-  failed: async (stage) => {
+  'failed-twice': async (stage) => {
     const workflowId = await giveBack(stage, 'pm_card_refundFail');
+    await stage.settled(workflowId, 'NeedsAttention');
+    await stage.update(workflowId, 'resolve', { action: 'retry', noteId: null });
+    await until('the refund is tried again', async () => {
+      const { events } = await stage.client.workflow.getHandle(workflowId).fetchHistory();
+      const retry = events?.find(
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'retryRefund',
+      );
+      return (
+        retry !== undefined &&
+        events?.some(
+          (event) =>
+            String(event.activityTaskCompletedEventAttributes?.scheduledEventId ?? '') === String(retry.eventId),
+        ) === true
+      );
+    });
     await stage.settled(workflowId, 'NeedsAttention');
     await stage.update(workflowId, 'resolve', { action: 'accept', noteId: null });
     await stage.settled(workflowId, 'Completed');

@@ -6,8 +6,10 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
  *
  * Local or recorded: a local activity costs no round trip to Temporal (1 workflow task instead of 7 for six steps), but one that ran and was
  * not yet recorded is forgotten when a crash, a cancel or a reset lands first. So local is for what expires by itself (hold), is
- * undone whether or not it is remembered (create) or is harmless twice (confirm, block, notices, whose mails are one per
- * business key). Money is always recorded.
+ * undone whether or not it is remembered (create) or is harmless twice (block, notices, whose mails are one per business key).
+ * Money is always recorded, and so is what must not be forgotten by a task that comes back with other news in it: what
+ * follows the pivot or an update. An update is in the history only when its first task is: had that task cancelled a
+ * booking by a local step and been lost with the update, the row would be cancelled and the saga would not know.
  */
 
 // Cancel means: wait until the attempt has ended one way or the other. The default, TRY_CANCEL, would let a refund race its charge.
@@ -32,6 +34,15 @@ export const SERVICE_CALL: LocalActivityOptions = {
 // `activities/index.ts` sends a heartbeat every two seconds while an activity runs: a worker that dies in the middle of one is noticed
 // by then, instead of when the attempt's whole time is over.
 const NOTICED_DEAD_AFTER = '8s';
+
+/** The same, recorded: what a saga may not forget to have done. */
+export const REMEMBERED_CALL: ActivityOptions = {
+  startToCloseTimeout: '20s',
+  heartbeatTimeout: NOTICED_DEAD_AFTER,
+  scheduleToCloseTimeout: '90s',
+  cancellationType: ENDED,
+  retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '30s' },
+};
 
 /** Money before the pivot: 45 s an attempt (Stripe's 30 s and the bookkeeping around it), given up after 10 minutes and undone. */
 export const FORWARD_MONEY: ActivityOptions = {

@@ -15,7 +15,8 @@ export type Phase = 'requesting' | 'awaiting_tutor' | 'taking_payment' | 'confir
 
 /** Which commands each phase accepts; everything else is refused before it leaves a trace in the history. */
 const ALLOWED: Readonly<Record<Phase, readonly Wish['kind'][]>> = {
-  requesting: ['cancel'],
+  // The tutor may answer what the row already shows, while a task that was lost is being repeated.
+  requesting: ['cancel', 'confirm', 'decline'],
   awaiting_tutor: ['confirm', 'decline', 'cancel'],
   taking_payment: ['cancel'],
   confirmed: ['cancel', 'reschedule', 'complete'],

@@ -242,7 +242,7 @@ describe('a step that is refused', () => {
     await saga.update('resolve', { action: 'retry', noteId: null });
     await saga.called('notifyBooking');
     expect(saga.calls).not.toContain('settleToZero');
-    expect(await saga.attribute('SagaState')).toBe('Confirmed');
+    await saga.becomes('Confirmed');
   });
 });
 
@@ -356,6 +356,20 @@ describe('the tutor', () => {
   });
 });
 
+test('a tutor who answers at the very moment of being asked is heard', async () => {
+  const input = await someBooking();
+  const asking = gate();
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input, { instant: false }),
+    awaitTutor: asking.activity,
+  });
+  await saga.called('awaitTutor');
+  const confirmed = saga.update('confirm', { actorId: input.tutorId });
+  asking.open();
+  await confirmed;
+  expect(saga.calls).toContain('capturePayment');
+});
+
 describe('3-D Secure', () => {
   const asked = (input: BookingInput, refreshed: string, abandoned = 'voided'): Record<string, TestActivity> => {
     const payment = { paymentId: randomUUID(), bookingId: input.bookingId, captureBefore: null };
@@ -435,6 +449,32 @@ describe('a confirmed booking', () => {
     await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
     expect(saga.calls).toContain('releaseEarnings');
     await expect(other.result()).resolves.toEqual({ status: 'succeeded' });
+  });
+
+  test('cancelled while its confirmation is still being written: the cancel waits for it and goes by the terms', async () => {
+    const input = await someBooking();
+    const writing = gate();
+    const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input), confirmBooking: writing.activity });
+    await saga.called('confirmBooking');
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await saga.updateArrived('cancel');
+    writing.open();
+    await cancelled;
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+    expect(saga.calls).toContain('cancelConfirmed');
+    expect(saga.calls).not.toContain('settleToZero');
+  });
+
+  test('whose money was given back by the tutor before the saga looked has been paid all the same', async () => {
+    const input = await someBooking();
+    const payment = { paymentId: randomUUID(), bookingId: input.bookingId, captureBefore: null };
+    const saga = await harness.start(bookingSaga, input, {
+      ...allGoesWell(input),
+      chargePayment: () => ({ ...payment, version: 1, status: 'requires_action' }),
+      refreshPayment: () => ({ ...payment, version: 3, status: 'partially_refunded' }),
+    });
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
+    expect(saga.calls).not.toContain('settleToZero');
   });
 
   test('cancelled without anything to give back: no refund is made', async () => {

@@ -15,7 +15,7 @@ import type { BookingActivities, BookingTerms, Notice } from '../activities/book
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import type { Money } from '../kernel/money';
 import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
-import { FORWARD_MONEY, NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { FORWARD_MONEY, NOTICE, REMEMBERED_CALL, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
 import { type BookingInput, type BookingResult, type CancelledBy, paymentChanged } from './booking.api';
 import { type Command, createCommandQueue } from './booking-commands';
 import { codeOf, isRefusal, refuse } from './failures';
@@ -39,6 +39,7 @@ export const BOOKING_STEPS = {
 } as const;
 
 const act = proxyLocalActivities<BookingActivities>(SERVICE_CALL);
+const remembered = proxyActivities<BookingActivities>(REMEMBERED_CALL);
 const mail = proxyLocalActivities<Pick<BookingActivities, 'notifyBooking'>>(NOTICE);
 const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
 const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
@@ -124,8 +125,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       return finish(await undoAll(error));
     }
     saga.pivot();
-    await saga.forward('confirm', (key) => act.confirmBooking({ bookingId, key }));
+    // A cancel that comes now is one of a confirmed booking; it waits for its turn.
     commands.enter('confirmed');
+    await saga.forward('confirm', (key) => remembered.confirmBooking({ bookingId, key }));
     decision?.accept();
     saga.tell('Confirmed', `Session ${when()}. Waits for its reminders and its end.`, payment.paymentId);
     notify('confirmed');
@@ -264,7 +266,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     const change = `reschedule-${command.number}`;
     try {
       await saga.step(`${change}/move-slot`, {
-        do: (key) => act.moveSlot({ bookingId, start: command.scheduledAt, key }),
+        do: (key) => remembered.moveSlot({ bookingId, start: command.scheduledAt, key }),
         undo: (_, key) => act.moveSlot({ bookingId, start: previousStart, key }),
       });
       await saga.step(`${change}/booking`, {
@@ -290,7 +292,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     commands.enter('ending');
     saga.tell('Compensating', `Session ${when()}. Cancelled by ${by}: giving back what the terms say.`);
     const terms = await saga.forward('cancel', (key) =>
-      act.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
+      remembered.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
     );
     await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
     if (terms && terms.refund.amount > 0) await refund(terms.refund, payment);
@@ -337,7 +339,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
 
   async function complete(by: 'tutor' | 'time', payment: PaymentSummary, command?: Command): Promise<BookingResult> {
     commands.enter('ending');
-    await saga.forward('complete', (key) => act.completeBooking({ bookingId, by, key }));
+    await saga.forward('complete', (key) => remembered.completeBooking({ bookingId, by, key }));
     await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
     command?.accept();
     notify('completed');

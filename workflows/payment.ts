@@ -99,8 +99,13 @@ export async function awaitCustomerAction(
   return now;
 }
 
-/** @throws ApplicationFailure payment_expired or payment_declined unless the money is authorised or taken */
+const PAID: readonly PaymentSummary['status'][] = ['authorized', 'captured', 'partially_refunded', 'refunded'];
+
+/**
+ * Also what was given back meanwhile, as its payee may do at once, has been paid.
+ * @throws ApplicationFailure payment_expired or payment_declined unless the money is authorised or was taken
+ */
 export function requirePaid(payment: PaymentSummary): PaymentSummary {
-  if (payment.status === 'authorized' || payment.status === 'captured') return payment;
+  if (PAID.includes(payment.status)) return payment;
   throw refuse(payment.status === 'failed' ? 'payment_declined' : 'payment_expired');
 }

@@ -133,6 +133,8 @@ export async function claimCommand(
       if (request) await storeRefusal(tx, request, refusal);
       return { kind: 'refused', problem: refusal };
     }
+    // Kept for retries, which say the same to the saga: their own arrival would be another cancel than the first one's.
+    if (request) await tx.update(idempotencyKeys).set({ createdAt: receivedAt }).where(byKey(request));
     const noteId = claim?.resourceId ?? uuidv7();
     if (note) await tx.insert(bookingNotes).values({ id: noteId, bookingId, authorId, ...note });
     return { kind: 'run', noteId: note ? noteId : null, requestedAt: receivedAt };

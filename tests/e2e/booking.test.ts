@@ -1,10 +1,11 @@
 import Stripe from 'stripe';
+import { failedWorkflowTasks, historyOf, isCancelRequested } from '../../dev/chaos/histories';
+import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { sandboxState } from '../../dev/chaos/stripe-state';
 import { uuidv7 } from '../../platform/ids';
-import { bookingFacts, sandboxState } from '../support/booking-facts';
-import { failedWorkflowTasks, historyOf, isCancelRequested } from '../support/histories';
+import { bookingFacts } from '../support/booking-facts';
 import { createMarketplace, type Marketplace, type Person, PRICE, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
-import { contradictions, workflowTroubles } from '../support/reconciliation';
 import type { Reply } from '../support/service';
 
 jest.setTimeout(120_000);
@@ -271,6 +272,31 @@ test('the worker is killed between charge and confirmation: the booking is confi
   await eventually('the saga waits for the session', async () => (await state()) === 'Confirmed');
 });
 
+test('a confirmation takes effect, its worker is killed, and a cancel comes before the next one: it is a confirmed booking that is cancelled', async () => {
+  const faults = platform.proxy.nextBooking();
+  const held = faults.on('confirm', { kind: 'hold-answer' });
+  const booked = market.book({ student, tutor: instant });
+  await held.met();
+  const id = await faults.id();
+  expect([201, 202]).toContain((await booked).status);
+  const cancelled = market.cancelPatiently(student, id);
+  await eventually('the cancel is on its way', async () => {
+    const notes = await platform.database('booking')`select 1 from booking_notes where booking_id = ${id}`;
+    return notes.length > 0;
+  });
+  await platform.killBookingWorker();
+  held.release();
+  expect((await cancelled).status).toBe(200);
+  await workflow(id).result();
+  expect(await bookingFacts(platform, id)).toMatchObject({
+    ...{ booking: 'refunded/cancelled_by_student', slot: null },
+    stripe: { charges: 1, captured: PRICE, refunded: PRICE },
+  });
+  const told = await platform.database('booking')`
+    select type from events where stream_id = ${id} and type in ('BookingConfirmed', 'BookingCancelled') order by version`;
+  expect(told.map(({ type }) => type)).toEqual(['BookingConfirmed', 'BookingCancelled']);
+});
+
 test('moving sessions race new bookings for the same hours: each hour goes to one of them, and who lost keeps the old one', async () => {
   const racers = crowd.slice(0, 8);
   const moving = await Promise.all(
@@ -378,5 +404,59 @@ describe('after all of that', () => {
     expect(mails.length).toBeGreaterThan(CROWD);
     const texts = mails.map(({ recipients, subject, text }) => `${recipients.join()} ${subject} ${text}`);
     expect(texts.filter((text, index) => texts.indexOf(text) !== index)).toEqual([]);
+  });
+});
+
+// Last, because what they leave behind is contradictory on purpose: money that an operator has settled elsewhere.
+describe('a refund saga that is terminated by hand leaves its booking asking for an operator', () => {
+  async function cancelledAndTerminated(): Promise<string> {
+    const booked = await market.book({ student, tutor: instant });
+    expect(booked.status).toBe(201);
+    const id = String(booked.body.id);
+    // Stripe makes no refunds for now.
+    await fault({ kind: 'rate_limit_429', times: 1_000, match: { method: 'POST', path: '/v1/refunds' } });
+    const cancelling = market.cancel(student, id);
+    const refundId = await eventually('its refund is recorded', async () => {
+      const [row] = await platform.database('payment')`
+        select r.id from refunds r join payments p on p.id = r.payment_id where p.booking_id = ${id}`;
+      return typeof row?.id === 'string' && row.id;
+    });
+    const refund = platform.temporal.workflow.getHandle(`refund:${refundId}`);
+    await eventually('its saga runs', () =>
+      refund.terminate('by hand').then(
+        () => true,
+        () => false,
+      ),
+    );
+    await eventually('an operator is asked for', async () => {
+      const { searchAttributes } = await workflow(id).describe();
+      return searchAttributes.SagaState?.[0] === 'NeedsAttention';
+    });
+    await platform.sandbox('DELETE', '/sandbox/faults');
+    await cancelling;
+    return id;
+  }
+  const resolve = (id: string, action: 'retry' | 'accept') =>
+    workflow(id).executeUpdate('resolve', { args: [{ action, noteId: null }] });
+
+  test('retry: the refund begins again and is made, once', async () => {
+    const id = await cancelledAndTerminated();
+    await resolve(id, 'retry');
+    await workflow(id).result();
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      booking: 'refunded/cancelled_by_student',
+      stripe: { captured: PRICE, refunded: PRICE },
+    });
+  });
+
+  test('accept: the booking is over, and its refund stays open for whoever settles it', async () => {
+    const id = await cancelledAndTerminated();
+    await resolve(id, 'accept');
+    await workflow(id).result();
+    expect(await bookingFacts(platform, id)).toMatchObject({
+      booking: 'cancelled/cancelled_by_student',
+      slot: null,
+      stripe: { captured: PRICE, refunded: 0 },
+    });
   });
 });

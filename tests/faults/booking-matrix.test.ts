@@ -1,11 +1,12 @@
+import { failedWorkflowTasks, historyOf, isCancelRequested, succeededActivities } from '../../dev/chaos/histories';
+import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { sandboxState } from '../../dev/chaos/stripe-state';
 import { DAY } from '../../kernel/time';
 import { BOOKING_STEPS } from '../../workflows/booking';
-import { type BookingFacts, bookingFacts, sandboxState } from '../support/booking-facts';
+import { type BookingFacts, bookingFacts } from '../support/booking-facts';
 import type { BookingFaults, Meeting } from '../support/fault-proxy';
-import { failedWorkflowTasks, historyOf, isCancelRequested, succeededActivities } from '../support/histories';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
-import { contradictions, workflowTroubles } from '../support/reconciliation';
 import type { Reply } from '../support/service';
 
 type Step = keyof typeof BOOKING_STEPS;

@@ -15,7 +15,7 @@ import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal-test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
-import { type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
+import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
 import { workflowCoverage } from './workflow-coverage';
 
@@ -42,10 +42,14 @@ export interface StartedSaga {
   called(name: string, times?: number): Promise<void>;
   /** Resolves when the running activity has been asked to cancel. */
   cancelRequested(): Promise<void>;
+  /** Resolves when an update of this name is in the history. */
+  updateArrived(name: string): Promise<void>;
   result(): Promise<{ outcome?: string; reason?: string; status?: string }>;
   /** The named update; rejects with the code it was refused with. */
   update(name: string, argument: unknown): Promise<void>;
   attribute(name: string): Promise<unknown>;
+  /** Resolves when the saga's state is this. */
+  becomes(state: SagaState): Promise<void>;
 }
 
 /** The trace that every saga is started in. */
@@ -149,6 +153,7 @@ export async function startSagaHarness(
       });
       // The environment's own client lets time skip while a result is waited for.
       const handle = env.client.workflow.getHandle(workflowId);
+      const attribute = async (name: string) => (await handle.describe()).searchAttributes[name]?.[0];
       return {
         handle,
         calls: state.calls,
@@ -162,11 +167,20 @@ export async function startSagaHarness(
             if (events?.some((event) => event.activityTaskCancelRequestedEventAttributes)) return;
           }
         },
+        async updateArrived(update) {
+          for (;;) {
+            const { events } = await handle.fetchHistory();
+            const names = events?.map(
+              (event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name,
+            );
+            if (names?.includes(update)) return;
+          }
+        },
         result: () => handle.result(),
         update: (name, argument) => handle.executeUpdate(name, { args: [argument] }).then(() => undefined, rethrowCode),
-        attribute: async (name) => {
-          const { searchAttributes } = await handle.describe();
-          return searchAttributes[name]?.[0];
+        attribute,
+        async becomes(state) {
+          while ((await attribute('SagaState')) !== state);
         },
       };
     },

@@ -1,7 +1,18 @@
-import { moneyAtStripe, sandboxState } from './booking-facts';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Sql } from 'postgres';
+import { z } from 'zod';
+import type { DatabaseContext } from '../../kernel/contexts';
 import { failedWorkflowTasks, historyOf, textOf } from './histories';
-import type { Person } from './marketplace';
-import type { TestPlatform } from './platform';
+import { moneyAtStripe, type SandboxState, sandboxState } from './stripe-state';
+
+/** Where everything that is to agree can be looked at. */
+export interface Evidence {
+  /** A request to the Stripe sandbox's controls. */
+  sandbox(method: string, path: string): Promise<{ body: unknown }>;
+  /** Looks into a context's database. */
+  database(context: DatabaseContext): Sql;
+  temporal: Client;
+}
 
 interface BookingRow {
   id: string;
@@ -30,16 +41,16 @@ interface SlotRow {
 }
 
 /** Everything that does not agree, in sentences; empty when all does. */
-export async function contradictions(platform: TestPlatform): Promise<string[]> {
+export async function contradictions(evidence: Evidence): Promise<string[]> {
   const [bookings, payments, slots, state] = await Promise.all([
-    platform.database('booking')<BookingRow[]>`
+    evidence.database('booking')<BookingRow[]>`
       select b.id, b.tutor_id, b.status, b.status_reason, b.starts_at, b.ends_at, b.retained, s.price
       from bookings b join booking_snapshots s on s.booking_id = b.id`,
-    platform.database('payment')<PaymentRow[]>`
+    evidence.database('payment')<PaymentRow[]>`
       select booking_id, status, captured, refunded from payments where booking_id is not null`,
-    platform.database('tutoring')<SlotRow[]>`
+    evidence.database('tutoring')<SlotRow[]>`
       select booking_id, tutor_id, state, lower(during) as starts_at, upper(during) as ends_at from slots`,
-    sandboxState(platform),
+    sandboxState(evidence),
   ]);
   const paymentOf = new Map(payments.map((row) => [row.booking_id, row]));
   const slotOf = new Map(slots.map((row) => [row.booking_id, row]));
@@ -53,7 +64,7 @@ export async function contradictions(platform: TestPlatform): Promise<string[]> 
     ...slots
       .filter(({ booking_id }) => !bookings.some(({ id }) => id === booking_id))
       .map(() => 'a slot has no booking'),
-    ...(await aboutLedger(platform, state)),
+    ...(await aboutLedger(evidence, state)),
   ];
 }
 
@@ -108,11 +119,8 @@ function overlaps(what: string, rows: { tutor_id: string; starts_at: Date; ends_
   );
 }
 
-async function aboutLedger(
-  platform: TestPlatform,
-  { totals }: Awaited<ReturnType<typeof sandboxState>>,
-): Promise<string[]> {
-  const sql = platform.database('payment');
+async function aboutLedger(evidence: Evidence, { totals }: SandboxState): Promise<string[]> {
+  const sql = evidence.database('payment');
   const [unbalanced, balances, [paid]] = await Promise.all([
     sql<{ id: string }[]>`select transaction_id as id from ledger_entries group by 1 having sum(amount) <> 0`,
     sql<{ account: string; amount: string }[]>`
@@ -139,8 +147,8 @@ async function aboutLedger(
 
 /** What is wrong with the workflows of the platform, in sentences: failing tasks, unknown waits, people's data in histories. */
 export async function workflowTroubles(
-  { temporal }: TestPlatform,
-  people: Person[],
+  { temporal }: Pick<Evidence, 'temporal'>,
+  people: readonly { email: string; firstName: string; lastName: string }[],
 ): Promise<{ troubles: string[]; workflows: number }> {
   const troubles: string[] = [];
   let workflows = 0;
@@ -157,11 +165,13 @@ export async function workflowTroubles(
   return { troubles, workflows };
 }
 
-const WAITING = ['Confirmed', 'AwaitingTutor', 'AwaitingPayment'];
+/** What a running saga may be when nothing happens. */
+export const WAITING = ['Confirmed', 'AwaitingTutor', 'AwaitingPayment'];
 
 /** A running saga waits for something with a name, and for nothing else. */
-async function unnamedWaits(temporal: TestPlatform['temporal'], workflowId: string): Promise<string[]> {
-  const { raw, searchAttributes } = await temporal.workflow.getHandle(workflowId).describe();
+async function unnamedWaits(temporal: Client, workflowId: string): Promise<string[]> {
+  const handle = temporal.workflow.getHandle(workflowId);
+  const { raw, searchAttributes } = await handle.describe();
   const saga = String(searchAttributes.SagaState?.[0]);
   const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
   const activities = (raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name);
@@ -169,5 +179,13 @@ async function unnamedWaits(temporal: TestPlatform['temporal'], workflowId: stri
     ...(WAITING.includes(saga) ? [] : [`${workflowId} still runs and is ${saga}`]),
     ...(attempt > 1 ? [`${workflowId} tries its workflow task for the ${attempt}th time`] : []),
     ...(activities.length > 0 ? [`${workflowId} still runs ${activities.join(', ')}`] : []),
+    ...((await currentDetails(handle)).trim() === '' ? [`${workflowId} does not say what it waits for`] : []),
   ];
+}
+
+const metadataSchema = z.looseObject({ currentDetails: z.string().optional() });
+
+/** What an operator reads in Temporal's Web UI. */
+async function currentDetails(handle: WorkflowHandle): Promise<string> {
+  return metadataSchema.parse(await handle.query('__temporal_workflow_metadata')).currentDetails ?? '';
 }

@@ -1,0 +1,222 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import pc from 'picocolors';
+import { request } from 'undici';
+import { listSettings } from '../platform/config';
+import { untilReady, untilSettled } from './chaos/calm';
+import { createClient } from './chaos/client';
+import { openEvidence } from './chaos/evidence';
+import { examine, type Findings } from './chaos/examine';
+import { openForBookings, signUp } from './chaos/people';
+import { type Cast, emptyRecords, play, type Records } from './chaos/plays';
+import { createLiveLine, killList, type LiveLine, summary, verdictLine } from './chaos/report';
+import { MOST_BOOKINGS, type Script, writeScript } from './chaos/script';
+import { startStorm } from './chaos/storm';
+import { messageOf } from './error-code';
+import { type RunningPlatform, startPlatform } from './platform';
+import { freePortSettings } from './ports';
+import { untilToldToStop } from './stop-signals';
+import { removeDataDir, temporaryDataDir } from './temporary-data';
+
+const USAGE = `npm run chaos                                    200 bookings while everything is killed again and again
+npm run chaos -- --bookings 50 --seed 7          so many bookings; the same seed plays and kills the same
+npm run chaos -- --keep                          keeps the data folder, as a violation does`;
+
+interface Options {
+  bookings: number;
+  seed: number;
+  keep: boolean;
+}
+
+/** How many people use the platform at once. */
+const CLIENTS = 40;
+const TICK_MS = 500;
+const QUARTER_HOUR_MS = 15 * 60_000;
+
+/** @throws Error for a person to read */
+function readOptions(args: string[]): Options | undefined {
+  const values = parsed(args);
+  if (values.help) return undefined;
+  const whole = (name: 'bookings' | 'seed', most: number) => {
+    const value = Number(values[name]);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new Error(`--${name} must be a whole number from 1 to ${most}`);
+  };
+  return {
+    bookings: whole('bookings', MOST_BOOKINGS),
+    seed: whole('seed', Number.MAX_SAFE_INTEGER),
+    keep: values.keep,
+  };
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        bookings: { type: 'string', default: '200' },
+        seed: { type: 'string', default: String(randomInt(1, 1_000_000)) },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    // Its second sentence is advice on how to write options that do not exist.
+    throw new Error(`${messageOf(error).split('. ')[0]}\n\n${USAGE}`);
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (!options) {
+    console.log(USAGE);
+    return 0;
+  }
+  const told = untilToldToStop();
+  const dataDir = temporaryDataDir();
+  const live = createLiveLine(process.stdout);
+  let platform: RunningPlatform | undefined;
+  let keep = true;
+  try {
+    platform = await startPlatform({
+      settings: await ownSettings(dataDir),
+      envFile: 'no env file: all settings are its own',
+      isolated: true,
+      say: () => undefined,
+      signal: told.signal,
+    });
+    void told.second.then(() => platform?.killAll());
+    live.say(pc.dim(`Seed ${options.seed}; the platform started in ${Math.round(platform.tookMs / 1_000)} s`));
+    const interrupted = told.first.then(() => {
+      throw new Error('Told to stop');
+    });
+    const violations = await Promise.race([run(platform, options, live), interrupted]);
+    keep = options.keep || violations.length > 0;
+    return violations.length > 0 ? 1 : 0;
+  } catch (error) {
+    live.end();
+    keep = options.keep || !told.signal.aborted;
+    throw error;
+  } finally {
+    await platform?.stop();
+    if (keep) console.log(`The data folder is kept: ${dataDir} (logs in ${dataDir}/logs; start on it with DATA_DIR)`);
+    else removeDataDir(dataDir);
+  }
+}
+
+/** Everything is started here and nowhere else, whatever is set in the environment. */
+async function ownSettings(dataDir: string): Promise<Record<string, string>> {
+  return {
+    ...Object.fromEntries(listSettings().map(({ name }) => [name, ''])),
+    ...(await freePortSettings()),
+    DATA_DIR: dataDir,
+    // All people of a run share an address; the limit per user stays.
+    ...{ RATE_LIMIT_REGISTER: 'off', RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off' },
+    SHUTDOWN_GRACE_SECONDS: '5',
+  };
+}
+
+/** Plays the script in a storm, waits for calm, examines. Prints all of it and returns the violations. */
+async function run(platform: RunningPlatform, { bookings, seed }: Options, live: LiveLine): Promise<string[]> {
+  const started = performance.now();
+  const script = writeScript(seed, bookings);
+  const cast = await engage(platform, script);
+  const records = emptyRecords();
+  const storm = startStorm(platform, seed);
+  const queue = [...script.plans];
+  let done = 0;
+  const performed = Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      for (let plan = queue.shift(); plan; plan = queue.shift()) {
+        await play(cast, plan, records);
+        done += 1;
+      }
+    }),
+  );
+  const progress = () => {
+    const retries = [...cast.client.retries.values()].reduce((sum, count) => sum + count, 0);
+    const at = Math.round((performance.now() - started) / 1_000);
+    return `${at} s  ${done} of ${script.plans.length} plays · ${storm.kills.length} kills · ${storm.faults.length} faults · ${retries} retries`;
+  };
+  while (queue.length > 0) {
+    live.show(progress());
+    await sleep(TICK_MS);
+  }
+  const stormMs = performance.now() - started;
+  await storm.end();
+  live.say(pc.dim(`${progress()}: no more kills and faults, the rest is played to its end`));
+  await untilReady(platform);
+  const ticker = setInterval(() => live.show(progress()), TICK_MS);
+  await performed.finally(() => clearInterval(ticker));
+  live.say(pc.dim(`${progress()}: waiting until nothing goes on by itself`));
+  const findings = await judge(platform, cast, records, live);
+  live.end();
+  const { client } = cast;
+  const tookMs = performance.now() - started;
+  console.log(killList(storm));
+  console.log(summary({ seed, records, client, storm, findings, stormMs, tookMs }));
+  console.log(verdictLine(findings.violations));
+  return findings.violations;
+}
+
+async function judge(platform: RunningPlatform, cast: Cast, records: Records, live: LiveLine): Promise<Findings> {
+  const evidence = await openEvidence(platform);
+  try {
+    const left = await untilSettled(evidence, (now) => {
+      if (now.length > 0) live.show(`still ${now.length}: ${now[0]}`);
+    });
+    const findings = await examine(cast, records, evidence);
+    return { ...findings, violations: [...left, ...findings.violations] };
+  } finally {
+    await evidence.close();
+  }
+}
+
+/** Signs everybody up who plays from the start. */
+async function engage({ urls }: RunningPlatform, script: Script): Promise<Cast> {
+  const client = createClient(urls.gateway);
+  const run = randomBytes(3).toString('hex');
+  const tutors = await Promise.all(
+    script.tutors.map(async (offer, index) => {
+      const person = await signUp(client, 'tutor', `tutor${index}${run}`);
+      await openForBookings(client, person, offer);
+      return { ...person, instant: offer.instant };
+    }),
+  );
+  const students = await Promise.all(
+    Array.from({ length: script.students }, (_, index) => signUp(client, 'student', `student${index}${run}`)),
+  );
+  const contested = script.plans.flatMap((plan) =>
+    plan.kind === 'booking' && plan.rivalOf !== undefined ? [plan.number, plan.rivalOf] : [],
+  );
+  return {
+    ...{ client, students, tutors, run, contested: new Set(contested) },
+    startsFrom: Math.ceil(Date.now() / QUARTER_HOUR_MS) * QUARTER_HOUR_MS,
+    async bank(intent, verdict) {
+      for (;;) {
+        const answered = await request(`${urls.stripeSandbox}/sandbox/3ds/${intent}/${verdict}`, {
+          method: 'POST',
+        }).then(
+          async ({ body }) => {
+            await body.dump();
+            return true;
+          },
+          () => false, // the sandbox is down just now
+        );
+        if (answered) return;
+        await sleep(TICK_MS);
+      }
+    },
+  };
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then(
+    (code) => process.exit(code),
+    (error: unknown) => {
+      console.error(pc.red(`The chaos run failed: ${messageOf(error)}`));
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningPlatform } from '../platform';
+import type { ChaosEvidence } from './evidence';
+import { mailsMissing } from './mails';
+import { WAITING } from './reconciliation';
+import { sandboxState } from './stripe-state';
+
+const LOOK_EVERY_MS = 1_000;
+/** Longer than the longest pauses that some failed attempts in a row lead to: a notice is tried again after 81 s, then after 243 s. */
+const SETTLES_WITHIN_MS = 340_000;
+
+/** Waits until all processes are up. @throws Error when they are not */
+export async function untilReady(platform: RunningPlatform): Promise<void> {
+  const deadline = performance.now() + SETTLES_WITHIN_MS;
+  for (;;) {
+    const down = platform.children().filter(({ state }) => state !== 'ready');
+    if (down.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`Not up again: ${down.map(({ name }) => name).join(', ')}`);
+    await sleep(200);
+  }
+}
+
+/** What stays as it is for longer than the longest of these pauses will not change by itself. */
+const STUCK_AFTER_MS = 260_000;
+
+/** Waits until nothing goes on by itself any more. Returns what still did when the time was over, in sentences. */
+export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[]) => void): Promise<string[]> {
+  const deadline = performance.now() + SETTLES_WITHIN_MS;
+  let before = '';
+  let since = performance.now();
+  for (let quiet = 0; ; ) {
+    const left = await unsettled(evidence);
+    if (left.join() !== before) since = performance.now();
+    before = left.join();
+    tell(left);
+    quiet = left.length === 0 ? quiet + 1 : 0;
+    // Visibility lags a moment behind what happens: twice, to be sure.
+    if (quiet === 2) return [];
+    if (performance.now() > deadline || performance.now() - since > STUCK_AFTER_MS)
+      return left.map((one) => `not settled: ${one}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
+  const { pending_webhooks } = await sandboxState(evidence);
+  const [requests, users, payments, refunds] = await Promise.all([
+    evidence.database('booking')<{ id: string }[]>`select id from booking_requests where settled_at is null`,
+    evidence.database('identity')<{ id: string }[]>`select id from users where status = 'pending'`,
+    evidence.database('payment')<{ id: string }[]>`select id from payments where status = 'pending'`,
+    evidence.database('payment')<{ id: string }[]>`select id from refunds where status = 'pending'`,
+  ]);
+  const rows = (what: string, found: { id: string }[]) => found.map(({ id }) => `${what} ${id} is still pending`);
+  return [
+    ...(pending_webhooks > 0 ? [`${pending_webhooks} webhooks are still to be delivered`] : []),
+    ...rows('booking request', requests),
+    ...rows('user', users),
+    ...rows('payment', payments),
+    ...rows('refund', refunds),
+    ...(await busySagas(evidence)),
+    ...(await mailsMissing(evidence)),
+  ];
+}
+
+async function busySagas({ temporal }: ChaosEvidence): Promise<string[]> {
+  const busy: string[] = [];
+  const waiting: string[] = [];
+  for await (const { workflowId, searchAttributes } of temporal.workflow.list({ query: 'ExecutionStatus="Running"' })) {
+    const state = String(searchAttributes.SagaState?.[0]);
+    if (WAITING.includes(state)) waiting.push(workflowId);
+    else busy.push(`${workflowId} is ${state}`);
+  }
+  if (busy.length > 0) return busy;
+  for (const workflowId of waiting) {
+    const { raw } = await temporal.workflow.getHandle(workflowId).describe();
+    if ((raw.pendingActivities ?? []).length > 0 || raw.pendingWorkflowTask) busy.push(`${workflowId} is at work`);
+  }
+  return busy;
+}

@@ -1,0 +1,61 @@
+import { Client, Connection } from '@temporalio/client';
+import postgres, { type Sql } from 'postgres';
+import { request } from 'undici';
+import { z } from 'zod';
+import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import type { RunningPlatform } from '../platform';
+import type { Evidence } from './reconciliation';
+
+/** A mail in the catcher's inbox. */
+export type CaughtMail = z.output<typeof mailSchema>;
+
+export interface ChaosEvidence extends Evidence {
+  mails(): Promise<CaughtMail[]>;
+  /** The sender of all mails, which their ids are made of. */
+  mailFrom: string;
+  close(): Promise<void>;
+}
+
+// A catcher that is killed while it writes a mail, before it said 250, shows what there is of it.
+const mailSchema = z.object({
+  subject: z.string().default(''),
+  text: z.string().default(''),
+  headers: z.object({ 'message-id': z.string().default('') }),
+  to: z.array(z.object({ address: z.string() })).default([]),
+});
+
+/** Opens everything that a run is judged by. The platform has to be at rest. */
+export async function openEvidence({ config, environment, urls }: RunningPlatform): Promise<ChaosEvidence> {
+  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
+  const databases = new Map<string, Sql>(
+    DATABASE_CONTEXTS.map((context) => {
+      const url = environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
+      return [context, postgres(url, { max: 2, onnotice: () => undefined })];
+    }),
+  );
+  return {
+    temporal: new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }),
+    mailFrom: config.MAIL_FROM,
+    database(context) {
+      const sql = databases.get(context);
+      if (!sql) throw new Error(`${context} has no database`);
+      return sql;
+    },
+    sandbox: (method, path) => ask(`${urls.stripeSandbox}${path}`, method === 'GET' ? 'GET' : 'POST'),
+    mails: async () => {
+      const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);
+      return all.filter(({ headers, to }) => headers['message-id'] !== '' && to.length > 0);
+    },
+    async close() {
+      await Promise.all([...databases.values()].map((sql) => sql.end({ timeout: 1 })));
+      await connection.close();
+    },
+  };
+}
+
+async function ask(url: string, method: 'GET' | 'POST' | 'DELETE'): Promise<{ body: unknown }> {
+  const response = await request(url, { method });
+  const text = await response.body.text();
+  if (response.statusCode >= 400) throw new Error(`${url} answered ${response.statusCode}: ${text}`);
+  return { body: text === '' ? undefined : JSON.parse(text) };
+}

@@ -1,0 +1,135 @@
+import type { ChaosEvidence } from './evidence';
+import { grouped } from './grouped';
+import { judgeMails } from './mails';
+import { askAs, type Person } from './people';
+import type { Cast, Records } from './plays';
+import { contradictions, workflowTroubles } from './reconciliation';
+import { moneyAtStripe, sandboxState } from './stripe-state';
+import { judgeBooking, judgePayment } from './verdict';
+import { type BookingView, bookingSchema, type PaymentView, paymentSchema, refundsSchema, userSchema } from './wire';
+
+export interface Findings {
+  /** Everything that must not be, in sentences. */
+  violations: string[];
+  /** Business keys of mails that came twice by the one known limit. */
+  mailsTwice: string[];
+  mails: number;
+  workflows: number;
+  /** Ends of the bookings, as `status/reason`, with how many. */
+  ends: Map<string, number>;
+}
+
+/** Holds everything against everything: what people were told, the databases, Stripe, Temporal and the mails. */
+export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
+  const people = [...cast.students, ...cast.tutors, ...records.signUps.map(({ person }) => person)];
+  const ends = new Map<string, number>();
+  const [books, sagas, post, promises, accounts] = await Promise.all([
+    contradictions(evidence),
+    workflowTroubles(evidence, people),
+    judgeMails(evidence),
+    promisesBroken(cast, records, evidence, ends),
+    accountsBroken(people, evidence),
+  ]);
+  return {
+    violations: [
+      ...records.broken,
+      ...counted(cast.client.offences),
+      ...promises,
+      ...books,
+      ...accounts,
+      ...sagas.troubles,
+      ...post.wrong,
+    ],
+    mailsTwice: post.twice,
+    mails: post.mails,
+    workflows: sagas.workflows,
+    ends,
+  };
+}
+
+function counted(sentences: string[]): string[] {
+  const groups = grouped(sentences, (sentence) => sentence);
+  return [...groups].map(([sentence, all]) => (all.length > 1 ? `${sentence} (${all.length} times)` : sentence));
+}
+
+async function promisesBroken(
+  { client }: Cast,
+  { bookings, payments, signUps }: Records,
+  evidence: ChaosEvidence,
+  ends: Map<string, number>,
+): Promise<string[]> {
+  const wrong: string[] = [];
+  const rows = await evidence.database('booking')<{ id: string; retained: string | null }[]>`
+    select id, retained from bookings`;
+  const retained = new Map(rows.map((row) => [row.id, row.retained === null ? null : Number(row.retained)]));
+  for (const record of bookings) {
+    let booking: BookingView | undefined;
+    if (record.id) {
+      const reply = await askAs(client, record.student, 'GET', `/api/bookings/${record.id}`);
+      booking = reply.status === 200 ? bookingSchema.parse(reply.body) : undefined;
+    }
+    const end = booking ? `${booking.status}${booking.statusReason ? ` (${booking.statusReason})` : ''}` : 'no booking';
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+    wrong.push(...judgeBooking(record, { booking, retained: retained.get(record.id ?? '') ?? null }));
+  }
+  for (const record of payments) {
+    let payment: PaymentView | undefined;
+    const path = `/api/payments/${record.id}`;
+    if (record.id) {
+      const reply = await askAs(client, record.student, 'GET', path);
+      payment = reply.status === 200 ? paymentSchema.parse(reply.body) : undefined;
+    }
+    const refunds = payment
+      ? refundsSchema.parse((await askAs(client, record.student, 'GET', `${path}/refunds`)).body)
+      : { items: [] };
+    wrong.push(...judgePayment(record, payment, refunds.items));
+  }
+  for (const { person } of signUps) {
+    const reply = await askAs(client, person, 'GET', '/api/auth/me');
+    const user = reply.status === 200 ? userSchema.parse(reply.body) : undefined;
+    if (user?.status !== 'active') wrong.push(`${person.email} signed up and is ${user?.status ?? reply.status}`);
+  }
+  const state = await sandboxState(evidence);
+  for (const { id } of payments) {
+    const stripe = id ? moneyAtStripe(state, id, 'paymentId') : undefined;
+    if (stripe && stripe.charges > 1) wrong.push(`payment ${id} was charged ${stripe.charges} times`);
+  }
+  return [...wrong, ...(await copiesDiffer(evidence))];
+}
+
+/** What booking shows of a payment is what payment says of it. */
+async function copiesDiffer(evidence: ChaosEvidence): Promise<string[]> {
+  interface Row {
+    booking_id: string;
+    is: string;
+  }
+  const [shown, real] = await Promise.all([
+    evidence.database('booking')<Row[]>`
+      select booking_id, status || ' ' || captured || '-' || refunded as is from payments`,
+    evidence.database('payment')<Row[]>`
+      select booking_id, status || ' ' || captured || '-' || refunded as is from payments where booking_id is not null`,
+  ]);
+  const copy = new Map(shown.map((row) => [row.booking_id, row.is]));
+  return real
+    .filter((row) => copy.get(row.booking_id) !== row.is)
+    .map(
+      (row) =>
+        `booking ${row.booking_id} shows its payment as ${copy.get(row.booking_id) ?? 'none'}, and it is ${row.is}`,
+    );
+}
+
+/** Everybody has one account here and one at Stripe. */
+async function accountsBroken(people: Person[], evidence: ChaosEvidence): Promise<string[]> {
+  const { customers, accounts } = await sandboxState(evidence);
+  const atStripe = grouped([...customers, ...accounts], ({ metadata }) => metadata.userId ?? '');
+  const users = await evidence.database('identity')<{ email: string; id: string }[]>`select id, email from users`;
+  return [
+    ...people
+      .map(({ id, email }) => ({ email, count: atStripe.get(id)?.length ?? 0 }))
+      .filter(({ count }) => count !== 1)
+      .map(({ email, count }) => `${email} has ${count} accounts at Stripe`),
+    ...[...atStripe.keys()]
+      .filter((id) => !users.some((user) => user.id === id))
+      .map((id) => `an account at Stripe belongs to ${id}, who is no user`),
+  ];
+}

@@ -1,0 +1,99 @@
+import { messageId } from '../../services/notification/mailer';
+import type { CaughtMail, ChaosEvidence } from './evidence';
+import { grouped } from './grouped';
+
+interface NotificationRow {
+  business_key: string;
+  recipient_id: string;
+  template: string;
+  booking_id: string | null;
+  payment_id: string | null;
+  status: string;
+}
+
+interface BookingRow {
+  id: string;
+  status: string;
+  status_reason: string | null;
+  retained: string | null;
+}
+
+/** Messages that somebody has to get and did not yet, in sentences. */
+export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
+  const [notices, bookings, payments, users] = await Promise.all([
+    evidence.database('notification')<NotificationRow[]>`
+      select business_key, recipient_id, template, booking_id, payment_id, status from notifications`,
+    evidence.database('booking')<BookingRow[]>`select id, status, status_reason, retained from bookings`,
+    evidence.database('payment')<{ id: string }[]>`
+      select id from payments where booking_id is null and captured > 0 and status <> 'voided'`,
+    evidence.database('identity')<{ id: string }[]>`select id from users where status = 'active'`,
+  ]);
+  const sent = new Set(
+    notices
+      .filter(({ status }) => status === 'sent')
+      .flatMap(({ template, ...about }) => [
+        `${template} ${about.booking_id ?? about.payment_id}`,
+        `${template} ${about.recipient_id}`,
+      ]),
+  );
+  const wanted = [
+    ...bookings.flatMap((booking) => templatesOf(booking).map((template) => `${template} ${booking.id}`)),
+    ...payments.flatMap(({ id }) => [`payment_receipt ${id}`, `payment_received ${id}`]),
+    ...users.map(({ id }) => `welcome_verify_email ${id}`),
+  ];
+  return [
+    ...wanted.filter((mail) => !sent.has(mail)).map((mail) => `the mail ${mail} was not sent`),
+    ...notices
+      .filter(({ status }) => status !== 'sent')
+      .map(({ business_key, status }) => `the mail ${business_key} is ${status}`),
+  ];
+}
+
+function templatesOf({ status, status_reason: reason, retained }: BookingRow): string[] {
+  const both = (what: string) => [`booking_${what}_student`, `booking_${what}_tutor`];
+  const wasPaid = status === 'confirmed' || retained !== null;
+  return [
+    ...(wasPaid ? both('confirmed') : []),
+    ...(retained !== null ? both('cancelled') : []),
+    ...(reason === 'awaiting_tutor' ? both('requested') : []),
+    ...(reason === 'declined' ? ['booking_declined_student'] : []),
+  ];
+}
+
+/** What the inboxes show: what a person would notice, and how many mails came twice by the one known limit. */
+export async function judgeMails(
+  evidence: ChaosEvidence,
+): Promise<{ wrong: string[]; twice: string[]; mails: number }> {
+  const [mails, notices, doubtful] = await Promise.all([
+    evidence.mails(),
+    evidence.database('notification')<{ business_key: string }[]>`
+      select business_key from notifications where status = 'sent'`,
+    evidence.database('notification')<{ business_key: string; attempts: string }[]>`
+      select business_key, count(*) as attempts from notifications n
+      join notification_delivery_log l on l.notification_id = n.id
+      where outcome in ('unknown', 'unavailable') group by 1`,
+  ]);
+  const attempts = new Map(doubtful.map(({ business_key, attempts }) => [business_key, Number(attempts)]));
+  const copies = grouped(mails, ({ headers }) => headers['message-id']);
+  const wrong: string[] = [];
+  const twice: string[] = [];
+  for (const { business_key: key } of notices) {
+    const came = copies.get(messageId(key, evidence.mailFrom))?.length ?? 0;
+    copies.delete(messageId(key, evidence.mailFrom));
+    if (came === 0) wrong.push(`the mail ${key} is recorded as sent and did not arrive`);
+    // Known limit (docs/decisions/0014): the server has it, and whoever sent it, or the server itself, died before that was recorded.
+    else if (came === 2 && (attempts.get(key) ?? 0) > 0) twice.push(key);
+    else if (came > 1)
+      wrong.push(`the mail ${key} arrived ${came} times, after ${attempts.get(key) ?? 0} doubtful attempts`);
+  }
+  for (const [id] of copies) wrong.push(`a mail arrived that nobody recorded as sent: ${id}`);
+  return { wrong: [...wrong, ...saidTwice(mails)], twice, mails: mails.length };
+}
+
+/** The same words to the same person under different ids. */
+function saidTwice(mails: CaughtMail[]): string[] {
+  const same = grouped(mails, ({ to, subject, text }) => JSON.stringify([to[0]?.address, subject, text]));
+  return [...same.values()]
+    .filter((group) => new Set(group.map(({ headers }) => headers['message-id'])).size > 1)
+    .map(([first]) => `“${first?.subject}” was written to one person under several ids`);
+}

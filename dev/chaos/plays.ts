@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../error-code';
+import type { Client, Reply } from './client';
+import { askAs, type Person, SUBJECT, signUp, unexpected } from './people';
+import type { BookingPlan, PaymentPlan, Plan, SignUpPlan, Slot } from './script';
+import { type BookingView, bookingSchema, type PaymentView, paymentSchema, refusalSchema } from './wire';
+
+/** What the clients of one booking were told. */
+export interface BookingRecord {
+  plan: BookingPlan;
+  student: Person;
+  tutor: Person;
+  tutorIsInstant: boolean;
+  /** Somebody else wants the same slot. */
+  contested: boolean;
+  /** Unknown when the request was refused before there was a booking. */
+  id: string | undefined;
+  asked: Reply | undefined;
+  confirm?: Reply;
+  decline?: Reply;
+  cancels: { by: 'student' | 'tutor'; reply: Reply }[];
+  move?: { by: 'student' | 'tutor'; to: string; reply: Reply };
+}
+
+/** What the clients of one direct payment were told. */
+export interface PaymentRecord {
+  plan: PaymentPlan;
+  student: Person;
+  tutor: Person;
+  id: string | undefined;
+  asked: Reply | undefined;
+  refunds: { amount: number; reply: Reply }[];
+}
+
+export interface SignUpRecord {
+  plan: SignUpPlan;
+  person: Person;
+}
+
+/** Everything that was said to clients in a run. */
+export interface Records {
+  bookings: BookingRecord[];
+  payments: PaymentRecord[];
+  signUps: SignUpRecord[];
+  /** Plays that could not be played to their end, in sentences. */
+  broken: string[];
+}
+
+export interface Cast {
+  client: Client;
+  students: Person[];
+  tutors: (Person & { instant: boolean })[];
+  /** Numbers of the bookings whose slot another one wants too. */
+  contested: ReadonlySet<number>;
+  /** The moment that the slots of the script count from, a quarter hour. */
+  startsFrom: number;
+  /** Plays the bank of 3-D Secure. */
+  bank(intent: string, verdict: 'complete' | 'fail'): Promise<void>;
+  /** Part of addresses, so that every person of every run has their own. */
+  run: string;
+}
+
+const LOOK_EVERY_MS = 700;
+/** A lost webhook is found by a poll, at the latest two minutes after the one before. */
+const RESTS_WITHIN_MS = 200_000;
+
+export const emptyRecords = (): Records => ({ bookings: [], payments: [], signUps: [], broken: [] });
+
+/** Plays one plan to its end and notes what its people were told. Never rejects. */
+export async function play(cast: Cast, plan: Plan, records: Records): Promise<void> {
+  try {
+    if (plan.kind === 'booking') await playBooking(cast, plan, records);
+    else if (plan.kind === 'payment') await playPayment(cast, plan, records);
+    else await playSignUp(cast, plan, records);
+  } catch (error) {
+    records.broken.push(`${plan.kind} ${plan.number}: ${messageOf(error)}`);
+  }
+}
+
+const startOf = (cast: Cast, slot: Slot) => new Date(cast.startsFrom + slot.minutesAhead * 60_000).toISOString();
+
+async function playBooking(cast: Cast, plan: BookingPlan, records: Records): Promise<void> {
+  const { student, tutor } = pairOf(cast, plan);
+  const record: BookingRecord = {
+    ...{ plan, student, tutor, tutorIsInstant: tutor.instant, contested: cast.contested.has(plan.number) },
+    ...{ id: undefined, asked: undefined, cancels: [] },
+  };
+  records.bookings.push(record);
+  await sleep(plan.pauseMs);
+  record.asked = await request(cast, plan, record);
+  const { asked } = record;
+  if (asked.status < 300) record.id = bookingSchema.parse(asked.body).id;
+  else if (asked.status === 402 || asked.status === 409) record.id = refusalSchema.parse(asked.body).bookingId;
+  if (asked.status >= 300) return;
+  const booking = await untilItRests(cast, record);
+  if (booking.statusReason === 'awaiting_payment') {
+    if (plan.studentCancels !== 'never') await cancel(cast, record, 'student');
+    return;
+  }
+  await sleep(plan.pauseMs);
+  if (booking.statusReason === 'awaiting_tutor') await decide(cast, record);
+  const is = booking.status === 'confirmed' ? booking : await read(cast, record);
+  if (is.status === 'confirmed') await change(cast, record);
+}
+
+/** Asks for the session; copies go out at once, and all have to be answered alike. */
+async function request(cast: Cast, plan: BookingPlan, { student, tutor }: BookingRecord): Promise<Reply> {
+  const key = randomUUID();
+  const { durationMinutes } = plan.slot;
+  const wish = { tutorId: tutor.id, subject: SUBJECT, scheduledAt: startOf(cast, plan.slot), durationMinutes };
+  const body = { ...wish, paymentMethodId: plan.card };
+  const ask = () => askAs(cast.client, student, 'POST', '/api/bookings', { key, body });
+  const [reply, ...others] = await Promise.all(Array.from({ length: plan.copies }, ask));
+  if (!reply) throw new Error('nothing was asked');
+  for (const other of others) {
+    if (aboutOf(other) !== aboutOf(reply))
+      throw new Error('copies of one request were answered about different bookings');
+  }
+  return reply;
+}
+
+function aboutOf({ status, body }: Reply): string | undefined {
+  return status < 300 ? bookingSchema.parse(body).id : refusalSchema.parse(body).bookingId;
+}
+
+const CAN_WAIT = ['awaiting_tutor', 'awaiting_payment'];
+
+/** Waits, and answers the bank meanwhile, until nothing goes on by itself. */
+async function untilItRests(cast: Cast, record: BookingRecord): Promise<BookingView> {
+  const { bank } = record.plan;
+  let answered = false;
+  for (const deadline = performance.now() + RESTS_WITHIN_MS; performance.now() < deadline; ) {
+    const booking = await read(cast, record);
+    const { status, statusReason, payment } = booking;
+    if (status !== 'pending' || statusReason === 'awaiting_tutor') return booking;
+    const asksBank = statusReason === 'awaiting_payment' && payment?.status === 'requires_action';
+    if (asksBank && bank === 'abandon') return booking;
+    if (asksBank && payment.clientSecret && !answered && (bank === 'complete' || bank === 'fail')) {
+      await cast.bank(intentOf(payment.clientSecret), bank);
+      answered = true;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  const { status, statusReason } = await read(cast, record);
+  const wait = CAN_WAIT.includes(statusReason ?? '') ? statusReason : 'nothing that has a name';
+  throw new Error(`booking ${record.id} is ${status} and waits for ${wait} after ${RESTS_WITHIN_MS / 1_000} s`);
+}
+
+async function read(cast: Cast, { id, student }: BookingRecord): Promise<BookingView> {
+  const reply = await askAs(cast.client, student, 'GET', `/api/bookings/${id}`);
+  if (reply.status !== 200) throw unexpected(`reading booking ${id}`, reply);
+  return bookingSchema.parse(reply.body);
+}
+
+/** The tutor answers, the student may be faster. */
+async function decide(cast: Cast, record: BookingRecord): Promise<void> {
+  const { plan } = record;
+  if (plan.studentCancels === 'waiting') return cancel(cast, record, 'student');
+  const tutorAnswers = async () => {
+    if (plan.answer === 'confirm') record.confirm = await command(cast, record, 'tutor', 'confirm');
+    if (plan.answer === 'decline') record.decline = await command(cast, record, 'tutor', 'decline', 'Fully booked');
+  };
+  await Promise.all([tutorAnswers(), plan.studentCancels === 'racing' && cancel(cast, record, 'student')]);
+}
+
+/** What people do to a session that is confirmed. */
+async function change(cast: Cast, record: BookingRecord): Promise<void> {
+  const { plan, id } = record;
+  if (plan.move) {
+    const { by } = plan.move;
+    const to = startOf(cast, plan.move.to);
+    const call = { key: randomUUID(), body: { scheduledAt: to } };
+    record.move = { by, to, reply: await askAs(cast.client, record[by], 'PATCH', `/api/bookings/${id}`, call) };
+    await sleep(plan.pauseMs);
+  }
+  const racing = plan.studentCancels === 'racing' && record.cancels.length === 0;
+  const cancels: Promise<void>[] = [];
+  if (plan.studentCancels === 'confirmed' || racing) cancels.push(cancel(cast, record, 'student'));
+  if (plan.tutorCancels) cancels.push(cancel(cast, record, 'tutor'));
+  await Promise.all(cancels);
+}
+
+async function cancel(cast: Cast, record: BookingRecord, by: 'student' | 'tutor'): Promise<void> {
+  record.cancels.push({ by, reply: await command(cast, record, by, 'cancel', 'I am ill') });
+}
+
+function command(
+  { client }: Cast,
+  record: BookingRecord,
+  by: 'student' | 'tutor',
+  what: string,
+  reason?: string,
+): Promise<Reply> {
+  const body = reason === undefined ? undefined : { reason };
+  return askAs(client, record[by], 'POST', `/api/bookings/${record.id}/${what}`, { key: randomUUID(), body });
+}
+
+async function playPayment(cast: Cast, plan: PaymentPlan, records: Records): Promise<void> {
+  const { client } = cast;
+  const { student, tutor } = pairOf(cast, plan);
+  const record: PaymentRecord = { plan, student, tutor, id: undefined, asked: undefined, refunds: [] };
+  records.payments.push(record);
+  await sleep(plan.pauseMs);
+  const amount = { amount: plan.amount, currency: 'EUR' };
+  const body = { payeeId: tutor.id, amount, paymentMethodId: plan.card, description: 'A book' };
+  record.asked = await askAs(client, student, 'POST', '/api/payments', { key: randomUUID(), body });
+  const { asked } = record;
+  record.id = asked.status < 300 ? paymentSchema.parse(asked.body).id : refusalSchema.parse(asked.body).paymentId;
+  if (asked.status >= 300) return;
+  const payment = await untilPaid(cast, record);
+  if (payment.captured.amount === 0) return;
+  await sleep(plan.pauseMs);
+  await Promise.all(
+    plan.refundPercents.map(async (percent) => {
+      const part = Math.round((plan.amount * percent) / 100);
+      const wish = { amount: { amount: part, currency: 'EUR' }, reason: 'As agreed' };
+      const call = { key: randomUUID(), body: wish };
+      const reply = await askAs(client, tutor, 'POST', `/api/payments/${record.id}/refund`, call);
+      record.refunds.push({ amount: part, reply });
+    }),
+  );
+}
+
+async function untilPaid(cast: Cast, { id, student, plan: { bank } }: PaymentRecord): Promise<PaymentView> {
+  let answered = false;
+  for (const deadline = performance.now() + RESTS_WITHIN_MS; performance.now() < deadline; ) {
+    const reply = await askAs(cast.client, student, 'GET', `/api/payments/${id}`);
+    if (reply.status !== 200) throw unexpected(`reading payment ${id}`, reply);
+    const payment = paymentSchema.parse(reply.body);
+    if (payment.status !== 'pending' && payment.status !== 'requires_action') return payment;
+    const asksBank = payment.status === 'requires_action';
+    if (asksBank && bank === 'abandon') return payment;
+    if (asksBank && payment.clientSecret && !answered && (bank === 'complete' || bank === 'fail')) {
+      await cast.bank(intentOf(payment.clientSecret), bank);
+      answered = true;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  throw new Error(`payment ${id} was neither taken nor refused within ${RESTS_WITHIN_MS / 1_000} s`);
+}
+
+async function playSignUp({ client, run }: Cast, plan: SignUpPlan, records: Records): Promise<void> {
+  await sleep(plan.pauseMs);
+  const person = await signUp(client, plan.role, `late${plan.number}${run}`);
+  records.signUps.push({ plan, person });
+}
+
+function pairOf({ students, tutors }: Cast, plan: { student: number; tutor: number }) {
+  const student = students[plan.student];
+  const tutor = tutors[plan.tutor];
+  if (!student || !tutor) throw new Error('The script names somebody who is not in the cast');
+  return { student, tutor };
+}
+
+const intentOf = (clientSecret: string) => clientSecret.split('_secret')[0] ?? '';

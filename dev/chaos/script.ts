@@ -1,0 +1,205 @@
+import { type Chance, chance } from './chance';
+
+/** How the student's bank answers when it is asked by 3-D Secure; `none`: it is not asked. */
+export type Bank = 'none' | 'complete' | 'fail' | 'abandon';
+
+interface Card {
+  card: string;
+  bank: Bank;
+  declines: boolean;
+}
+
+/** A session's place in time, relative to the start of the run, and the share a student gets back who cancels it, in percent. */
+export interface Slot {
+  minutesAhead: number;
+  durationMinutes: number;
+  refundPercent: number;
+}
+
+export interface BookingPlan extends Card {
+  kind: 'booking';
+  number: number;
+  student: number;
+  tutor: number;
+  slot: Slot;
+  /** The number of the booking whose slot this one wants too, when it came first. */
+  rivalOf: number | undefined;
+  /** How many copies of the request are sent at once, under one key. */
+  copies: number;
+  /** What a tutor who must be asked does. */
+  answer: 'confirm' | 'decline' | 'none';
+  /** When the student cancels: as soon as the wait begins, at the same moment as the tutor answers, or once it is confirmed. */
+  studentCancels: 'waiting' | 'racing' | 'confirmed' | 'never';
+  tutorCancels: boolean;
+  /** Who moves the confirmed session, and where to. */
+  move: { by: 'student' | 'tutor'; to: Slot } | undefined;
+  pauseMs: number;
+}
+
+export interface PaymentPlan extends Card {
+  kind: 'payment';
+  number: number;
+  student: number;
+  tutor: number;
+  amount: number;
+  /** What the tutor gives back, in percent; two at once: of two refunds that race. */
+  refundPercents: number[];
+  pauseMs: number;
+}
+
+export interface SignUpPlan {
+  kind: 'sign-up';
+  number: number;
+  role: 'student' | 'tutor';
+  pauseMs: number;
+}
+
+export type Plan = BookingPlan | PaymentPlan | SignUpPlan;
+
+export interface Script {
+  /** Hourly prices in cents; every second tutor takes bookings at once. */
+  tutors: { hourly: number; instant: boolean }[];
+  students: number;
+  plans: Plan[];
+}
+
+export const MOST_BOOKINGS = 3_000;
+
+const TUTORS = 6;
+const STUDENTS = 40;
+const HOUR = 60;
+/** The last bookings a student may cancel for nothing start here; one hour per booking, so that no student has two at one time. */
+const FAR = 72 * HOUR;
+/** Half an hour each, between 24 h and 4 h ahead with hours to spare on both sides: half is given back. */
+const NEAR = { from: 7 * HOUR, cells: 28, refundPercent: 50 };
+/** Less than 4 h ahead and more than the hour before which a reminder is sent: nothing is given back. */
+const SOON = { from: 2 * HOUR, cells: 2, refundPercent: 0 };
+const HALF_HOUR = 30;
+
+/** Everything that people will do in a run: the same for the same seed and number of bookings. */
+export function writeScript(seed: number, bookings: number): Script {
+  const draw = chance(seed, 'people');
+  const near = cells(NEAR);
+  const soon = cells(SOON);
+  const plans: Plan[] = [];
+  for (let number = 0; number < bookings; number++) {
+    const place = draw.pick<Place[]>([
+      [70, []],
+      [20, near],
+      [10, soon],
+    ]);
+    plans.push(planBooking(draw, number, bookings, place.shift(), lastBooking(plans)));
+    if (draw.holds(0.15)) plans.push(planPayment(draw, number));
+    if (draw.holds(0.08)) {
+      plans.push({
+        kind: 'sign-up',
+        number,
+        role: draw.pick([
+          [1, 'student'],
+          [1, 'tutor'],
+        ]),
+        pauseMs: pause(draw),
+      });
+    }
+  }
+  return {
+    students: STUDENTS,
+    // Prices that do not divide: rounding is part of what is checked.
+    tutors: Array.from({ length: TUTORS }, (_, index) => ({ hourly: 4_501 + 333 * index, instant: index % 2 === 0 })),
+    plans,
+  };
+}
+
+type Place = Pick<BookingPlan, 'student' | 'tutor' | 'slot'>;
+
+/** Places near now: one booking each, and no student twice at one time. */
+function cells({ from, cells, refundPercent }: typeof NEAR): Place[] {
+  return Array.from({ length: cells * TUTORS }, (_, index) => {
+    const row = Math.floor(index / cells);
+    return {
+      tutor: row,
+      student: (index + row) % STUDENTS,
+      slot: { minutesAhead: from + (index % cells) * HALF_HOUR, durationMinutes: HALF_HOUR, refundPercent },
+    };
+  });
+}
+
+function planBooking(
+  draw: Chance,
+  number: number,
+  bookings: number,
+  place: Place | undefined,
+  before: BookingPlan | undefined,
+): BookingPlan {
+  const far = (hour: number) => ({ minutesAhead: FAR + hour * HOUR, durationMinutes: HOUR, refundPercent: 100 });
+  const own = place ?? { tutor: draw.below(TUTORS), student: draw.below(STUDENTS), slot: far(number) };
+  const rival = !place && draw.holds(0.12) && before?.slot.refundPercent === 100 ? before : undefined;
+  const common = {
+    ...own,
+    ...(rival && { tutor: rival.tutor, slot: rival.slot, student: (rival.student + 1) % STUDENTS }),
+    kind: 'booking' as const,
+    number,
+    rivalOf: rival?.number,
+    ...card(draw),
+    copies: draw.holds(0.12) ? 3 : 1,
+    answer: draw.pick<BookingPlan['answer']>([
+      [75, 'confirm'],
+      [17, 'decline'],
+      [8, 'none'],
+    ]),
+    studentCancels: draw.pick<BookingPlan['studentCancels']>([
+      [57, 'never'],
+      [10, 'waiting'],
+      [13, 'racing'],
+      [20, 'confirmed'],
+    ]),
+    tutorCancels: draw.holds(0.08),
+    pauseMs: pause(draw),
+  };
+  // Only what is far may be moved by a student, and a moved one must not meet a student's other session.
+  const mover = draw.pick<'student' | 'tutor' | undefined>([
+    [12, 'student'],
+    [8, 'tutor'],
+    [80, undefined],
+  ]);
+  const move = mover && !place ? { by: mover, to: far(bookings + number) } : undefined;
+  return { ...common, move };
+}
+
+function planPayment(draw: Chance, number: number): PaymentPlan {
+  return {
+    kind: 'payment',
+    number,
+    student: draw.below(STUDENTS),
+    tutor: draw.below(TUTORS),
+    amount: 1_001 + draw.below(9_000),
+    ...card(draw),
+    refundPercents: draw.pick([
+      [40, []],
+      [20, [100]],
+      [20, [37]],
+      [20, [60, 60]],
+    ]),
+    pauseMs: pause(draw),
+  };
+}
+
+function card(draw: Chance): Card {
+  return draw.pick<Card>([
+    [74, { card: 'pm_card_visa', bank: 'none', declines: false }],
+    [5, { card: 'pm_card_visa_chargeDeclined', bank: 'none', declines: true }],
+    [3, { card: 'pm_card_visa_chargeDeclinedInsufficientFunds', bank: 'none', declines: true }],
+    [3, { card: 'pm_card_pendingRefund', bank: 'none', declines: false }],
+    [8, { card: 'pm_card_threeDSecure2Required', bank: 'complete', declines: false }],
+    [3, { card: 'pm_card_threeDSecure2Required', bank: 'fail', declines: true }],
+    [2, { card: 'pm_card_threeDSecureRequiredChargeDeclined', bank: 'complete', declines: true }],
+    [2, { card: 'pm_card_threeDSecure2Required', bank: 'abandon', declines: false }],
+  ]);
+}
+
+/** People think between what they do; without it a run would be over before much was killed. */
+const pause = (draw: Chance) => Math.round(draw.between(200, 2_500));
+
+function lastBooking(plans: Plan[]): BookingPlan | undefined {
+  return plans.findLast((plan): plan is BookingPlan => plan.kind === 'booking');
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+
+const intentSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  amount: z.number(),
+  metadata: z.record(z.string(), z.string()),
+});
+const chargeSchema = z.looseObject({
+  id: z.string(),
+  payment_intent: z.string().nullish(),
+  status: z.string(),
+  amount_captured: z.number(),
+});
+const accountSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) });
+const refundSchema = z.looseObject({
+  payment_intent: z.string().nullish(),
+  status: z.string(),
+  amount: z.number(),
+  balance_transaction: z.unknown(),
+});
+const stateSchema = z.looseObject({
+  payment_intents: z.array(intentSchema),
+  charges: z.array(chargeSchema),
+  refunds: z.array(refundSchema),
+  customers: z.array(accountSchema),
+  accounts: z.array(accountSchema),
+  totals: z.record(
+    z.string(),
+    z.object({
+      captured: z.number(),
+      fees: z.number(),
+      refunded: z.number(),
+      transferred: z.number(),
+      balance: z.number(),
+    }),
+  ),
+  pending_webhooks: z.number(),
+});
+export type SandboxState = z.output<typeof stateSchema>;
+
+/** Everything at the Stripe sandbox in one consistent picture. */
+export async function sandboxState({
+  sandbox,
+}: {
+  sandbox(method: string, path: string): Promise<{ body: unknown }>;
+}): Promise<SandboxState> {
+  return stateSchema.parse((await sandbox('GET', '/sandbox/state')).body);
+}
+
+/** A booking's or a payment's money at Stripe, in cents. */
+export interface MoneyAtStripe {
+  /** Statuses of its PaymentIntents; there is to be one at most. */
+  intents: string[];
+  /** Charges that took or reserved money. */
+  charges: number;
+  captured: number;
+  refunded: number;
+  /** Reserved on the card and not taken. */
+  reserved: number;
+}
+
+export function moneyAtStripe(
+  state: SandboxState,
+  id: string,
+  of: 'bookingId' | 'paymentId' = 'bookingId',
+): MoneyAtStripe {
+  // Inert ones only occupy a key, so that a request that was given up cannot take effect late.
+  const intents = state.payment_intents.filter(({ metadata }) => metadata[of] === id && metadata.inert === undefined);
+  const ids = new Set(intents.map(({ id }) => id));
+  const ours = <T extends { payment_intent?: string | null | undefined; status: string }>(objects: T[]) =>
+    objects.filter((one) => one.status === 'succeeded' && ids.has(one.payment_intent ?? ''));
+  const charges = ours(state.charges);
+  // A release of an authorisation looks like a refund, but no balance moved.
+  const refunds = ours(state.refunds).filter((refund) => refund.balance_transaction !== null);
+  return {
+    intents: intents.map(({ status }) => status),
+    charges: charges.length,
+    captured: charges.reduce((sum, charge) => sum + charge.amount_captured, 0),
+    refunded: refunds.reduce((sum, refund) => sum + refund.amount, 0),
+    reserved: intents.reduce((sum, { status, amount }) => sum + (status === 'requires_capture' ? amount : 0), 0),
+  };
+}

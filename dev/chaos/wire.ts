@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+// What the clients of a chaos run read of the public API's replies. Their own view on purpose.
+
+const moneySchema = z.looseObject({ amount: z.number(), currency: z.string() });
+
+export const bookingSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  statusReason: z.string().nullable(),
+  scheduledAt: z.string(),
+  price: moneySchema,
+  payment: z
+    .looseObject({
+      id: z.string(),
+      status: z.string(),
+      captured: moneySchema,
+      refunded: moneySchema,
+      clientSecret: z.string().optional(),
+    })
+    .nullable(),
+});
+export type BookingView = z.output<typeof bookingSchema>;
+
+export const paymentSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  amount: moneySchema,
+  captured: moneySchema,
+  refunded: moneySchema,
+  refundPending: moneySchema,
+  clientSecret: z.string().optional(),
+});
+export type PaymentView = z.output<typeof paymentSchema>;
+
+export const refundSchema = z.looseObject({ id: z.string(), status: z.string(), amount: moneySchema });
+export type RefundView = z.output<typeof refundSchema>;
+export const refundsSchema = z.looseObject({ items: z.array(refundSchema) });
+
+export const userSchema = z.looseObject({ id: z.string(), status: z.string(), email: z.string() });
+export const signedInSchema = z.looseObject({
+  user: userSchema,
+  tokens: z.looseObject({ accessToken: z.string() }).optional(),
+});
+
+/** A refusal that names what it is about. */
+export const refusalSchema = z.looseObject({ bookingId: z.string().optional(), paymentId: z.string().optional() });
