@@ -147,7 +147,9 @@ test.each(['student', 'tutor'] as const)(
           locale: 'de',
           timeZone: 'Europe/Vienna',
           data: {
-            verifyUrl: expect.stringMatching(/^https:\/\/tutorconnect\.example\/api\/auth\/confirm-email\?token=[\w-]{43}$/),
+            verifyUrl: expect.stringMatching(
+              /^https:\/\/tutorconnect\.example\/api\/auth\/confirm-email\?token=[\w-]{43}$/,
+            ),
           },
         },
       },

@@ -8,6 +8,8 @@ import { childTraceparent, currentContext } from './telemetry';
 const CONNECT_TIMEOUT_MS = 2_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
+const METHODS = { get: 'GET', post: 'POST', put: 'PUT', patch: 'PATCH', delete: 'DELETE' } as const;
+
 type Parts<E extends Endpoint> = (SentParams<E> extends undefined
   ? { params?: undefined }
   : { params: SentParams<E> }) &
@@ -37,7 +39,7 @@ export function createServiceClient(baseUrl: string, tokens: ServiceTokens): Ser
       const context = currentContext();
       const response = await request(urlOf(baseUrl, operation, parts), {
         dispatcher,
-        method: operation.method.toUpperCase() as 'GET',
+        method: METHODS[operation.method],
         headers: {
           authorization: `Bearer ${await tokens.issue()}`,
           accept: 'application/json',
@@ -72,6 +74,7 @@ function urlOf(baseUrl: string, operation: Endpoint, parts: { params?: unknown; 
   return `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
 }
 
+/** The casts: which status came, and so which of the contract's schemas has checked the body, is known only now. */
 function readReply<E extends Endpoint>(operation: E, status: number, text: string, retryAfter: unknown): ResultOf<E> {
   const body = parse(text);
   if (status < 400) {

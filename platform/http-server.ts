@@ -36,7 +36,7 @@ export interface Call<E extends Endpoint> {
   body: BodyOf<E>;
   user: E['access'] extends 'user' | readonly unknown[] ? User : undefined;
   idempotencyKey: E['idempotency'] extends 'required' ? string : string | undefined;
-  /** SHA-256 of operation, path parameters and canonical JSON body: what two requests with one idempotency key must share. */
+  /** Of a write, SHA-256 of operation, path parameters and canonical JSON body: what two requests with one idempotency key must share. */
   fingerprint: string;
   /** The client's address, through the gateway's X-Forwarded-For. */
   address: string;
@@ -216,6 +216,7 @@ function idempotencyKey(operation: Endpoint, request: Request): string | undefin
 
 /** Of the parsed parameters: an id in capitals is the same id. Of the body as it came: what the schema fills in may change. */
 function fingerprint(operation: Endpoint, params: unknown, json: unknown): string {
+  if (operation.method === 'get') return ''; // a read has no key that it could belong to
   return createHash('sha256')
     .update(`${operation.method} ${operation.path} ${stringify(params) ?? ''}\n${stringify(json) ?? ''}`)
     .digest('hex');
@@ -226,6 +227,14 @@ export interface Listening {
   /** Stops accepting, lets running requests end (at most `graceMs`), then closes. */
   close(graceMs?: number): Promise<void>;
 }
+
+/** In milliseconds. Node looks for requests that are late only so often; at its default of 30 s slow headers would live for 40. */
+const LISTENING = {
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 65_000,
+};
 
 /** Listens on `host:port` (0 picks one). @throws Error with Node's code, EADDRINUSE when the port is taken. */
 export async function listen(app: Express, host: string, port: number): Promise<Listening> {
@@ -241,7 +250,7 @@ export async function listen(app: Express, host: string, port: number): Promise<
     });
     app(request, response);
   };
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, answer);
+  const server = createServer(LISTENING, answer);
   server.on('connection', (socket) => {
     unanswered.set(socket, new Set());
     socket.once('close', () => unanswered.delete(socket));

@@ -7,7 +7,7 @@ import type { Config } from './config';
 import type { Endpoint } from './endpoint';
 import { createService, type Listening, listen, type Readiness, type Service } from './http-server';
 import { forgetOldKeys } from './idempotency';
-import { createLogger, type Logger } from './telemetry';
+import { createLogger, type Logger, statementCounter } from './telemetry';
 import type { Sagas } from './temporal';
 
 /** What every service is handed at its start. */
@@ -54,7 +54,11 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
       `${name} has no database: set ${name.toUpperCase()}_DATABASE_URL, or DATABASE_URL and DATABASE_ROLE_SECRET`,
     );
   const logger = createLogger(name, config.LOG_LEVEL);
-  const database = openDatabase(url, { poolSize: config.DATABASE_POOL_SIZE, applicationName: name });
+  const database = openDatabase(url, {
+    poolSize: config.DATABASE_POOL_SIZE,
+    applicationName: name,
+    onStatement: statementCounter(name),
+  });
   const changes = createChanges(database, logger);
   const deps: ServiceDeps = { ...platform, logger, database, changes };
   const service = createService({

@@ -98,3 +98,13 @@ export const httpDuration = new Histogram({
 export function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
   return new Counter({ name, help, labelNames, registers: [metrics] });
 }
+
+const statements = counter('database_statements_total', 'SQL statements sent, with those that begin and end transactions', [
+  'service',
+]);
+
+/** Counts the statements of one service: for `openDatabase`. */
+export function statementCounter(service: string): () => void {
+  const ofService = statements.labels(service);
+  return () => ofService.inc();
+}

@@ -87,6 +87,7 @@ export const bookings = pgTable(
     index('bookings_tutor').on(t.tutorId, t.startsAt, t.id),
     index('bookings_tutor_status').on(t.tutorId, t.status, t.startsAt, t.id),
     index('bookings_start').on(t.startsAt, t.id),
+    index('bookings_status').on(t.status, t.startsAt, t.id),
     index('bookings_pending').on(t.updatedAt).where(sql`status = 'pending'`),
     check('bookings_status', sql`${t.status} in ('pending', 'confirmed', 'completed', 'cancelled', 'refunded')`),
     check('bookings_times', sql`${t.endsAt} > ${t.startsAt}`),

@@ -1,9 +1,8 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
-import pino from 'pino';
-import { type KeyedRequest, releaseKey } from '../../platform/idempotency';
+import { type ClientRequest, type KeyedRequest, releaseKey } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
-import { type ClientRequest, claimBooking, claimCommand } from './claims.store';
+import { claimBooking, claimCommand } from './claims.store';
 import type { Creation, ListQuery, NewBooking, PaymentProjection } from './contract';
 import {
   awaitTutor,
@@ -18,7 +17,6 @@ import {
   rescheduleBooking,
 } from './saga.store';
 import { listBookings, listStuck, liveSessions, readBooking, readProgress, readTimeline, setMeetingUrl } from './store';
-import { announce, createWatcher } from './watch.store';
 
 let database: TestDatabase;
 const db = () => database.db;
@@ -692,7 +690,7 @@ describe('claims', () => {
     owner: uuidv7(),
     key: uuidv7(),
     fingerprint: 'f',
-    asReply: (problem) => ({ status: problem.status, body: { code: problem.code } }),
+    instance: '/api/bookings',
   });
   const run = async (request: ClientRequest, body = wanted()) => {
     const claim = await claimBooking(db(), request, request.owner, body, () => undefined);
@@ -767,59 +765,5 @@ describe('claims', () => {
       noteId: null,
       requestedAt: command.receivedAt,
     });
-  });
-});
-
-describe('watching', () => {
-  const logger = pino({ level: 'silent' });
-  const tell = (id: string) => database.db.transaction((tx) => announce(tx, id));
-  /** The pid of the connection that listens, once there is one. */
-  async function listener(): Promise<number> {
-    for (;;) {
-      const [row] = await database.sql`select pid from pg_stat_activity
-        where datname = current_database() and query ilike 'listen%' and wait_event = 'ClientRead'`;
-      if (row) return row.pid;
-    }
-  }
-
-  test('an announcement wakes those who watch that booking, also one that came before they waited', async () => {
-    const watcher = createWatcher(database, logger);
-    const id = uuidv7();
-    const [one, two, other] = [watcher.watch(id), watcher.watch(id), watcher.watch(uuidv7())];
-    await listener();
-    const waiting = Promise.all([one.next(60_000), two.next(60_000)]);
-    await tell(id);
-    expect(await waiting).toEqual([true, true]);
-    await tell(id);
-    await tell(uuidv7());
-    expect(await one.next(60_000)).toBe(true);
-    expect(await other.next(1)).toBe(true);
-    for (const watch of [one, two, other]) watch.stop();
-    watcher.close();
-  });
-
-  test('without an announcement the wait ends by itself; closing ends it at once', async () => {
-    const watcher = createWatcher(database, logger);
-    const watch = watcher.watch(uuidv7());
-    expect(await watch.next(5)).toBe(true);
-    const waiting = watch.next(60_000);
-    watcher.close();
-    expect(await waiting).toBe(false);
-    expect(await watch.next(60_000)).toBe(false);
-    watch.stop();
-  });
-
-  test('a lost connection is made again', async () => {
-    const watcher = createWatcher(database, logger);
-    const id = uuidv7();
-    const watch = watcher.watch(id);
-    const pid = await listener();
-    await database.sql`select pg_terminate_backend(${pid})`;
-    while ((await listener()) === pid);
-    const waiting = watch.next(60_000);
-    await tell(id);
-    expect(await waiting).toBe(true);
-    watch.stop();
-    watcher.close();
   });
 });

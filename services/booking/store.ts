@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../db/client';
+import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm';
+import { builtOnce, type Database, type Transaction } from '../../db/client';
 import { bookingNotes, bookingRequests, bookingSnapshots, bookings, events, payments } from '../../db/schema/booking';
 import { ProblemError } from '../../kernel/errors';
 import { appendEvent } from '../../platform/outbox';
@@ -11,11 +11,11 @@ import { isLive, type Progress, type Session } from './rules';
 
 type Handle = Database | Transaction;
 
-const shape = { booking: bookings, snapshot: bookingSnapshots, payment: payments, note: bookingNotes.text };
+const columns = { booking: bookings, snapshot: bookingSnapshots, payment: payments, note: bookingNotes.text };
 
 function selectBookings(db: Handle) {
   return db
-    .select(shape)
+    .select(columns)
     .from(bookings)
     .innerJoin(bookingSnapshots, eq(bookingSnapshots.bookingId, bookings.id))
     .leftJoin(payments, eq(payments.bookingId, bookings.id))
@@ -76,8 +76,14 @@ export async function readBooking(db: Handle, id: string): Promise<InternalBooki
   return booking;
 }
 
+const oneBooking = builtOnce((db: Handle) =>
+  selectBookings(db)
+    .where(eq(bookings.id, sql.placeholder('id')))
+    .prepare('one_booking'),
+);
+
 export async function findBooking(db: Handle, id: string): Promise<InternalBooking | undefined> {
-  const [row] = await selectBookings(db).where(eq(bookings.id, id));
+  const [row] = await oneBooking(db, {}).execute({ id });
   return row && toBooking(row);
 }
 
@@ -133,33 +139,61 @@ export async function liveSessions(db: Handle, studentId: string, session: Sessi
 /** Whose bookings: a student's, a tutor's, or everybody's. */
 export type Owner = { studentId: string } | { tutorId: string } | 'all';
 
+/** What the text of a list's query depends on. */
+interface ListShape {
+  owner: 'student' | 'tutor' | 'all';
+  filters: readonly ('status' | 'from' | 'to' | 'cursor')[];
+  descending: boolean;
+}
+
+const { placeholder } = sql;
+
+const bookingList = builtOnce((db: Database, { owner, filters, descending }: ListShape) => {
+  const by = descending ? desc : asc;
+  const place = sql`(${bookings.startsAt}, ${bookings.id})`;
+  const last = sql`(${placeholder('lastStart')}::timestamptz, ${placeholder('lastId')}::uuid)`;
+  const conditions = {
+    status: eq(bookings.status, placeholder('status')),
+    from: gte(bookings.startsAt, placeholder('from')),
+    to: lt(bookings.startsAt, placeholder('to')),
+    cursor: descending ? sql`${place} < ${last}` : sql`${place} > ${last}`,
+  };
+  const owners = {
+    student: eq(bookings.studentId, placeholder('ownerId')),
+    tutor: eq(bookings.tutorId, placeholder('ownerId')),
+    all: undefined,
+  };
+  return selectBookings(db)
+    .where(and(owners[owner], ...filters.map((filter) => conditions[filter])))
+    .orderBy(by(bookings.startsAt), by(bookings.id))
+    .limit(placeholder('rows'))
+    .prepare('booking_list');
+});
+
 /** One page, by the start of the session and then the id; keyset, so that a page costs the same however far in it is. */
 export async function listBookings(
   db: Database,
   owner: Owner,
   query: ListQuery,
 ): Promise<{ items: InternalBooking[]; nextCursor: string | null }> {
-  const descending = query.sort === '-scheduledAt';
-  const by = descending ? desc : asc;
-  const rows = await selectBookings(db)
-    .where(
-      and(
-        owner === 'all'
-          ? undefined
-          : 'studentId' in owner
-            ? eq(bookings.studentId, owner.studentId)
-            : eq(bookings.tutorId, owner.tutorId),
-        query.status && eq(bookings.status, query.status),
-        query.from === undefined ? undefined : gte(bookings.startsAt, new Date(query.from)),
-        query.to === undefined ? undefined : lt(bookings.startsAt, new Date(query.to)),
-        query.cursor === undefined ? undefined : beyond(query.cursor, descending),
-      ),
-    )
-    .orderBy(by(bookings.startsAt), by(bookings.id))
-    .limit(query.limit + 1);
+  const last = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const shape: ListShape = {
+    owner: owner === 'all' ? 'all' : 'studentId' in owner ? 'student' : 'tutor',
+    filters: (['status', 'from', 'to', 'cursor'] as const).filter((filter) => query[filter] !== undefined),
+    descending: query.sort === '-scheduledAt',
+  };
+  const rows = await bookingList(db, shape).execute({
+    ownerId: owner === 'all' ? undefined : Object.values(owner)[0],
+    status: query.status,
+    from: query.from,
+    to: query.to,
+    rows: query.limit + 1,
+    lastStart: last?.startsAt,
+    lastId: last?.id,
+  });
   const page = rows.slice(0, query.limit);
-  const last = rows.length > page.length ? page.at(-1)?.booking : undefined;
-  return { items: page.map(toBooking), nextCursor: last ? cursorAt(last) : null };
+  const end = rows.length > page.length ? page.at(-1)?.booking : undefined;
+  return { items: page.map(toBooking), nextCursor: end ? cursorAt(end) : null };
 }
 
 function cursorAt(row: { startsAt: Date; id: string }): string {
@@ -168,21 +202,29 @@ function cursorAt(row: { startsAt: Date; id: string }): string {
 
 const CURSOR = /^(\d{1,14}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-function beyond(cursor: string, descending: boolean): SQL {
-  const match = CURSOR.exec(Buffer.from(cursor, 'base64url').toString());
-  if (!match) {
+/** @throws ProblemError validation_failed */
+function readCursor(cursor: string): { startsAt: string; id: string } {
+  const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (time === undefined || id === undefined) {
     throw new ProblemError('validation_failed', 'Some fields are not valid', {
       errors: [{ path: 'query.cursor', message: 'is not a cursor of this list' }],
     });
   }
-  const key = sql`(${new Date(Number(match[1])).toISOString()}::timestamptz, ${match[2]}::uuid)`;
-  const place = sql`(${bookings.startsAt}, ${bookings.id})`;
-  return descending ? sql`${place} < ${key}` : sql`${place} > ${key}`;
+  return { startsAt: new Date(Number(time)).toISOString(), id };
 }
+
+const timeline = builtOnce((db: Database) =>
+  db
+    .select({ type: events.type, data: events.data, occurredAt: events.occurredAt })
+    .from(events)
+    .where(eq(events.streamId, sql.placeholder('id')))
+    .orderBy(events.version)
+    .prepare('timeline'),
+);
 
 /** What happened to the booking, oldest first. Events of bookings hold no personal data. */
 export async function readTimeline(db: Database, id: string): Promise<TimelineItem[]> {
-  const rows = await db.select().from(events).where(eq(events.streamId, id)).orderBy(events.version);
+  const rows = await timeline(db, {}).execute({ id });
   return rows.map(({ occurredAt, type, data: { actor, ...data } }) => ({
     at: occurredAt.toISOString(),
     type,

@@ -140,6 +140,36 @@ describe('the limit of requests', () => {
     expect(statuses).toEqual([200, 200, 200, 429]);
   });
 
+  describe('behind a proxy that is trusted', () => {
+    let proxied: TestGateway;
+    beforeEach(async () => {
+      const environment = { RATE_LIMIT_API: '1', TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8' };
+      proxied = await startTestGateway({ environment });
+    });
+    afterEach(() => proxied.close());
+
+    const from = (forwarded: string) =>
+      proxied.ask('GET', '/api/tutors', { headers: { 'x-forwarded-for': forwarded } });
+
+    test('is per address that the proxy names, and so the service is told', async () => {
+      const first = await from('192.0.2.1');
+      expect(first.body.headers['x-forwarded-for']).toBe('192.0.2.1');
+      expect((await from('192.0.2.2, 10.1.2.3')).body.headers['x-forwarded-for']).toBe('192.0.2.2');
+      expect((await from('192.0.2.1')).status).toBe(429);
+    });
+
+    test('does not believe what a client wrote before the proxy', async () => {
+      expect((await from('198.51.100.1, 192.0.2.1')).status).toBe(200);
+      expect((await from('198.51.100.2, 192.0.2.1')).status).toBe(429);
+    });
+
+    test('counts the proxy itself where it names no address', async () => {
+      const first = await from('unknown');
+      expect(first.body.headers['x-forwarded-for']).toBe('127.0.0.1');
+      expect((await from('somebody')).status).toBe(429);
+    });
+  });
+
   test('of many at once lets exactly as many through', async () => {
     const replies = await Promise.all(Array.from({ length: 20 }, () => gateway.ask('GET', '/api/tutors')));
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(3);

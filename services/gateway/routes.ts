@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
@@ -76,6 +77,7 @@ function createApp(parts: Parts): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('case sensitive routing', true);
+  app.set('trust proxy', config.TRUSTED_PROXIES);
   app.use(requestContext({ name: 'gateway', logger }));
   app.use(securityHeaders(config.PUBLIC_URL));
   app.use(crossOrigin(config.CORS_ORIGINS));
@@ -102,6 +104,12 @@ function createApp(parts: Parts): Express {
   return app;
 }
 
+/** Who sent the request: the sender of the connection, or whom a trusted proxy names, unless that is no address. */
+function clientAddress({ ip = '', socket }: Request): string {
+  const address = isIP(ip) ? ip : socket.remoteAddress;
+  return address?.replace(/^::ffff:/i, '') ?? 'unknown';
+}
+
 /** Everything that is not the gateway's own: find the service, know the caller, count the request, call. */
 function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Parts): RequestHandler {
   const scheme = config.PUBLIC_URL.startsWith('https:') ? 'https' : 'http';
@@ -119,7 +127,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
         refusal = error;
       }
     }
-    const caller = user ? `user:${user.id}` : addressKey(request.socket.remoteAddress ?? '');
+    const caller = user ? `user:${user.id}` : addressKey(clientAddress(request));
     const allowance = await takeAllowance(caller);
     response.set(allowance.headers);
     if (allowance.refusal) throw allowance.refusal;
@@ -140,7 +148,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
     const body = isBodiless(method) ? undefined : received;
     const context = currentContext();
     const headers = headersUp(request.headers, {
-      address: request.socket.remoteAddress?.replace(/^::ffff:/i, '') ?? 'unknown',
+      address: clientAddress(request),
       host: request.headers.host,
       scheme,
       requestId: String(response.locals.requestId),

@@ -1,12 +1,11 @@
-import { and, asc, eq, gte, isNotNull, lte, type SQL, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../db/client';
+import { and, asc, eq, isNotNull, type Placeholder, type SQL, sql } from 'drizzle-orm';
+import { builtOnce, type Database, type Transaction } from '../../db/client';
 import {
   certifications,
   education,
   tutorAvailability,
   tutorPricingOptions,
   tutorProfiles,
-  tutorRatings,
   tutorSubjects,
 } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
@@ -22,12 +21,15 @@ import type {
   TutorSort,
   WeeklyHours,
 } from './contract';
-import { clockOf, readTutorCursor, searchKey, searchWords, type TutorPosition, tutorCursor } from './rules';
+import { clockOf, readTutorCursor, searchKey, searchWords, tutorCursor } from './rules';
 
 type Handle = Database | Transaction;
 
 const profiles = tutorProfiles;
-const ratings = tutorRatings;
+const { placeholder } = sql;
+
+// With its table: drizzle leaves that out where nothing is joined, and the tables inside have an id of their own.
+const profileId = sql`${profiles}.id`;
 
 /** A tutor in one query: what hangs on the profile comes as arrays, and only for the rows that a page keeps. */
 const tutorColumns = {
@@ -41,27 +43,26 @@ const tutorColumns = {
   listed: profiles.listed,
   verifiedAt: profiles.verifiedAt,
   hourlyAmount: profiles.hourlyAmount,
-  average: ratings.average,
-  count: ratings.count,
-  subjects: sql<string[]>`array(select name from ${tutorSubjects} where tutor_id = ${profiles.id} order by position)`,
+  average: profiles.ratingAverage,
+  count: profiles.ratingCount,
+  subjects: sql<string[]>`array(select name from ${tutorSubjects} where tutor_id = ${profileId} order by position)`,
   pricing: sql<PricingOption[]>`coalesce((
     select json_agg(json_strip_nulls(json_build_object(
       'id', id, 'kind', kind, 'price', json_build_object('amount', amount, 'currency', currency),
       'sessions', sessions, 'label', label)) order by position)
-    from ${tutorPricingOptions} where tutor_id = ${profiles.id}), '[]')`,
+    from ${tutorPricingOptions} where tutor_id = ${profileId}), '[]')`,
   education: sql<Education[]>`coalesce((
     select json_agg(json_build_object(
       'institution', institution, 'degree', degree, 'startYear', start_year, 'endYear', end_year) order by position)
-    from ${education} where tutor_id = ${profiles.id}), '[]')`,
+    from ${education} where tutor_id = ${profileId}), '[]')`,
   certifications: sql<Certification[]>`coalesce((
     select json_agg(json_build_object(
       'id', id, 'name', name, 'issuer', issuer, 'issuedOn', issued_on, 'expiresOn', expires_on,
       'credentialUrl', credential_url) order by id)
-    from ${certifications} where tutor_id = ${profiles.id}), '[]')`,
+    from ${certifications} where tutor_id = ${profileId}), '[]')`,
 };
 
-const selectTutors = (handle: Handle) =>
-  handle.select(tutorColumns).from(profiles).innerJoin(ratings, eq(ratings.tutorId, profiles.id));
+const selectTutors = (handle: Handle) => handle.select(tutorColumns).from(profiles);
 
 type TutorRow = Awaited<ReturnType<typeof selectTutors>>[number];
 
@@ -74,18 +75,23 @@ function toTutor({ average, count, verifiedAt, hourlyAmount: _, ...row }: TutorR
   };
 }
 
+const oneTutor = builtOnce((handle: Handle, { completed }: { completed: boolean }) =>
+  selectTutors(handle)
+    .where(and(eq(profiles.id, placeholder('id')), completed ? isNotNull(profiles.completedAt) : undefined))
+    .prepare('one_tutor'),
+);
+
 /** A tutor as everybody sees them. @throws ProblemError not_found, also before they completed their profile */
 export async function readTutor(handle: Handle, id: string): Promise<Tutor> {
-  return tutorWhere(handle, and(eq(profiles.id, id), isNotNull(profiles.completedAt)));
+  return found(await oneTutor(handle, { completed: true }).execute({ id }));
 }
 
 /** A tutor, whether their profile is complete or still empty. @throws ProblemError not_found */
 export async function readAnyTutor(handle: Handle, id: string): Promise<Tutor> {
-  return tutorWhere(handle, eq(profiles.id, id));
+  return found(await oneTutor(handle, { completed: false }).execute({ id }));
 }
 
-async function tutorWhere(handle: Handle, condition: SQL | undefined): Promise<Tutor> {
-  const [row] = await selectTutors(handle).where(condition);
+function found([row]: TutorRow[]): Tutor {
   if (!row) throw new ProblemError('not_found', 'There is no such tutor');
   return toTutor(row);
 }
@@ -96,14 +102,28 @@ export async function readOwnTutor(db: Database, id: string): Promise<OwnTutor> 
   return { ...tutor, availability: await readAvailability(db, id, tutor.timeZone) };
 }
 
+const hoursOfTutor = builtOnce((handle: Handle) =>
+  handle
+    .select({
+      timeZone: profiles.timeZone,
+      weekday: tutorAvailability.weekday,
+      date: tutorAvailability.date,
+      fromMinute: tutorAvailability.fromMinute,
+      toMinute: tutorAvailability.toMinute,
+    })
+    .from(profiles)
+    .leftJoin(tutorAvailability, eq(tutorAvailability.tutorId, profiles.id))
+    .where(and(eq(profiles.id, placeholder('id')), isNotNull(profiles.completedAt)))
+    .orderBy(asc(tutorAvailability.position))
+    .prepare('hours_of_tutor'),
+);
+
 /** The hours of a tutor who completed their profile. @throws ProblemError not_found */
 export async function readPublicAvailability(db: Database, id: string): Promise<Availability> {
-  const [row] = await db
-    .select({ timeZone: profiles.timeZone })
-    .from(profiles)
-    .where(and(eq(profiles.id, id), isNotNull(profiles.completedAt)));
-  if (!row) throw new ProblemError('not_found', 'There is no such tutor');
-  return readAvailability(db, id, row.timeZone);
+  const rows = await hoursOfTutor(db, {}).execute({ id });
+  const [first] = rows;
+  if (!first) throw new ProblemError('not_found', 'There is no such tutor');
+  return toAvailability(rows, first.timeZone);
 }
 
 /** The hours of a tutor whose zone is known. */
@@ -113,6 +133,17 @@ export async function readAvailability(handle: Handle, tutorId: string, timeZone
     .from(tutorAvailability)
     .where(eq(tutorAvailability.tutorId, tutorId))
     .orderBy(asc(tutorAvailability.position));
+  return toAvailability(rows, timeZone);
+}
+
+interface HoursRow {
+  weekday: number | null;
+  date: string | null;
+  fromMinute: number | null;
+  toMinute: number | null;
+}
+
+function toAvailability(rows: HoursRow[], timeZone: string): Availability {
   return {
     timeZone,
     weekly: rows.flatMap((row): WeeklyHours[] => {
@@ -132,15 +163,17 @@ function hoursOf({ fromMinute, toMinute }: { fromMinute: number | null; toMinute
   return fromMinute === null || toMinute === null ? undefined : { from: clockOf(fromMinute), to: clockOf(toMinute) };
 }
 
+/** A value of a query: given, or given later. */
+type Given<Value> = Value | Placeholder;
+
 interface Order {
   by: SQL;
   /** What comes after a position, compared as one row so that an index can start there. */
-  after(position: TutorPosition): SQL;
+  after(values: readonly Given<number>[], id: Given<string>): SQL;
   valuesOf(row: TutorRow): number[];
 }
 
-const { average, count, tutorId } = ratings;
-const { hourlyAmount, id } = profiles;
+const { ratingAverage: average, ratingCount: count, hourlyAmount, id } = profiles;
 
 // Every listed tutor has one.
 const listedPrice = (row: TutorRow) => [Number(row.hourlyAmount)];
@@ -148,29 +181,42 @@ const listedPrice = (row: TutorRow) => [Number(row.hourlyAmount)];
 /** Every order ends with the id, so that tutors who are equal otherwise stay in place from page to page. */
 const ORDERS: Record<TutorSort, Order> = {
   rating: {
-    by: sql`${average} desc, ${count} desc, ${tutorId} desc`,
+    by: sql`${average} desc, ${count} desc, ${id} desc`,
     // Averages have two digits; in a cursor they are whole hundredths.
-    after: ({ values: [hundredths, reviews], id: last }) =>
-      sql`(${average}, ${count}, ${tutorId}) < (${hundredths}::numeric / 100, ${reviews}::bigint, ${last}::uuid)`,
+    after: ([hundredths, reviews], last) =>
+      sql`(${average}, ${count}, ${id}) < (${hundredths}::numeric / 100, ${reviews}::bigint, ${last}::uuid)`,
     valuesOf: (row) => [Math.round(row.average * 100), row.count],
   },
   price_asc: {
     by: sql`${hourlyAmount}, ${id}`,
-    after: ({ values: [amount], id: last }) => sql`(${hourlyAmount}, ${id}) > (${amount}::bigint, ${last}::uuid)`,
+    after: ([amount], last) => sql`(${hourlyAmount}, ${id}) > (${amount}::bigint, ${last}::uuid)`,
     valuesOf: listedPrice,
   },
   price_desc: {
     by: sql`${hourlyAmount} desc, ${id} desc`,
-    after: ({ values: [amount], id: last }) => sql`(${hourlyAmount}, ${id}) < (${amount}::bigint, ${last}::uuid)`,
+    after: ([amount], last) => sql`(${hourlyAmount}, ${id}) < (${amount}::bigint, ${last}::uuid)`,
     valuesOf: listedPrice,
   },
   newest: {
     // The id is a UUIDv7: its order is that of sign-ups.
     by: sql`${id} desc`,
-    after: ({ id: last }) => sql`${id} < ${last}::uuid`,
+    after: (_, last) => sql`${id} < ${last}::uuid`,
     valuesOf: () => [],
   },
 };
+
+const page = (db: Database, sort: TutorSort, conditions: (SQL | undefined)[], rows: Given<number>) =>
+  selectTutors(db)
+    .where(and(profiles.listed, ...conditions))
+    .orderBy(ORDERS[sort].by)
+    .limit(rows);
+
+/** Pages that every client asks for: all tutors, or those of a subject. */
+const commonPage = builtOnce((db: Database, shape: { sort: TutorSort; paged: boolean; ofSubject: boolean }) => {
+  const after = ORDERS[shape.sort].after([placeholder('first'), placeholder('second')], placeholder('id'));
+  const conditions = [shape.paged ? after : undefined, shape.ofSubject ? teaches(placeholder('subject')) : undefined];
+  return page(db, shape.sort, conditions, placeholder('rows')).prepare('tutor_page');
+});
 
 /**
  * One page of the tutors that can be booked and meet every filter.
@@ -180,34 +226,48 @@ export async function listTutors(
   db: Database,
   query: TutorQuery,
 ): Promise<{ items: Tutor[]; nextCursor: string | null }> {
-  const order = ORDERS[query.sort];
-  const rows = await selectTutors(db)
-    .where(
-      and(
-        profiles.listed,
-        query.cursor === undefined ? undefined : order.after(readTutorCursor(query.sort, query.cursor)),
-        query.q ? containsWords(query.q) : undefined,
-        query.subject === undefined ? undefined : teaches(query.subject),
-        query.language === undefined
-          ? undefined
-          : sql`${profiles.languageKeys} @> array[${searchKey(query.language)}]::text[]`,
-        query.minRating === undefined ? undefined : gte(ratings.average, query.minRating),
-        query.maxPrice === undefined ? undefined : lte(profiles.hourlyAmount, query.maxPrice),
-      ),
-    )
-    .orderBy(order.by)
-    .limit(query.limit + 1);
-  const page = rows.slice(0, query.limit);
-  const last = page.at(-1);
-  const more = rows.length > page.length && last;
+  const { sort, limit, q, language, minRating, maxPrice } = query;
+  const order = ORDERS[sort];
+  const position = query.cursor === undefined ? undefined : readTutorCursor(sort, query.cursor);
+  const subject = query.subject === undefined ? undefined : searchKey(query.subject);
+  const filters = [
+    q ? containsWords(q) : undefined,
+    language === undefined ? undefined : sql`${profiles.languageKeys} @> array[${searchKey(language)}]::text[]`,
+    minRating === undefined ? undefined : sql`${average} >= ${minRating}::numeric`,
+    maxPrice === undefined ? undefined : sql`${hourlyAmount} <= ${maxPrice}::bigint`,
+  ].filter((filter) => filter !== undefined);
+  const shape = { sort, paged: position !== undefined, ofSubject: subject !== undefined };
+  const rows =
+    filters.length === 0
+      ? await commonPage(db, shape).execute({
+          rows: limit + 1,
+          subject,
+          id: position?.id,
+          first: position?.values[0],
+          second: position?.values[1],
+        })
+      : // Not prepared: which index serves best depends on how many tutors a filter leaves, so on its value.
+        await page(
+          db,
+          sort,
+          [
+            position && order.after(position.values, position.id),
+            subject === undefined ? undefined : teaches(subject),
+            ...filters,
+          ],
+          limit + 1,
+        );
+  const kept = rows.slice(0, limit);
+  const last = kept.at(-1);
+  const more = rows.length > kept.length && last;
   return {
-    items: page.map(toTutor),
-    nextCursor: more ? tutorCursor(query.sort, { values: order.valuesOf(last), id: last.id }) : null,
+    items: kept.map(toTutor),
+    nextCursor: more ? tutorCursor(sort, { values: order.valuesOf(last), id: last.id }) : null,
   };
 }
 
-function teaches(subject: string): SQL {
-  return sql`exists (select from ${tutorSubjects} where tutor_id = ${profiles.id} and key = ${searchKey(subject)})`;
+function teaches(subject: Given<string>): SQL {
+  return sql`exists (select from ${tutorSubjects} where tutor_id = ${profileId} and key = ${subject})`;
 }
 
 /** Every word of `q` begins a word of the tutor's. What holds no word at all, such as `?!`, is found nowhere. */

@@ -61,9 +61,11 @@ function serveSearch(service: Service, { database: { db } }: ServiceDeps): void 
   service.serve(contract.listTutorSlots, async ({ params, query, receivedAt }) => {
     const after = query.cursor === undefined ? undefined : readSlotCursor(query.cursor);
     const window = slotWindow(query, receivedAt.getTime(), after);
-    const hours = await readPublicAvailability(db, params.id);
     const minutes = query.durationMinutes;
-    const taken = await takenSpans(db, params.id, { start: window.start, end: window.end + minutes * MINUTE });
+    const [hours, taken] = await Promise.all([
+      readPublicAvailability(db, params.id),
+      takenSpans(db, params.id, { start: window.start, end: window.end + minutes * MINUTE }),
+    ]);
     const starts = freeStarts(hours, taken, window, minutes, query.limit + 1);
     const page = starts.slice(0, query.limit).map((start) => new Date(start).toISOString());
     const last = starts[query.limit - 1];

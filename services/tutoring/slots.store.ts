@@ -1,5 +1,5 @@
 import { and, eq, gt, lte, ne, or, sql } from 'drizzle-orm';
-import { type Database, sqlState, type Transaction } from '../../db/client';
+import { builtOnce, type Database, sqlState, type Transaction } from '../../db/client';
 import { slots } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
 import { MINUTE } from '../../kernel/time';
@@ -45,20 +45,26 @@ function toSlot({ start, end, expiresAt, ...row }: SlotRow): Slot {
 const rangeOf = ({ start, end }: Span) =>
   sql`tstzrange(${new Date(start).toISOString()}::timestamptz, ${new Date(end).toISOString()}::timestamptz)`;
 
-/** What is held or booked in `window`, in no order. A hold that expired is free for anybody. */
-export async function takenSpans(db: Database, tutorId: string, window: Span): Promise<Span[]> {
-  if (window.end <= window.start) return [];
-  const rows = await db
-    .select(slotColumns)
+const taken = builtOnce((db: Database) =>
+  db
+    .select({ start: slotColumns.start, end: slotColumns.end })
     .from(slots)
     .where(
       and(
-        eq(slots.tutorId, tutorId),
-        sql`${slots.during} && ${rangeOf(window)}`,
+        eq(slots.tutorId, sql.placeholder('tutorId')),
+        sql`${slots.during} && tstzrange(${sql.placeholder('start')}::timestamptz, ${sql.placeholder('end')}::timestamptz)`,
         or(eq(slots.state, 'booked'), gt(slots.expiresAt, sql`now()`)),
       ),
-    );
-  return rows.map(({ start, end }) => ({ start: start.getTime(), end: end.getTime() }));
+    )
+    .prepare('taken_spans'),
+);
+
+/** What is held or booked in `window`, in no order. A hold that expired is free for anybody. */
+export async function takenSpans(db: Database, tutorId: string, window: Span): Promise<Span[]> {
+  if (window.end <= window.start) return [];
+  const [start, end] = [new Date(window.start).toISOString(), new Date(window.end).toISOString()];
+  const rows = await taken(db, {}).execute({ tutorId, start, end });
+  return rows.map((row) => ({ start: row.start.getTime(), end: row.end.getTime() }));
 }
 
 /**

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process that is counted with all its children, under a name that several may share. */
+export interface ProcessGroup {
+  name: string;
+  pid: number;
+}
+
+/** CPU milliseconds by name since each process began. */
+export type CpuTimes = Record<string, number>;
+
+// Linux has counted in hundredths of a second on every architecture for decades (`getconf CLK_TCK`).
+const MS_PER_TICK = 10;
+
+interface Stat {
+  parent: number;
+  /** Its own time and that of its children that have ended. */
+  ticks: number;
+}
+
+/** Reads the times of all processes with their descendants (proc(5)). Elsewhere than on Linux there is nothing to read: all zero. */
+export function cpuTimes(groups: ProcessGroup[]): CpuTimes {
+  const stats = readStats();
+  const childrenOf = new Map<number, number[]>();
+  for (const [pid, { parent }] of stats) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), pid]);
+  const roots = new Set(groups.map(({ pid }) => pid));
+  const total = (pid: number): number => {
+    const below = (childrenOf.get(pid) ?? []).filter((child) => !roots.has(child));
+    return (stats.get(pid)?.ticks ?? 0) + below.reduce((sum, child) => sum + total(child), 0);
+  };
+  const times: CpuTimes = {};
+  for (const { name, pid } of groups) {
+    const own = name === 'load' ? (stats.get(pid)?.ticks ?? 0) : total(pid);
+    times[name] = (times[name] ?? 0) + own * MS_PER_TICK;
+  }
+  return times;
+}
+
+/** What was used between two readings. */
+export function cpuBetween(before: CpuTimes, after: CpuTimes): CpuTimes {
+  return Object.fromEntries(Object.entries(after).map(([name, ms]) => [name, Math.max(0, ms - (before[name] ?? 0))]));
+}
+
+function readStats(): Map<number, Stat> {
+  const stats = new Map<number, Stat>();
+  if (process.platform !== 'linux') return stats;
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    try {
+      const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // The name before it is in parentheses and may itself hold spaces and parentheses.
+      const fields = text
+        .slice(text.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number);
+      const [, parent = 0] = fields;
+      const [utime = 0, stime = 0, cutime = 0, cstime = 0] = fields.slice(11, 15);
+      stats.set(pid, { parent, ticks: utime + stime + cutime + cstime });
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  return stats;
+}

@@ -1,0 +1,35 @@
+import type { StartEngine } from './engine';
+
+/** How the process of each engine starts it. `gateway` has none: it is the product as clients see it. */
+export const HOSTED = {
+  bare: async () => (await import('./bare.js')).startBare,
+  naive: async () => (await import('./naive.js')).startNaive,
+  ours: async () => (await import('./ours.js')).startOurs,
+  dbos: async () => (await import('./dbos.js')).startDbos,
+  queue: async () => (await import('./queue.js')).startQueue,
+  restate: async () => (await import('./restate.js')).startRestate,
+} as const satisfies Record<string, () => Promise<StartEngine>>;
+
+export type HostedEngine = keyof typeof HOSTED;
+export type EngineName = HostedEngine | 'gateway';
+
+/** In the order of tables and plots. */
+export const ENGINES = ['bare', 'restate', 'dbos', 'queue', 'ours', 'gateway', 'naive'] as const satisfies EngineName[];
+
+export const isHosted = (name: EngineName): name is HostedEngine => name !== 'gateway';
+
+const RESTATE_NEEDS_NODE = 22;
+
+/** Why an engine cannot run here; undefined when it can. */
+export function missingFor(name: EngineName): string | undefined {
+  if (name !== 'restate') return undefined;
+  // Its SDK says nothing of it, but calls Promise.withResolvers, which came with Node 22: on Node 20 every invocation hangs.
+  if (Number.parseInt(process.versions.node, 10) < RESTATE_NEEDS_NODE)
+    return `it needs Node ${RESTATE_NEEDS_NODE}, and this is ${process.versions.node}`;
+  try {
+    require.resolve(`@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`);
+    return undefined;
+  } catch {
+    return `npm has no server of it for ${process.platform} on ${process.arch}`;
+  }
+}

@@ -1,0 +1,43 @@
+import { condition, defineUpdate, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
+import type { Order, Outcome } from '../order';
+import type { NaiveActivities } from './naive';
+
+// The tutorial's way: every step an activity with the SDK's defaults, every undo too, and the answer by an update.
+
+const act = proxyActivities<NaiveActivities>({ startToCloseTimeout: '1 minute' });
+
+export const outcomeUpdate = defineUpdate<Outcome, []>('outcome');
+
+export async function naiveBooking(order: Order): Promise<void> {
+  let outcome: Outcome | undefined;
+  setHandler(outcomeUpdate, async (): Promise<Outcome> => {
+    await condition(() => outcome !== undefined);
+    return outcome ?? { outcome: 'refused', code: 'internal' };
+  });
+  const undos: (() => Promise<unknown>)[] = [];
+  let step: { refused: string } | { value: unknown };
+  const terms = await act.create(order);
+  if ('refused' in terms) step = terms;
+  else {
+    undos.push(() => act.releaseSlot(order, 'hold-slot'));
+    step = await act.holdSlot(order);
+    if (!('refused' in step)) {
+      undos.push(() => act.releaseSlot(order, 'block-slot'));
+      step = await act.blockSlot(order);
+    }
+    if (!('refused' in step)) {
+      undos.push(() => act.settleToZero(order));
+      step = await act.takePayment(order, terms.value);
+    }
+  }
+  if ('refused' in step) {
+    for (const undo of undos.reverse()) await undo();
+    await act.cancel(order, step.refused);
+    outcome = { outcome: 'refused', code: step.refused };
+    return;
+  }
+  await act.confirm(order);
+  outcome = { outcome: 'confirmed' };
+  await act.notify(order);
+  await sleep(Math.max(0, Date.parse(order.scheduledAt) - 24 * 3_600_000 - Date.now()));
+}

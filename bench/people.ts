@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { openDatabase } from '../db/client';
+import { uuidv7 } from '../platform/ids';
+import { createKeyring } from '../services/identity/keyring';
+import { SUBJECT } from './order';
+import { inParallel } from './parallel';
+import type { Stack } from './stack';
+
+/** Who books and is booked in one stack. */
+export interface People {
+  students: string[];
+  /** Tutors who take bookings at once, day and night. */
+  tutors: string[];
+  /** An access token of this person, as identity would give at a login; signed anew before it expires. */
+  token(userId: string, role: 'student' | 'tutor'): Promise<string>;
+  close(): Promise<void>;
+}
+
+const ALWAYS = [1, 2, 3, 4, 5, 6, 7].map((weekday) => ({ weekday, from: '00:00', to: '24:00' }));
+export const PRICE = 4_500;
+const TOKEN_FRESH_MS = 10 * 60_000;
+
+/**
+ * Makes people. Users are written into identity's tables (hashing a password takes a tenth of a second on purpose); everything
+ * else is made by the services' own endpoints, as sign-up and the tutors themselves would.
+ */
+export async function makePeople(stack: Stack, counts: { students: number; tutors: number }): Promise<People> {
+  const { config } = stack.platform;
+  const database = openDatabase(config.databaseUrl.identity ?? stack.platform.environment.IDENTITY_DATABASE_URL ?? '', {
+    poolSize: 2,
+    applicationName: 'bench',
+  });
+  const keyring = createKeyring({ config, database });
+  const tokens = new Map<string, { token: string; until: number }>();
+  const token = async (userId: string, role: 'student' | 'tutor') => {
+    const known = tokens.get(userId);
+    if (known && known.until > Date.now()) return known.token;
+    const { accessToken } = await keyring.sign({ id: userId, role, sessionId: randomUUID() });
+    tokens.set(userId, { token: accessToken, until: Date.now() + TOKEN_FRESH_MS });
+    return accessToken;
+  };
+  const students = await makeUsers(stack, 'student', counts.students);
+  const tutors = await makeUsers(stack, 'tutor', counts.tutors);
+  await inParallel(8, students, async (userId) => {
+    const email = `${userId}@person.example`;
+    await stack.clients.payment.createAccount(`user:${userId}/account`, {
+      userId,
+      role: 'student',
+      email,
+      name: userId,
+    });
+  });
+  await inParallel(8, tutors, async (userId) => {
+    await stack.clients.tutoring.registerTutor(
+      { userId, displayName: `Tutor ${userId}`, timeZone: 'UTC' },
+      `user:${userId}/tutor-profile`,
+    );
+    const own = await token(userId, 'tutor');
+    const put = async (method: string, path: string, body: unknown) => {
+      const headers = { authorization: `Bearer ${own}`, 'content-type': 'application/json' };
+      const reply = await fetch(`${stack.platform.urls.gateway}${path}`, {
+        method,
+        headers,
+        body: JSON.stringify(body),
+      });
+      if (!reply.ok) throw new Error(`${path} answered ${reply.status}: ${await reply.text()}`);
+    };
+    await put('POST', '/api/tutors/profile', {
+      ...{ headline: 'Patient with numbers', biography: 'Twenty years of teaching.', subjects: [SUBJECT] },
+      ...{ languages: ['en'], timeZone: 'UTC', instantBooking: true },
+    });
+    await put('PUT', '/api/tutors/availability', { timeZone: 'UTC', weekly: ALWAYS, exceptions: [] });
+    await put('PUT', '/api/tutors/pricing', {
+      options: [{ kind: 'hourly', price: { amount: PRICE, currency: 'EUR' } }],
+    });
+  });
+  return { students, tutors, token, close: () => database.close() };
+}
+
+async function makeUsers(stack: Stack, role: 'student' | 'tutor', count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => uuidv7());
+  const sql = stack.database('identity');
+  const now = new Date();
+  const users = ids.map((id) => ({
+    ...{ id, email: `${id}@person.example`, password_hash: 'nobody logs in with this', role, status: 'active' },
+    ...{ attempt_id: id, attempt_until: now, saga_started_at: now },
+  }));
+  const profiles = ids.map((id, index) => ({
+    ...{ user_id: id, first_name: role, last_name: `Number ${index}`, time_zone: 'UTC', locale: 'en' },
+  }));
+  await sql`insert into users ${sql(users)}`;
+  await sql`insert into user_profiles ${sql(profiles)}`;
+  return ids;
+}

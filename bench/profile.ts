@@ -1,0 +1,42 @@
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compiledPath } from '../dev/paths';
+import { until } from '../dev/processes';
+import { flameGraph } from './flame';
+import { svgOf } from './plots';
+import type { Stack } from './stack';
+
+/** Who is looked into: processes of Node in which the product or an engine runs. */
+const PROFILED = new Set(['services', 'workers', 'engine']);
+const WRITTEN_WITHIN_MS = 30_000;
+
+/** Settings by which every process of a stack can be profiled. */
+export function profileSettings(folder: string): Record<string, string> {
+  mkdirSync(folder, { recursive: true });
+  return { NODE_OPTIONS: `--require ${compiledPath('bench/profile-hook.js')}`, BENCH_PROFILE_DIR: folder };
+}
+
+/**
+ * Begins to profile; what it returns ends that and writes, for each process, `<run>-<process>.cpuprofile` (speedscope and the browser's own
+ * tools open it) and the same as a flame graph in SVG.
+ */
+export function startProfile(stack: Stack, folder: string, run: string): () => Promise<string[]> {
+  const processes = stack.processes().filter(({ name }) => PROFILED.has(name));
+  const signalAll = () => {
+    for (const { pid } of processes) process.kill(pid, 'SIGUSR2');
+  };
+  signalAll();
+  return async () => {
+    signalAll();
+    const written: string[] = [];
+    for (const { name, pid } of processes) {
+      const raw = join(folder, `${pid}.cpuprofile`);
+      if (!(await until(() => existsSync(raw), WRITTEN_WITHIN_MS))) throw new Error(`${name} wrote no profile`);
+      const file = join(folder, `${run}-${name}`);
+      renameSync(raw, `${file}.cpuprofile`);
+      writeFileSync(`${file}.svg`, await svgOf(flameGraph(`${file}.cpuprofile`, `${run}: ${name}`)));
+      written.push(`${file}.svg`);
+    }
+    return written;
+  };
+}
