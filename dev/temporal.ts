@@ -7,7 +7,6 @@ import type { ChildSpec } from './child';
 import { requireFreePort } from './ports';
 import { temporalBinary } from './temporal-binary';
 
-// Measured on a saga of six steps; each is said in docs/decisions with its numbers.
 const DYNAMIC_CONFIG = {
   // The default of 20 lets every task that is not dispatched eagerly wait up to 50 ms on the dev server's one shard.
   'history.transferProcessorMaxPollRPS': '5000',

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { SERVICE_NAMES, WORKER_NAMES } from '../dev/process-plan';
 
 const ROOT = join(__dirname, '..');
 const SKIPPED = new Set(['node_modules', 'dist', 'coverage', '.git', '.data']);
@@ -88,10 +89,19 @@ test.each(pages)('every npm script that %s names exists', (page) => {
   expect(missingScripts(page)).toEqual([]);
 });
 
-test('every decision is listed, and every saga has its page', () => {
+test('the README names every service and every worker', () => {
+  const text = textOf('README.md');
+  expect([...SERVICE_NAMES, ...WORKER_NAMES].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});
+
+test('every decision is listed under its title and number, and every saga has its page', () => {
   const decisions = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => /^\d{4}-/.test(name));
   const index = textOf('docs/decisions/README.md');
-  expect(decisions.filter((name) => !index.includes(`(${name})`))).toEqual([]);
+  const titled = decisions.filter((name) => {
+    const [, number, title] = /^# (\d+)\. (.*)$/m.exec(textOf(join('docs/decisions', name))) ?? [];
+    return index.includes(`- [${number}. ${title}](${name})`) && Number(name.slice(0, 4)) === Number(number);
+  });
+  expect(titled).toEqual(decisions);
   const sagas = readFileSync(join(ROOT, 'workflows/index.ts'), 'utf8').matchAll(/from '\.\/([\w-]+)'/g);
   const undocumented = [...sagas]
     .map(([, name]) => name)

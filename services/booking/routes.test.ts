@@ -963,7 +963,7 @@ describe('the saga’s door', () => {
     const who = await given(create);
     const cancel = { reason: 'declined', noteId: null, cancelledBy: null } as const;
     await expect(saga.cancel(who.id, cancel, key(who.id, 'create'))).rejects.toMatchObject({
-      code: 'idempotency_key_reused',
+      code: 'validation_failed',
     });
     await expect(saga.cancel(who.id, cancel, key(who.id, 'other'))).rejects.toMatchObject({
       code: 'validation_failed',

@@ -108,9 +108,11 @@ export function addressKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped) return `address:${mapped}`;
   if (!address.includes(':')) return `address:${address}`;
-  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail ? tail.split(':') : [];
-  const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
+  const plain = address.replace(/%.*$/, '').toLowerCase();
+  const gap = plain.indexOf('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':'));
+  const left = groups(gap < 0 ? plain : plain.slice(0, gap));
+  const right = groups(gap < 0 ? '' : plain.slice(gap + 2));
+  const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
   return `address:${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
 }

@@ -246,7 +246,7 @@ export async function listTutors(
           first: position?.values[0],
           second: position?.values[1],
         })
-      : // Not prepared: which index serves best depends on how many tutors a filter leaves, so on its value.
+      : // Built anew each time: which index serves best depends on how many tutors a filter leaves, so on its value.
         await page(
           db,
           sort,

@@ -1,10 +1,10 @@
 import { and, eq, gt, lte, ne, or, sql } from 'drizzle-orm';
 import { builtOnce, type Database, sqlState, type Transaction } from '../../db/client';
-import { slots } from '../../db/schema/tutoring';
+import { slots, tutorProfiles } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
 import { MINUTE } from '../../kernel/time';
 import type { Span } from '../../kernel/zone';
-import { type KeyedRequest, once, undoOnce } from '../../platform/idempotency';
+import { type KeyedRequest, once, onceWith, undoOnce } from '../../platform/idempotency';
 import { appendEvent } from '../../platform/outbox';
 import type { Slot } from './contract';
 import { readAvailability } from './reading.store';
@@ -81,17 +81,26 @@ export async function holdSlot(
   const start = Date.parse(hold.start);
   const span = { start, end: start + hold.durationMinutes * MINUTE };
   const { tutorId } = hold;
-  const reply = await once(db, request, async (tx) => {
+  const expiresAt = new Date(hold.expiresAt);
+  const row: SlotRow = {
+    bookingId,
+    tutorId,
+    state: 'held',
+    start: new Date(span.start),
+    end: new Date(span.end),
+    expiresAt,
+  };
+  const reply = await onceWith(db, request, { status: 200, body: toSlot(row) }, async (tx) => {
     await claimTime(tx, tutorId, bookingId, span);
-    const [row] = await unlessTaken(
+    const inserted = await unlessTaken(
       tx
         .insert(slots)
-        .values({ bookingId, tutorId, during: rangeOf(span), state: 'held', expiresAt: new Date(hold.expiresAt) })
+        .values({ bookingId, tutorId, during: rangeOf(span), state: 'held', expiresAt })
         .onConflictDoNothing({ target: slots.bookingId })
-        .returning(slotColumns),
+        .returning({ bookingId: slots.bookingId }),
     );
-    if (!row) throw new ProblemError('invalid_state', 'This booking has a slot already');
-    return { status: 200, body: await announce(tx, 'SlotHeld', row) };
+    if (inserted.length === 0) throw new ProblemError('invalid_state', 'This booking has a slot already');
+    await announce(tx, 'SlotHeld', row);
   });
   return reply.body;
 }
@@ -184,12 +193,16 @@ async function lockSlot(tx: Transaction, bookingId: string): Promise<SlotRow> {
 }
 
 async function findSlot(tx: Transaction, bookingId: string): Promise<SlotRow | undefined> {
-  const select = () => tx.select(slotColumns).from(slots).where(eq(slots.bookingId, bookingId));
-  const [seen] = await select();
-  if (!seen) return undefined;
-  // A slot never changes its tutor; everything else is read again under the lock.
-  await lockTutor(tx, seen.tutorId);
-  return (await select())[0];
+  // A slot never changes its tutor; everything else is read under the lock.
+  const [locked] = await tx
+    .select({ tutorId: tutorProfiles.id })
+    .from(slots)
+    .innerJoin(tutorProfiles, eq(tutorProfiles.id, slots.tutorId))
+    .where(eq(slots.bookingId, bookingId))
+    .for('update', { of: tutorProfiles });
+  if (!locked) return undefined;
+  const [slot] = await tx.select(slotColumns).from(slots).where(eq(slots.bookingId, bookingId));
+  return slot;
 }
 
 type Change = Partial<Pick<SlotRow, 'state' | 'start' | 'end' | 'expiresAt'>>;

@@ -18,7 +18,7 @@ let student: Person;
 let crowd: Person[];
 
 const CROWD = 50;
-const RACES = 24;
+const RACES = 16;
 
 beforeAll(async () => {
   platform = await startTestPlatform();
