@@ -29,8 +29,8 @@ interface Options {
   keep: boolean;
 }
 
-/** How many people use the platform at once. */
-const CLIENTS = 40;
+/** Few bookings have few clients, so that most of them are played in the storm, which ends when none is left to begin. */
+const clientsFor = (bookings: number) => Math.min(40, Math.ceil(bookings / 5));
 const TICK_MS = 500;
 const QUARTER_HOUR_MS = 15 * 60_000;
 
@@ -127,7 +127,7 @@ async function run(platform: RunningPlatform, { bookings, seed }: Options, live:
   const queue = [...script.plans];
   let done = 0;
   const performed = Promise.all(
-    Array.from({ length: CLIENTS }, async () => {
+    Array.from({ length: clientsFor(bookings) }, async () => {
       for (let plan = queue.shift(); plan; plan = queue.shift()) {
         await play(cast, plan, records);
         done += 1;

@@ -67,5 +67,5 @@ export const NOTICE: LocalActivityOptions = {
   localRetryThreshold: RETRY_BY_TIMER_FROM,
   startToCloseTimeout: '30s',
   cancellationType: ENDED,
-  retry: { initialInterval: '1s', backoffCoefficient: 3, maximumInterval: '1h', maximumAttempts: 30 },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m', maximumAttempts: 150 },
 };

@@ -273,6 +273,20 @@ describe('a cancel before the pivot', () => {
     expect(saga.calls.slice(6)).toEqual(['settleToZero', 'releaseSlot', 'cancelBooking', 'notifyBooking']);
   });
 
+  test('does not stop the notices that are on their way', async () => {
+    const input = await someBooking();
+    const sent: string[] = [];
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      notifyBooking: ({ notice }: { notice: string }, attempt) => {
+        return attempt < 3 ? fails()(undefined, attempt) : sent.push(notice);
+      },
+    });
+    await saga.update('cancel', await cancelBy('student'));
+    await saga.result();
+    expect(sent.toSorted()).toEqual(['cancelled', 'requested']);
+  });
+
   test("Temporal's own Cancel counts as an operator's", async () => {
     const input = await someBooking();
     const saga = await awaitingTutor(input);

@@ -112,7 +112,9 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       ...(about.previousStart ? [startsAt] : []),
     ];
     // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
-    notices.push(mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about }).catch(() => undefined));
+    const telling = () => mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
+    // Nor does a cancel stop it: half a notice would be one of two people told, or a mail that nobody noted as sent.
+    notices.push(CancellationScope.nonCancellable(telling).catch(() => undefined));
   };
 
   return CancellationScope.nonCancellable(async () => {
