@@ -50,7 +50,7 @@ const one = (operation: string): Called | undefined => services.calls.find((call
 describe('making the booking', () => {
   beforeEach(() => {
     services.answers.internalGetBookingRequest = request;
-    services.answers.internalGetUser = person(studentId, 'Ada');
+    services.answers.internalGetPair = { first: person(studentId, 'Ada'), second: person(tutorId, 'Grace') };
     services.answers.quoteSession = quote;
     services.answers.internalCreateBooking = {
       ...{ bookingId, price: EUR(4500), startsAt, endsAt, instantBooking: true },
@@ -69,12 +69,11 @@ describe('making the booking', () => {
       path: `/internal/bookings/${bookingId}/create`,
       body: {
         student: { name: 'Ada King', email: 'ada@example.com', timeZone: 'Europe/Vienna', locale: 'de' },
-        tutor: { name: 'Prof. Hopper', email: 'ada@example.com', timeZone: 'UTC', locale: 'de' },
+        tutor: { name: 'Prof. Hopper', email: 'grace@example.com', timeZone: 'UTC', locale: 'de' },
         ...{ subject: 'Maths', price: EUR(4500), instantBooking: true },
       },
     });
-    const asked = services.calls.filter(({ operation }) => operation === 'internalGetUser').map(({ path }) => path);
-    expect(asked.toSorted()).toEqual([`/internal/users/${studentId}`, `/internal/users/${tutorId}`].toSorted());
+    expect(one('internalGetPair')?.path).toBe(`/internal/users?first=${studentId}&second=${tutorId}`);
     expect(one('quoteSession')?.body).toEqual({ subject: 'maths', scheduledAt: startsAt, durationMinutes: 60 });
   });
 

@@ -39,9 +39,8 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       try {
         const { studentId, tutorId, subject, scheduledAt, durationMinutes, pricingOptionId } =
           await booking.getRequest(bookingId);
-        const [student, tutor, quote] = await Promise.all([
-          identity.getUser(studentId),
-          identity.getUser(tutorId),
+        const [{ first: student, second: tutor }, quote] = await Promise.all([
+          identity.getPair(studentId, tutorId),
           tutoring.quoteSession(tutorId, {
             subject,
             scheduledAt,

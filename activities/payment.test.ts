@@ -146,21 +146,21 @@ describe('a direct payment', () => {
 
   test('is told to payer and payee, each with a key of their own', async () => {
     services.answers.getPaymentState = { ...direct('captured'), payerId, payeeId };
-    services.answers.internalGetUser = {
-      ...{ id: payerId, email: 'ada@example.com', role: 'student', status: 'active', emailVerified: true },
-      ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
-    };
+    const person = (id: string, firstName: string) => ({
+      ...{ id, email: `${firstName.toLowerCase()}@example.com`, role: 'student', status: 'active' },
+      ...{ emailVerified: true, firstName, lastName: 'King', timeZone: 'UTC', locale: 'en' },
+    });
+    services.answers.internalGetPair = { first: person(payerId, 'Ada'), second: person(payeeId, 'Grace') };
     services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
     await act.notifyPayment({ paymentId, notice: 'paid', key });
     const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
     expect(new Map(sent.map((call) => [call.key, call.body]))).toEqual(
       new Map([
         [`${key}/payer`, expect.objectContaining({ template: 'payment_receipt', email: 'ada@example.com' })],
-        [`${key}/payee`, expect.objectContaining({ template: 'payment_received' })],
+        [`${key}/payee`, expect.objectContaining({ template: 'payment_received', email: 'grace@example.com' })],
       ]),
     );
-    const asked = services.calls.filter(({ operation }) => operation === 'internalGetUser').map(({ path }) => path);
-    expect(asked.toSorted()).toEqual([`/internal/users/${payerId}`, `/internal/users/${payeeId}`].toSorted());
+    expect(one('internalGetPair')?.path).toBe(`/internal/users?first=${payerId}&second=${payeeId}`);
   });
 });
 

@@ -151,7 +151,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     /** Receipt to the payer, notice to the payee. */
     async notifyPayment({ paymentId, key }: { paymentId: string; notice: 'paid'; key: string }): Promise<void> {
       const state = await payment.getPayment(paymentId);
-      const [payer, payee] = await Promise.all([identity.getUser(state.payerId), identity.getUser(state.payeeId)]);
+      const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
       const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
       await Promise.all([
         notification.send(`${key}/payer`, {

@@ -59,3 +59,19 @@ test('a pool keeps to its size', async () => {
   expect(row?.open).toBe(2);
   await client.close();
 });
+
+test('every statement is told of, with those that begin and end a transaction, whichever way it ends', async () => {
+  let told = 0;
+  const client = openDatabase(database.url, { poolSize: 1, applicationName: 'told', onStatement: () => ++told });
+  const costOf = async (work: () => Promise<unknown>) => {
+    const before = told;
+    await work();
+    return told - before;
+  };
+  const select = (db: Pick<typeof client.db, 'execute'>) => db.execute(sql`select 1`);
+  expect(await costOf(() => select(client.db))).toBe(1);
+  expect(await costOf(() => client.db.transaction(select))).toBe(3);
+  expect(await costOf(() => failing(client.db.transaction((tx) => tx.execute(sql`select nonsense`))))).toBe(3);
+  expect(await costOf(() => client.db.transaction((tx) => tx.transaction(select)))).toBe(5);
+  await client.close();
+});

@@ -43,7 +43,10 @@ export function openDatabase(url: string, options: PoolOptions): DatabaseClient 
  * The same driver, for drizzle: statements are prepared once per connection. By itself drizzle has the driver parse each one anew and ask
  * for its types first, which is two round trips a statement; this is one, and halved the processor time of Postgres.
  */
-function preparing<Handle extends Sql | TransactionSql>(sql: Handle, onStatement: () => void = () => undefined): Handle {
+function preparing<Handle extends Sql | TransactionSql>(
+  sql: Handle,
+  onStatement: () => void = () => undefined,
+): Handle {
   return new Proxy(sql, {
     get(target, name) {
       if (name === 'unsafe') {
@@ -60,7 +63,10 @@ function preparing<Handle extends Sql | TransactionSql>(sql: Handle, onStatement
         // The one that opens it, and the one that ends it, whichever way.
         onStatement();
         onStatement();
-        return Reflect.apply(value, target, [...given, (inside: TransactionSql) => work(preparing(inside, onStatement))]);
+        return Reflect.apply(value, target, [
+          ...given,
+          (inside: TransactionSql) => work(preparing(inside, onStatement)),
+        ]);
       };
     },
   });

@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { openDatabase } from '../db/client';
+import { idempotencyKeys } from '../db/schema/platform';
 import { createTestDatabase, type TestDatabase } from '../tests/support/database';
-import { announce, type Changes, createChanges } from './changes';
+import { announce, announcing, type Changes, createChanges } from './changes';
 import { uuidv7 } from './ids';
 import { createLogger } from './telemetry';
 
@@ -76,6 +77,18 @@ describe('where nobody looks by themselves', () => {
     expect(other.reads).toBeLessThanOrEqual(before + 1); // once more when the connection began to listen
     changes.close();
     expect(await elsewhere).toBe('before');
+  });
+
+  test('so does one in the RETURNING of the statement that made the change', async () => {
+    const id = uuidv7();
+    const row = thing();
+    const waiting = changes.until(id, inAMinute(), row.read, row.isDone);
+    await listener();
+    await row.seen(1);
+    row.value = 'after';
+    const key = { owner: 'service', key: id, fingerprint: 'f', resourceId: id };
+    await database.db.insert(idempotencyKeys).values(key).returning(announcing(id));
+    expect(await waiting).toBe('after');
   });
 
   test('a change between the read and the wait is not missed', async () => {

@@ -10,8 +10,13 @@ const LOOK_EVERY_MS = SECOND;
 
 /** Wakes whoever waits for the thing with this id, in every process, once `tx` commits. */
 export async function announce(tx: Transaction, id: string): Promise<void> {
-  await tx.execute(sql`select pg_notify(${CHANNEL}, ${id})`);
+  await tx.execute(sql`select ${notified(id)}`);
 }
+
+/** In the RETURNING of a statement that writes that one row: the same as `announce`, without a statement of its own. */
+export const announcing = (id: string) => ({ announced: notified(id) });
+
+const notified = (id: string) => sql`pg_notify(${CHANNEL}, ${id})`;
 
 export interface Changes {
   /**

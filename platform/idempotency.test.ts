@@ -9,6 +9,7 @@ import {
   type KeyedRequest,
   keepAnswer,
   once,
+  onceWith,
   releaseKey,
   storeReply,
   throwStored,
@@ -48,6 +49,52 @@ function command(streamId = uuidv7()) {
     },
   };
 }
+
+describe('once with a reply that is known beforehand', () => {
+  const REPLY = { status: 201, body: { z: 1 } };
+  const doing = (effect: ReturnType<typeof command>['effect'], keyed: KeyedRequest) =>
+    onceWith(db(), keyed, REPLY, async (tx) => {
+      await effect(tx);
+    });
+
+  test('of twenty at once exactly one takes effect, and all get that reply, also those after it', async () => {
+    const { effect, times } = command();
+    const keyed = request();
+    const replies = await Promise.all(Array.from({ length: 20 }, () => doing(effect, keyed)));
+    expect([...replies, await doing(effect, keyed)]).toEqual(Array(21).fill(REPLY));
+    expect(await times()).toBe(1);
+  });
+
+  test('a refusal undoes all it did and is not stored, nor is the reply', async () => {
+    const { effect, times } = command();
+    const keyed = request();
+    const refusing = onceWith(db(), keyed, REPLY, async (tx) => {
+      await effect(tx);
+      throw new ProblemError('conflict');
+    });
+    await expect(refusing).rejects.toEqual(refusedWith('conflict'));
+    expect(await times()).toBe(0);
+    expect(await doing(effect, keyed)).toEqual(REPLY);
+    expect(await times()).toBe(1);
+  });
+
+  test('another request under the key is refused, and so is one that was undone before it came', async () => {
+    const { effect, times } = command();
+    const [keyed, late] = [request(), request()];
+    await doing(effect, keyed);
+    await expect(doing(effect, { ...keyed, fingerprint: 'f2' })).rejects.toEqual(refusedWith('idempotency_key_reused'));
+    await undoOnce(db(), undoOf(late), async () => ({ status: 204, body: undefined }));
+    await expect(doing(effect, late)).rejects.toEqual(refusedWith('undone'));
+    expect(await times()).toBe(1);
+  });
+
+  test.each([500, 429, 401])('a %d is never stored', async (status) => {
+    const { effect, times } = command();
+    const storing = onceWith(db(), request(), { status, body: null }, async (tx) => void (await effect(tx)));
+    await expect(storing).rejects.toThrow('never stored');
+    expect(await times()).toBe(0);
+  });
+});
 
 describe('once', () => {
   test('takes effect once and gives the first reply again, its members in the same order', async () => {

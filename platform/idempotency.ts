@@ -53,6 +53,25 @@ export async function once<Body>(
   return db.transaction(async (tx) => (request ? onceIn(tx, request, effect) : effect(tx)));
 }
 
+/**
+ * As `once`, for a command whose reply is known before its effect: it is stored together with the key, which saves a statement.
+ * @throws ProblemError as `once` does
+ */
+export async function onceWith<Body>(
+  db: Database,
+  request: KeyedRequest,
+  reply: StoredReply<Body>,
+  effect: (tx: Transaction) => Promise<void>,
+): Promise<StoredReply<Body>> {
+  requireStorable(reply);
+  return db.transaction(async (tx) => {
+    const earlier = await claim(tx, request, { replyStatus: reply.status, replyBody: reply.body ?? null });
+    if (earlier) return replayed<Body>(earlier, request.fingerprint);
+    await effect(tx);
+    return reply;
+  });
+}
+
 /** @throws ProblemError as `once` does; a repeat of an undo is one whatever it says */
 async function onceIn<Body>(
   tx: Transaction,
@@ -60,15 +79,8 @@ async function onceIn<Body>(
   effect: (tx: Transaction) => Promise<StoredReply<Body>>,
   kind: 'step' | 'undo' = 'step',
 ): Promise<StoredReply<Body>> {
-  const claimed = await tx
-    .insert(table)
-    .values({ ...request, resourceId: sql`gen_random_uuid()` })
-    .onConflictDoNothing()
-    .returning({ key: table.key });
-  if (claimed.length === 0) {
-    const row = await held(tx, request);
-    return replayed<Body>(row, kind === 'undo' ? row.fingerprint : request.fingerprint);
-  }
+  const earlier = await claim(tx, request);
+  if (earlier) return replayed<Body>(earlier, kind === 'undo' ? earlier.fingerprint : request.fingerprint);
   const reply = await effect(tx);
   requireStorable(reply);
   await tx
@@ -79,6 +91,20 @@ async function onceIn<Body>(
 }
 
 type Row = typeof table.$inferSelect;
+
+/** Takes the key, after waiting for whoever is taking it. @returns the row of who had it before */
+async function claim(
+  tx: Transaction,
+  request: KeyedRequest,
+  reply: Partial<Pick<Row, 'replyStatus' | 'replyBody'>> = {},
+): Promise<Row | undefined> {
+  const claimed = await tx
+    .insert(table)
+    .values({ ...request, ...reply, resourceId: sql`gen_random_uuid()` })
+    .onConflictDoNothing()
+    .returning({ key: table.key });
+  return claimed.length > 0 ? undefined : held(tx, request);
+}
 
 async function held(tx: Transaction, request: KeyedRequest): Promise<Row> {
   const [row] = await tx.select().from(table).where(byKey(request));

@@ -1,7 +1,15 @@
 import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { createTestDatabase } from '../tests/support/database';
-import { childTraceparent, counter, createLogger, currentContext, metrics, withContext } from './telemetry';
+import {
+  childTraceparent,
+  counter,
+  createLogger,
+  currentContext,
+  metrics,
+  statementCounter,
+  withContext,
+} from './telemetry';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
@@ -45,6 +53,16 @@ test('a context reaches what is awaited below it and nothing beside it', async (
 test('a counter appears among the metrics by its labels', async () => {
   counter('test_things_total', 'Things', ['kind']).inc({ kind: 'a' });
   expect(await metrics.metrics()).toContain('test_things_total{kind="a"} 1');
+});
+
+test('statements are counted by service', async () => {
+  const [one, other] = [statementCounter('test_one'), statementCounter('test_other')];
+  one();
+  one();
+  other();
+  const text = await metrics.metrics();
+  expect(text).toContain('database_statements_total{service="test_one"} 2');
+  expect(text).toContain('database_statements_total{service="test_other"} 1');
 });
 
 describe('a log line', () => {

@@ -99,9 +99,11 @@ export function counter<Label extends string>(name: string, help: string, labelN
   return new Counter({ name, help, labelNames, registers: [metrics] });
 }
 
-const statements = counter('database_statements_total', 'SQL statements sent, with those that begin and end transactions', [
-  'service',
-]);
+const statements = counter(
+  'database_statements_total',
+  'SQL statements sent, with those that begin and end transactions',
+  ['service'],
+);
 
 /** Counts the statements of one service: for `openDatabase`. */
 export function statementCounter(service: string): () => void {

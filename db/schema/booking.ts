@@ -34,22 +34,18 @@ type PaymentStatus =
  * What a student asked for, stored with the idempotency key before the saga starts; its id is the booking's. `settled_at`
  * is set once the booking is made or refused: until then the saga may never have started.
  */
-export const bookingRequests = pgTable(
-  'booking_requests',
-  {
-    id: uuid().primaryKey(),
-    studentId: uuid('student_id').notNull(),
-    tutorId: uuid('tutor_id').notNull(),
-    subject: text().notNull(),
-    scheduledAt: instant('scheduled_at').notNull(),
-    durationMinutes: integer('duration_minutes').notNull(),
-    pricingOptionId: uuid('pricing_option_id'),
-    refusal: jsonb().$type<{ code: ErrorCode; detail: string; errors?: FieldError[] }>(),
-    settledAt: instant('settled_at'),
-    createdAt: instant('created_at').notNull().defaultNow(),
-  },
-  (t) => [index('booking_requests_unsettled').on(t.createdAt).where(sql`settled_at is null`)],
-);
+export const bookingRequests = pgTable('booking_requests', {
+  id: uuid().primaryKey(),
+  studentId: uuid('student_id').notNull(),
+  tutorId: uuid('tutor_id').notNull(),
+  subject: text().notNull(),
+  scheduledAt: instant('scheduled_at').notNull(),
+  durationMinutes: integer('duration_minutes').notNull(),
+  pricingOptionId: uuid('pricing_option_id'),
+  refusal: jsonb().$type<{ code: ErrorCode; detail: string; errors?: FieldError[] }>(),
+  settledAt: instant('settled_at'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+});
 
 /**
  * A second migration adds `bookings_one_at_a_time`: no student has two live bookings at overlapping times. Every list of
@@ -88,7 +84,6 @@ export const bookings = pgTable(
     index('bookings_tutor_status').on(t.tutorId, t.status, t.startsAt, t.id),
     index('bookings_start').on(t.startsAt, t.id),
     index('bookings_status').on(t.status, t.startsAt, t.id),
-    index('bookings_pending').on(t.updatedAt).where(sql`status = 'pending'`),
     check('bookings_status', sql`${t.status} in ('pending', 'confirmed', 'completed', 'cancelled', 'refunded')`),
     check('bookings_times', sql`${t.endsAt} > ${t.startsAt}`),
     check('bookings_refund_due', sql`(${t.refundDue} is null) = (${t.retained} is null)`),

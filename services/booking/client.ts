@@ -1,6 +1,6 @@
 import type { BodyOf, Endpoint } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
-import { bookingContract as api, type BookingRequest, type InternalBooking, type StuckBooking } from './contract';
+import { bookingContract as api, type BookingRequest, type InternalBooking } from './contract';
 
 type Body<E extends Endpoint> = BodyOf<E>;
 
@@ -57,8 +57,6 @@ export function createBookingClient(http: ServiceClient) {
       http.call(api.internalCompleteBooking, { ...of(id, key), body }),
 
     /** Requests without an outcome and bookings pending beyond their deadline, oldest first, at most 100. */
-    listStuck: async (olderThanMinutes: number): Promise<StuckBooking[]> =>
-      (await http.call(api.internalStuckBookings, { query: { olderThanMinutes } })).items,
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { endpoint } from '../../platform/endpoint';
-import { IdParams, Instant, InstantOut, inQuery, Money, pageOf, text, Uuid } from '../../platform/schemas';
+import { IdParams, Instant, InstantOut, Money, pageOf, text, Uuid } from '../../platform/schemas';
 import {
   Booking,
   BookingChange,
@@ -16,7 +16,6 @@ import {
   Reason,
   Refusal,
   StartTime,
-  StuckBooking,
   TimelineItem,
 } from './shapes.contract';
 
@@ -158,16 +157,6 @@ export const bookingContract = {
     replies: { 200: z.object({ items: z.array(TimelineItem) }).meta({ id: 'BookingTimeline' }) },
   }),
 
-  // Before /internal/bookings/{id}: the first path that fits is taken.
-  internalStuckBookings: endpoint({
-    method: 'get',
-    path: '/internal/bookings/stuck',
-    operationId: 'internalStuckBookings',
-    summary: 'Requests without an outcome and bookings pending beyond their deadline',
-    access: 'service',
-    query: z.strictObject({ olderThanMinutes: inQuery(z.int().min(0).max(100_000)) }),
-    replies: { 200: z.object({ items: z.array(StuckBooking) }) },
-  }),
   internalGetBooking: endpoint({
     method: 'get',
     path: '/internal/bookings/{id}',

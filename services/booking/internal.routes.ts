@@ -16,14 +16,11 @@ import {
   refuseRequest,
   rescheduleBooking,
 } from './saga.store';
-import { listStuck, readBooking, readRequest } from './store';
+import { readBooking, readRequest } from './store';
 
 /** The saga's steps. Keys are the platform's own, `booking:<id>/<step>`. */
 export function serveInternal(service: Service, { database: { db } }: ServiceDeps): void {
   // Before the path with an id, which would take it.
-  service.serve(api.internalStuckBookings, async ({ query }) =>
-    ok({ items: await listStuck(db, query.olderThanMinutes) }),
-  );
   service.serve(api.internalGetBooking, async ({ params }) => {
     const booking = await readBooking(db, params.id);
     return ok({ ...booking, payment: withoutSecrets(booking.payment) });

@@ -2,16 +2,7 @@ import type { Database } from '../../db/client';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { plansOf } from '../../tests/support/plans';
-import {
-  listBookings,
-  listStuck,
-  liveSessions,
-  type Owner,
-  readBooking,
-  readProgress,
-  readRequest,
-  readTimeline,
-} from './store';
+import { listBookings, liveSessions, type Owner, readBooking, readProgress, readRequest, readTimeline } from './store';
 
 // Enough rows for Postgres to prefer an index by itself: 20,000 bookings of 400 students and 200 tutors.
 const BOOKINGS = 20_000;
@@ -66,7 +57,6 @@ test.each<[string, (db: Database) => Promise<unknown>, ...RegExp[]]>([
   ["everybody's list, a later page", list(all, { cursor, sort: 'scheduledAt' }), /bookings_start/],
   ["everybody's list of a rare status", list(all, { status: 'pending', sort: 'scheduledAt' }), /bookings_status/],
   ["a student's live sessions", (db) => liveSessions(db, studentId, session()), /bookings_(?:student|one_at_a_time)/],
-  ['what is stuck', (db) => listStuck(db, 5), /booking_requests_unsettled/, /bookings_pending/],
 ])('%s is read by an index, and no more of it than is asked for', async (_, read, ...indexes) => {
   const plans = await plansOf(database, read);
   expect(plans).toHaveLength(indexes.length);

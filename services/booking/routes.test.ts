@@ -969,17 +969,6 @@ describe('the saga’s door', () => {
       code: 'validation_failed',
     });
   });
-
-  test('lists what is stuck', async () => {
-    const who = await given(create);
-    await service.database.sql`update bookings set updated_at = now() - interval '1 hour' where id = ${who.id}`;
-    expect(await saga.listStuck(30)).toContainEqual({
-      bookingId: who.id,
-      status: 'pending',
-      statusReason: null,
-      since: expect.any(String),
-    });
-  });
 });
 
 test('every reply is what the contract and its document say', async () => {

@@ -1,10 +1,10 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { type Database, type Transaction, violatedConstraint } from '../../db/client';
 import { bookingRequests, bookingSnapshots, bookings, payments, refunds } from '../../db/schema/booking';
 import { ProblemError } from '../../kernel/errors';
 import { endOf } from '../../kernel/time';
-import { announce } from '../../platform/changes';
-import { type KeyedRequest, once, undoOnce } from '../../platform/idempotency';
+import { announce, announcing } from '../../platform/changes';
+import { type KeyedRequest, once, onceWith, undoOnce } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import type { CancelReason, Created, Creation, Party, PaymentProjection, Refusal } from './contract';
@@ -27,15 +27,15 @@ export async function createBooking(db: Database, key: KeyedRequest, id: string,
   const { student, tutor, subject, price, instantBooking } = creation;
   requirePrice(price);
   const reply = await once<Created>(db, key, async (tx) => {
-    const request = await lockRequest(tx, id);
-    if (!request) throw new ProblemError('not_found');
+    const [request] = await tx
+      .update(bookingRequests)
+      .set({ settledAt: sql`now()` })
+      .where(and(eq(bookingRequests.id, id), isNull(bookingRequests.settledAt)))
+      .returning();
+    if (!request) return { status: 200, body: await readCreated(tx, id) };
     const { studentId, tutorId, scheduledAt, durationMinutes } = request;
     const startsAt = scheduledAt.toISOString();
     const endsAt = endOf(startsAt, durationMinutes);
-    const made = await readCreated(tx, id);
-    if (made) return { status: 200, body: made };
-    if (request.refusal) throw new ProblemError('undone');
-
     await lockStudent(tx, studentId);
     await tx
       .insert(bookings)
@@ -64,7 +64,6 @@ export async function createBooking(db: Database, key: KeyedRequest, id: string,
       price: price.amount,
       currency: price.currency,
     });
-    await tx.update(bookingRequests).set({ settledAt: sql`now()` }).where(eq(bookingRequests.id, id));
     await tell(tx, id, 'BookingRequested', 'student', { studentId, tutorId, subject, startsAt, endsAt, price });
     return { status: 200, body: { bookingId: id, price, startsAt, endsAt, instantBooking } };
   });
@@ -73,11 +72,10 @@ export async function createBooking(db: Database, key: KeyedRequest, id: string,
 
 /** Stores why nothing was booked, for the client that waits. The first refusal stays. @throws ProblemError not_found */
 export async function refuseRequest(db: Database, key: KeyedRequest, id: string, refusal: Refusal): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const request = await lockRequest(tx, id);
     if (!request) throw new ProblemError('not_found');
     await settleRefused(tx, request, refusal);
-    return DONE;
   });
 }
 
@@ -89,37 +87,30 @@ export async function recordPayment(
   payment: PaymentProjection,
   awaitingUntil: string | null,
 ): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const booking = await lockBooking(tx, id);
-    const newer = await project(tx, booking, payment);
-    if (newer && booking.status === 'pending') {
-      if (payment.status === 'requires_action') await update(tx, id, waiting('awaiting_payment', awaitingUntil));
-      else if (booking.statusReason === 'awaiting_payment') await update(tx, id, waiting(null, null));
-    }
-    return DONE;
+    await project(tx, booking, payment, waitOf(booking, payment, awaitingUntil));
   });
 }
 
 /** The tutor is asked and has until `respondBy`. @throws ProblemError not_found; invalid_state unless pending */
 export async function awaitTutor(db: Database, key: KeyedRequest, id: string, respondBy: string): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const booking = await lockBooking(tx, id);
     requireStatus(booking, 'pending');
     await update(tx, id, waiting('awaiting_tutor', respondBy));
     await tell(tx, id, 'BookingAwaitingTutor', 'system', { respondBy });
-    return DONE;
   });
 }
 
 /** Pending to confirmed. @throws ProblemError not_found; invalid_state */
 export async function confirmBooking(db: Database, key: KeyedRequest, id: string): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const booking = await lockBooking(tx, id);
-    if (booking.status === 'confirmed') return DONE;
+    if (booking.status === 'confirmed') return;
     await become(tx, booking, 'confirmed', waiting(null, null));
     const actor = confirmationMode(booking.instantBooking) === 'by_tutor' ? 'tutor' : 'system';
     await tell(tx, id, 'BookingConfirmed', actor, sessionOf(booking));
-    return DONE;
   });
 }
 
@@ -192,12 +183,11 @@ export async function recordRefund(
   id: string,
   payment: PaymentProjection,
 ): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const booking = await lockBooking(tx, id);
     await project(tx, booking, payment);
     const { captured, refunded } = await paidFor(tx, id);
     if (booking.status === 'cancelled' && captured > 0 && refunded === captured) await become(tx, booking, 'refunded');
-    return DONE;
   });
 }
 
@@ -237,26 +227,26 @@ export async function completeBooking(
   id: string,
   by: 'tutor' | 'time',
 ): Promise<void> {
-  await once(db, key, async (tx) => {
+  await onceWith(db, key, DONE, async (tx) => {
     const booking = await lockBooking(tx, id);
-    if (booking.status === 'completed') return DONE;
+    if (booking.status === 'completed') return;
     const statusReason = `completed_by_${by}` as const;
     await become(tx, booking, 'completed', { statusReason });
     await tell(tx, id, 'BookingCompleted', by === 'tutor' ? 'tutor' : 'system', {
       ...sessionOf(booking),
       statusReason,
     });
-    return DONE;
   });
 }
 
-async function readCreated(tx: Transaction, id: string): Promise<Created | undefined> {
+/** What was made of a request that is settled. @throws ProblemError not_found without a request; undone when it was refused */
+async function readCreated(tx: Transaction, id: string): Promise<Created> {
   const [row] = await tx
     .select({ booking: bookings, price: bookingSnapshots.price, currency: bookingSnapshots.currency })
     .from(bookings)
     .innerJoin(bookingSnapshots, eq(bookingSnapshots.bookingId, bookings.id))
     .where(eq(bookings.id, id));
-  if (!row) return undefined;
+  if (!row) throw new ProblemError((await lockRequest(tx, id)) ? 'undone' : 'not_found');
   const { startsAt, endsAt, instantBooking } = row.booking;
   const price = { amount: row.price, currency: row.currency };
   return { bookingId: id, price, startsAt: startsAt.toISOString(), endsAt: endsAt.toISOString(), instantBooking };
@@ -309,11 +299,20 @@ async function become(tx: Transaction, booking: BookingRow, status: BookingRow['
 }
 
 async function update(tx: Transaction, id: string, change: Change): Promise<void> {
-  await tx
+  const written = tx
     .update(bookings)
     .set({ ...change, updatedAt: sql`now()` })
     .where(eq(bookings.id, id));
-  await announce(tx, id);
+  // Whoever waits goes by nothing else (`outcomeOf`).
+  const isAwaited = 'status' in change || 'statusReason' in change;
+  await (isAwaited ? written.returning(announcing(id)) : written);
+}
+
+/** What a pending booking waits for after this news of its payment. */
+function waitOf(booking: BookingRow, payment: PaymentProjection, awaitingUntil: string | null): Change {
+  if (booking.status !== 'pending') return {};
+  if (payment.status === 'requires_action') return waiting('awaiting_payment', awaitingUntil);
+  return booking.statusReason === 'awaiting_payment' ? waiting(null, null) : {};
 }
 
 function waiting(statusReason: 'awaiting_payment' | 'awaiting_tutor' | null, until: string | null) {
@@ -338,13 +337,18 @@ async function paidFor(tx: Transaction, bookingId: string) {
 }
 
 /**
- * Writes the payment's state unless a version at least as new is known; says whether it was written. A refund that failed after it
- * had succeeded takes a refunded booking back to cancelled.
+ * Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. A refund that
+ * failed after it had succeeded takes a refunded booking back to cancelled.
  */
-async function project(tx: Transaction, booking: BookingRow, payment: PaymentProjection): Promise<boolean> {
+async function project(
+  tx: Transaction,
+  booking: BookingRow,
+  payment: PaymentProjection,
+  change: Change = {},
+): Promise<void> {
   const [known] = await tx.select().from(payments).where(eq(payments.bookingId, booking.id));
   if (known && known.id !== payment.id) throw new ProblemError('conflict', 'The booking has another payment');
-  if (known && known.version >= payment.version) return false;
+  if (known && known.version >= payment.version) return;
 
   const { id, version, status, amount, captured, refunded, declineCode = null } = payment;
   // Of no use to anybody once the bank has answered.
@@ -362,22 +366,21 @@ async function project(tx: Transaction, booking: BookingRow, payment: PaymentPro
     .insert(payments)
     .values({ id, bookingId: booking.id, ...state, clientSecret, declineCode })
     .onConflictDoUpdate({ target: payments.id, set: { ...state, clientSecret, declineCode, updatedAt: sql`now()` } });
-  await update(tx, booking.id, {});
+  await update(tx, booking.id, change);
   const { studentId, tutorId } = booking;
   const facts = { studentId, tutorId, paymentId: id, status, amount, captured, refunded };
   if (known?.status !== status) await tell(tx, booking.id, 'PaymentProcessed', 'system', facts);
 
-  const change = refunded.amount - (known?.refunded ?? 0);
-  if (change !== 0) {
+  const moved = refunded.amount - (known?.refunded ?? 0);
+  if (moved !== 0) {
     await tx
       .insert(refunds)
-      .values({ id: uuidv7(), bookingId: booking.id, paymentId: id, version, amount: change, currency });
-    const type = change > 0 ? 'RefundIssued' : 'RefundReversed';
-    const moved = { amount: Math.abs(change), currency };
-    await tell(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund: moved });
+      .values({ id: uuidv7(), bookingId: booking.id, paymentId: id, version, amount: moved, currency });
+    const type = moved > 0 ? 'RefundIssued' : 'RefundReversed';
+    const refund = { amount: Math.abs(moved), currency };
+    await tell(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund });
   }
   if (booking.status === 'refunded' && refunded.amount < captured.amount) {
     await become(tx, booking, 'cancelled');
   }
-  return true;
 }

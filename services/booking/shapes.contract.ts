@@ -230,12 +230,3 @@ export const Refusal = z.strictObject({
     .optional(),
 });
 export type Refusal = z.output<typeof Refusal>;
-
-export const StuckBooking = z.object({
-  bookingId: Uuid,
-  /** Null: the saga has not made the booking yet, or never started. */
-  status: BookingStatus.nullable(),
-  statusReason: StatusReason.nullable(),
-  since: InstantOut,
-});
-export type StuckBooking = z.output<typeof StuckBooking>;

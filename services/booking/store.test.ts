@@ -16,7 +16,7 @@ import {
   refuseRequest,
   rescheduleBooking,
 } from './saga.store';
-import { listBookings, listStuck, liveSessions, readBooking, readProgress, readTimeline, setMeetingUrl } from './store';
+import { listBookings, liveSessions, readBooking, readProgress, readTimeline, setMeetingUrl } from './store';
 
 let database: TestDatabase;
 const db = () => database.db;
@@ -653,27 +653,6 @@ describe('lists', () => {
     const around = { startsAt: inHours(71), endsAt: inHours(74) };
     expect(await liveSessions(db(), studentId, around)).toMatchObject([{ startsAt: scheduledAt }]);
     expect(await liveSessions(db(), studentId, { startsAt: inHours(73), endsAt: inHours(74) })).toEqual([]);
-  });
-});
-
-describe('stuck', () => {
-  test('lists requests without an outcome and bookings pending beyond their wait, oldest first', async () => {
-    const unsettled = await requested();
-    const pending = await created();
-    const waiting = await created({ instantBooking: false });
-    await awaitTutor(db(), step(waiting.id, 'await'), waiting.id, inHours(24));
-    const settled = await requested();
-    await refuseRequest(db(), step(settled.id, 'refuse'), settled.id, { code: 'not_found', detail: 'x' });
-    const fresh = await requested();
-    await database.sql`update booking_requests set created_at = now() - interval '2 hours' where id in ${database.sql([unsettled.id, settled.id])}`;
-    await database.sql`update bookings set updated_at = now() - interval '1 hour' where id in ${database.sql([pending.id, waiting.id])}`;
-
-    const mine = [unsettled, pending, waiting, settled, fresh].map(({ id }) => id);
-    const found = (await listStuck(db(), 30)).filter(({ bookingId }) => mine.includes(bookingId));
-    expect(found).toMatchObject([
-      { bookingId: unsettled.id, status: null, statusReason: null },
-      { bookingId: pending.id, status: 'pending' },
-    ]);
   });
 });
 

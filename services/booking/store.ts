@@ -4,7 +4,7 @@ import { bookingNotes, bookingRequests, bookingSnapshots, bookings, events, paym
 import { ProblemError } from '../../kernel/errors';
 import { appendEvent } from '../../platform/outbox';
 import { bookingWorkflowId } from '../../workflows/booking.api';
-import type { BookingRequest, InternalBooking, ListQuery, StuckBooking, TimelineItem } from './contract';
+import type { BookingRequest, InternalBooking, ListQuery, TimelineItem } from './contract';
 import { isLive, type Progress, type Session } from './rules';
 
 // What clients and activities read, and the one write that needs no saga. The saga's writes: saga.store.ts.
@@ -246,36 +246,4 @@ export async function setMeetingUrl(db: Database, id: string, meetingUrl: string
     await tx.update(bookings).set({ meetingUrl, updatedAt: sql`now()` }).where(eq(bookings.id, id));
     await appendEvent(tx, { streamId: id, type: 'BookingMeetingUrlChanged', data: { bookingId: id, actor: 'tutor' } });
   });
-}
-
-/** At most so many stuck things at once: the next sweep finds the others. */
-const STUCK_LIMIT = 100;
-
-/** What has made no progress for `minutes` though nothing says it waits: for the sweep. Oldest first. */
-export async function listStuck(db: Database, minutes: number): Promise<StuckBooking[]> {
-  const before = sql`now() - make_interval(mins => ${minutes})`;
-  const unsettled = await db
-    .select({ bookingId: bookingRequests.id, since: bookingRequests.createdAt })
-    .from(bookingRequests)
-    .where(sql`${bookingRequests.settledAt} is null and ${bookingRequests.createdAt} < ${before}`)
-    .orderBy(bookingRequests.createdAt)
-    .limit(STUCK_LIMIT);
-  const pending = await db
-    .select({
-      bookingId: bookings.id,
-      status: bookings.status,
-      statusReason: bookings.statusReason,
-      since: bookings.updatedAt,
-    })
-    .from(bookings)
-    .where(
-      sql`${bookings.status} = 'pending' and ${bookings.updatedAt} < ${before}
-        and coalesce(${bookings.waitingUntil}, '-infinity') < ${before}`,
-    )
-    .orderBy(bookings.updatedAt)
-    .limit(STUCK_LIMIT);
-  return [...unsettled.map((row) => ({ ...row, status: null, statusReason: null })), ...pending]
-    .sort((a, b) => a.since.getTime() - b.since.getTime())
-    .slice(0, STUCK_LIMIT)
-    .map((row) => ({ ...row, since: row.since.toISOString() }));
 }

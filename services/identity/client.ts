@@ -9,6 +9,8 @@ export function createIdentityClient(http: ServiceClient) {
   return {
     /** @throws ProblemError not_found */
     getUser: (id: string) => http.call(contract.internalGetUser, { params: { id } }),
+    /** @throws ProblemError not_found unless both exist */
+    getPair: (first: string, second: string) => http.call(contract.internalGetPair, { query: { first, second } }),
     /** @throws ProblemError not_found, undone */
     createProfile: (key: string, id: string) =>
       http.call(contract.internalCreateProfile, { params: { id }, idempotencyKey: key }),

@@ -327,6 +327,16 @@ export const identityContract = {
     params: IdParams,
     replies: { 200: InternalUser },
   }),
+  internalGetPair: endpoint({
+    method: 'get',
+    path: '/internal/users',
+    operationId: 'internalGetPair',
+    summary: 'The two people of a booking or payment, with names and addresses',
+    access: 'service',
+    query: z.strictObject({ first: Uuid, second: Uuid }),
+    replies: { 200: z.object({ first: InternalUser, second: InternalUser }) },
+    errors: ['not_found'],
+  }),
   internalCreateProfile: endpoint({
     method: 'post',
     path: '/internal/users/{id}/profile',

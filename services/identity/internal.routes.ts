@@ -7,6 +7,7 @@ import {
   createProfile,
   issueEmailVerification,
   readInternalUser,
+  readPair,
   removeProfile,
   removeUser,
 } from './store';
@@ -20,6 +21,11 @@ export function serveInternal(service: Service, { config, database: { db } }: Se
   service.serve(contract.internalGetUser, async ({ params }) => ({
     status: 200 as const,
     body: await readInternalUser(db, params.id),
+  }));
+
+  service.serve(contract.internalGetPair, async ({ query }) => ({
+    status: 200 as const,
+    body: await readPair(db, query.first, query.second),
   }));
 
   service.serve(contract.internalCreateProfile, async ({ params, idempotencyKey: key, fingerprint }) => {

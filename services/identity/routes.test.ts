@@ -570,6 +570,13 @@ describe('what activities call', () => {
     );
   });
 
+  test('both people of a booking are read in one call', async () => {
+    const [one, two] = [await signUp(), await signUp()];
+    const { first, second } = await identity.getPair(one.user.id, two.user.id);
+    expect([first.id, second.email]).toEqual([one.user.id, two.user.email]);
+    await expect(identity.getPair(one.user.id, uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   test('a user is read with name and address, before and after activation; an unknown one is 404', async () => {
     saga = async (client, { userId }) => {
       expect(await client.getUser(userId)).toMatchObject({ status: 'pending', firstName: 'Ada', timeZone: 'UTC' });

@@ -13,6 +13,7 @@ import {
   issueEmailVerification,
   markSagaStarted,
   readInternalUser,
+  readPair,
   readUser,
   releaseAttempt,
   removeProfile,
@@ -169,6 +170,14 @@ describe('the steps of the sign-up saga', () => {
       status: 'active',
       emailVerified: false,
     });
+  });
+
+  test('two people are read at once, in the order that was asked for, or not at all', async () => {
+    const [one, two] = [await activeUser(), await activeUser()];
+    const [first, second] = await Promise.all([readInternalUser(db, two), readInternalUser(db, one)]);
+    expect(await readPair(db, two, one)).toEqual({ first, second });
+    expect(await readPair(db, one, one)).toEqual({ first: second, second });
+    await expect(readPair(db, one, uuidv7())).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('a step repeated under its key answers the same and does nothing more', async () => {

@@ -1,4 +1,4 @@
-import { and, type Column, eq, isNull, lt, ne, sql } from 'drizzle-orm';
+import { and, type Column, eq, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client';
 import { emailVerifications, type Registration, userProfiles, users } from '../../db/schema/identity';
 import { ProblemError } from '../../kernel/errors';
@@ -109,14 +109,34 @@ export async function readUser(db: Database | Transaction, id: string): Promise<
 
 /** @throws ProblemError not_found */
 export async function readInternalUser(db: Database, id: string): Promise<InternalUser> {
-  const { profile, ...user } = toUser(await readRow(db, id));
+  return toInternal(await readRow(db, id));
+}
+
+/** @throws ProblemError not_found unless both exist */
+export async function readPair(db: Database, firstId: string, secondId: string) {
+  const rows = await selectUsers(db).where(inArray(users.id, [firstId, secondId]));
+  const found = new Map(rows.map((row) => [row.id, toInternal(row)]));
+  const [first, second] = [found.get(firstId), found.get(secondId)];
+  if (!first || !second) throw new ProblemError('not_found');
+  return { first, second };
+}
+
+function toInternal(row: UserRow): InternalUser {
+  const { id, email, role, status, emailVerified, profile } = toUser(row);
   const { firstName, lastName, timeZone, locale } = profile;
-  const { email, role, status, emailVerified } = user;
   return { id, email, role, status, emailVerified, firstName, lastName, timeZone, locale };
 }
 
-async function readRow(db: Database | Transaction, id: string) {
-  const [row] = await db
+async function readRow(db: Database | Transaction, id: string): Promise<UserRow> {
+  const [row] = await selectUsers(db).where(eq(users.id, id));
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+type UserRow = Awaited<ReturnType<typeof selectUsers>>[number];
+
+function selectUsers(db: Database | Transaction) {
+  return db
     .select({
       id: users.id,
       email: users.email,
@@ -132,9 +152,7 @@ async function readRow(db: Database | Transaction, id: string) {
     })
     .from(users)
     .leftJoin(userProfiles, eq(userProfiles.userId, users.id))
-    .where(eq(users.id, id));
-  if (!row) throw new ProblemError('not_found');
-  return row;
+    .$dynamic();
 }
 
 /** Until the saga has made the profile, what was registered stands for it; the table's check keeps one of the two. */
@@ -142,7 +160,7 @@ function known(column: Column, field: keyof Registration) {
   return sql<string>`coalesce(${column}, ${users.registration} ->> ${field}::text)`;
 }
 
-function toUser({ emailVerifiedAt, createdAt, ...row }: Awaited<ReturnType<typeof readRow>>): User {
+function toUser({ emailVerifiedAt, createdAt, ...row }: UserRow): User {
   const { id, email, role, status, firstName, lastName, avatarUrl, timeZone, locale } = row;
   return {
     id,

@@ -34,6 +34,12 @@ export const DEFAULT_PREFERENCES: NotificationPreferences = {
   reviewRequests: { email: true, inApp: true },
 };
 
+/** Whether its recipient may switch such a message off. */
+export function isOptional(template: TemplateName): boolean {
+  const kind = KIND_OF[template];
+  return kind === 'reminder' || kind === 'review_request';
+}
+
 /** Where a message is shown, given what its recipient chose. */
 export function channelsFor(template: TemplateName, preferences: NotificationPreferences) {
   const kind = KIND_OF[template];

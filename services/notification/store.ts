@@ -6,7 +6,7 @@ import { type KeyedRequest, once, type StoredReply, undoOnce } from '../../platf
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import type { DeliveryStatus, Notification, NotificationPreferences, SentNotification, TemplateName } from './contract';
-import { channelsFor, DEFAULT_PREFERENCES, type SendOutcome } from './rules';
+import { channelsFor, DEFAULT_PREFERENCES, isOptional, type SendOutcome } from './rules';
 
 /** Longer than one attempt can take (`SEND_DEADLINE_MS` of the mailer), so that a lease never ends under a sender that lives. */
 export const LEASE_SECONDS = 30;
@@ -43,8 +43,9 @@ export type SendClaim = { kind: 'send'; attempt: Attempt } | { kind: 'settled'; 
  */
 export async function claimSend(db: Database, announcement: Announcement): Promise<SendClaim> {
   return db.transaction(async (tx) => {
-    const preferences = await readPreferences(tx, announcement.recipientId);
-    const { email, inApp } = channelsFor(announcement.template, preferences);
+    const { template, recipientId } = announcement;
+    const preferences = isOptional(template) ? await readPreferences(tx, recipientId) : DEFAULT_PREFERENCES;
+    const { email, inApp } = channelsFor(template, preferences);
     const status = email ? ('pending' as const) : ('suppressed' as const);
     const leasedUntil = email ? sql`now() + make_interval(secs => ${LEASE_SECONDS})` : null;
 
@@ -103,8 +104,20 @@ export async function recordOutcome(
   outcome: SendOutcome,
 ): Promise<{ id: string; status: DeliveryStatus }> {
   return db.transaction(async (tx) => {
-    const [row] = await tx.select().from(notifications).where(eq(notifications.id, id)).for('update');
-    if (!row) throw new ProblemError('not_found');
+    const isOpen = outcome.kind === 'unavailable';
+    const status = isOpen ? 'pending' : outcome.kind === 'sent' ? 'sent' : 'failed';
+    // A later attempt may have settled the message, or be under way: then this one's failure changes nothing.
+    const [row] = await tx
+      .update(notifications)
+      .set({ status, leasedUntil: null, ...(status === 'sent' && { sentAt: sql`now()` }) })
+      .where(
+        and(
+          eq(notifications.id, id),
+          eq(notifications.status, 'pending'),
+          isOpen ? eq(notifications.attempts, attempt) : undefined,
+        ),
+      )
+      .returning();
     await tx
       .update(notificationDeliveryLog)
       .set({
@@ -114,17 +127,15 @@ export async function recordOutcome(
         finishedAt: sql`now()`,
       })
       .where(and(eq(notificationDeliveryLog.notificationId, id), eq(notificationDeliveryLog.attempt, attempt)));
-    // A later attempt may have settled the message, or be under way: then this one's failure changes nothing.
-    if (row.status !== 'pending' || (outcome.kind === 'unavailable' && row.attempts !== attempt))
-      return { id, status: row.status };
-    const status = outcome.kind === 'unavailable' ? 'pending' : outcome.kind === 'sent' ? 'sent' : 'failed';
-    await tx
-      .update(notifications)
-      .set({ status, leasedUntil: null, ...(status === 'sent' && { sentAt: sql`now()` }) })
-      .where(eq(notifications.id, id));
-    if (status !== 'pending') await appendEvent(tx, eventOf(row, status));
-    return { id, status };
+    if (row && status !== 'pending') await appendEvent(tx, eventOf(row, status));
+    return { id, status: row ? status : await statusOf(tx, id) };
   });
+}
+
+async function statusOf(tx: Transaction, id: string): Promise<DeliveryStatus> {
+  const [row] = await tx.select({ status: notifications.status }).from(notifications).where(eq(notifications.id, id));
+  if (!row) throw new ProblemError('not_found');
+  return row.status;
 }
 
 function eventOf(row: Row, status: 'sent' | 'failed') {

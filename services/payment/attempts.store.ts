@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { and, desc, eq, isNull, max, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, or, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client';
 import { stripeAttempts } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
@@ -38,23 +38,17 @@ const LONGEST_KEY = 255;
  */
 export async function openAttempt(tx: Transaction, effect: Effect): Promise<Attempt> {
   const { stepKey, kind, subject } = effect;
-  const [other] = await tx
-    .select({ id: table.id })
-    .from(table)
-    .where(and(eq(table.stepKey, stepKey), sql`(${table.kind}, ${table.subject}) <> (${kind}, ${subject})`))
-    .limit(1);
-  if (other) throw new ProblemError('idempotency_key_reused');
-
-  const [open] = await tx
+  const ofEffect = and(eq(table.subject, subject), eq(table.kind, kind));
+  const rows = await tx
     .select()
     .from(table)
-    .where(and(eq(table.subject, subject), eq(table.kind, kind), isNull(table.outcome)));
+    .where(or(eq(table.stepKey, stepKey), and(ofEffect, isNull(table.outcome))));
+  const ofStep = rows.filter((row) => row.stepKey === stepKey);
+  if (ofStep.some((row) => row.kind !== kind || row.subject !== subject))
+    throw new ProblemError('idempotency_key_reused');
+  const open = rows.find((row) => row.outcome === null);
   if (open) return attemptOf(open, false);
-  const last = await tx
-    .select({ number: max(table.number) })
-    .from(table)
-    .where(eq(table.stepKey, stepKey));
-  const number = (theOnly(last).number ?? 0) + 1;
+  const number = Math.max(0, ...ofStep.map((row) => row.number)) + 1;
   const made = await tx
     .insert(table)
     .values({ stepKey, number, kind, subject, customerId: effect.customerId ?? null })

@@ -49,13 +49,33 @@ const refusal = (work: Promise<unknown>) =>
 
 test('a movement is posted once, however often and at once', async () => {
   const results = await Promise.all(Array.from({ length: 8 }, () => posted(capture())));
-  expect(results.filter(Boolean)).toHaveLength(1);
+  expect(results.reduce((sum, count) => sum + count)).toBe(1);
   const entries = await database.db.transaction((tx) => entriesOf(tx, capture()));
   expect(entries).toHaveLength(3);
 });
 
+test('of several movements those are posted that were not yet, each with its own entries', async () => {
+  const fee: Posting = {
+    ...capture(),
+    kind: 'stripe_fee',
+    reference: 'txn_1',
+    entries: [
+      { account: 'stripe_fees', amount: 54 },
+      { account: 'stripe_balance', amount: -54 },
+    ],
+  };
+  const both = () => database.db.transaction((tx) => post(tx, capture(), { ...fee, entries: [] }, fee));
+  await posted(capture());
+  expect([await both(), await both()]).toEqual([1, 0]);
+  const entries = await database.db.transaction(async (tx) => [
+    await entriesOf(tx, capture()),
+    await entriesOf(tx, fee),
+  ]);
+  expect(entries).toEqual([expect.arrayContaining(capture().entries), fee.entries]);
+});
+
 test('a movement of nothing is none', async () => {
-  expect(await posted({ ...capture(), entries: [] })).toBe(false);
+  expect(await posted({ ...capture(), entries: [] })).toBe(0);
 });
 
 test('the database refuses a transaction that does not balance, has one side, or none', async () => {

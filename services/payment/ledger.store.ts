@@ -16,20 +16,24 @@ export interface Posting {
 }
 
 /**
- * Posts one movement of money, once: a second posting with the same payment, kind and reference is left out. A movement
- * of nothing is none. @returns whether it was posted now
+ * Posts movements of money, each once: a second posting with the same payment, kind and reference is left out. A movement
+ * of nothing is none. @returns how many were posted now
  */
-export async function post(tx: Transaction, posting: Posting): Promise<boolean> {
-  const { entries, currency, ...transaction } = posting;
-  if (entries.length === 0) return false;
-  const [posted] = await tx
+export async function post(tx: Transaction, ...postings: Posting[]): Promise<number> {
+  const moving = postings.filter(({ entries }) => entries.length > 0).map((posting) => ({ ...posting, id: uuidv7() }));
+  if (moving.length === 0) return 0;
+  const posted = await tx
     .insert(ledgerTransactions)
-    .values({ id: uuidv7(), currency, ...transaction })
+    .values(moving.map(({ entries: _, ...transaction }) => transaction))
     .onConflictDoNothing()
     .returning({ id: ledgerTransactions.id });
-  if (!posted) return false;
-  await tx.insert(ledgerEntries).values(entries.map((entry) => ({ transactionId: posted.id, currency, ...entry })));
-  return true;
+  if (posted.length === 0) return 0;
+  const isNew = new Set(posted.map(({ id }) => id));
+  const entries = moving.flatMap(({ id: transactionId, currency, entries }) =>
+    isNew.has(transactionId) ? entries.map((entry) => ({ transactionId, currency, ...entry })) : [],
+  );
+  await tx.insert(ledgerEntries).values(entries);
+  return posted.length;
 }
 
 /** The entries of one posting; empty when it was not made. */

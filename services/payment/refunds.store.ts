@@ -17,7 +17,7 @@ import { appendEvent } from '../../platform/outbox';
 import { type Attempt, closeAttempt, openAttempt } from './attempts.store';
 import type { CreateRefund, RefundState, RequestRefund } from './contract';
 import { refundEntries, reversalEntries, strayEntries } from './ledger.rules';
-import { entriesOf, post, sharesOf } from './ledger.store';
+import { entriesOf, type Posting, post, sharesOf } from './ledger.store';
 import { theOnly } from './rows.store';
 import {
   mayRefund,
@@ -29,7 +29,7 @@ import {
   statusOfCaptured,
   toSettle,
 } from './rules';
-import { change, factsOf, feeOf, lockPayment, type PaymentRow, postStripeFee } from './store';
+import { change, factsOf, feeOf, lockPayment, type PaymentRow, stripeFee } from './store';
 import type { Intent, StripeRefund } from './stripe.types';
 
 export type RefundRow = typeof refunds.$inferSelect;
@@ -214,8 +214,8 @@ export function createRefundStore(db: Database) {
       await db.transaction(async (tx) => {
         await lockPayment(tx, paymentId);
         const entries = strayEntries(-made.amount);
-        await post(tx, { paymentId, kind: 'stray_refund', reference: made.id, currency, entries });
-        await postStripeFee(tx, paymentId, made.movement);
+        const money: Posting = { paymentId, kind: 'stray_refund', reference: made.id, currency, entries };
+        await post(tx, money, ...stripeFee(paymentId, made.movement));
       });
     },
 
@@ -358,11 +358,11 @@ async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment
     const entries = refundEntries(refund.amount, { captured, fee: feeOf(payment), tutorId }, shares);
     await post(tx, { ...posting, entries });
   }
-  await postStripeFee(tx, paymentId, movement);
+  await post(tx, ...stripeFee(paymentId, movement));
   if (!reversal) return;
   const entries = reversalEntries(await entriesOf(tx, posting), tutorId, payment.releasedAt !== null);
-  await post(tx, { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries });
-  await postStripeFee(tx, paymentId, reversal);
+  const money: Posting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
+  await post(tx, money, ...stripeFee(paymentId, reversal));
 }
 
 async function tell(tx: Transaction, refund: RefundRow, payment: PaymentRow): Promise<void> {

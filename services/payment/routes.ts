@@ -11,7 +11,7 @@ import { detailsOf, refundStateOf, stateOf } from './rules';
 import { abandon, settle } from './settle';
 import { createPaymentStore, type PaymentRow } from './store';
 import { createStripe } from './stripe';
-import { act, follow } from './webhooks';
+import { act, follow, isOfPayment } from './webhooks';
 import { createWebhookStore } from './webhooks.store';
 
 export interface PaymentOptions {
@@ -49,8 +49,9 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
         const event = stripe.readEvent(rawBody, headers['stripe-signature']);
         // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
-        const received = await webhooks.receive(event);
-        if (received !== 'processed') {
+        const isToDo = isOfPayment(event);
+        const received = await webhooks.receive(event, isToDo);
+        if (isToDo && received !== 'processed') {
           await act(till, sagas, event, { again: received === 'again' });
           await webhooks.processed(event.id);
         }

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client';
 import { bookingGuards, payments, stripeAccounts } from '../../db/schema/payment';
 import { ProblemError } from '../../kernel/errors';
@@ -10,7 +10,7 @@ import { appendEvent } from '../../platform/outbox';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from './attempts.store';
 import type { ChargeBooking, CreatePayment, EarningsReleased } from './contract';
 import { captureEntries, releaseEntries, strayEntries, stripeFeeEntries, tutorPayable } from './ledger.rules';
-import { entriesOf, post, sharesOf } from './ledger.store';
+import { entriesOf, type Posting, post, sharesOf } from './ledger.store';
 import { theOnly } from './rows.store';
 import { EVENT_OF, nextStatus, platformFee } from './rules';
 import type { Intent } from './stripe.types';
@@ -21,6 +21,13 @@ export type PaymentRow = typeof payments.$inferSelect;
 export interface Begun {
   payment: PaymentRow;
   attempt: Attempt | null;
+}
+
+/** A payment by its intent. */
+export interface KnownIntent {
+  payment: PaymentRow;
+  /** Its money and Stripe's fee are in the ledger: whatever the intent says from now on is nothing new. */
+  isBooked: boolean;
 }
 
 /** What came of an attempt, noted together with the change it made. */
@@ -40,14 +47,15 @@ export type PaymentStore = ReturnType<typeof createPaymentStore>;
  * is asked. `feePercent` is the platform's share of new payments.
  */
 export function createPaymentStore(db: Database, feePercent: number) {
+  /** @returns undefined when the booking has a payment already */
   const inserted = async (tx: Transaction, values: Omit<typeof payments.$inferInsert, 'fee' | 'status'>) => {
     const fee = platformFee(values.amount, feePercent);
-    const stored = await tx
+    const [row] = await tx
       .insert(payments)
       .values({ ...values, fee, status: 'pending' })
+      .onConflictDoNothing({ target: payments.bookingId })
       .returning();
-    const row = theOnly(stored);
-    await tell(tx, EVENT_OF.pending, row);
+    if (row) await tell(tx, EVENT_OF.pending, row);
     return row;
   };
 
@@ -64,8 +72,11 @@ export function createPaymentStore(db: Database, feePercent: number) {
       return row;
     },
 
-    async findByIntent(intentId: string): Promise<PaymentRow | undefined> {
-      const [row] = await db.select().from(payments).where(eq(payments.stripeIntentId, intentId));
+    async findByIntent(intentId: string): Promise<KnownIntent | undefined> {
+      const [row] = await db
+        .select({ payment: getTableColumns(payments), isBooked })
+        .from(payments)
+        .where(eq(payments.stripeIntentId, intentId));
       return row;
     },
 
@@ -95,19 +106,24 @@ export function createPaymentStore(db: Database, feePercent: number) {
      */
     async beginBookingCharge(key: string, bookingId: string, charge: ChargeBooking): Promise<Begun> {
       return db.transaction(async (tx) => {
-        await tx.insert(bookingGuards).values({ bookingId }).onConflictDoNothing();
-        const [guard] = await tx
-          .select()
-          .from(bookingGuards)
-          .where(eq(bookingGuards.bookingId, bookingId))
-          .for('update');
-        if (guard?.settledAt) throw new ProblemError('undone');
-        const [existing] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update');
-        if (existing && !isSame(existing, charge))
-          throw new ProblemError('conflict', 'The booking has another payment already');
+        // Writes nothing new to a guard that is there, but locks it as one that it makes.
+        const guards = await tx
+          .insert(bookingGuards)
+          .values({ bookingId })
+          .onConflictDoUpdate({
+            target: bookingGuards.bookingId,
+            set: { settledAt: sql`${bookingGuards.settledAt}` },
+          })
+          .returning();
+        if (theOnly(guards).settledAt) throw new ProblemError('undone');
         const { amount, ...rest } = charge;
-        const row = existing ?? (await inserted(tx, { id: uuidv7(), bookingId, ...rest, ...amount }));
-        return begin(tx, key, row);
+        const made = await inserted(tx, { id: uuidv7(), bookingId, ...rest, ...amount });
+        if (made) return begin(tx, key, made);
+        const existing = theOnly(
+          await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update'),
+        );
+        if (!isSame(existing, charge)) throw new ProblemError('conflict', 'The booking has another payment already');
+        return begin(tx, key, existing);
       });
     },
 
@@ -149,8 +165,8 @@ export function createPaymentStore(db: Database, feePercent: number) {
         await lockPayment(tx, id);
         const entries = strayEntries(intent.received);
         const { id: reference, currency } = intent;
-        await post(tx, { paymentId: id, kind: 'stray_capture', reference, currency, entries });
-        await postStripeFee(tx, id, intent.movement);
+        const money: Posting = { paymentId: id, kind: 'stray_capture', reference, currency, entries };
+        await post(tx, money, ...stripeFee(id, intent.movement));
       });
     },
 
@@ -250,7 +266,10 @@ export async function lockPayment(tx: Transaction, id: string): Promise<PaymentR
 
 type Patch = Partial<Omit<PaymentRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>;
 
-/** Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it. */
+/**
+ * Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it. For
+ * a booking's payment nobody does: they wait for the booking.
+ */
 export async function change(tx: Transaction, row: PaymentRow, patch: Patch): Promise<PaymentRow> {
   const updated = await tx
     .update(payments)
@@ -261,7 +280,7 @@ export async function change(tx: Transaction, row: PaymentRow, patch: Patch): Pr
   // From the capture on only refunds move it, even back to captured.
   const event = changed.status !== row.status && row.captured === 0 ? EVENT_OF[changed.status] : null;
   if (event) await tell(tx, event, changed);
-  await announce(tx, row.id);
+  if (!row.bookingId) await announce(tx, row.id);
   return changed;
 }
 
@@ -348,16 +367,22 @@ export function feeOf(row: PaymentRow): number {
 
 async function postCapture(tx: Transaction, row: PaymentRow, intent: Intent): Promise<void> {
   const entries = captureEntries(row.captured, feeOf(row), row.payeeId);
-  await post(tx, { paymentId: row.id, kind: 'capture', reference: intent.id, currency: row.currency, entries });
-  await postStripeFee(tx, row.id, intent.movement);
+  const { id: paymentId, currency } = row;
+  const money: Posting = { paymentId, kind: 'capture', reference: intent.id, currency, entries };
+  await post(tx, money, ...stripeFee(paymentId, intent.movement));
 }
 
 /** Stripe's own fee, once its line in Stripe's books exists. */
-export async function postStripeFee(tx: Transaction, paymentId: string, movement: Intent['movement']): Promise<void> {
-  if (!movement) return;
+export function stripeFee(paymentId: string, movement: Intent['movement']): Posting[] {
+  if (!movement) return [];
   const { id: reference, currency, fee } = movement;
-  await post(tx, { paymentId, kind: 'stripe_fee', reference, currency, entries: stripeFeeEntries(fee) });
+  return [{ paymentId, kind: 'stripe_fee', reference, currency, entries: stripeFeeEntries(fee) }];
 }
+
+/** A payment whose intent has money and fee in the ledger. Refunds and strays have fees of their own, so with one of those nobody can tell. */
+const isBooked = sql<boolean>`coalesce((
+  select bool_or(t.kind = 'stripe_fee') and bool_and(t.kind in ('capture', 'stripe_fee', 'release'))
+  from ledger_transactions t where t.payment_id = payments.id), false)`;
 
 /** @throws ProblemError validation_failed unless the payee is somebody else who is known here */
 async function requirePayee(tx: Transaction, payeeId: string, payerId: string): Promise<void> {

@@ -7,14 +7,14 @@ import type { StripeEvent } from './stripe.types';
 export function createWebhookStore(db: Database) {
   return {
     /**
-     * Notes an event before anything is done about it. @returns whether it is new, or came before and was not processed then (a crash,
-     * or a part that was away), or was processed
+     * Notes an event before anything is done about it, and as processed where nothing `isToDo`. @returns whether it is new,
+     * or came before and was not processed then (a crash, or a part that was away), or was processed
      */
-    async receive(event: StripeEvent): Promise<'new' | 'again' | 'processed'> {
+    async receive(event: StripeEvent, isToDo: boolean): Promise<'new' | 'again' | 'processed'> {
       const { id: eventId, type, objectId, createdAt } = event;
       const [row] = await db
         .insert(stripeWebhooksLog)
-        .values({ eventId, type, objectId, createdAt })
+        .values({ eventId, type, objectId, createdAt, processedAt: isToDo ? null : sql`now()` })
         .onConflictDoUpdate({
           target: stripeWebhooksLog.eventId,
           set: { deliveries: sql`${stripeWebhooksLog.deliveries} + 1` },

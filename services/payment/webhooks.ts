@@ -26,16 +26,25 @@ const OF_REFUNDS = new Set([
   'charge.refund.updated',
 ]);
 
+type PaymentEvent = StripeEvent & { intentId: string };
+
+/** Whether an event may change a payment. Those of connected accounts are about their own business, not about payments of the platform. */
+export function isOfPayment(event: StripeEvent): event is PaymentEvent {
+  return !event.account && Boolean(event.intentId) && (OF_REFUNDS.has(event.type) || OF_INTENTS.has(event.type));
+}
+
 /**
  * Acts on an event: asks Stripe what is true now, whatever the event says (events come late, twice and out of order), records
  * it and tells the saga if it waits for that. Repeating it does no harm. `again`: the event came before, and how far that got is unknown.
  * @throws ProblemError rate_limited, upstream_unavailable: Stripe shall send the event again
  */
-export async function act(till: Till, sagas: Sagas, event: StripeEvent, { again }: { again: boolean }): Promise<void> {
+export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again }: { again: boolean }): Promise<void> {
   const ofRefund = OF_REFUNDS.has(event.type);
-  // Events of connected accounts are about their own business, not about payments of the platform.
-  if (event.account || !event.intentId || !(ofRefund || OF_INTENTS.has(event.type))) return;
-  const found = await findByIntent(till, event.intentId);
+  const known = await till.payments.findByIntent(event.intentId);
+  // Most come to tell of a charge whose own answer has said all this: money that was taken stays taken, and Stripe's fee was all
+  // that could be missing. Who recorded it has told the saga, unless a crash kept it from that: then the event comes again.
+  if (known?.isBooked && !ofRefund && !again) return;
+  const found = await askStripe(till, event.intentId, known?.payment);
   if (!found) return;
   let payment = await record(till, found.payment, found.intent);
   if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
@@ -57,13 +66,13 @@ export async function follow(sagas: Sagas, payment: PaymentRow, refunds: RefundR
 }
 
 /** What Stripe says of an intent now, and the payment it belongs to. @returns undefined when it is none of ours */
-async function findByIntent(
+async function askStripe(
   till: Till,
   intentId: string,
+  known: PaymentRow | undefined,
 ): Promise<{ intent: Intent; payment: PaymentRow } | undefined> {
   const intent = await till.stripe.retrieveIntent(intentId);
   if (!intent) return undefined;
-  const known = await till.payments.findByIntent(intentId);
   const payment = known ?? (intent.paymentId ? await till.payments.find(intent.paymentId) : undefined);
   return payment && { intent, payment };
 }

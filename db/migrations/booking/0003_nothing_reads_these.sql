@@ -1,0 +1,2 @@
+DROP INDEX "booking_requests_unsettled";--> statement-breakpoint
+DROP INDEX "bookings_pending";
