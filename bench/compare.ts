@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EngineName } from './engines';
+import { type EngineName, layoutOf } from './engines';
+import { askGateway, closedLoop } from './load';
 import { versionsOf } from './machine';
-import { type MeasuredRun, measure } from './measure';
+import { drained, type MeasuredRun, measure } from './measure';
 import { createOrders } from './orders';
 import { makePeople } from './people';
 import { profileSettings } from './profile';
@@ -20,13 +21,15 @@ export interface ComparePlan {
   signal: AbortSignal;
 }
 
+const LAYOUTS = ['apart', 'together'] as const;
+const WARM_UP = { bookings: 80, clients: 8 };
 const SETTLE_MS = 60_000;
 // A hundred tutors are booked around the clock; two students for each, of whom one in twenty is unlucky.
 const PEOPLE = { students: 210, tutors: 100 };
 
 /**
- * Lets the engines take turns: in every round each of them, under each load, on one fresh platform; in the next round in another
- * order, so that no engine always has the emptiest tables.
+ * Lets the engines take turns: in every round each of them, under each load, on a fresh platform of its layout; in the next round in
+ * another order, so that no engine always has the emptiest tables.
  */
 export async function compare({
   engines,
@@ -39,36 +42,52 @@ export async function compare({
   const runs: Run[] = [];
   let versions: Record<string, string> = {};
   for (let round = 1; round <= rounds; round++) {
-    say(`Round ${round} of ${rounds}: starting the platform`);
-    const stack = await startStack(
-      (line) => {
-        // Lines in brackets are what the services log; what ends or comes back is the supervisor's word.
-        if (!line.startsWith('[')) say(`  ${line}`);
-      },
-      profileFolder === undefined ? {} : profileSettings(profileFolder),
-    );
-    try {
-      versions = await versionsOf(stack);
-      say('  Making people');
-      const people = await makePeople(stack, PEOPLE);
-      const orders = createOrders(stack, people);
-      await stack.setUnlucky(orders.unluckyStudents);
-      const measured: MeasuredRun[] = [];
-      for (const load of loads) {
-        for (const engine of rotated(engines, round - 1)) {
-          signal.throwIfAborted();
-          say(`  ${engine}, ${arrivalText(load.arrival)}, ${load.bookings} bookings`);
-          const one = await measure({ stack, people, orders, profileFolder }, engine, { ...load, round });
-          measured.push(one);
-          say(`    ${summary(one.run)}`);
-          if (one.run.contradictions.length > 0) say(`    does not count: ${excerpt(one.run)}`);
+    for (const layout of LAYOUTS) {
+      const own = rotated(
+        engines.filter((engine) => layoutOf(engine) === layout),
+        round - 1,
+      );
+      if (own.length === 0) continue;
+      say(
+        `Round ${round} of ${rounds}: starting the platform${layout === 'together' ? ', booking with its worker' : ''}`,
+      );
+      const stack = await startStack({
+        say(line) {
+          // Lines in brackets are what the services log; what ends or comes back is the supervisor's word.
+          if (!line.startsWith('[')) say(`  ${line}`);
+        },
+        ...{ layout, faults: true },
+        settings: profileFolder === undefined ? {} : profileSettings(profileFolder),
+      });
+      try {
+        versions = await versionsOf(stack);
+        say('  Making people, and some bookings to warm up');
+        const people = await makePeople(stack, PEOPLE);
+        const orders = createOrders(stack, people);
+        await stack.setUnlucky(orders.unluckyStudents);
+        // Services that just started are slow: without this the first engine would pay for all.
+        const warmUp = await orders.next(WARM_UP.bookings, { stored: false });
+        await drained(
+          stack,
+          await closedLoop(askGateway(stack.platform.urls.gateway, people), warmUp, WARM_UP.clients),
+        );
+        const measured: MeasuredRun[] = [];
+        for (const load of loads) {
+          for (const engine of own) {
+            signal.throwIfAborted();
+            say(`  ${engine}, ${arrivalText(load.arrival)}, ${load.bookings} bookings`);
+            const one = await measure({ stack, people, orders, profileFolder }, engine, { ...load, round });
+            measured.push(one);
+            say(`    ${summary(one.run)}`);
+            if (one.run.contradictions.length > 0) say(`    does not count: ${excerpt(one.run)}`);
+          }
         }
+        await people.close();
+        await reconcile(stack, measured, say);
+        runs.push(...measured.map(({ run }) => run));
+      } finally {
+        await stack.stop();
       }
-      await people.close();
-      await reconcile(stack, measured, say);
-      runs.push(...measured.map(({ run }) => run));
-    } finally {
-      await stack.stop();
     }
   }
   return { runs, versions };

@@ -2,37 +2,31 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { sourcePath } from '../dev/paths';
 import { arrivalText } from './compare';
+import { isBusy, pinnedVersions } from './machine';
 import { cpuPlot, latencyPlot, svgOf, throughputPlot } from './plots';
-import { type Machine, type Results, readResults } from './results';
+import { type Machine, type Results, readResults, readScenario, type ScenarioResult } from './results';
+import { READ_PREFIX, SCENARIOS } from './scenarios/names';
+import { figuresOf, rowOf, TARGETS } from './scenarios/targets';
 import { type Line, linesOf } from './table';
 
 // Writes docs/benchmarks.md and its plots from a file of results: `npm run document [-- results/mine.json]`.
 
 const IMAGES = 'docs/images';
 
+const NOT_MEASURED = 'Not measured.';
+
 async function main(given: string | undefined): Promise<void> {
   const file = given ? resolve(given) : sourcePath('bench/results/published.json');
-  if (!existsSync(file)) throw new Error(`There is no ${file}: make it with npm run bench -- --out ${file}`);
-  const results = readResults(file);
-  const lines = linesOf(results.runs);
-  const closed = lines.filter(({ arrival }) => arrival.kind === 'closed');
-  const open = lines.filter(({ arrival }) => arrival.kind === 'open');
-  const atSixteen = closed.filter(({ arrival }) => arrival.kind === 'closed' && arrival.clients === 16);
-  const forCpu = atSixteen.length > 0 ? atSixteen : closed;
+  if (given && !existsSync(file)) throw new Error(`There is no ${file}`);
+  const results = existsSync(file) ? readResults(file) : undefined;
+  const scenarios = publishedScenarios();
   const parts: Record<string, string> = {
-    machine: machineText(results),
-    ...results.versions,
-    'closed-plot': await plot(
-      'bench-throughput',
-      'Bookings a second by engine and number of clients',
-      throughputPlot(closed),
-    ),
-    'closed-table': throughputTable(closed),
-    'open-plot': open.length > 0 ? await plot('bench-latency', 'Latencies by engine and rate', latencyPlot(open)) : '',
-    'open-table': open.length > 0 ? latencyTable(open) : 'No open loop was run.',
-    'cpu-plot': await plot('bench-cpu', 'CPU time of a booking by process', cpuPlot(forCpu)),
-    'cpu-table': cpuTable(forCpu),
-    'temporal-text': temporalText(forCpu),
+    ...pinnedVersions(),
+    ...results?.versions,
+    targets: targetsTable(results, scenarios),
+    'reads-table': readsTable(scenarios.get('reads')),
+    'targets-text': scenariosText(scenarios),
+    ...(await comparisonParts(results)),
   };
   const frame = readFileSync(sourcePath('bench/frame.txt'), 'utf8');
   const text = frame.replaceAll(/\{\{([\w-]+)\}\}/g, (_, name: string) => {
@@ -42,6 +36,30 @@ async function main(given: string | undefined): Promise<void> {
   });
   writeFileSync(sourcePath('docs/benchmarks.md'), `${text.replaceAll(/\n{3,}/g, '\n\n').trimEnd()}\n`);
   console.log('Written docs/benchmarks.md and its plots');
+}
+
+/** Tables and plots of the engines. */
+async function comparisonParts(results: Results | undefined): Promise<Record<string, string>> {
+  if (!results) {
+    const tables = { 'closed-table': NOT_MEASURED, 'open-table': NOT_MEASURED, 'cpu-table': NOT_MEASURED };
+    return { machine: '', 'closed-plot': '', 'open-plot': '', 'cpu-plot': '', 'temporal-text': '', ...tables };
+  }
+  const lines = linesOf(results.runs);
+  const closed = lines.filter(({ arrival }) => arrival.kind === 'closed');
+  const open = lines.filter(({ arrival }) => arrival.kind === 'open');
+  const atSixteen = closed.filter(({ arrival }) => arrival.kind === 'closed' && arrival.clients === 16);
+  const forCpu = atSixteen.length > 0 ? atSixteen : closed;
+  const throughput = 'Bookings a second by engine and number of clients';
+  return {
+    machine: machineText(results),
+    'closed-plot': await plot('bench-throughput', throughput, throughputPlot(closed)),
+    'closed-table': throughputTable(closed),
+    'open-plot': open.length > 0 ? await plot('bench-latency', 'Latencies by engine and rate', latencyPlot(open)) : '',
+    'open-table': open.length > 0 ? latencyTable(open) : NOT_MEASURED,
+    'cpu-plot': await plot('bench-cpu', 'CPU time of a booking by process', cpuPlot(forCpu)),
+    'cpu-table': cpuTable(forCpu),
+    'temporal-text': temporalText(forCpu),
+  };
 }
 
 async function plot(name: string, alternative: string, spec: Parameters<typeof svgOf>[0]): Promise<string> {
@@ -63,10 +81,53 @@ function machineText({ machine, leftOut, runs, versions }: Results): string {
   ].join('\n');
 }
 
-function busy({ loadBefore, cores }: Machine): string[] {
-  return loadBefore > cores / 2
-    ? [`**The machine was busy (load ${loadBefore} before the first run): these figures say little.**`]
+function busy(machine: Machine): string[] {
+  const { busyCores, cores } = machine;
+  return isBusy(machine)
+    ? [`**The machine was busy (${busyCores} of ${cores} cores just before): these figures say little.**`]
     : [];
+}
+
+/** The results that are there, by scenario. */
+function publishedScenarios(): Map<string, ScenarioResult> {
+  const files = SCENARIOS.map((name) => [name, sourcePath(`bench/results/published-${name}.json`)] as const);
+  return new Map(files.filter(([, file]) => existsSync(file)).map(([name, file]) => [name, readScenario(file)]));
+}
+
+function targetsTable(results: Results | undefined, scenarios: ReadonlyMap<string, ScenarioResult>): string {
+  const compared = results && { figures: figuresOf(results), contradictions: [] };
+  return table(
+    ['from', 'what', 'must', 'aim', 'measured', 'verdict'],
+    TARGETS.map((target) => [
+      target.from,
+      ...rowOf(target, target.from === 'compare' ? compared : scenarios.get(target.from)),
+    ]),
+  );
+}
+
+function readsTable(result: ScenarioResult | undefined): string {
+  if (!result) return NOT_MEASURED;
+  const kinds = Object.entries(result.figures).filter(([name]) => name.startsWith(READ_PREFIX));
+  return table(
+    ['read', 'p95 ms'],
+    kinds.map(([name, ms]) => [name.slice(READ_PREFIX.length), ms.toFixed(1)]),
+  );
+}
+
+/** With how much of everything each scenario ran. */
+function scenariosText(scenarios: ReadonlyMap<string, ScenarioResult>): string {
+  return SCENARIOS.map((name) => {
+    const result = scenarios.get(name);
+    if (!result) return `- \`${name}\`: not measured.`;
+    const { scale, full, machine, tookSeconds, contradictions } = result;
+    const amounts = Object.entries(scale).map(([what, value]) => `${what} ${value}`);
+    return [
+      `- \`${name}\`: ${amounts.join(', ')}${full ? '' : ' (**less or more than the target says**)'};`,
+      `${machine.startedAt.slice(0, 10)}, ${tookSeconds} s;`,
+      contradictions.length === 0 ? 'verified.' : `**${contradictions.length} contradictions: it does not count.**`,
+      ...busy(machine),
+    ].join(' ');
+  }).join('\n');
 }
 
 const percent = (share: number | undefined) => (share === undefined ? '–' : `${(share * 100).toFixed(0)} %`);
@@ -104,14 +165,20 @@ function cpuTable(lines: readonly Line[]): string {
 
 function temporalText(lines: readonly Line[]): string {
   const said = lines.flatMap(({ engine, temporal }) =>
-    temporal ? [`\`${engine}\` ${temporal.events} events and ${temporal.workflowTasks} workflow tasks`] : [],
+    temporal
+      ? [
+          `\`${engine}\` ${temporal.events} events and ${temporal.workflowTasks} workflow tasks (${percent(temporal.eager)} started eagerly)`,
+        ]
+      : [],
   );
   return said.length > 0 ? `\nA confirmed booking's history at Temporal, in the median: ${said.join(', ')}.` : '';
 }
 
 function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
-  const aligned = head.map((name) => (['load', 'rate', 'line'].includes(name) ? '---' : '---:'));
+  const aligned = head.map((name) =>
+    ['load', 'rate', 'line', 'from', 'what', 'read', 'verdict'].includes(name) ? '---' : '---:',
+  );
   return [line(head), line(aligned), ...rows.map(line)].join('\n');
 }
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { uuidv7 } from '../platform/ids';
 import { type Order, type Outcome, outcomeSchema, SUBJECT } from './order';
 import type { PlannedOrder } from './orders';
 import type { People } from './people';
@@ -61,7 +60,8 @@ async function sampleOf(ask: Ask, planned: PlannedOrder, since: number): Promise
   }
 }
 
-const dispatcher = new Agent({ connections: 512, headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });
+// As many connections as there are clients: what waits, waits at the gateway.
+const dispatcher = new Agent({ headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });
 
 /** Asks the process of an engine. */
 export function askHost(url: string): Ask {
@@ -78,51 +78,61 @@ const refusalSchema = z.object({ code: z.string(), bookingId: z.uuid() });
 
 const ASK_AGAIN_MS = 500;
 
-/**
- * Asks the product's public endpoint as a good client does: on 202 and 503 it asks again under the same key. The id of the order is not
- * used: the service gives its own.
- */
-export function askGateway(url: string, people: People): Ask {
-  return async ({ studentId, tutorId, scheduledAt, durationMinutes, paymentMethodId }) => {
-    const key = uuidv7();
-    const post = async () => {
-      const reply = await request(`${url}/api/bookings`, {
-        dispatcher,
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${await people.token(studentId, 'student')}`,
-          'content-type': 'application/json',
-          'idempotency-key': key,
-        },
-        body: JSON.stringify({ tutorId, subject: SUBJECT, scheduledAt, durationMinutes, paymentMethodId }),
-      });
-      const body: unknown = await reply.body.json();
-      return { statusCode: reply.statusCode, body, isLate: isLate(reply.statusCode, body) };
-    };
-    const deadline = performance.now() + ANSWER_WITHIN_MS;
-    let reply = await post();
-    while (reply.isLate && performance.now() < deadline) {
-      await sleep(ASK_AGAIN_MS);
-      reply = await post();
-    }
-    const { body } = reply;
-    const made = reply.statusCode === 201 || reply.statusCode === 202;
-    if (made) {
-      const booking = bookingSchema.parse(body);
-      // A 202 that became a refusal meanwhile shows the booking that came to nothing.
-      if (booking.status === 'cancelled') {
-        return { bookingId: booking.id, outcome: { outcome: 'refused', code: booking.statusReason ?? 'cancelled' } };
-      }
-      if (booking.status !== 'confirmed') throw new Error(`The booking is ${booking.status}`);
-      return { bookingId: booking.id, outcome: { outcome: 'confirmed' } };
-    }
-    const refusal = refusalSchema.safeParse(body);
-    if (!refusal.success) throw new Error(`The gateway answered ${reply.statusCode}`);
-    return { bookingId: refusal.data.bookingId, outcome: { outcome: 'refused', code: refusal.data.code } };
-  };
+/** One answer of `POST /api/bookings`. */
+export interface Reply {
+  statusCode: number;
+  hasRetryAfter: boolean;
+  body: unknown;
 }
 
-function isLate(statusCode: number, body: unknown): boolean {
+/** Sends the request once. The service gives the booking an id of its own; the order's is the key. @throws Error when there is no answer */
+export async function postBooking(url: string, people: People, order: Order): Promise<Reply> {
+  const { studentId, tutorId, scheduledAt, durationMinutes, paymentMethodId } = order;
+  const reply = await request(`${url}/api/bookings`, {
+    dispatcher,
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await people.token(studentId, 'student')}`,
+      'content-type': 'application/json',
+      'idempotency-key': order.bookingId,
+    },
+    body: JSON.stringify({ tutorId, subject: SUBJECT, scheduledAt, durationMinutes, paymentMethodId }),
+  });
+  const body: unknown = await reply.body.json();
+  return { statusCode: reply.statusCode, hasRetryAfter: reply.headers['retry-after'] !== undefined, body };
+}
+
+/** Whether a good client asks again under the same key. */
+export function isLate({ statusCode, body }: Reply): boolean {
   if (statusCode === 202) return bookingSchema.safeParse(body).data?.status === 'pending';
   return statusCode === 503 || codeSchema.safeParse(body).data?.code === 'idempotency_in_progress';
+}
+
+/** What an answer that is not late says became of the booking. @throws Error when it says something else */
+export function outcomeOfReply({ statusCode, body }: Reply): { bookingId: string; outcome: Outcome } {
+  if (statusCode === 201 || statusCode === 202) {
+    const booking = bookingSchema.parse(body);
+    // A 202 that became a refusal meanwhile shows the booking that came to nothing.
+    if (booking.status === 'cancelled') {
+      return { bookingId: booking.id, outcome: { outcome: 'refused', code: booking.statusReason ?? 'cancelled' } };
+    }
+    if (booking.status !== 'confirmed') throw new Error(`The booking is ${booking.status}`);
+    return { bookingId: booking.id, outcome: { outcome: 'confirmed' } };
+  }
+  const refusal = refusalSchema.safeParse(body);
+  if (!refusal.success) throw new Error(`The gateway answered ${statusCode}`);
+  return { bookingId: refusal.data.bookingId, outcome: { outcome: 'refused', code: refusal.data.code } };
+}
+
+/** Asks the product's public endpoint as a good client does: on 202 and 503 it asks again under the same key. */
+export function askGateway(url: string, people: People): Ask {
+  return async (order) => {
+    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    let reply = await postBooking(url, people, order);
+    while (isLate(reply) && performance.now() < deadline) {
+      await sleep(ASK_AGAIN_MS);
+      reply = await postBooking(url, people, order);
+    }
+    return outcomeOfReply(reply);
+  };
 }

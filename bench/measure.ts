@@ -77,7 +77,7 @@ function loadOf(ask: Ask, planned: Parameters<typeof closedLoop>[1], arrival: Ar
 }
 
 /** Waits until both mails of every confirmed booking were sent. What was not in time the verification will say. */
-async function drained(stack: Stack, { samples }: Load): Promise<void> {
+export async function drained(stack: Stack, { samples }: Load): Promise<void> {
   const ids = samples.flatMap(({ bookingId, outcome }) =>
     bookingId !== undefined && outcome.outcome === 'confirmed' ? [bookingId] : [],
   );
@@ -96,6 +96,7 @@ const fileName = (arrival: Arrival) =>
 const WORKFLOW_ID: Partial<Record<EngineName, (bookingId: string) => string>> = {
   ours: (id) => `booking:${id}`,
   gateway: (id) => `booking:${id}`,
+  'gateway-together': (id) => `booking:${id}`,
   naive: (id) => `naive:${id}`,
 };
 const HISTORIES = 15;
@@ -108,10 +109,16 @@ async function temporalCosts({ stack }: Stage, engine: EngineName, { samples }: 
   );
   const events: number[] = [];
   const tasks: number[] = [];
+  let eager = 0;
   for (const id of ids.slice(-HISTORIES)) {
     const history = await stack.temporal.workflow.getHandle(workflowId(id)).fetchHistory();
     events.push(history.events?.length ?? 0);
+    if (history.events?.[0]?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted) eager += 1;
     tasks.push(history.events?.filter((event) => event.workflowTaskCompletedEventAttributes).length ?? 0);
   }
-  return { events: percentile(events, 0.5), workflowTasks: percentile(tasks, 0.5) };
+  return {
+    events: percentile(events, 0.5),
+    workflowTasks: percentile(tasks, 0.5),
+    eager: eager / Math.max(1, events.length),
+  };
 }

@@ -7,7 +7,7 @@ import { svgOf } from './plots';
 import type { Stack } from './stack';
 
 /** Who is looked into: processes of Node in which the product or an engine runs. */
-const PROFILED = new Set(['services', 'workers', 'engine']);
+const PROFILED = new Set(['services', 'booking', 'workers', 'engine']);
 const WRITTEN_WITHIN_MS = 30_000;
 
 /** Settings by which every process of a stack can be profiled. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ENGINES } from './engines';
+import { SCENARIOS } from './scenarios/names';
 
 const arrivalSchema = z.union([
   z.object({ kind: z.literal('closed'), clients: z.number() }),
@@ -18,7 +19,7 @@ const runSchema = z.object({
   p95: z.number(),
   p99: z.number(),
   cpu: z.record(z.string(), z.number()),
-  temporal: z.object({ events: z.number(), workflowTasks: z.number() }).optional(),
+  temporal: z.object({ events: z.number(), workflowTasks: z.number(), eager: z.number() }).optional(),
   contradictions: z.array(z.string()),
 });
 
@@ -28,8 +29,24 @@ const machineSchema = z.object({
   memoryGb: z.number(),
   system: z.string(),
   node: z.string(),
-  loadBefore: z.number(),
+  /** How much of the cores others used just before. */
+  busyCores: z.number(),
   startedAt: z.string(),
+});
+
+const scenarioSchema = z.object({
+  scenario: z.enum(SCENARIOS),
+  machine: machineSchema,
+  versions: z.record(z.string(), z.string()),
+  /** How much of everything there was, by name. */
+  scale: z.record(z.string(), z.number()),
+  /** Whether `scale` is that of the targets. */
+  full: z.boolean(),
+  /** What was measured, by the names that `scenarios/targets.ts` asks for. */
+  figures: z.record(z.string(), z.number()),
+  /** Why it does not count. */
+  contradictions: z.array(z.string()),
+  tookSeconds: z.number(),
 });
 
 const resultsSchema = z.object({
@@ -46,10 +63,16 @@ export type Arrival = z.output<typeof arrivalSchema>;
 /** Where and when the figures were made. */
 export type Machine = z.output<typeof machineSchema>;
 export type Results = z.output<typeof resultsSchema>;
-/** One measured run of one engine, times in milliseconds. `cpu` and `temporal` are a booking's; `contradictions` say why it does not count. */
+export type ScenarioResult = z.output<typeof scenarioSchema>;
+/** One measured run of one engine, times in milliseconds. `cpu` and `temporal` are a booking's, `eager` is the share that was handed to the worker at its start; `contradictions` say why it does not count. */
 export type Run = z.output<typeof runSchema>;
 
 /** @throws Error when the file is missing or of another form */
 export function readResults(file: string): Results {
   return resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+}
+
+/** @throws Error when the file is missing or of another form */
+export function readScenario(file: string): ScenarioResult {
+  return scenarioSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
 }

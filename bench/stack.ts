@@ -5,6 +5,7 @@ import postgres, { type Sql } from 'postgres';
 import { type Clients, createClients } from '../activities';
 import { type RunningPlatform, startPlatform } from '../dev/platform';
 import { freePortSettings, freePorts } from '../dev/ports';
+import { type ProcessPlan, SERVICE_NAMES, WORKER_NAMES } from '../dev/process-plan';
 import { readSettings } from '../dev/settings';
 import { removeDataDir, temporaryDataDir } from '../dev/temporary-data';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
@@ -20,7 +21,7 @@ export interface Stack {
   database(context: DatabaseContext): Sql;
   /** Starts the process of an engine, with a database of its own that nobody used before. */
   startHost(engine: HostedEngine): Promise<Child>;
-  /** Which students lose the answer to the first charge of each booking. */
+  /** Which students lose the answer to the first charge of each booking. @throws Error without a fault proxy */
   setUnlucky(studentIds: string[]): Promise<void>;
   sandboxUrl: string;
   /** Every process whose CPU time counts, by the name it is reported under. */
@@ -29,20 +30,41 @@ export interface Stack {
 }
 
 // Given by nobody's environment: the bench measures what `npm start` would run.
-const NOT_GIVEN = [
+export const GIVEN_BY_NOBODY = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
-  'SMTP_URL',
   'STRIPE_SECRET_KEY',
   'STRIPE_API_BASE',
   'PUBLIC_URL',
 ];
 
+/** Which of the product's processes there are: those of `npm start`, or booking and its worker together in one. */
+export type Layout = 'apart' | 'together';
+
+const PLANS: Record<Layout, ProcessPlan> = {
+  apart: { services: [...SERVICE_NAMES], workers: [...WORKER_NAMES] },
+  together: {
+    services: SERVICE_NAMES.filter((name) => name !== 'booking'),
+    booking: ['booking', 'worker:booking'],
+    workers: WORKER_NAMES.filter((name) => name !== 'worker:booking'),
+  },
+};
+
+export interface StackOptions {
+  say(line: string): void;
+  /** Default `apart`. */
+  layout?: Layout;
+  /** Settings that win over those of the bench. */
+  settings?: Record<string, string>;
+  /** Whether everybody reaches the payment service through the fault proxy. */
+  faults: boolean;
+}
+
 /**
- * Starts the platform as `npm start` does (all services in one process, all workers in another), with the limit of requests
- * raised: a few people make all the bookings. Everything but the payment service reaches it through the fault proxy.
+ * Starts the platform, with the limit of requests raised: a few people make all the bookings. Mails go to a server that
+ * forgets them, see `smtp-sink.ts`.
  */
-export async function startStack(say: (line: string) => void, settings: Record<string, string> = {}): Promise<Stack> {
+export async function startStack({ say, layout = 'apart', settings = {}, faults }: StackOptions): Promise<Stack> {
   const dataDir = temporaryDataDir();
   const cleanUps: (() => Promise<unknown>)[] = [async () => removeDataDir(dataDir)];
   const stop = async () => {
@@ -52,19 +74,22 @@ export async function startStack(say: (line: string) => void, settings: Record<s
   };
   try {
     const ports = await freePortSettings();
-    const [proxyPort = 0] = await freePorts(1);
+    const [proxyPort = 0, smtpPort = 0] = await freePorts(2);
     const given = {
       ...ports,
-      ...Object.fromEntries(NOT_GIVEN.map((name) => [name, ''])),
+      ...Object.fromEntries(GIVEN_BY_NOBODY.map((name) => [name, ''])),
       ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', SHUTDOWN_GRACE_SECONDS: '5', RATE_LIMIT_API: '1000000' },
-      PAYMENT_URL: `http://127.0.0.1:${proxyPort}`,
+      SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
+      ...(faults && { PAYMENT_URL: `http://127.0.0.1:${proxyPort}` }),
       ...settings,
     };
-    const proxy = await startChild('fault-proxy.js', [String(proxyPort), `http://127.0.0.1:${ports.PAYMENT_PORT}`], {
-      env: { PATH: process.env.PATH },
-    });
-    cleanUps.push(() => proxy.stop());
-    const platform = await startPlatform({ settings: given, envFile: 'no-env-file', say });
+    const env = { PATH: process.env.PATH };
+    const sink = await startChild('smtp-sink.js', [String(smtpPort)], { env });
+    cleanUps.push(() => sink.stop());
+    const upstream = `http://127.0.0.1:${ports.PAYMENT_PORT}`;
+    const proxy = faults ? await startChild('fault-proxy.js', [String(proxyPort), upstream], { env }) : undefined;
+    cleanUps.push(async () => proxy?.stop());
+    const platform = await startPlatform({ settings: given, envFile: 'no-env-file', processes: PLANS[layout], say });
     cleanUps.push(() => platform.stop());
     const clients = createClients(platform.config);
     cleanUps.push(() => clients.close());
@@ -111,6 +136,7 @@ export async function startStack(say: (line: string) => void, settings: Record<s
         return { ...host, stop: stopHost };
       },
       async setUnlucky(studentIds) {
+        if (!proxy) throw new Error('This stack has no fault proxy');
         const body = JSON.stringify({ unlucky: studentIds });
         const reply = await fetch(`${proxy.url}/faults`, { method: 'POST', body });
         if (!reply.ok) throw new Error(`The fault proxy answered ${reply.status}`);
@@ -118,7 +144,8 @@ export async function startStack(say: (line: string) => void, settings: Record<s
       sandboxUrl: platform.urls.stripeSandbox ?? '',
       processes: () => [
         ...platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }])),
-        { name: 'fault-proxy', pid: proxy.pid },
+        ...(proxy ? [{ name: 'fault-proxy', pid: proxy.pid }] : []),
+        { name: 'mail', pid: sink.pid },
         ...[...hosts.values()].map(({ pid }) => ({ name: 'engine', pid })),
         { name: 'load', pid: process.pid },
       ],

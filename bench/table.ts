@@ -21,7 +21,7 @@ export interface Line {
   p99: number;
   cpu: Record<string, number>;
   cpuTotal: number;
-  temporal?: { events: number; workflowTasks: number };
+  temporal?: { events: number; workflowTasks: number; eager: number };
 }
 
 /** Medians over the rounds, of the runs that count, in the order of loads and engines. An engine none of whose runs count has no line. */
@@ -60,6 +60,7 @@ function lineOf(all: readonly Run[]): Line | undefined {
       temporal: {
         events: median(temporal.map(({ events }) => events)),
         workflowTasks: median(temporal.map(({ workflowTasks }) => workflowTasks)),
+        eager: median(temporal.map(({ eager }) => eager)),
       },
     }),
   };

@@ -1,4 +1,4 @@
-import { moneyAtStripe, sandboxState } from '../tests/support/booking-facts';
+import { moneyAtStripe, sandboxState } from '../dev/chaos/stripe-state';
 import type { Sample } from './load';
 import { PRICE } from './people';
 import type { Stack } from './stack';
@@ -87,7 +87,7 @@ export async function contradictionsAtStripe(
   const state = await sandboxState({
     async sandbox(method, path) {
       const reply = await fetch(`${stack.sandboxUrl}${path}`, { method });
-      return { status: reply.status, body: await reply.json(), headers: {} };
+      return { body: await reply.json() };
     },
   });
   const sql = stack.database('payment');

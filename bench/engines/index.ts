@@ -1,6 +1,6 @@
 import type { StartEngine } from './engine';
 
-/** How the process of each engine starts it. `gateway` has none: it is the product as clients see it. */
+/** How the process of each engine starts it. The gateway's lines have none: they are the product as clients see it. */
 export const HOSTED = {
   bare: async () => (await import('./bare.js')).startBare,
   naive: async () => (await import('./naive.js')).startNaive,
@@ -11,12 +11,18 @@ export const HOSTED = {
 } as const satisfies Record<string, () => Promise<StartEngine>>;
 
 export type HostedEngine = keyof typeof HOSTED;
-export type EngineName = HostedEngine | 'gateway';
+export type EngineName = HostedEngine | 'gateway' | 'gateway-together';
 
 /** In the order of tables and plots. */
-export const ENGINES = ['bare', 'restate', 'dbos', 'queue', 'ours', 'gateway', 'naive'] as const satisfies EngineName[];
+export const ENGINES = [
+  ...(['bare', 'restate', 'dbos', 'queue', 'ours'] as const),
+  ...(['gateway-together', 'gateway', 'naive'] as const),
+] as const satisfies EngineName[];
 
-export const isHosted = (name: EngineName): name is HostedEngine => name !== 'gateway';
+export const isHosted = (name: EngineName): name is HostedEngine => name in HOSTED;
+
+/** Which processes of the product an engine is measured with. */
+export const layoutOf = (name: EngineName) => (name === 'gateway-together' ? 'together' : 'apart');
 
 const RESTATE_NEEDS_NODE = 22;
 

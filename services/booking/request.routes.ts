@@ -15,13 +15,32 @@ type Reply = ReplyOf<BookSession>;
 
 /** A client is answered after this long at the latest, with what there is. */
 const ANSWER_WITHIN_MS = 10 * SECOND;
+/**
+ * So many requests are worked on at once by this process; whoever comes on top is refused before anything is stored. At the 15 or so bookings
+ * a second that two cores make, the last of them is answered within its ten seconds. Without a limit everybody would wait longer than
+ * that for nothing, and the gateway would have no connection left for reads (it keeps 256 to a service).
+ */
+export const MOST_AT_ONCE = 128;
 
 /**
  * POST /api/bookings: stores key and request, starts the saga and waits for its row. Whatever crashes in between, the
  * same key finds the same booking again.
  */
 export function createBookSession({ database: { db }, changes, sagas }: ServiceDeps) {
-  return async function bookSession(call: Call<BookSession>): Promise<Reply> {
+  let underWay = 0;
+
+  return async function unlessBusy(call: Call<BookSession>): Promise<Reply> {
+    if (underWay >= MOST_AT_ONCE) {
+      const detail = 'Too many bookings are being made just now; repeat the request with the same Idempotency-Key';
+      throw new ProblemError('upstream_unavailable', detail, { retryAfterSeconds: 2 });
+    }
+    underWay += 1;
+    return bookSession(call).finally(() => {
+      underWay -= 1;
+    });
+  };
+
+  async function bookSession(call: Call<BookSession>): Promise<Reply> {
     const request = clientRequest(call, '/api/bookings');
     const studentId = call.user.id;
     const claim = await claimBooking(db, request, studentId, call.body, (live) =>
@@ -38,7 +57,7 @@ export function createBookSession({ database: { db }, changes, sagas }: ServiceD
       }
       return answer(bookingId, await settled(bookingId, call.receivedAt.getTime() + ANSWER_WITHIN_MS));
     });
-  };
+  }
 
   async function settled(bookingId: string, deadline: number): Promise<Outcome> {
     const isSettled = (outcome: Outcome) => outcome.kind !== 'waiting';

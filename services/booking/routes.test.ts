@@ -6,6 +6,7 @@ import type { Sagas } from '../../platform/temporal';
 import { type Ask, type Reply, startTestService, type TestService } from '../../tests/support/service';
 import { type BookingClient, createBookingClient } from './client';
 import { bookingContract, InternalBooking, type PaymentProjection } from './contract';
+import { MOST_AT_ONCE } from './request.routes';
 import { bookingService } from './routes';
 
 // One test waits the ten seconds that a client waits at most.
@@ -493,6 +494,32 @@ describe('booking while things go wrong', () => {
     await confirmedAtOnce(id);
     expect(await book(stuck.who, stuck.options)).toMatchObject({ status: 201, body: { id } });
     expect(started).toHaveLength(3);
+  });
+
+  test('more at once than can be answered in time are refused before anything is stored, and welcome again afterwards', async () => {
+    let settle: () => void = () => undefined;
+    const settling = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    script = async (id) => {
+      await settling;
+      await confirmedAtOnce(id);
+    };
+    const crowd = await Promise.all(Array.from({ length: MOST_AT_ONCE }, people));
+    const replies = crowd.map((who) => book(who));
+    while (started.length < MOST_AT_ONCE) await service.database.sql`select 1`;
+
+    const late = await people();
+    const options = { key: uuidv7() };
+    const refused = await book(late, options);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'upstream_unavailable' } });
+    expect(refused.headers['retry-after']).toBe('2');
+    expect(await service.database.sql`select 1 from booking_requests where student_id = ${late.student}`).toHaveLength(
+      0,
+    );
+    settle();
+    expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([201]));
+    expect((await book(late, options)).status).toBe(201);
   });
 
   test('a service that stops answers those who wait', async () => {

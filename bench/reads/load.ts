@@ -1,0 +1,87 @@
+import { Client } from 'undici';
+import { cpuBetween, cpuTimes } from '../cpu';
+import { type Question, questions } from './questions';
+import { logIn, READERS, type ReadStage, readers } from './stage';
+
+/** What was measured of one question. Milliseconds as the client sees them, from sending to the last byte. */
+export interface ReadResult {
+  name: string;
+  perSecond: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  failures: number;
+  /** Milliseconds of processor time for one request, by process; where it can be had. */
+  cpu: Record<string, number>;
+}
+
+/**
+ * Asks every question from so many keep-alive connections at once, each with the next request as soon as the last is answered.
+ * @throws Error when there are no data
+ */
+export async function measureReads(
+  stage: ReadStage,
+  options: { clients: number; seconds: number; say(line: string): void; signal: AbortSignal },
+): Promise<ReadResult[]> {
+  const { clients, seconds, say, signal } = options;
+  const people = await readers(stage);
+  if (people.length < READERS) throw new Error('There are no data');
+  const logins: string[] = [];
+  for (const reader of people) logins.push(await logIn(stage.gateway, reader));
+  const asked = await questions(stage.database('booking'), stage.database('tutoring'), people, stage.gateway);
+  const measure = (question: Question, ms: number) => ask(stage, question, { logins, clients, ms });
+  for (const question of asked) await measure(question, WARM_UP_MS);
+  say('Everything has been asked for a second');
+  const results: ReadResult[] = [];
+  for (const question of asked) {
+    signal.throwIfAborted();
+    const result = await measure(question, seconds * 1_000);
+    results.push(result);
+    say(describe(result));
+  }
+  return results;
+}
+
+const WARM_UP_MS = 1_000;
+
+async function ask(
+  { gateway, platform }: ReadStage,
+  question: Question,
+  { logins, clients, ms }: { logins: readonly string[]; clients: number; ms: number },
+): Promise<ReadResult> {
+  const processes = platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+  const times: number[] = [];
+  let failures = 0;
+  let turn = 0;
+  const before = cpuTimes(processes);
+  const started = performance.now();
+  const client = async () => {
+    const connection = new Client(gateway);
+    while (performance.now() - started < ms) {
+      const { path, reader } = question.paths[turn++ % question.paths.length] ?? { path: '/' };
+      const headers = reader === undefined ? undefined : { authorization: `Bearer ${logins[reader]}` };
+      const from = performance.now();
+      const { statusCode, body } = await connection.request({ method: 'GET', path, headers });
+      const text = await body.text();
+      times.push(performance.now() - from);
+      if (statusCode !== 200 || !text.includes(question.holds)) failures++;
+    }
+    await connection.close();
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  const perSecond = times.length / ((performance.now() - started) / 1_000);
+  const spent = Object.entries(cpuBetween(before, cpuTimes(processes)));
+  const cpu = Object.fromEntries(spent.map(([name, cpuMs]) => [name, cpuMs / times.length]));
+  times.sort((a, b) => a - b);
+  const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
+  return { name: question.name, perSecond, p50: at(0.5), p95: at(0.95), p99: at(0.99), failures, cpu };
+}
+
+function describe(result: ReadResult): string {
+  const ms = (value: number) => `${value.toFixed(1).padStart(6)} ms`;
+  const { name, perSecond, p50, p95, p99, failures } = result;
+  const busy = Object.entries(result.cpu)
+    .filter(([, spent]) => spent >= 0.01)
+    .map(([process, spent]) => `${process} ${spent.toFixed(2)}`);
+  return `${name.padEnd(24)} p50 ${ms(p50)}  p95 ${ms(p95)}  p99 ${ms(p99)}  ${perSecond.toFixed(0).padStart(5)} req/s  ${failures} failed  cpu ms: ${busy.join(', ')}`;
+}

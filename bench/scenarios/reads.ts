@@ -1,0 +1,40 @@
+import { versionsOf } from '../machine';
+import { measureReads } from '../reads/load';
+import { seeded } from '../reads/seed';
+import { openStage } from '../reads/stage';
+import { READ_PREFIX } from './names';
+import type { RunScenario } from './scenario';
+
+const DEFAULTS = { count: 1_000_000, clients: 64, seconds: 8 };
+/** Fewer do not fill the weeks and the people that the reads ask for. */
+const FEWEST = 5_000;
+
+/** Every read through the gateway over a large database: p95 for each. */
+export const reads: RunScenario = async ({ scale, say, signal }) => {
+  const { count = DEFAULTS.count, clients = DEFAULTS.clients, seconds = DEFAULTS.seconds } = scale;
+  if (count < FEWEST) throw new Error(`The reads need ${FEWEST} bookings`);
+  say('Starting the platform');
+  const stage = await openStage(count, (line) => {
+    if (!line.startsWith('[')) say(`  ${line}`);
+  });
+  try {
+    await seeded(stage, count, say);
+    const results = await measureReads(stage, { clients, seconds, say, signal });
+    const failed = results.filter(({ failures }) => failures > 0);
+    const figures = {
+      ...Object.fromEntries(results.map(({ name, p95 }) => [`${READ_PREFIX}${name}`, p95])),
+      worstP95: Math.max(...results.map(({ p95 }) => p95)),
+    };
+    return [
+      {
+        ...{ scenario: 'reads', scale: { count, clients, seconds }, figures },
+        contradictions: failed.map(
+          ({ name, failures }) => `${failures} replies to ${name} were not what was asked for`,
+        ),
+        versions: await versionsOf(stage),
+      },
+    ];
+  } finally {
+    await stage.stop();
+  }
+};

@@ -1,0 +1,100 @@
+import type { Results, ScenarioResult } from '../results';
+import { linesOf } from '../table';
+import type { ScenarioName } from './names';
+
+/** A limit of a figure. */
+type Bound = { most: number } | { least: number };
+
+export interface Target {
+  what: string;
+  /** Where the figure comes from; `compare` is the comparison of engines. */
+  from: ScenarioName | 'compare';
+  figure: string;
+  unit: string;
+  /** Decimal places. */
+  places: number;
+  /** Without it the product does not do what it is for. */
+  must?: Bound;
+  /** What it should come to. */
+  aim?: Bound;
+}
+
+/** Every line of the table of targets. One without a bound is measured to be known. */
+export const TARGETS: readonly Target[] = [
+  line('compare', 'saga alone (`ours`), throughput against `dbos` at K=16', 'oursToDbos', '%', 0),
+  line('compare', 'saga alone (`ours`), throughput against `bare` at K=16', 'oursToBare', '%', 0),
+  line('compare', 'public endpoint (`gateway`), bookings a second at K=16', 'gateway', '/s', 1),
+  line('compare', 'the same, booking with its worker (`gateway-together`)', 'gatewayTogether', '/s', 1),
+  line('reads', 'slowest read through the gateway, p95', 'worstP95', 'ms', 1, { must: { most: 50 } }),
+  line('memory', 'all Node processes of `npm start` at rest, PSS', 'nodePss', 'MB', 0),
+  line('memory', 'all Node processes of `npm start` at rest, RSS', 'nodeRss', 'MB', 0),
+  line('memory', 'growth of services and workers, PSS', 'growth', 'MB', 1),
+  line('backlog', 'bookings lost that were requested without workers', 'lost', '', 0, { must: { most: 0 } }),
+  line('backlog', 'slowest read through the gateway meanwhile', 'readsMost', 'ms', 0, { must: { most: 1_000 } }),
+  line('backlog', "a booking's own answer meanwhile (202 or 503), p50", 'postP50', 'ms', 0),
+  line('backlog', "a booking's own answer meanwhile (202 or 503), p99", 'postP99', 'ms', 0),
+  line('backlog', 'all made, after the workers are back', 'drainSeconds', 's', 1),
+  line('overload', 'refusals (429, 503) that carry Retry-After', 'refusedWithRetryAfter', '%', 0, {
+    must: { least: 1 },
+  }),
+  line('overload', 'requests refused', 'refusedShare', '%', 0),
+  line('overload', 'requests answered 202: the booking is being made', 'pendingShare', '%', 0),
+  line('overload', 'bookings made or declined a second, of what is sustainable', 'acceptedShare', '%', 0),
+  line('overload', 'the same by the sagas alone, while the load lasts', 'settledShare', '%', 0),
+  line('overload', 'as quick as before, by itself, after', 'recoverySeconds', 's', 1),
+  line('open', 'throughput beside open bookings, of that without', 'ratio', '%', 0),
+  line('restart', 'first booking confirmed after the restarted worker is ready', 'firstSeconds', 's', 2),
+  line('restart', 'worker ready after SIGKILL', 'readySeconds', 's', 2),
+];
+
+function line(
+  from: Target['from'],
+  what: string,
+  figure: string,
+  unit: string,
+  places: number,
+  bounds: Pick<Target, 'must' | 'aim'> = {},
+): Target {
+  return { from, what, figure, unit, places, ...bounds };
+}
+
+/** The figures of the targets that come from the comparison of engines. */
+export function figuresOf({ runs }: Results): Record<string, number> {
+  const atSixteen = linesOf(runs).filter(({ arrival }) => arrival.kind === 'closed' && arrival.clients === 16);
+  const of = (engine: string) => atSixteen.find((line) => line.engine === engine);
+  const found = {
+    ...{ oursToDbos: of('ours')?.toDbos, oursToBare: of('ours')?.toBare },
+    ...{ gateway: of('gateway')?.donePerSecond, gatewayTogether: of('gateway-together')?.donePerSecond },
+  };
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+export function holds(value: number, bound: Bound): boolean {
+  return 'most' in bound ? value <= bound.most : value >= bound.least;
+}
+
+/** What, must, aim, measured, and what the figure says of both, as text. */
+export function rowOf(
+  target: Target,
+  result: Pick<ScenarioResult, 'figures' | 'contradictions'> | undefined,
+): string[] {
+  const { what, must, aim } = target;
+  const value = result?.figures[target.figure];
+  const limits = [boundText(target, must), boundText(target, aim)];
+  if (result && result.contradictions.length > 0) return [what, ...limits, 'does not count', 'did not verify'];
+  if (value === undefined) return [what, ...limits, 'not measured', ''];
+  const judged = must && !holds(value, must) ? 'missed' : aim && !holds(value, aim) ? 'must, not aim' : 'met';
+  return [what, ...limits, textOf(target, value), must || aim ? judged : ''];
+}
+
+function boundText(target: Target, bound: Bound | undefined): string {
+  if (!bound) return '–';
+  return 'most' in bound ? `≤ ${textOf(target, bound.most)}` : `≥ ${textOf(target, bound.least)}`;
+}
+
+function textOf({ unit, places }: Target, value: number): string {
+  if (unit === '%') return `${(value * 100).toFixed(places)} %`;
+  return `${value.toFixed(places)}${unit === '/s' ? unit : ` ${unit}`}`.trim();
+}
