@@ -18,7 +18,7 @@ export async function describeMachine(): Promise<Machine> {
   const [first] = cpus();
   return {
     ...{ cpu: first?.model ?? 'unknown', cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) },
-    ...{ system: `${process.platform} ${release()}`, node: process.versions.node },
+    ...{ system: `${process.platform} ${release().split('-', 1)[0]}`, node: process.versions.node },
     ...{ busyCores, startedAt: new Date().toISOString() },
   };
 }
