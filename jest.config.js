@@ -44,6 +44,8 @@ module.exports = {
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   // Much of a test's time is waiting for processes that it started and for what must take its time: three side by side on two cores.
   maxWorkers: Math.max(3, Math.floor(availableParallelism() / 2)),
+  // For what hangs, not for what is slow: a busy machine must not fail a test.
+  testTimeout: 20_000,
   // `npm test` measures what decides about money and bookings. Workflows run in a sandbox: tests/support/workflow-coverage.ts counts them.
   coverageProvider: 'babel',
   coverageReporters: [['text', { skipFull: true }]],
