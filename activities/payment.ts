@@ -30,19 +30,9 @@ export function createPaymentActivities({ payment, booking, identity, notificati
   /** Booking shows what the payment service says; an older version never overwrites a newer one. */
   async function shown(state: PaymentState, awaitingUntil: string | null = null): Promise<PaymentSummary> {
     if (state.bookingId) {
-      const projection = {
-        id: state.paymentId,
-        version: state.version,
-        status: state.status,
-        amount: state.amount,
-        captured: state.captured,
-        refunded: state.refunded,
-        clientSecret: state.clientSecret,
-        declineCode: state.declineCode,
-      };
       await booking.recordPayment(
         state.bookingId,
-        { payment: projection, awaitingUntil: state.status === 'requires_action' ? awaitingUntil : null },
+        { payment: projectionOf(state), awaitingUntil: state.status === 'requires_action' ? awaitingUntil : null },
         `payment:${state.paymentId}/shown/${state.version}`,
       );
     }
@@ -171,6 +161,12 @@ export function createPaymentActivities({ payment, booking, identity, notificati
 
 function summaryOf({ paymentId, bookingId, status, version, captureBefore }: PaymentState): PaymentSummary {
   return { paymentId, bookingId, status, version, captureBefore };
+}
+
+/** What booking keeps of a payment. */
+export function projectionOf(state: PaymentState) {
+  const { paymentId: id, version, status, amount, captured, refunded, clientSecret, declineCode } = state;
+  return { id, version, status, amount, captured, refunded, clientSecret, declineCode };
 }
 
 interface Person {

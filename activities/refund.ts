@@ -1,6 +1,6 @@
 import type { RefundState, RefundStatus } from '../services/payment/contract';
 import type { Clients } from './clients';
-import { recipient } from './payment';
+import { projectionOf, recipient } from './payment';
 
 export interface RefundSummary {
   status: RefundStatus;
@@ -46,12 +46,7 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       key: string;
     }): Promise<void> {
       const { payment: state } = await payment.getRefund(refundId);
-      const { paymentId: id, version, status, amount, captured, refunded, clientSecret, declineCode } = state;
-      await booking.recordRefund(
-        bookingId,
-        { payment: { id, version, status, amount, captured, refunded, clientSecret, declineCode } },
-        `${key}/${version}`,
-      );
+      await booking.recordRefund(bookingId, { payment: projectionOf(state) }, `${key}/${state.version}`);
     },
 
     async notifyRefund({

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres, { type Sql } from 'postgres';
 import { type Clients, createClients } from '../activities';
+import { openDatabases, ownSettings } from '../dev/own-platform';
 import { type RunningPlatform, startPlatform } from '../dev/platform';
-import { freePortSettings, freePorts } from '../dev/ports';
+import { freePorts } from '../dev/ports';
 import { type ProcessPlan, SERVICE_NAMES, WORKER_NAMES } from '../dev/process-plan';
 import { readSettings } from '../dev/settings';
 import { removeDataDir, temporaryDataDir } from '../dev/temporary-data';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
+import type { DatabaseContext } from '../kernel/contexts';
 import { type Child, startChild } from './child';
 import type { ProcessGroup } from './cpu';
 import type { HostedEngine } from './engines';
@@ -28,15 +29,6 @@ export interface Stack {
   processes(): ProcessGroup[];
   stop(): Promise<void>;
 }
-
-// Given by nobody's environment: the bench measures what `npm start` would run.
-export const GIVEN_BY_NOBODY = [
-  'DATABASE_URL',
-  'TEMPORAL_ADDRESS',
-  'STRIPE_SECRET_KEY',
-  'STRIPE_API_BASE',
-  'PUBLIC_URL',
-];
 
 /** Which of the product's processes there are: those of `npm start`, or booking and its worker together in one. */
 export type Layout = 'apart' | 'together';
@@ -73,11 +65,10 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     }
   };
   try {
-    const ports = await freePortSettings();
+    const own = await ownSettings();
     const [proxyPort = 0, smtpPort = 0] = await freePorts(2);
     const given = {
-      ...ports,
-      ...Object.fromEntries(GIVEN_BY_NOBODY.map((name) => [name, ''])),
+      ...own,
       ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', SHUTDOWN_GRACE_SECONDS: '5', RATE_LIMIT_API: '1000000' },
       SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
       ...(faults && { PAYMENT_URL: `http://127.0.0.1:${proxyPort}` }),
@@ -86,7 +77,7 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     const env = { PATH: process.env.PATH };
     const sink = await startChild('smtp-sink.js', [String(smtpPort)], { env });
     cleanUps.push(() => sink.stop());
-    const upstream = `http://127.0.0.1:${ports.PAYMENT_PORT}`;
+    const upstream = `http://127.0.0.1:${own.PAYMENT_PORT}`;
     const proxy = faults ? await startChild('fault-proxy.js', [String(proxyPort), upstream], { env }) : undefined;
     cleanUps.push(async () => proxy?.stop());
     const platform = await startPlatform({ settings: given, envFile: 'no-env-file', processes: PLANS[layout], say });
@@ -95,13 +86,13 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     cleanUps.push(() => clients.close());
     const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
     cleanUps.push(() => connection.close());
-    const databases = new Map(DATABASE_CONTEXTS.map((name) => [name, open(databaseUrl(platform, name))]));
-    cleanUps.push(() => Promise.all([...databases.values()].map((sql) => sql.end({ timeout: 1 }))));
+    const databases = openDatabases(platform, { max: 4 });
+    cleanUps.push(() => databases.close());
     const { secrets } = readSettings(given, 'no-env-file');
-    const server = new URL(`postgres://127.0.0.1:${ports.POSTGRES_PORT}/postgres`);
+    const server = new URL(`postgres://127.0.0.1:${own.POSTGRES_PORT}/postgres`);
     server.username = 'postgres';
     server.password = secrets.POSTGRES_PASSWORD;
-    const superuser = open(server.toString());
+    const superuser = postgres(server.toString(), { max: 4, onnotice: () => undefined });
     cleanUps.push(() => superuser.end({ timeout: 1 }));
     const hosts = new Map<string, Child>();
     let made = 0;
@@ -110,11 +101,7 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
       platform,
       clients,
       temporal: new Client({ connection, namespace: platform.config.TEMPORAL_NAMESPACE }),
-      database(context) {
-        const sql = databases.get(context);
-        if (!sql) throw new Error(`${context} has no database`);
-        return sql;
-      },
+      database: databases.database,
       async startHost(engine) {
         made += 1;
         const database = `bench_${engine}_${made}`;
@@ -155,12 +142,4 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     await stop();
     throw error;
   }
-}
-
-function databaseUrl({ environment }: RunningPlatform, context: DatabaseContext): string {
-  return environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
-}
-
-function open(url: string): Sql {
-  return postgres(url, { max: 4, onnotice: () => undefined });
 }

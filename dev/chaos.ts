@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { request } from 'undici';
-import { listSettings } from '../platform/config';
 import { untilReady, untilSettled } from './chaos/calm';
 import { createClient } from './chaos/client';
 import { openEvidence } from './chaos/evidence';
@@ -14,8 +13,8 @@ import { createLiveLine, killList, type LiveLine, summary, verdictLine } from '.
 import { MOST_BOOKINGS, type Script, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
 import { messageOf } from './error-code';
+import { ownSettings } from './own-platform';
 import { type RunningPlatform, startPlatform } from './platform';
-import { freePortSettings } from './ports';
 import { untilToldToStop } from './stop-signals';
 import { removeDataDir, temporaryDataDir } from './temporary-data';
 
@@ -80,7 +79,7 @@ async function main(args: string[]): Promise<number> {
   let keep = true;
   try {
     platform = await startPlatform({
-      settings: await ownSettings(dataDir),
+      settings: await chaosSettings(dataDir),
       envFile: 'no env file: all settings are its own',
       isolated: true,
       say: () => undefined,
@@ -105,11 +104,9 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Everything is started here and nowhere else, whatever is set in the environment. */
-async function ownSettings(dataDir: string): Promise<Record<string, string>> {
+async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
   return {
-    ...Object.fromEntries(listSettings().map(({ name }) => [name, ''])),
-    ...(await freePortSettings()),
+    ...(await ownSettings()),
     DATA_DIR: dataDir,
     // All people of a run share an address; the limit per user stays.
     ...{ RATE_LIMIT_REGISTER: 'off', RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off' },

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { buildOnce } from './build-once';
+import { ownSettings } from './own-platform';
 import { compiledPath } from './paths';
-import { freePortSettings } from './ports';
 import { livingChildren } from './run-file';
 import { removeDataDir, temporaryDataDir } from './temporary-data';
 
@@ -14,8 +14,7 @@ let settings: Record<string, string>;
 beforeAll(async () => {
   await buildOnce();
   dataDir = temporaryDataDir();
-  const given = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', SMTP_URL: '', STRIPE_SECRET_KEY: '', STRIPE_API_BASE: '' };
-  settings = { ...(await freePortSettings()), ...given, DATA_DIR: dataDir };
+  settings = { ...(await ownSettings()), DATA_DIR: dataDir };
 });
 afterAll(() => removeDataDir(dataDir));
 

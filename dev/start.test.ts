@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'undici';
 import { buildOnce } from './build-once';
+import { ownSettings } from './own-platform';
 import { compiledPath } from './paths';
 import { type RunningPlatform, startPlatform } from './platform';
 import { answersAt, freePortSettings } from './ports';
@@ -17,8 +18,7 @@ let dataDir: string;
 beforeAll(async () => {
   await buildOnce();
   dataDir = temporaryDataDir();
-  const given = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', SMTP_URL: '', STRIPE_SECRET_KEY: '', STRIPE_API_BASE: '' };
-  settings = { ...(await freePortSettings()), ...given, DATA_DIR: dataDir };
+  settings = { ...(await ownSettings()), DATA_DIR: dataDir };
 });
 afterAll(() => removeDataDir(dataDir));
 

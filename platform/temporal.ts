@@ -79,7 +79,8 @@ export function createSagas(config: Config, shared?: Client): Sagas {
     new Client({ connection: over, namespace: config.TEMPORAL_NAMESPACE, interceptors: { workflow: [passTraceOn] } });
   const client = shared ?? clientOver(connection);
   const eager = new Map<string, Client>();
-  const within = <T>(ms: number, call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + ms, call);
+  const within = <T>(ms: number, call: () => Promise<T>, over = client): Promise<T> =>
+    over.withDeadline(Date.now() + ms, call);
 
   return {
     async start(saga, input) {
@@ -91,12 +92,12 @@ export function createSagas(config: Config, shared?: Client): Sagas {
         workflowIdConflictPolicy: 'USE_EXISTING',
         requestEagerStart: worker !== undefined,
       } as const;
-      await through
-        .withDeadline(Date.now() + RPC_TIMEOUT_MS, () => through.workflow.start(saga.workflowType, options))
-        .catch((error: unknown) => {
+      await within(RPC_TIMEOUT_MS, () => through.workflow.start(saga.workflowType, options), through).catch(
+        (error: unknown) => {
           if (error instanceof WorkflowExecutionAlreadyStartedError) return;
           throw outOfReach(error);
-        });
+        },
+      );
     },
     startEagerly(taskQueue, over) {
       eager.set(taskQueue, clientOver(over));

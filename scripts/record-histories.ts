@@ -1,25 +1,14 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { messageOf } from '../dev/error-code';
+import { ownSettings } from '../dev/own-platform';
 import { sourcePath } from '../dev/paths';
 import { startPlatform } from '../dev/platform';
-import { freePortSettings } from '../dev/ports';
 import { untilToldToStop } from '../dev/stop-signals';
+import { removeDataDir, temporaryDataDir } from '../dev/temporary-data';
 import { connectClient, recordHistory } from './record-history';
 import { SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';
 
-/** Settings that would lead to somebody's own servers: the recording starts its own. */
-const OWN = [
-  'DATABASE_URL',
-  'TEMPORAL_ADDRESS',
-  'TEMPORAL_UI_URL',
-  'SMTP_URL',
-  'STRIPE_SECRET_KEY',
-  'STRIPE_API_BASE',
-  'PUBLIC_URL',
-];
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
 
 /**
@@ -32,15 +21,12 @@ async function main(wanted: string[]): Promise<void> {
     .filter(({ saga, name }) => wanted.length === 0 || wanted.includes(saga) || wanted.includes(`${saga}/${name}`));
   if (stories.length === 0) throw new Error(`There is no scenario ${wanted.join(', ')}`);
   const told = untilToldToStop();
-  const dataDir = await mkdtemp(join(tmpdir(), 'record-histories-'));
-  // Run by root, PostgreSQL runs as a user of its own, and would keep its data elsewhere if it could not pass.
-  await chmod(dataDir, 0o711);
+  const dataDir = temporaryDataDir();
   try {
     const platform = await startPlatform({
       settings: {
-        ...Object.fromEntries(OWN.map((name) => [name, ''])),
+        ...(await ownSettings()),
         ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
-        ...(await freePortSettings()),
         DATA_DIR: dataDir,
       },
       envFile: join(dataDir, 'no-env-file'),
@@ -64,7 +50,7 @@ async function main(wanted: string[]): Promise<void> {
       await platform.stop();
     }
   } finally {
-    await rm(dataDir, { recursive: true, force: true });
+    removeDataDir(dataDir);
   }
 }
 

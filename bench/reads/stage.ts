@@ -1,9 +1,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import postgres, { type Sql } from 'postgres';
+import type { Sql } from 'postgres';
+import { openDatabases, ownSettings } from '../../dev/own-platform';
 import { type RunningPlatform, startPlatform } from '../../dev/platform';
-import { freePortSettings } from '../../dev/ports';
-import { GIVEN_BY_NOBODY } from '../stack';
 
 /** People who sign up by the API, so that they can log in; the load is theirs. One for each client. */
 export const READERS = 64;
@@ -34,29 +33,21 @@ export async function openStage(bookings: number, say: (line: string) => void): 
   const unlimited = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER'];
   const platform = await startPlatform({
     settings: {
-      ...(await freePortSettings()),
-      ...Object.fromEntries([...GIVEN_BY_NOBODY, 'SMTP_URL'].map((name) => [name, ''])),
+      ...(await ownSettings()),
       ...Object.fromEntries(unlimited.map((name) => [name, 'off'])),
       ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', RATE_LIMIT_API: '1000000' },
     },
     envFile: 'no-env-file-here',
     say,
   });
-  const pools = new Map<string, Sql>();
+  const databases = openDatabases(platform, { max: 4, statementTimeoutMs: 0 });
   return {
     platform,
     dataDir,
     gateway: platform.urls.gateway,
-    database(context) {
-      const url = platform.environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
-      const pool =
-        pools.get(context) ??
-        postgres(url, { max: 4, onnotice: () => undefined, connection: { statement_timeout: 0 } });
-      pools.set(context, pool);
-      return pool;
-    },
+    database: databases.database,
     async stop() {
-      await Promise.all([...pools.values()].map((sql) => sql.end()));
+      await databases.close();
       await platform.stop();
     },
   };

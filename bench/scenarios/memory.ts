@@ -4,11 +4,10 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ownSettings } from '../../dev/own-platform';
 import { compiledPath } from '../../dev/paths';
-import { freePortSettings } from '../../dev/ports';
 import { until } from '../../dev/processes';
 import { removeDataDir, temporaryDataDir } from '../../dev/temporary-data';
-import { GIVEN_BY_NOBODY } from '../stack';
 import { type Memory, memoryOf, treeOf } from './process-memory';
 import type { RunScenario, ScenarioOptions } from './scenario';
 import { contradictions, onStage, type Stage } from './stage';
@@ -67,9 +66,8 @@ async function memoryAfterStart({ say }: ScenarioOptions): Promise<Record<string
   mkdirSync(dataDir, { recursive: true });
   const env = {
     ...process.env,
-    ...(await freePortSettings()),
-    ...Object.fromEntries(GIVEN_BY_NOBODY.map((name) => [name, ''])),
-    ...{ DATA_DIR: dataDir, SMTP_URL: '' },
+    ...(await ownSettings()),
+    DATA_DIR: dataDir,
   };
   say('Starting the platform by itself');
   const args = ['--disable-warning=ExperimentalWarning', compiledPath('dev/start.js')];

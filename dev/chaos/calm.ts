@@ -6,7 +6,7 @@ import { WAITING } from './reconciliation';
 import { sandboxState } from './stripe-state';
 
 const LOOK_EVERY_MS = 1_000;
-/** Longer than the longest pauses that some failed attempts in a row lead to: a notice is tried again after 81 s, then after 243 s. */
+/** Longer than the longest pauses that some failed attempts in a row lead to: a notice is tried again after 64 s, 128 s, then 256 s. */
 const SETTLES_WITHIN_MS = 340_000;
 
 /** Waits until all processes are up. @throws Error when they are not */

@@ -1,8 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
-import postgres, { type Sql } from 'postgres';
 import { request } from 'undici';
 import { z } from 'zod';
-import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import { openDatabases } from '../own-platform';
 import type { RunningPlatform } from '../platform';
 import type { Evidence } from './reconciliation';
 
@@ -25,29 +24,21 @@ const mailSchema = z.object({
 });
 
 /** Opens everything that a run is judged by. The platform has to be at rest. */
-export async function openEvidence({ config, environment, urls }: RunningPlatform): Promise<ChaosEvidence> {
+export async function openEvidence(platform: RunningPlatform): Promise<ChaosEvidence> {
+  const { config, urls } = platform;
   const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
-  const databases = new Map<string, Sql>(
-    DATABASE_CONTEXTS.map((context) => {
-      const url = environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
-      return [context, postgres(url, { max: 2, onnotice: () => undefined })];
-    }),
-  );
+  const databases = openDatabases(platform);
   return {
     temporal: new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }),
     mailFrom: config.MAIL_FROM,
-    database(context) {
-      const sql = databases.get(context);
-      if (!sql) throw new Error(`${context} has no database`);
-      return sql;
-    },
+    database: databases.database,
     sandbox: (method, path) => ask(`${urls.stripeSandbox}${path}`, method === 'GET' ? 'GET' : 'POST'),
     mails: async () => {
       const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);
       return all.filter(({ headers, to }) => headers['message-id'] !== '' && to.length > 0);
     },
     async close() {
-      await Promise.all([...databases.values()].map((sql) => sql.end({ timeout: 1 })));
+      await databases.close();
       await connection.close();
     },
   };

@@ -2,16 +2,16 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import postgres, { type Sql } from 'postgres';
+import type { Sql } from 'postgres';
 import { buildOnce } from '../../dev/build-once';
 import { nodeChild } from '../../dev/node-children';
+import { openDatabases, ownSettings } from '../../dev/own-platform';
 import { graceMs } from '../../dev/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/platform';
-import { freePortSettings } from '../../dev/ports';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/process-plan';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor';
 import { removeDataDir, temporaryDataDir } from '../../dev/temporary-data';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
 import { type Ask, ask, type Reply } from './service';
@@ -36,14 +36,6 @@ export interface TestPlatform {
   stop(): Promise<void>;
 }
 
-const NOT_GIVEN = [
-  'DATABASE_URL',
-  'TEMPORAL_ADDRESS',
-  'SMTP_URL',
-  'STRIPE_SECRET_KEY',
-  'STRIPE_API_BASE',
-  'PUBLIC_URL',
-];
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
 const BOOKING_WORKER = 'worker-booking';
 const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
@@ -64,8 +56,7 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   try {
     const platform = await startPlatform({
       settings: {
-        ...(await freePortSettings()),
-        ...Object.fromEntries(NOT_GIVEN.map((name) => [name, ''])),
+        ...(await ownSettings()),
         ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
         ...{ DATA_DIR: dataDir, LOG_LEVEL: 'warn', SHUTDOWN_GRACE_SECONDS: '2' },
         ...settings,
@@ -87,17 +78,13 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
     const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
     cleanUps.push(() => connection.close());
     const databases = openDatabases(platform);
-    cleanUps.push(() => Promise.all([...databases.values()].map((sql) => sql.end({ timeout: 1 }))));
+    cleanUps.push(() => databases.close());
     const { mailInbox = '', stripeSandbox = '' } = platform.urls;
     return {
       ask: (method, path, options) => ask(platform.urls.gateway, method, path, options),
       sandbox: (method, path, body) => askSandbox(stripeSandbox, method, path, body),
       temporal: new Client({ connection, namespace: platform.config.TEMPORAL_NAMESPACE }),
-      database(context) {
-        const sql = databases.get(context);
-        if (!sql) throw new Error(`${context} has no database`);
-        return sql;
-      },
+      database: databases.database,
       proxy,
       mails: () => receivedMails(mailInbox),
       webhookSecret: platform.environment.STRIPE_WEBHOOK_SECRET ?? '',
@@ -135,15 +122,6 @@ async function startBookingWorker(platform: RunningPlatform, proxy: FaultProxy, 
     }),
   );
   return worker;
-}
-
-function openDatabases(platform: RunningPlatform): Map<string, Sql> {
-  return new Map(
-    DATABASE_CONTEXTS.map((context) => {
-      const url = platform.environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
-      return [context, postgres(url, { max: 2, onnotice: () => undefined })];
-    }),
-  );
 }
 
 /** JSON to the controls; a form, with a key, to Stripe's own API. */
