@@ -42,8 +42,8 @@ module.exports = {
   reporters: ['default', '<rootDir>/tests/support/summary-reporter.js'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
-  // Much of a test's time is waiting for processes that it started: two side by side on two cores take little more than half the time.
-  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  // Much of a test's time is waiting for processes that it started: on two cores three files side by side finish first.
+  maxWorkers: Math.max(3, Math.floor(availableParallelism() / 2)),
   // For what hangs, not for what is slow: a busy machine must not fail a test.
   testTimeout: 20_000,
   // `npm test` measures what decides about money and bookings. Workflows run in a sandbox: tests/support/workflow-coverage.ts counts them.

@@ -605,7 +605,7 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input, { ...allGoesWell(input), cancelConfirmed: refuses('invalid_state') });
     const cancelled = saga.update('cancel', await cancelBy('student'));
     await saga.called('cancelConfirmed');
-    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep(100);
+    await saga.becomes('NeedsAttention');
     await saga.update('resolve', { action: 'accept', noteId: null });
     await cancelled;
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
@@ -618,7 +618,7 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input, { ...allGoesWell(input), createRefund: refuses('refund_exceeds_payment') });
     const cancelled = saga.update('cancel', await cancelBy('student'));
     await saga.called('createRefund');
-    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep(100);
+    await saga.becomes('NeedsAttention');
     await saga.update('resolve', { action: 'accept', noteId: null });
     await cancelled;
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });

@@ -190,7 +190,7 @@ describe('an operator’s cancel', () => {
   test('while the payer is at the bank gives everything back', async () => {
     const saga = await start({ chargeDirectPayment: () => state('requires_action') });
     await saga.called('chargeDirectPayment');
-    while ((await saga.attribute('SagaState')) !== 'AwaitingPayment') await harness.env.sleep('100ms');
+    await saga.becomes('AwaitingPayment');
     await saga.handle.cancel();
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'failed' });
     expect(saga.calls.at(-1)).toBe('settleDirectPayment');

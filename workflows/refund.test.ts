@@ -50,9 +50,7 @@ async function now(): Promise<number> {
 const pending = () => made('pending', 1);
 const failed = () => made('failed', 3);
 
-async function needsAttention(saga: StartedSaga): Promise<void> {
-  while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await harness.env.sleep('100ms');
-}
+const needsAttention = (saga: StartedSaga) => saga.becomes('NeedsAttention');
 
 /** What an operator reads in Temporal Web UI. */
 async function detailsOf(saga: StartedSaga): Promise<string | undefined> {

@@ -36,6 +36,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   return CancellationScope.nonCancellable(async () => {
     saga.tell('Running', `${about}: asking Stripe.`, paymentId);
     let state = await saga.forward('submit-1', (key) => money.submitRefund({ refundId, key }));
+    let lookedAt = 0;
     for (;;) {
       const decided = await untilDecided(state);
       if (!decided) return finish('failed', `${about}: an operator gave it up.`);
@@ -45,13 +46,15 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
         if (state) continue;
       } else await tellPayer(decided);
 
-      const told = toldVersion();
       const closed = await saga.forward('close', (key) => local.closeRefund({ refundId, as: decided.status, key }));
       if (decided.status === 'failed')
         return finish('failed', `${about} failed; an operator settled it by other means.`);
-      // A bank may return it at the last moment, when no other saga would be started for it.
-      if (!closed || (closed.status === 'succeeded' && toldVersion() === told))
+      // A bank may return it at the last moment, when no other saga would be started for it. Versions decide, not the order in
+      // which news and answers reach this code: a repeated workflow task may get old answers after later news.
+      const looked = Math.max(lookedAt, closed?.version ?? 0);
+      if (!closed || (closed.status === 'succeeded' && toldVersion() <= looked))
         return finish('succeeded', `${about} is made.`);
+      lookedAt = toldVersion();
       state = closed;
     }
   });

@@ -63,10 +63,6 @@ async function details(saga: StartedSaga): Promise<string> {
   return metadata.currentDetails ?? '';
 }
 
-async function until(saga: StartedSaga, state: string): Promise<void> {
-  while ((await saga.attribute('SagaState')) !== state) await harness.env.sleep(100);
-}
-
 const retry = { action: 'retry', noteId: null };
 const accept = { action: 'accept', noteId: null };
 
@@ -100,7 +96,7 @@ describe.each(['local', 'recorded'] as const)('undo, with %s steps', (runs) => {
   test('runs although the workflow was cancelled', async () => {
     const { saga } = await start('steps-then-wait', {}, runs);
     // The time-skipping server cannot take a cancel that meets an activity which ends in the same moment; the real one can.
-    await until(saga, 'Confirmed');
+    await saga.becomes('Confirmed');
     await saga.handle.cancel();
     await expect(saga.result()).resolves.toBe('cancelled');
     expect(saga.calls.slice(-3)).toEqual(['undoC', 'undoB', 'undoA']);
@@ -193,7 +189,7 @@ describe('what must happen', () => {
         return mended ? 'mended' : refuses('invalid_state')(input, attempt);
       },
     });
-    await until(saga, 'NeedsAttention');
+    await saga.becomes('NeedsAttention');
     expect(await details(saga)).toContain('**mend** is not done: invalid_state');
     await harness.env.sleep(2 * HOUR);
     const pauses = at.slice(1).map((time, index) => time - (at[index] ?? 0));
@@ -223,7 +219,7 @@ describe('what must happen', () => {
 
   test('stays in need of attention when the operator’s retry fails too', async () => {
     const { saga } = await start('forward', { mend: refuses('invalid_state') });
-    await until(saga, 'NeedsAttention');
+    await saga.becomes('NeedsAttention');
     const calls = saga.calls.length;
     await saga.update('resolve', retry);
     await saga.called('mend', calls + 1);
@@ -245,7 +241,7 @@ describe('what must happen', () => {
   test('one answer of the operator is for all that is stuck', async () => {
     const { saga } = await start('forward-twice', { mend: refuses('invalid_state') });
     await saga.called('mend', 2);
-    await until(saga, 'NeedsAttention');
+    await saga.becomes('NeedsAttention');
     await harness.env.sleep(MINUTE);
     await saga.update('resolve', accept);
     await expect(saga.result()).resolves.toEqual([null, null]);
@@ -255,13 +251,13 @@ describe('what must happen', () => {
 describe('resolve', () => {
   test('is refused while nothing needs attention', async () => {
     const { saga } = await start('steps-then-wait');
-    await until(saga, 'Confirmed');
+    await saga.becomes('Confirmed');
     await expect(saga.update('resolve', retry)).rejects.toThrow('invalid_state');
   });
 
   test('is refused with anything but retry or accept', async () => {
     const { saga } = await start('forward', { mend: refuses('invalid_state') });
-    await until(saga, 'NeedsAttention');
+    await saga.becomes('NeedsAttention');
     await expect(saga.update('resolve', { action: 'forget', noteId: null })).rejects.toThrow('validation_failed');
     await saga.update('resolve', accept);
     await saga.result();
@@ -271,7 +267,7 @@ describe('resolve', () => {
 describe('asking the operator', () => {
   test.each(['retry', 'accept'] as const)('says what it is about, waits for days, and hands on %s', async (action) => {
     const { saga } = await start('ask');
-    await until(saga, 'NeedsAttention');
+    await saga.becomes('NeedsAttention');
     expect(await details(saga)).toContain('**mend** is not done: the tap drips');
     await harness.env.sleep(100 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');

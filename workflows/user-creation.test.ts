@@ -5,7 +5,6 @@ import {
   gate,
   refuses,
   type SagaHarness,
-  type StartedSaga,
   startSagaHarness,
   type TestActivity,
 } from '../tests/support/saga-harness';
@@ -58,14 +57,6 @@ const undoneAfter = (role: Role, does: string) => {
 
 /** Every step of every role: the fault matrix. */
 const CASES = (['student', 'tutor'] as const).flatMap((role) => doneBy(role).map((does) => [role, does] as const));
-
-/** Resolves when the workflow has recorded such an event: when it has heard of the cancel and acted on it. */
-async function inHistory(saga: StartedSaga, attributes: 'activityTaskCancelRequestedEventAttributes'): Promise<void> {
-  for (;;) {
-    const { events } = await saga.handle.fetchHistory();
-    if (events?.some((event) => event[attributes])) return;
-  }
-}
 
 async function now(): Promise<number> {
   return harness.env.currentTimeMs();
@@ -171,7 +162,7 @@ describe('a cancel', () => {
       const saga = await start(role, { createAccount: running.activity });
       await saga.called('createAccount');
       await saga.handle.cancel();
-      await inHistory(saga, 'activityTaskCancelRequestedEventAttributes');
+      await saga.cancelRequested();
       running.open();
       await expect(saga.result()).resolves.toEqual({ outcome: 'removed', reason: 'cancelled_by_operator' });
       // The step after it was begun and called off before it ran: its undo is harmless.
@@ -232,7 +223,7 @@ describe('activation', () => {
 
   test('that an operator gives up ends the saga without a welcome and without undoing anything', async () => {
     const saga = await start('student', { activateUser: refuses('not_found') });
-    while ((await saga.attribute('SagaState')) !== 'NeedsAttention') await saga.called('activateUser');
+    await saga.becomes('NeedsAttention');
     await saga.update('resolve', { action: 'accept', noteId: null });
     await expect(saga.result()).resolves.toEqual({ outcome: 'settled_by_operator', reason: 'activate' });
     expect(saga.calls).not.toContain('sendWelcome');

@@ -19,6 +19,8 @@ import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/s
 import { loadConfig } from '../../platform/config';
 import { workflowCoverage } from './workflow-coverage';
 
+type HistoryEvent = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];
+
 /** An activity of a test: what it returns, or throws. `attempt` counts from 1. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for activities of every shape
 export type TestActivity = (input: any, attempt: number) => unknown;
@@ -48,7 +50,7 @@ export interface StartedSaga {
   /** The named update; rejects with the code it was refused with. */
   update(name: string, argument: unknown): Promise<void>;
   attribute(name: string): Promise<unknown>;
-  /** Resolves when the saga's state is this. */
+  /** Resolves when the saga's state is this, and lets time pass until then; rejects when it has ended in another. */
   becomes(state: SagaState): Promise<void>;
 }
 
@@ -154,6 +156,16 @@ export async function startSagaHarness(
       // The environment's own client lets time skip while a result is waited for.
       const handle = env.client.workflow.getHandle(workflowId);
       const attribute = async (name: string) => (await handle.describe()).searchAttributes[name]?.[0];
+      // What waits for ever takes the processor from every test after it: waiting ends with the saga.
+      const recorded = async (matches: (event: HistoryEvent) => unknown) => {
+        for (;;) {
+          const { status } = await handle.describe();
+          const { events } = await handle.fetchHistory();
+          if (events?.some(matches)) return;
+          if (status.name !== 'RUNNING')
+            throw new Error(`the saga ended ${status.name}; its history has no such event`);
+        }
+      };
       return {
         handle,
         calls: state.calls,
@@ -161,26 +173,23 @@ export async function startSagaHarness(
           while (state.calls.filter((call) => call === name).length < times)
             await new Promise<void>((resolve) => state.heard.push(resolve));
         },
-        async cancelRequested() {
-          for (;;) {
-            const { events } = await handle.fetchHistory();
-            if (events?.some((event) => event.activityTaskCancelRequestedEventAttributes)) return;
-          }
-        },
-        async updateArrived(update) {
-          for (;;) {
-            const { events } = await handle.fetchHistory();
-            const names = events?.map(
-              (event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name,
-            );
-            if (names?.includes(update)) return;
-          }
-        },
+        cancelRequested: () => recorded((event) => event.activityTaskCancelRequestedEventAttributes),
+        updateArrived: (name) =>
+          recorded((event) => {
+            const { acceptedRequest } = event.workflowExecutionUpdateAcceptedEventAttributes ?? {};
+            return acceptedRequest?.input?.name === name;
+          }),
         result: () => handle.result(),
         update: (name, argument) => handle.executeUpdate(name, { args: [argument] }).then(() => undefined, rethrowCode),
         attribute,
         async becomes(state) {
-          while ((await attribute('SagaState')) !== state);
+          for (;;) {
+            const { status, searchAttributes } = await handle.describe();
+            const [now] = searchAttributes.SagaState ?? [];
+            if (now === state) return;
+            if (status.name !== 'RUNNING') throw new Error(`the saga ended ${status.name} in ${now}, never ${state}`);
+            await env.sleep(100);
+          }
         },
       };
     },
