@@ -41,7 +41,7 @@ const BOOKING_WORKER = 'worker-booking';
 const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
 
 /**
- * Starts all services in one process and every worker in its own; that of the booking sagas calls through a fault proxy.
+ * Starts all services in one process and all workers in another, but that of the booking sagas, which calls through a fault proxy.
  * Limits of requests are off unless `settings` has others.
  */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
@@ -64,9 +64,7 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
       envFile: 'no-env-file-in-tests',
       processes: {
         services: [...SERVICE_NAMES],
-        ...Object.fromEntries(
-          WORKER_NAMES.filter((name) => name !== 'worker:booking').map((name) => [name.replace(':', '-'), [name]]),
-        ),
+        workers: WORKER_NAMES.filter((name) => name !== 'worker:booking'),
       },
     });
     cleanUps.push(() => platform.stop());
