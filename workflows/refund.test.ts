@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { DAY, HOUR } from '../kernel/time';
 import {
   fails,
-  gate,
   refuses,
   type SagaHarness,
   type StartedSaga,
@@ -221,19 +220,21 @@ describe('when Stripe cannot make it', () => {
   });
 
   test('news that come while it ends are looked at before it does', async () => {
-    const closing = gate(made('succeeded', 1));
-    let closings = 0;
+    let signalled = false;
+    let attempts = 0;
+    const answers = [made('succeeded', 1), made('failed', 4)];
     const saga = await start({
-      closeRefund: () => {
-        closings++;
-        return closings === 1 ? closing.activity() : closings === 2 ? made('failed', 4) : failed();
+      closeRefund: (input, attempt) => {
+        // The first attempt after the signal may belong to a workflow task from before it, whose completion the server would refuse.
+        if (!signalled || attempts++ === 0) return fails()(input, attempt);
+        return answers.shift() ?? failed();
       },
     });
     await saga.called('closeRefund');
     await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
-    closing.open();
+    signalled = true;
     await needsAttention(saga);
-    expect(closings).toBe(2);
+    expect(answers).toEqual([]);
     await resolve(saga, 'accept');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });

@@ -49,8 +49,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       const closed = await saga.forward('close', (key) => local.closeRefund({ refundId, as: decided.status, key }));
       if (decided.status === 'failed')
         return finish('failed', `${about} failed; an operator settled it by other means.`);
-      // A bank may return it at the last moment, when no other saga would be started for it. Versions decide, not the order in
-      // which news and answers reach this code: a repeated workflow task may get old answers after later news.
+      // A bank may return it at the last moment, when no other saga would be started for it.
       const looked = Math.max(lookedAt, closed?.version ?? 0);
       if (!closed || (closed.status === 'succeeded' && toldVersion() <= looked))
         return finish('succeeded', `${about} is made.`);

@@ -60,7 +60,9 @@ const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
 
 /**
- * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for.
+ * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for. A signal must not
+ * meet a workflow's last task here: this server refuses that task's completion, as the real one does, but then takes the
+ * worker's repeated call as the next task's, so that the workflow ends without having seen the signal.
  * `code`: other workflows than the product's. The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
  * sagas run in `tests/`.
  */
