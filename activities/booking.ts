@@ -95,12 +95,13 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await booking.cancel(bookingId, { reason, noteId, cancelledBy }, key);
     },
 
+    /** Without an end it is booked outright: nobody has to decide first. */
     async holdSlot(input: {
       bookingId: string;
       tutorId: string;
       start: string;
       durationMinutes: number;
-      expiresAt: string;
+      expiresAt: string | null;
       key: string;
     }): Promise<void> {
       const { bookingId, key, ...hold } = input;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compiledPath } from '../dev/paths';
 import { until } from '../dev/processes';
@@ -17,7 +17,7 @@ export function profileSettings(folder: string): Record<string, string> {
 }
 
 /**
- * Begins to profile; what it returns ends that and writes, for each process, `<run>-<process>.cpuprofile` (speedscope and the browser's own
+ * Begins to profile; what it returns ends that and writes, for each thread of each process, `<run>-<process>[-thread-<n>].cpuprofile` (speedscope and the browser's own
  * tools open it) and the same as a flame graph in SVG.
  */
 export function startProfile(stack: Stack, folder: string, run: string): () => Promise<string[]> {
@@ -30,12 +30,15 @@ export function startProfile(stack: Stack, folder: string, run: string): () => P
     signalAll();
     const written: string[] = [];
     for (const { name, pid } of processes) {
-      const raw = join(folder, `${pid}.cpuprofile`);
-      if (!(await until(() => existsSync(raw), WRITTEN_WITHIN_MS))) throw new Error(`${name} wrote no profile`);
-      const file = join(folder, `${run}-${name}`);
-      renameSync(raw, `${file}.cpuprofile`);
-      writeFileSync(`${file}.svg`, await svgOf(flameGraph(`${file}.cpuprofile`, `${run}: ${name}`)));
-      written.push(`${file}.svg`);
+      const mainThread = join(folder, `${pid}-0.cpuprofile`);
+      if (!(await until(() => existsSync(mainThread), WRITTEN_WITHIN_MS))) throw new Error(`${name} wrote no profile`);
+      for (const raw of readdirSync(folder).filter((file) => file.startsWith(`${pid}-`) && file.endsWith('profile'))) {
+        const thread = raw === `${pid}-0.cpuprofile` ? '' : `-thread-${raw.split(/[-.]/)[1]}`;
+        const file = join(folder, `${run}-${name}${thread}`);
+        renameSync(join(folder, raw), `${file}.cpuprofile`);
+        writeFileSync(`${file}.svg`, await svgOf(flameGraph(`${file}.cpuprofile`, `${run}: ${name}${thread}`)));
+        written.push(`${file}.svg`);
+      }
     }
     return written;
   };

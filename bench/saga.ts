@@ -14,8 +14,6 @@ export type RunStep = <T>(name: string, step: () => Promise<Answer<T>>) => Promi
 /** The retry policy of every step, that of the product's money steps: 500 ms, doubling, up to 30 s. */
 export const RETRY = { firstMs: 500, factor: 2, longestMs: 30_000, attempts: 10 };
 
-const HOLD_MS = 25 * MINUTE;
-
 /** The steps that all engines share: the product's own activities, which call the product's own services. */
 export function createSteps(clients: Clients) {
   const booking = createBookingActivities(clients);
@@ -26,13 +24,8 @@ export function createSteps(clients: Clients) {
       booking.createBooking({ bookingId: order.bookingId, key: keyOf(order, 'create') }),
     async holdSlot(order: Order) {
       const { bookingId, tutorId, scheduledAt: start, durationMinutes } = order;
-      const expiresAt = new Date(Date.parse(order.requestedAt) + HOLD_MS).toISOString();
       const key = keyOf(order, 'hold-slot');
-      await booking.holdSlot({ bookingId, tutorId, start, durationMinutes, expiresAt, key });
-      return null;
-    },
-    async blockSlot(order: Order) {
-      await booking.blockSlot({ bookingId: order.bookingId, key: keyOf(order, 'block-slot') });
+      await booking.holdSlot({ bookingId, tutorId, start, durationMinutes, expiresAt: null, key });
       return null;
     },
     async takePayment(order: Order, terms: BookingTerms) {
@@ -58,8 +51,8 @@ export function createSteps(clients: Clients) {
       await payment.settleToZero({ bookingId: order.bookingId, key: keyOf(order, 'take-payment/undo') });
       return null;
     },
-    async releaseSlot(order: Order, step: 'hold-slot' | 'block-slot') {
-      await booking.releaseSlot({ bookingId: order.bookingId, key: keyOf(order, `${step}/undo`) });
+    async releaseSlot(order: Order) {
+      await booking.releaseSlot({ bookingId: order.bookingId, key: keyOf(order, 'hold-slot/undo') });
       return null;
     },
     async cancel(order: Order, code: string) {
@@ -101,12 +94,9 @@ export async function bookSession(
   async function request(): Promise<string | undefined> {
     const created = await run('create', () => answered(() => steps.create(order)));
     if ('refused' in created) return created.refused;
-    undos.push(['hold-slot/undo', () => steps.releaseSlot(order, 'hold-slot')]);
+    undos.push(['hold-slot/undo', () => steps.releaseSlot(order)]);
     const held = await run('hold-slot', () => answered(() => steps.holdSlot(order)));
     if ('refused' in held) return held.refused;
-    undos.push(['block-slot/undo', () => steps.releaseSlot(order, 'block-slot')]);
-    const blocked = await run('block-slot', () => answered(() => steps.blockSlot(order)));
-    if ('refused' in blocked) return blocked.refused;
     undos.push(['take-payment/undo', () => steps.settleToZero(order)]);
     const paid = await run('take-payment', () => answered(() => steps.takePayment(order, created.value)));
     return 'refused' in paid ? paid.refused : undefined;

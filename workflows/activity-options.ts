@@ -5,8 +5,8 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
  * talk to Stripe after 30 s (`services/payment/client.ts`).
  *
  * Local or recorded: a local activity costs no round trip to Temporal (1 workflow task instead of 7 for six steps), but one that ran and was
- * not yet recorded is forgotten when a crash, a cancel or a reset lands first. So local is for what expires by itself (hold), is
- * undone whether or not it is remembered (create) or is harmless twice (block, notices, whose mails are one per business key).
+ * not yet recorded is forgotten when a crash, a cancel or a reset lands first. So local is for what is undone whether or
+ * not it is remembered (create, and taking the slot) or is harmless twice (block, notices, whose mails are one per business key).
  * Money is always recorded, and so is what must not be forgotten by a task that comes back with other news in it: what
  * follows the pivot or an update. An update is in the history only when its first task is: had that task cancelled a
  * booking by a local step and been lost with the update, the row would be cancelled and the saga would not know.

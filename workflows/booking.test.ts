@@ -102,12 +102,12 @@ const cancelBy = async (by: 'student' | 'tutor') => ({
 });
 
 describe('when nothing fails', () => {
-  test('an instant booking is held, blocked, charged, confirmed, reminded twice and completes by itself', async () => {
+  test('an instant booking’s slot is taken, it is charged, confirmed, reminded twice and completes by itself', async () => {
     const input = await someBooking();
     const saga = await harness.start(bookingSaga, input, allGoesWell(input));
     await expect(saga.result()).resolves.toEqual({ outcome: 'completed', reason: 'completed_by_time' });
     expect(saga.calls).toEqual([
-      ...['createBooking', 'holdSlot', 'blockSlot', 'chargePayment', 'confirmBooking', 'notifyBooking'],
+      ...['createBooking', 'holdSlot', 'chargePayment', 'confirmBooking', 'notifyBooking'],
       ...['notifyBooking', 'notifyBooking'], // reminders
       ...['completeBooking', 'releaseEarnings', 'notifyBooking'],
     ]);
@@ -136,6 +136,20 @@ describe('when nothing fails', () => {
     expect(saga.calls).toContain('capturePayment');
     expect(saga.calls.slice(6, 9)).toEqual(['blockSlot', 'capturePayment', 'confirmBooking']);
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
+  });
+
+  test('a slot is held only where somebody decides first', async () => {
+    const ends: unknown[] = [];
+    const declined = {
+      holdSlot: ({ expiresAt }: { expiresAt: unknown }) => void ends.push(expiresAt),
+      ...{ authorizePayment: refuses('payment_declined'), chargePayment: refuses('payment_declined') },
+    };
+    for (const instant of [true, false]) {
+      const input = await someBooking();
+      const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input, { instant }), ...declined });
+      await saga.result();
+    }
+    expect(ends).toEqual([null, expect.any(String)]);
   });
 });
 
@@ -170,21 +184,12 @@ describe('a step that is refused', () => {
         },
       ],
       [
-        'blockSlot',
-        {
-          instant: true,
-          code: 'slot_unavailable',
-          reason: 'slot_unavailable',
-          undone: ['releaseSlot', 'releaseSlot', 'cancelBooking'],
-        },
-      ],
-      [
         'chargePayment',
         {
           instant: true,
           code: 'payment_declined',
           reason: 'payment_declined',
-          undone: ['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking'],
+          undone: ['settleToZero', 'releaseSlot', 'cancelBooking'],
         },
       ],
     ];
@@ -250,7 +255,7 @@ describe('a cancel before the pivot', () => {
   // A local step and its record are one workflow task, so a cancel is heard before or after it: only recorded steps can meet one.
   test.each([
     ['authorizePayment', false, ['settleToZero', 'releaseSlot', 'cancelBooking']],
-    ['chargePayment', true, ['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking']],
+    ['chargePayment', true, ['settleToZero', 'releaseSlot', 'cancelBooking']],
   ])('while %s runs waits for it to end, then gives everything back', async (step, instant, undone) => {
     const input = await someBooking();
     const well = allGoesWell(input, { instant });
@@ -441,7 +446,7 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input);
     await saga.update('cancel', await cancelBy('student'));
     await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
-    expect(saga.calls.slice(6)).toEqual([
+    expect(saga.calls.slice(5)).toEqual([
       'cancelConfirmed',
       'releaseSlot',
       'createRefund',
@@ -525,7 +530,7 @@ describe('a confirmed booking', () => {
       requestedAt: new Date(await now()).toISOString(),
     });
     await saga.result();
-    expect(saga.calls.slice(6, 9)).toEqual(['moveSlot', 'rescheduleBooking', 'notifyBooking']);
+    expect(saga.calls.slice(5, 8)).toEqual(['moveSlot', 'rescheduleBooking', 'notifyBooking']);
     expect(await now()).toBeGreaterThan(Date.parse(scheduledAt) + 2 * DAY);
   });
 
@@ -645,7 +650,7 @@ describe('an undo that keeps failing', () => {
     });
     await saga.called('settleToZero');
     await harness.env.sleep(MINUTE);
-    expect(saga.calls.slice(4)).toEqual(['settleToZero', 'releaseSlot', 'releaseSlot', 'cancelBooking']);
+    expect(saga.calls.slice(3)).toEqual(['settleToZero', 'releaseSlot', 'cancelBooking']);
     expect(await saga.attribute('SagaState')).toBe('Compensating');
     await harness.env.sleep(2 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');

@@ -21,7 +21,7 @@ import { type Command, createCommandQueue } from './booking-commands';
 import { codeOf, isRefusal, refuse } from './failures';
 import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
 import { refundSaga, refundWorkflowId } from './refund.api';
-import { createSaga } from './saga';
+import { beyondCancel, createSaga } from './saga';
 import { highestVersion } from './versions';
 
 /**
@@ -32,8 +32,8 @@ export const BOOKING_STEPS = {
   create: { does: 'createBooking', undo: 'cancelBooking', runs: 'local', manual: false },
   'hold-slot': { does: 'holdSlot', undo: 'releaseSlot', runs: 'local', manual: false },
   authorize: { does: 'authorizePayment', undo: 'settleToZero', runs: 'recorded', manual: true },
-  // the tutor decides here, where he must
-  'block-slot': { does: 'blockSlot', undo: 'releaseSlot', runs: 'local', manual: false },
+  // the tutor decides
+  'block-slot': { does: 'blockSlot', undo: 'releaseSlot', runs: 'local', manual: true },
   'take-payment': { does: 'chargePayment', undo: 'settleToZero', runs: 'recorded', manual: false },
   // the pivot: from here only forward (confirm, notify, remind, complete)
 } as const;
@@ -114,7 +114,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
     const telling = () => mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
     // Nor does a cancel stop it: half a notice would be one of two people told, or a mail that nobody noted as sent.
-    notices.push(CancellationScope.nonCancellable(telling).catch(() => undefined));
+    notices.push(beyondCancel(telling).catch(() => undefined));
   };
 
   return CancellationScope.nonCancellable(async () => {
@@ -155,17 +155,20 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
           tutorId,
           start: startsAt,
           durationMinutes,
-          expiresAt: holdUntil(bookedAt + PAYMENT_DEADLINE_MS),
+          // Where nobody has to decide first it is booked at once, which saves a step.
+          expiresAt: terms.instantBooking ? null : holdUntil(bookedAt + PAYMENT_DEADLINE_MS),
           key,
         }),
       undo: (_, key) => act.releaseSlot({ bookingId, key }),
     });
     const authorized = terms.instantBooking ? undefined : await authorizeAndAskTutor(terms);
     commands.enter('taking_payment');
-    await saga.step('block-slot', {
-      do: (key) => act.blockSlot({ bookingId, key }),
-      undo: (_, key) => act.releaseSlot({ bookingId, key }),
-    });
+    if (authorized) {
+      await saga.step('block-slot', {
+        do: (key) => act.blockSlot({ bookingId, key }),
+        undo: (_, key) => act.releaseSlot({ bookingId, key }),
+      });
+    }
     return saga.step('take-payment', {
       do: async (key) =>
         authorized

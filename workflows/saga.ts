@@ -67,7 +67,7 @@ export interface Saga {
 /** Something that must get done, with the attempt that is running. */
 interface Duty {
   name: string;
-  attempt: CancellationScope;
+  attempt?: CancellationScope;
   lastError: string;
   needsAttention: boolean;
   answer: 'retry' | 'accept' | undefined;
@@ -106,7 +106,7 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
     async ({ action }) => {
       for (const duty of stuck()) {
         duty.answer = action;
-        duty.attempt.cancel();
+        duty.attempt?.cancel();
       }
     },
     {
@@ -120,20 +120,15 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
 
   async function untilDone<T>(name: string, run: () => Promise<T>): Promise<T | undefined> {
     const since = Date.now();
-    const duty: Duty = {
-      name,
-      attempt: new CancellationScope(),
-      lastError: '',
-      needsAttention: false,
-      answer: undefined,
-    };
+    const duty: Duty = { name, lastError: '', needsAttention: false, answer: undefined };
     duties.add(duty);
     try {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-        duty.attempt = new CancellationScope();
+        const attempt = new CancellationScope();
+        duty.attempt = attempt;
         duty.answer = undefined;
         try {
-          return await duty.attempt.run(run);
+          return await attempt.run(run);
         } catch (error) {
           if (!isCancellation(error)) duty.lastError = codeOf(error);
           duty.needsAttention ||= isRefusal(error) || Date.now() - since >= ATTENTION_MS;
@@ -160,9 +155,9 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
     pivot() {
       begun.length = 0;
     },
-    forward: (name, run) => CancellationScope.nonCancellable(() => untilDone(name, () => run(`${workflowId}/${name}`))),
+    forward: (name, run) => beyondCancel(() => untilDone(name, () => run(`${workflowId}/${name}`))),
     undo: () =>
-      CancellationScope.nonCancellable(async () => {
+      beyondCancel(async () => {
         const undos: Promise<unknown>[] = [];
         for (const step of begun.splice(0).reverse()) {
           const undone = untilDone(`undo ${step.name}`, step.undo);
@@ -172,13 +167,7 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
         await Promise.all(undos);
       }),
     async askOperator(name, sentence) {
-      const duty: Duty = {
-        name,
-        attempt: new CancellationScope(),
-        lastError: sentence,
-        needsAttention: true,
-        answer: undefined,
-      };
+      const duty: Duty = { name, lastError: sentence, needsAttention: true, answer: undefined };
       duties.add(duty);
       show();
       await condition(() => duty.answer !== undefined);
@@ -191,6 +180,11 @@ export function createSaga(initial: SagaState = 'Running'): Saga {
       show(paymentId);
     },
   };
+}
+
+/** Runs `work` where no cancel of the saga reaches it. What is beyond already needs no scope more, each of which costs a worker dearly. */
+export function beyondCancel<T>(work: () => Promise<T>): Promise<T> {
+  return CancellationScope.current().cancellable ? CancellationScope.nonCancellable(work) : work();
 }
 
 /** A function so that the compiler forgets what it concluded before the wait. */

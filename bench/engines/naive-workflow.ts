@@ -19,12 +19,8 @@ export async function naiveBooking(order: Order): Promise<void> {
   const terms = await act.create(order);
   if ('refused' in terms) step = terms;
   else {
-    undos.push(() => act.releaseSlot(order, 'hold-slot'));
+    undos.push(() => act.releaseSlot(order));
     step = await act.holdSlot(order);
-    if (!('refused' in step)) {
-      undos.push(() => act.releaseSlot(order, 'block-slot'));
-      step = await act.blockSlot(order);
-    }
     if (!('refused' in step)) {
       undos.push(() => act.settleToZero(order));
       step = await act.takePayment(order, terms.value);

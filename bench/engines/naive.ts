@@ -15,12 +15,11 @@ function createNaiveActivities(steps: ReturnType<typeof createSteps>) {
   return {
     create: (order: Order) => answered(() => steps.create(order)),
     holdSlot: (order: Order) => answered(() => steps.holdSlot(order)),
-    blockSlot: (order: Order) => answered(() => steps.blockSlot(order)),
     takePayment: (order: Order, terms: BookingTerms) => answered(() => steps.takePayment(order, terms)),
     confirm: (order: Order) => steps.confirm(order),
     notify: (order: Order) => steps.notify(order),
     settleToZero: (order: Order) => steps.settleToZero(order),
-    releaseSlot: (order: Order, step: 'hold-slot' | 'block-slot') => steps.releaseSlot(order, step),
+    releaseSlot: (order: Order) => steps.releaseSlot(order),
     cancel: (order: Order, code: string) => steps.cancel(order, code),
   } satisfies Record<string, (...input: never[]) => Promise<Answer<unknown> | null>>;
 }

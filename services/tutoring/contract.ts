@@ -186,7 +186,7 @@ export const tutoringContract = {
     method: 'post',
     path: '/internal/slots/{bookingId}/hold',
     operationId: 'holdSlot',
-    summary: 'Keep an interval for a booking until it expires',
+    summary: 'Keep an interval for a booking until it expires, or book it outright',
     access: 'service',
     idempotency: 'required',
     params: BookingParams,
@@ -194,7 +194,8 @@ export const tutoringContract = {
       tutorId: Uuid,
       start: SessionStart,
       durationMinutes: SessionMinutes,
-      expiresAt: Instant,
+      /** Null: booked, as by `blockSlot`. */
+      expiresAt: Instant.nullable(),
     }),
     replies: { 200: Slot },
     errors: ['slot_unavailable', 'invalid_state', 'undone'],

@@ -68,7 +68,7 @@ export async function takenSpans(db: Database, tutorId: string, window: Span): P
 }
 
 /**
- * Holds an interval for a booking until `expiresAt`. Holds in its way that expired are deleted first.
+ * Holds an interval for a booking until `expiresAt`, or books it where that is null. Holds in its way that expired are deleted first.
  * @throws ProblemError slot_unavailable when taken or not within the hours; invalid_state when the booking has a slot;
  * undone when the hold was released before it arrived
  */
@@ -76,16 +76,17 @@ export async function holdSlot(
   db: Database,
   request: KeyedRequest,
   bookingId: string,
-  hold: { tutorId: string; start: string; durationMinutes: number; expiresAt: string },
+  hold: { tutorId: string; start: string; durationMinutes: number; expiresAt: string | null },
 ): Promise<Slot> {
   const start = Date.parse(hold.start);
   const span = { start, end: start + hold.durationMinutes * MINUTE };
   const { tutorId } = hold;
-  const expiresAt = new Date(hold.expiresAt);
+  const expiresAt = hold.expiresAt === null ? null : new Date(hold.expiresAt);
+  const state = expiresAt ? 'held' : 'booked';
   const row: SlotRow = {
     bookingId,
     tutorId,
-    state: 'held',
+    state,
     start: new Date(span.start),
     end: new Date(span.end),
     expiresAt,
@@ -95,12 +96,12 @@ export async function holdSlot(
     const inserted = await unlessTaken(
       tx
         .insert(slots)
-        .values({ bookingId, tutorId, during: rangeOf(span), state: 'held', expiresAt })
+        .values({ bookingId, tutorId, during: rangeOf(span), state, expiresAt })
         .onConflictDoNothing({ target: slots.bookingId })
         .returning({ bookingId: slots.bookingId }),
     );
     if (inserted.length === 0) throw new ProblemError('invalid_state', 'This booking has a slot already');
-    await announce(tx, 'SlotHeld', row);
+    await announce(tx, expiresAt ? 'SlotHeld' : 'SlotBooked', row);
   });
   return reply.body;
 }

@@ -30,7 +30,7 @@ interface Hold {
   bookingId?: string;
   at?: string;
   minutes?: number;
-  expiresAt?: string;
+  expiresAt?: string | null;
   key?: string;
 }
 
@@ -159,6 +159,34 @@ describe('holding a slot', () => {
     const reply = await hold({ id: uuidv7(), token: '' }, options);
     expect(reply.status).toBe(422);
     expect(reply.body.errors.map((error: { path: string }) => error.path)).toEqual([path]);
+  });
+});
+
+describe('holding a slot without an end', () => {
+  test('books it outright', async () => {
+    const tutor = await listedTutor(service);
+    const bookingId = uuidv7();
+    const reply = await hold(tutor, { bookingId, expiresAt: null });
+    expect(reply.body).toMatchObject({ state: 'booked', expiresAt: null, start: start(0) });
+    expect((await hold(tutor, { bookingId, expiresAt: null })).body).toEqual(reply.body);
+    expect(await slotsOf(tutor)).toMatchObject([{ bookingId, state: 'booked', expiresAt: null }]);
+    expect((await eventsOf(tutor)).filter((type) => type.startsWith('Slot'))).toEqual(['SlotBooked']);
+    expect(codes([await hold(tutor)])).toEqual(['slot_unavailable']);
+  });
+
+  test('is undone by its release, which refuses one that arrives late', async () => {
+    const tutor = await listedTutor(service);
+    const bookingId = uuidv7();
+    await release(bookingId);
+    expect(codes([await hold(tutor, { bookingId, expiresAt: null })])).toEqual(['undone']);
+    expect(await slotsOf(tutor)).toEqual([]);
+  });
+
+  test('takes the place of a hold that expired, and goes to one of two that race', async () => {
+    const tutor = await listedTutor(service);
+    await hold(tutor, { expiresAt: anHourAgo() });
+    const race = await Promise.all([hold(tutor, { expiresAt: null }), hold(tutor, { expiresAt: null })]);
+    expect(codes(race)).toEqual([200, 'slot_unavailable']);
   });
 });
 

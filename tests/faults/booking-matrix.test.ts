@@ -75,7 +75,7 @@ const TABLE: Row[] = [
     },
   },
   {
-    step: 'hold-slot',
+    step: 'hold-slot', // booked at once
     tutor: 'instant',
     cells: {
       refused: ended('slot_unavailable', 'none', [409, 'slot_unavailable']),
@@ -83,6 +83,19 @@ const TABLE: Row[] = [
       answerLostForGood: byStudent('none'),
       failing: byStudent('none'),
       cancelled: byStudent('refunded', 'take-payment'),
+      killed: 'confirmed',
+      killedAndCancelled: byStudent('none', 'create'),
+    },
+  },
+  {
+    step: 'hold-slot',
+    tutor: 'confirming',
+    cells: {
+      refused: ended('slot_unavailable', 'none', [409, 'slot_unavailable']),
+      answerLost: 'confirmed',
+      answerLostForGood: byStudent('none'),
+      failing: byStudent('none'),
+      cancelled: byStudent('voided', 'authorize'),
       killed: 'confirmed',
       killedAndCancelled: byStudent('none', 'create'),
     },
@@ -98,19 +111,6 @@ const TABLE: Row[] = [
       cancelled: byStudent('voided'),
       killed: 'confirmed',
       killedAndCancelled: byStudent('voided'),
-    },
-  },
-  {
-    step: 'block-slot',
-    tutor: 'instant',
-    cells: {
-      refused: ended('slot_unavailable', 'none', [409, 'slot_unavailable']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('none'),
-      failing: byStudent('none'),
-      cancelled: byStudent('refunded', 'take-payment'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('none', 'create'),
     },
   },
   {
@@ -153,7 +153,7 @@ const TABLE: Row[] = [
     },
   },
   { step: 'create', tutor: 'confirming', cells: { impossible: 'the same calls as for an instant tutor' } },
-  { step: 'hold-slot', tutor: 'confirming', cells: { impossible: 'the same calls as for an instant tutor' } },
+  { step: 'block-slot', tutor: 'instant', cells: { impossible: 'an instant tutor’s slot is booked when it is taken' } },
   { step: 'authorize', tutor: 'instant', cells: { impossible: 'an instant tutor’s money is taken at once' } },
 ];
 
@@ -186,6 +186,8 @@ function rows(payment: string) {
 }
 
 const STEPS = Object.entries(BOOKING_STEPS) as [Step, (typeof BOOKING_STEPS)[Step]][];
+/** Met while the student's request waits; the later ones of a confirming tutor while the tutor's confirmation does. */
+const BEFORE_THE_TUTOR = new Set<Step>(['create', 'hold-slot', 'authorize']);
 const UNDOS = new Set<string>(STEPS.map(([, { undo }]) => undo));
 
 /** The undos of a booking that came as far as `from`, last first. */
@@ -266,7 +268,7 @@ async function reach(
   wish: { card?: string; at?: string } = {},
 ): Promise<Scene> {
   const tutor = tutors[kind];
-  if (kind === 'instant' || step === 'authorize') {
+  if (kind === 'instant' || BEFORE_THE_TUTOR.has(step)) {
     const faults = platform.proxy.nextBooking();
     const meeting = arm(faults);
     const asked = market.book({ student, tutor, ...wish });
@@ -329,7 +331,7 @@ const MEETS: Record<Fault, (row: Row) => Promise<Scene>> = {
     let next: Meeting | undefined;
     const scene = await reach(row, (faults) => {
       inside = faults.on(row.step, { kind: 'hold-answer' });
-      if (isLocal) next = faults.on('take-payment', { kind: 'hold' });
+      if (isLocal) next = faults.on(recordedAfter(row), { kind: 'hold' });
       return inside;
     });
     const cancel = await giveUp(scene);
@@ -343,6 +345,10 @@ const MEETS: Record<Fault, (row: Row) => Promise<Scene>> = {
   killed: async (row) => sceneOf(killed.killed, row),
   killedAndCancelled: async (row) => sceneOf(killed.killedAndCancelled, row),
 };
+
+function recordedAfter({ step, tutor }: Row): Step {
+  return step === 'hold-slot' && tutor === 'confirming' ? 'authorize' : 'take-payment';
+}
 
 function sceneOf(scenes: Map<Row, Scene>, row: Row): Scene {
   const scene = scenes.get(row);
@@ -405,7 +411,7 @@ describe.each(Object.entries(FAULTS) as [Fault, string][])('%s:', (fault, what) 
 
 async function expectConfirmed(row: Row, { id }: Scene, reply: Reply): Promise<void> {
   expect([200, 201, 202]).toContain(reply.status);
-  if (row.step === 'authorize') {
+  if (row.tutor === 'confirming' && BEFORE_THE_TUTOR.has(row.step)) {
     await eventually(
       'the tutor is asked',
       async () => (await market.read(student, id)).body.statusReason === 'awaiting_tutor',

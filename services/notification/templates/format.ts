@@ -14,8 +14,25 @@ export interface Reader {
 const FALLBACK_LOCALE = 'en-GB';
 const FALLBACK_ZONE = 'UTC';
 
-/** A reader for `locale` and `timeZone`. What Intl does not know is shown in English and UTC: a notice must not fail over it. */
+const readers = new Map<string, Reader>();
+/** More than all zones there are, in the one language of the templates. */
+const MOST_READERS = 1_000;
+
+/**
+ * A reader for `locale` and `timeZone`. What Intl does not know is shown in English and UTC: a notice must not fail over it. Readers are
+ * kept, because Intl takes longer to make its formats than a template to render.
+ */
 export function readerFor(locale: string, timeZone: string): Reader {
+  const name = `${locale} ${timeZone}`;
+  const known = readers.get(name);
+  if (known) return known;
+  if (readers.size >= MOST_READERS) readers.clear();
+  const reader = newReader(locale, timeZone);
+  readers.set(name, reader);
+  return reader;
+}
+
+function newReader(locale: string, timeZone: string): Reader {
   const language = usable(locale, (tag) => new Intl.DateTimeFormat(tag)) ? locale : FALLBACK_LOCALE;
   const zone = usable(timeZone, (name) => new Intl.DateTimeFormat(language, { timeZone: name }))
     ? timeZone
