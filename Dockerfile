@@ -27,7 +27,7 @@ RUN rm -rf dist/dev dist/.tsbuildinfo && find dist/scripts -type f ! -name 'prep
 
 # The product: any of its services and workers, by name. `docker run … booking worker:booking` runs two in one process.
 FROM base AS runtime
-ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS="--enable-source-maps --disable-warning=ExperimentalWarning"
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 HOST=0.0.0.0 NODE_OPTIONS="--enable-source-maps --disable-warning=ExperimentalWarning"
 COPY package.json ./
 COPY scripts/healthcheck.js ./healthcheck.js
 COPY db/migrations db/migrations

@@ -11,6 +11,12 @@ const MEMORY_FLAGS = {
   helper: ['--max-semi-space-size=1', '--optimize-for-size'],
 };
 
+/**
+ * glibc gives every thread a heap of its own, up to eight a core, and gives little of them back: with two for all threads the processes of
+ * `npm start` take 550 MB instead of 620 (measured at rest). Other C libraries ignore it.
+ */
+const MEMORY_ENV = { MALLOC_ARENA_MAX: '2' };
+
 /** What every process of ours has in common: Node, compiled code, settings by environment, and the data folder as its own. */
 export function nodeChild(
   options: Pick<ChildSpec, 'name' | 'ready' | 'graceMs' | 'env'> & {
@@ -20,9 +26,10 @@ export function nodeChild(
     memory: keyof typeof MEMORY_FLAGS;
   },
 ): ChildSpec {
-  const { script, args = [], dataDir, memory, ...rest } = options;
+  const { script, args = [], dataDir, memory, env, ...rest } = options;
   return {
     ...rest,
+    env: { ...MEMORY_ENV, ...env },
     command: process.execPath,
     // Some dependencies are ES modules, and Node 20 says at each start that requiring those is new.
     args: ['--disable-warning=ExperimentalWarning', ...MEMORY_FLAGS[memory], compiledPath(script), ...args],

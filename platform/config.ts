@@ -127,6 +127,15 @@ const settings = {
     .describe(
       "Comma-separated addresses and networks of proxies whose X-Forwarded-For the gateway believes; else nobody's",
     ),
+  WORKER_CACHED_SAGAS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(100_000)
+    .default(500)
+    .describe(
+      'Sagas that each worker keeps in memory, at some 0.3 MB each; others are replayed when something happens',
+    ),
   SHUTDOWN_GRACE_SECONDS: z.coerce
     .number()
     .int()

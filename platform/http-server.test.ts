@@ -458,6 +458,31 @@ test('a port that is taken is said with its code', async () => {
   await server.close(0);
 });
 
+test('what fails is logged, and what is refused because it is too much is not', async () => {
+  const lines: string[] = [];
+  const probe: Endpoint = { ...contract.hook, operationId: 'probe', path: '/api/probe' };
+  const service = createService({
+    name: 'busy',
+    logger: createLogger('busy', 'info', { write: (line: string) => void lines.push(line) }),
+    contract: { probe },
+    verifyUser: async () => tutor,
+    serviceTokens: tokens,
+    readiness,
+  });
+  const refusals = [new ProblemError('overloaded'), new ProblemError('upstream_unavailable')];
+  service.serve(probe, async () => {
+    throw refusals.shift();
+  });
+  service.finish();
+  const server = await listen(service.app, '127.0.0.1', 0);
+  const post = () => ask(`http://127.0.0.1:${server.port}`, 'POST', '/api/probe', { body: {} });
+  const [busy, down] = [await post(), await post()];
+  expect([busy.body.code, down.body.code]).toEqual(['overloaded', 'upstream_unavailable']);
+  expect(busy.headers['retry-after']).toBe('1');
+  expect(lines.map((line) => JSON.parse(line).code)).toEqual(['upstream_unavailable']);
+  await server.close(0);
+});
+
 test('code below a request knows its id and is in the trace of its caller', async () => {
   const seen: unknown[] = [];
   const probe: Endpoint = { ...contract.hook, operationId: 'probe', path: '/api/probe' };

@@ -58,7 +58,9 @@ export function sendProblem(response: Response, error: unknown, originalUrl: str
     return;
   }
   const problem = asProblem(error);
-  if (problem.status >= 500) logger.error({ err: error, code: problem.code }, 'request failed');
+  // Refusing what is too much has to cost less than doing it; the metrics count these.
+  if (problem.status >= 500 && problem.code !== 'overloaded')
+    logger.error({ err: error, code: problem.code }, 'request failed');
   const requestId = String(response.locals.requestId ?? '');
   const instance = originalUrl.split('?')[0] ?? '/';
   const retryAfter = problem.more.retryAfterSeconds ?? (problem.status === 503 ? 1 : undefined);

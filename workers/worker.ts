@@ -34,6 +34,8 @@ export async function startWorker(saga: Saga, { config, sagas }: Platform): Prom
     taskQueue: TASK_QUEUES[saga],
     ...workflowCode({ activity: [activityContext] }),
     activities: createActivities(clients)[saga],
+    // By default as many as fit the machine: thousands of bookings, each of which then waits for days without being needed.
+    maxCachedWorkflows: config.WORKER_CACHED_SAGAS,
     // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
     // what is left until the second limit, and run again elsewhere.
     shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,

@@ -45,6 +45,7 @@ export const bookingContract = {
       'conflict',
       'invalid_state',
       'not_found',
+      'overloaded',
     ],
   }),
   listBookings: endpoint({

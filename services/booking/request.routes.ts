@@ -16,11 +16,11 @@ type Reply = ReplyOf<BookSession>;
 /** A client is answered after this long at the latest, with what there is. */
 const ANSWER_WITHIN_MS = 10 * SECOND;
 /**
- * So many requests are worked on at once by this process; whoever comes on top is refused before anything is stored. At the 15 or so bookings
+ * So many requests are worked on at once by this process; whoever comes on top is refused before anything is stored. At the ten or so bookings
  * a second that two cores make, the last of them is answered within its ten seconds. Without a limit everybody would wait longer than
  * that for nothing, and the gateway would have no connection left for reads (it keeps 256 to a service).
  */
-export const MOST_AT_ONCE = 128;
+export const MOST_AT_ONCE = 64;
 
 /**
  * POST /api/bookings: stores key and request, starts the saga and waits for its row. Whatever crashes in between, the
@@ -32,7 +32,7 @@ export function createBookSession({ database: { db }, changes, sagas }: ServiceD
   return async function unlessBusy(call: Call<BookSession>): Promise<Reply> {
     if (underWay >= MOST_AT_ONCE) {
       const detail = 'Too many bookings are being made just now; repeat the request with the same Idempotency-Key';
-      throw new ProblemError('upstream_unavailable', detail, { retryAfterSeconds: 2 });
+      throw new ProblemError('overloaded', detail, { retryAfterSeconds: 2 });
     }
     underWay += 1;
     return bookSession(call).finally(() => {

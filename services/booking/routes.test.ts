@@ -512,7 +512,7 @@ describe('booking while things go wrong', () => {
     const late = await people();
     const options = { key: uuidv7() };
     const refused = await book(late, options);
-    expect(refused).toMatchObject({ status: 503, body: { code: 'upstream_unavailable' } });
+    expect(refused).toMatchObject({ status: 503, body: { code: 'overloaded' } });
     expect(refused.headers['retry-after']).toBe('2');
     expect(await service.database.sql`select 1 from booking_requests where student_id = ${late.student}`).toHaveLength(
       0,
