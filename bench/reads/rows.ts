@@ -41,6 +41,11 @@ const pick = (list: string, n: string, factor = 1) =>
 /** Tutor `t` (0 …) has a fixed id, whose time part puts the sign-ups a minute apart. */
 const tutorId = (t: string) => madeId(`1700000000000 + (${t})::bigint * 60000`, `'7' || lpad(to_hex(${t}), 3, '0')`, t);
 
+// Of tutor `t`, in SQL: what stands in several tables has to be the same in all.
+const HOURLY = '1500 + t * 37 % 80 * 100';
+const RATING_AVERAGE = 'case when t % 10 = 0 then 0 else 2.5 + (t * 13 % 251)::numeric / 100 end';
+const RATING_COUNT = 'case when t % 10 = 0 then 0 else 1 + t * 17 % 300 end';
+
 /** A UUIDv7 of milliseconds and a number. */
 function madeId(milliseconds: string, group: string, n: string): string {
   const time = `lpad(to_hex((${milliseconds})::bigint), 12, '0')`;
@@ -96,15 +101,15 @@ export async function seedTutoring(
       insert into tutor_profiles (id, display_name, headline, biography, languages, language_keys, time_zone, instant_booking,
         search, has_hours, hourly_amount, completed_at, verified_at, rating_average, rating_count)
       select ${tutorId(t)}, ${name}, ${subject(0)} || ' with ' || ${pick(NAMES, t)}, ${words}, ${languages}, ${languages},
-        ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, 1500 + t * 37 % 80 * 100, now(),
+        ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, ${HOURLY}, now(),
         case when t % 3 = 0 then now() end,
-        case when t % 10 = 0 then 0 else 2.5 + (t * 13 % 251)::numeric / 100 end, case when t % 10 = 0 then 0 else 1 + t * 17 % 300 end
+        ${RATING_AVERAGE}, ${RATING_COUNT}
       from generate_series(0, ${tutors - 1}) t`);
     // The trigger that carries ratings to the profiles would look for each of them without an index.
     await tx`alter table tutor_ratings disable trigger user`;
     await tx.unsafe(`
       insert into tutor_ratings (tutor_id, average, count)
-      select ${tutorId(t)}, case when t % 10 = 0 then 0 else 2.5 + (t * 13 % 251)::numeric / 100 end, case when t % 10 = 0 then 0 else 1 + t * 17 % 300 end
+      select ${tutorId(t)}, ${RATING_AVERAGE}, ${RATING_COUNT}
       from generate_series(0, ${tutors - 1}) t`);
     await tx`alter table tutor_ratings enable trigger user`;
     await tx.unsafe(`
@@ -122,7 +127,7 @@ export async function seedTutoring(
       from generate_series(0, ${tutors - 1}) t, generate_series(0, 2) e`);
     await tx.unsafe(`
       insert into tutor_pricing_options (id, tutor_id, position, kind, amount, currency, sessions)
-      select uuidv7(), ${tutorId(t)}, p, (array['hourly', 'package'])[p + 1], case p when 0 then 1500 + t * 37 % 80 * 100 else 40000 end, 'EUR', case p when 1 then 10 end
+      select uuidv7(), ${tutorId(t)}, p, (array['hourly', 'package'])[p + 1], case p when 0 then ${HOURLY} else 40000 end, 'EUR', case p when 1 then 10 end
       from generate_series(0, ${tutors - 1}) t, generate_series(0, 1) p`);
     await tx.unsafe(`
       insert into education (tutor_id, position, institution, degree, start_year, end_year)
@@ -178,11 +183,11 @@ export async function seedBooking(
       `insert into booking_snapshots (booking_id, student_name, student_email, student_time_zone, student_locale, tutor_name, tutor_email,
           tutor_time_zone, tutor_locale, price, currency)
         select id, ${name('s')}, 'student-' || s || '@bench.example', 'Europe/Berlin', 'en', ${name('t')}, 'tutor-' || t || '@bench.example',
-          ${pick(ZONES, 't')}, 'en', 1500 + t * 37 % 80 * 100, 'EUR' from seeded`,
+          ${pick(ZONES, 't')}, 'en', ${HOURLY}, 'EUR' from seeded`,
       `insert into payments (id, booking_id, version, status, amount, captured, refunded, currency)
         select uuidv7(), id, 2, case status when 'pending' then 'authorized' when 'cancelled' then 'voided' when 'refunded' then 'refunded' else 'captured' end,
-          1500 + t * 37 % 80 * 100, case when status in ('completed', 'confirmed', 'refunded') then 1500 + t * 37 % 80 * 100 else 0 end,
-          case status when 'refunded' then 1500 + t * 37 % 80 * 100 else 0 end, 'EUR' from seeded`,
+          ${HOURLY}, case when status in ('completed', 'confirmed', 'refunded') then ${HOURLY} else 0 end,
+          case status when 'refunded' then ${HOURLY} else 0 end, 'EUR' from seeded`,
       `insert into booking_notes (id, booking_id, kind, author_id, text)
         select ${madeId('1690000000000', `'7'`, 'n')}, id, 'cancel', student_id, 'Something else came up' from seeded where status = 'cancelled'`,
       `insert into events (event_id, stream_id, version, type, data, occurred_at, published_at)

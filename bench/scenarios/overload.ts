@@ -63,22 +63,10 @@ export const overload: RunScenario = async (options) => {
       ...{ refusedShare: refused.length / answered.length, otherShare: others / answered.length },
       pendingShare: pending.length / answered.length,
       refusedWithRetryAfter: refused.filter(({ reply }) => reply?.hasRetryAfter).length / Math.max(1, refused.length),
-      refusedP50: percentile(
-        refused.map(({ latencyMs }) => latencyMs),
-        0.5,
-      ),
-      refusedP99: percentile(
-        refused.map(({ latencyMs }) => latencyMs),
-        0.99,
-      ),
-      madeP50: percentile(
-        made.map(({ latencyMs }) => latencyMs),
-        0.5,
-      ),
-      madeP99: percentile(
-        made.map(({ latencyMs }) => latencyMs),
-        0.99,
-      ),
+      refusedP50: percentile(latenciesOf(refused), 0.5),
+      refusedP99: percentile(latenciesOf(refused), 0.99),
+      madeP50: percentile(latenciesOf(made), 0.5),
+      madeP99: percentile(latenciesOf(made), 0.99),
       ...(recoveryMs !== undefined && { recoverySeconds: recoveryMs / 1_000 }),
       ...(emptyMs !== undefined && { emptySeconds: emptyMs / 1_000 }),
     };
@@ -93,6 +81,8 @@ export const overload: RunScenario = async (options) => {
     ];
   });
 };
+
+const latenciesOf = (answers: readonly Answer[]) => answers.map(({ latencyMs }) => latencyMs);
 
 /** Whether the client knows what became of its booking. */
 function isTold({ reply }: Answer): boolean {
