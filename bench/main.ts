@@ -16,7 +16,7 @@ npm run bench -- --quick               the same in short: K=16, one round, under
 npm run bench -- --engines bare,ours   only these, of ${ENGINES.join(', ')}
 npm run bench -- --clients 1,16,64     closed loop with so many clients
 npm run bench -- --rates 10,20         open loop with so many bookings a second
-npm run bench -- --profile             also flame graphs of services, workers and engine (figures suffer)
+npm run bench -- --profile             also flame graphs of services, workers and engine (figures suffer); also of reads
 npm run bench -- --rounds 3 --bookings 300 --out results/mine.json
 npm run bench -- --scenario backlog    one scenario, or several, or all: ${SCENARIOS.join(', ')}
      in less: --count (bookings) --clients --rate (a second) --seconds (a load lasts)
@@ -36,6 +36,7 @@ interface Scenarios {
   kind: 'scenarios';
   names: ScenarioName[];
   scale: Scale;
+  profileFolder: string | undefined;
   outOf(name: ScenarioName): string;
 }
 
@@ -62,15 +63,18 @@ function readOptions(args: string[]): Comparison | Scenarios | undefined {
   });
   if (values.help) return undefined;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '');
+  const profileFolder = values.profile ? join(sourcePath('bench/results'), `profile-${stamp}`) : undefined;
   const results = (name: string) => join(sourcePath('bench/results'), `${name}.json`);
   if (values.scenario !== undefined) {
     const names = values.scenario === 'all' ? [...SCENARIOS] : values.scenario.split(',').map(scenarioOf);
     const { out } = values;
     if (out !== undefined && names.length > 1) throw new Error('--out is the file of one scenario');
+    if (profileFolder && names.some((name) => name !== 'reads'))
+      throw new Error('--profile looks into the comparison or into --scenario reads');
     const one = (option: 'count' | 'clients' | 'rate' | 'seconds') => numbers(option, values[option] ?? '')[0];
     const scale = { count: one('count'), clients: one('clients'), rate: one('rate'), seconds: one('seconds') };
     const outOf = (name: ScenarioName) => out ?? results(`${values.publish ? 'published' : stamp}-${name}`);
-    return { kind: 'scenarios', names, scale, outOf };
+    return { kind: 'scenarios', names, scale, profileFolder, outOf };
   }
   const quick = values.quick ?? false;
   const clients = numbers('clients', values.clients ?? (quick ? '16' : '1,16,64'));
@@ -92,7 +96,7 @@ function readOptions(args: string[]): Comparison | Scenarios | undefined {
       })),
     ],
     rounds,
-    profileFolder: values.profile ? join(sourcePath('bench/results'), `profile-${stamp}`) : undefined,
+    profileFolder,
     out: values.out ?? results(values.publish ? 'published' : `${quick ? 'quick-' : ''}${stamp}`),
   };
 }
@@ -136,7 +140,8 @@ async function main(args: string[]): Promise<void> {
   const context = { say, signal: told.signal };
   if (options.kind === 'comparison') await runComparison(options, context);
   else {
-    await runScenarios(options.names, { ...context, scale: options.scale }, (result) => {
+    const { names, scale, profileFolder } = options;
+    await runScenarios(names, { ...context, scale, profileFolder }, (result) => {
       console.log(textOf(result));
       write(options.outOf(result.scenario), result);
       say(`Written to ${options.outOf(result.scenario)}`);

@@ -42,7 +42,8 @@ export async function measure(
     await drained(stack, warm);
     const planned = await orders.next(plan.bookings, options);
     const endProfile =
-      stage.profileFolder && startProfile(stack, stage.profileFolder, `${engine}-${fileName(plan.arrival)}`);
+      stage.profileFolder &&
+      startProfile(stack.processes(), stage.profileFolder, `${engine}-${fileName(plan.arrival)}`);
     const before = cpuTimes(stack.processes());
     const began = performance.now();
     const load = await loadOf(ask, planned, plan.arrival);

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { compiledPath } from '../dev/paths';
 import { until } from '../dev/processes';
+import type { ProcessGroup } from './cpu';
 import { flameGraph } from './flame';
 import { svgOf } from './plots';
-import type { Stack } from './stack';
 
 /** Who is looked into: processes of Node in which the product or an engine runs. */
 const PROFILED = new Set(['services', 'booking', 'workers', 'engine']);
@@ -20,8 +20,8 @@ export function profileSettings(folder: string): Record<string, string> {
  * Begins to profile; what it returns ends that and writes, for each thread of each process, `<run>-<process>[-thread-<n>].cpuprofile` (speedscope and the browser's own
  * tools open it) and the same as a flame graph in SVG.
  */
-export function startProfile(stack: Stack, folder: string, run: string): () => Promise<string[]> {
-  const processes = stack.processes().filter(({ name }) => PROFILED.has(name));
+export function startProfile(running: readonly ProcessGroup[], folder: string, run: string): () => Promise<string[]> {
+  const processes = running.filter(({ name }) => PROFILED.has(name));
   const signalAll = () => {
     for (const { pid } of processes) process.kill(pid, 'SIGUSR2');
   };

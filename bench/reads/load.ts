@@ -1,5 +1,6 @@
 import { Client } from 'undici';
 import { cpuBetween, cpuTimes } from '../cpu';
+import { startProfile } from '../profile';
 import { type Question, questions } from './questions';
 import { logIn, READERS, type ReadStage, readers } from './stage';
 
@@ -21,9 +22,16 @@ export interface ReadResult {
  */
 export async function measureReads(
   stage: ReadStage,
-  options: { clients: number; seconds: number; say(line: string): void; signal: AbortSignal },
+  options: {
+    clients: number;
+    seconds: number;
+    /** Where to write a profile of each read; undefined: none are made. */
+    profileFolder: string | undefined;
+    say(line: string): void;
+    signal: AbortSignal;
+  },
 ): Promise<ReadResult[]> {
-  const { clients, seconds, say, signal } = options;
+  const { clients, seconds, profileFolder, say, signal } = options;
   const people = await readers(stage);
   if (people.length < READERS) throw new Error('There are no data');
   const logins: string[] = [];
@@ -35,7 +43,10 @@ export async function measureReads(
   const results: ReadResult[] = [];
   for (const question of asked) {
     signal.throwIfAborted();
+    const run = question.name.replaceAll(/\W+/g, '-');
+    const endProfile = profileFolder && startProfile(processesOf(stage), profileFolder, run);
     const result = await measure(question, seconds * 1_000);
+    if (endProfile) await endProfile();
     results.push(result);
     say(describe(result));
   }
@@ -44,19 +55,22 @@ export async function measureReads(
 
 const WARM_UP_MS = 1_000;
 
+const processesOf = ({ platform }: ReadStage) =>
+  platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+
 async function ask(
-  { gateway, platform }: ReadStage,
+  stage: ReadStage,
   question: Question,
   { logins, clients, ms }: { logins: readonly string[]; clients: number; ms: number },
 ): Promise<ReadResult> {
-  const processes = platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+  const processes = processesOf(stage);
   const times: number[] = [];
   let failures = 0;
   let turn = 0;
   const before = cpuTimes(processes);
   const started = performance.now();
   const client = async () => {
-    const connection = new Client(gateway);
+    const connection = new Client(stage.gateway);
     while (performance.now() - started < ms) {
       const { path, reader } = question.paths[turn++ % question.paths.length] ?? { path: '/' };
       const headers = reader === undefined ? undefined : { authorization: `Bearer ${logins[reader]}` };

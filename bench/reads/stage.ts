@@ -26,9 +26,13 @@ export interface ReadStage {
 /**
  * The whole platform as `npm start` runs it, on free ports and in a folder that stays (`BENCH_DATA_DIR`, else one under the system's
  * temporary one), so that the bookings need not be made each time. Requests are counted as in production,
- * with a limit that the load does not reach; logins and sign-ups are not limited.
+ * with a limit that the load does not reach; logins and sign-ups are not limited. `settings` come on top.
  */
-export async function openStage(bookings: number, say: (line: string) => void): Promise<ReadStage> {
+export async function openStage(
+  bookings: number,
+  settings: Record<string, string>,
+  say: (line: string) => void,
+): Promise<ReadStage> {
   const dataDir = process.env.BENCH_DATA_DIR ?? join(tmpdir(), `tutorconnect-bench-reads-${bookings}`);
   const unlimited = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER'];
   const platform = await startPlatform({
@@ -36,6 +40,7 @@ export async function openStage(bookings: number, say: (line: string) => void): 
       ...(await ownSettings()),
       ...Object.fromEntries(unlimited.map((name) => [name, 'off'])),
       ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', RATE_LIMIT_API: '1000000' },
+      ...settings,
     },
     envFile: 'no-env-file-here',
     say,

@@ -1,4 +1,5 @@
 import { versionsOf } from '../machine';
+import { profileSettings } from '../profile';
 import { measureReads } from '../reads/load';
 import { seeded } from '../reads/seed';
 import { openStage } from '../reads/stage';
@@ -10,16 +11,17 @@ const DEFAULTS = { count: 1_000_000, clients: 64, seconds: 8 };
 const FEWEST = 5_000;
 
 /** Every read through the gateway over a large database: p95 for each. */
-export const reads: RunScenario = async ({ scale, say, signal }) => {
+export const reads: RunScenario = async ({ scale, profileFolder, say, signal }) => {
   const { count = DEFAULTS.count, clients = DEFAULTS.clients, seconds = DEFAULTS.seconds } = scale;
   if (count < FEWEST) throw new Error(`The reads need ${FEWEST} bookings`);
   say('Starting the platform');
-  const stage = await openStage(count, (line) => {
+  const settings = profileFolder === undefined ? {} : profileSettings(profileFolder);
+  const stage = await openStage(count, settings, (line) => {
     if (!line.startsWith('[')) say(`  ${line}`);
   });
   try {
     await seeded(stage, count, say);
-    const results = await measureReads(stage, { clients, seconds, say, signal });
+    const results = await measureReads(stage, { clients, seconds, profileFolder, say, signal });
     const failed = results.filter(({ failures }) => failures > 0);
     const figures = {
       ...Object.fromEntries(results.map(({ name, p95 }) => [`${READ_PREFIX}${name}`, p95])),

@@ -13,6 +13,8 @@ export interface Scale {
 
 export interface ScenarioOptions {
   scale: Scale;
+  /** Where to write profiles; undefined: none are made. */
+  profileFolder?: string | undefined;
   say(line: string): void;
   /** Aborted: what was started is stopped, and the scenario rejects. */
   signal: AbortSignal;
