@@ -95,6 +95,7 @@ export function createService(options: ServiceOptions): Service {
         response.locals.operation = operation.operationId;
         const call = await parseCall(operation, request, options);
         const reply = await handler(call);
+        if (response.headersSent) return; // whoever handed the request over has answered for it: too late
         response.status(reply.status).set(reply.headers ?? {});
         if (reply.body === undefined) response.end();
         else response.json(reply.body);
@@ -130,8 +131,10 @@ export function requestContext(options: Pick<ServiceOptions, 'name' | 'logger'>)
     response.locals.requestId = requestId;
     response.set('X-Request-Id', requestId);
     const started = performance.now();
+    // Kept, because a service beside the gateway gets the same response with locals of its own.
+    const { locals } = response;
     response.on('finish', () => {
-      const operation = String(response.locals.operation ?? 'none');
+      const operation = String(locals.operation ?? 'none');
       const seconds = (performance.now() - started) / 1_000;
       httpDuration.observe({ service: options.name, operation, status: String(response.statusCode) }, seconds);
       options.logger.debug(
@@ -228,6 +231,20 @@ export interface Listening {
   close(graceMs?: number): Promise<void>;
 }
 
+/** Answers a request that has reached this process already, as if it had come by a connection of its own. */
+export type TakeRequest = (request: IncomingMessage, response: ServerResponse) => void;
+
+const listeningHere = new Map<string, TakeRequest>();
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/**
+ * What listens at `url` in this very process: whoever runs beside it need not connect to it. Anything in between, such as
+ * a proxy, has a port of its own and is never passed by.
+ */
+export function listeningAt(url: URL): TakeRequest | undefined {
+  return url.protocol === 'http:' && LOOPBACK.has(url.hostname) ? listeningHere.get(url.port) : undefined;
+}
+
 /** In milliseconds. Node looks for requests that are late only so often; at its default of 30 s slow headers would live for 40. */
 const LISTENING = {
   requestTimeout: 30_000,
@@ -261,14 +278,28 @@ export async function listen(app: Express, host: string, port: number): Promise<
     server.listen(port, host, resolve);
   });
   const address = server.address();
+  const listening = typeof address === 'object' && address ? address.port : port;
+  const handedOver = new Set<ServerResponse>();
+  listeningHere.set(String(listening), (request, response) => {
+    handedOver.add(response);
+    response.once('close', () => handedOver.delete(response));
+    app(request, response);
+  });
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: listening,
     async close(graceMs = 5_000) {
       closing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      listeningHere.delete(String(listening));
+      const closed = Promise.all([
+        new Promise<void>((resolve) => server.close(() => resolve())),
+        ...Array.from(handedOver, (response) => new Promise<void>((resolve) => response.once('close', resolve))),
+      ]);
       // Node closes only connections that idle after a request; those that never sent one would be waited for.
       for (const [socket, { size }] of unanswered) if (size === 0) socket.destroy();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        for (const response of handedOver) response.destroy();
+      }, graceMs);
       await closed;
       clearTimeout(timer);
     },

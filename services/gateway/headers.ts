@@ -38,10 +38,10 @@ export interface Facts {
 }
 
 /** The headers of the request to the service: the client's without those of its connection, and the gateway's facts. */
-export function headersUp(given: IncomingHttpHeaders, facts: Facts): Headers {
+export function headersUp(given: IncomingHttpHeaders, facts: Facts): IncomingHttpHeaders {
   const dropped = new Set([...HOP_BY_HOP, ...OWN_UP, ...namedByConnection(given.connection)]);
   if (!facts.hasBody) for (const name of BODY_HEADERS) dropped.add(name);
-  const headers: Headers = {};
+  const headers: IncomingHttpHeaders = {};
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && !dropped.has(name) && !name.startsWith('x-forwarded-')) headers[name] = value;
   }
@@ -74,6 +74,9 @@ function isHost(host: string): boolean {
   return /^(?:[\w.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i.test(host);
 }
 
+/** Replies are about one person: nothing between here and the client may keep them unless the service says so. */
+export const NO_STORE = { 'cache-control': 'no-store' };
+
 /** The headers of the reply to the client. CORS is the gateway's alone, so a service's word on it is left out. */
 export function headersDown(given: IncomingHttpHeaders): Headers {
   const dropped = new Set([...HOP_BY_HOP, ...OWN_DOWN, ...namedByConnection(given.connection)]);
@@ -81,8 +84,7 @@ export function headersDown(given: IncomingHttpHeaders): Headers {
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && !dropped.has(name) && !name.startsWith('access-control-')) headers[name] = value;
   }
-  // Replies are about one person: nothing between here and the client may keep them unless the service says so.
-  return { 'cache-control': 'no-store', ...headers };
+  return { ...NO_STORE, ...headers };
 }
 
 /** The service's own limits beside the gateway's: both fields are lists (RFC 9651 §3.1, draft-ietf-httpapi-ratelimit-headers). */

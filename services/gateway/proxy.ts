@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ProblemError } from '../../kernel/errors';
-import { allowOf, type Headers, headersDown, joinLimits } from './headers';
-import { type Method, mayRepeat } from './rules';
+import { allowOf, headersDown, joinLimits } from './headers';
+import { isRead, type Method } from './rules';
 import type { Upstream } from './upstreams';
 
 /** One request as a service gets it. */
@@ -10,7 +10,7 @@ interface Call {
   method: Method;
   /** Path and query, percent-encoded as the client sent them. */
   path: string;
-  headers: Headers;
+  headers: IncomingHttpHeaders;
   body: Buffer | undefined;
 }
 
@@ -30,7 +30,7 @@ export async function forward(
   const first = await exchange(upstream, call, response, deadline);
   if (first === 'done') return;
   // A connection that had been idle may be closed while the request travels on it, as at a restart of the service.
-  const again = first === 'lost' && mayRepeat(call.method);
+  const again = first === 'lost' && isRead(call.method);
   const last = again ? await exchange(upstream, call, response, deadline) : first;
   if (last === 'done') return;
   throw new ProblemError('upstream_unavailable', `${upstream.context} ${UNANSWERED[last]}`, { retryAfterSeconds: 2 });

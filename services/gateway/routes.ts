@@ -10,6 +10,7 @@ import { childTraceparent, createLogger, currentContext, type Logger, metrics } 
 import { readBody } from './body';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs';
+import { handOver } from './hand-over';
 import { headersUp, isAmbiguous } from './headers';
 import { apiLimit, type TakeAllowance } from './limits';
 import { forward } from './proxy';
@@ -20,6 +21,7 @@ import {
   destinationOf,
   isBodiless,
   isMethod,
+  isRead,
   isSigned,
   METHODS,
   ROUTED_CONTEXTS,
@@ -147,8 +149,9 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
     const received = await readBody(request, patience.body);
     const body = isBodiless(method) ? undefined : received;
     const context = currentContext();
+    const address = clientAddress(request);
     const headers = headersUp(request.headers, {
-      address: clientAddress(request),
+      address,
       host: request.headers.host,
       scheme,
       requestId: String(response.locals.requestId),
@@ -156,7 +159,12 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
       hasBody: body !== undefined,
     });
     const path = `${destination.path}${destination.query}`;
-    await forward(upstreams.of(destination.context), { method, path, headers, body }, response, patience.answer);
+    const upstream = upstreams.of(destination.context);
+    const take = isRead(method) ? upstream.here() : undefined;
+    if (take) {
+      const read = { context: destination.context, path, headers, address };
+      await handOver(take, read, request, response, patience.answer);
+    } else await forward(upstream, { method, path, headers, body }, response, patience.answer);
   };
 }
 

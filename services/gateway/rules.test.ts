@@ -1,5 +1,5 @@
 import { CONTEXT_NAMES } from '../../kernel/contexts';
-import { addressKey, destinationOf, isMethod, isSigned, mayRepeat, ROUTED_CONTEXTS, ROUTES } from './rules';
+import { addressKey, destinationOf, isMethod, isRead, isSigned, ROUTED_CONTEXTS, ROUTES } from './rules';
 
 describe('where a request goes', () => {
   test.each([
@@ -114,8 +114,8 @@ test('only the webhook itself is exempt from tokens and limits', () => {
 test('methods that echo or tunnel are not passed on, and only reads are repeated', () => {
   for (const name of ['TRACE', 'CONNECT', 'get', 'PROPFIND', '']) expect(isMethod(name)).toBe(false);
   for (const name of ['GET', 'DELETE', 'OPTIONS']) expect(isMethod(name)).toBe(true);
-  expect(mayRepeat('GET')).toBe(true);
-  for (const name of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) expect(mayRepeat(name)).toBe(false);
+  expect(isRead('GET')).toBe(true);
+  for (const name of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) expect(isRead(name)).toBe(false);
 });
 
 test.each([

@@ -93,10 +93,10 @@ export function isBodiless(method: Method): boolean {
 }
 
 /**
- * Whether the request may be sent a second time when its connection was lost before an answer. Only reads: whether the
- * effect of anything else happened is not known (RFC 9110 §9.2.2).
+ * Whether the request changes nothing. Only such a one may be sent a second time when its connection was lost before an
+ * answer: whether the effect of anything else happened is not known (RFC 9110 §9.2.2).
  */
-export function mayRepeat(method: Method): boolean {
+export function isRead(method: Method): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 

@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import type { Config } from '../../platform/config';
+import { listeningAt, type TakeRequest } from '../../platform/http-server';
 import { ROUTED_CONTEXTS, type RoutedContext } from './rules';
 
 /** How long the gateway waits, in milliseconds. */
@@ -27,6 +28,8 @@ export interface Upstream {
   pool: Pool;
   /** Path before every path of the service, when its URL has one. */
   base: string;
+  /** The service itself, while it runs in this process: reads are handed to it without a connection. */
+  here(): TakeRequest | undefined;
 }
 
 export interface Upstreams {
@@ -49,7 +52,8 @@ export function openUpstreams(config: Config, patience: Patience): Upstreams {
       headersTimeout: 0,
       bodyTimeout: patience.pause,
     });
-    byContext.set(context, { context, pool, base: url.pathname.replace(/\/$/, '') });
+    const base = url.pathname.replace(/\/$/, '');
+    byContext.set(context, { context, pool, base, here: () => (base === '' ? listeningAt(url) : undefined) });
   }
   const of = (context: RoutedContext): Upstream => {
     const upstream = byContext.get(context);
