@@ -27,7 +27,7 @@ export async function questions(
   >`select id from tutor_profiles tablesample bernoulli (20) repeatable (1) limit ${SAMPLES}`;
   const subjects = await tutoring<
     { name: string }[]
-  >`select name from tutor_subjects group by name order by count(*) desc`;
+  >`select unnest(subjects) as name from tutor_profiles group by name order by count(*) desc, name`;
   const byReader = (path: (index: number) => string) => readers.map((_, reader) => ({ path: path(reader), reader }));
   const search = (...queries: string[]) => queries.map((query) => ({ path: `/api/tutors?${query}` }));
   const bySubject = (query: (subject: string) => string) =>

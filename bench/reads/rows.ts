@@ -91,16 +91,18 @@ export async function seedTutoring(
     ` || ' ' || `,
   );
   const name = `${pick(NAMES, t)} || ' ' || ${pick(FAMILIES, 't / 16')}`;
-  const subjects = `${subject(0)} || ' ' || ${subject(1)} || ' ' || ${subject(2)}`;
+  const three = [subject(0), subject(1), subject(2)];
+  const subjects = three.join(` || ' ' || `);
   const all = `${name} || ' ' || ${words} || ' ' || ${subjects}`;
   const languages = `(case when t % 3 = 0 then array[${pick(LANGUAGES, t)}] else array['en', ${pick('de,fr,es,it,pt,nl', t)}] end)`;
-  const parts = ['subjects', 'availability', 'pricing_options', 'ratings', 'profiles'].map((part) => `tutor_${part}`);
+  const parts = ['availability', 'pricing_options', 'ratings', 'profiles'].map((part) => `tutor_${part}`);
   const tables = ['slots', 'certifications', 'education', ...parts];
   await refilled(sql, tables, async (tx) => {
     await tx.unsafe(`
-      insert into tutor_profiles (id, display_name, headline, biography, languages, language_keys, time_zone, instant_booking,
+      insert into tutor_profiles (id, display_name, headline, biography, languages, language_keys, subjects, subject_keys, time_zone, instant_booking,
         search, has_hours, hourly_amount, completed_at, verified_at, rating_average, rating_count)
       select ${tutorId(t)}, ${name}, ${subject(0)} || ' with ' || ${pick(NAMES, t)}, ${words}, ${languages}, ${languages},
+        array[${three.join()}], array[${three.map((name) => `lower(${name})`).join()}],
         ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, ${HOURLY}, now(),
         case when t % 3 = 0 then now() end,
         ${RATING_AVERAGE}, ${RATING_COUNT}
@@ -112,12 +114,6 @@ export async function seedTutoring(
       select ${tutorId(t)}, ${RATING_AVERAGE}, ${RATING_COUNT}
       from generate_series(0, ${tutors - 1}) t`);
     await tx`alter table tutor_ratings enable trigger user`;
-    await tx.unsafe(`
-      insert into tutor_subjects (tutor_id, key, name, position)
-      select distinct on (1, 2) * from (
-        select ${tutorId(t)} as id, lower(name), name, position
-        from generate_series(0, ${tutors - 1}) t, lateral (values (${subject(0)}, 0), (${subject(1)}, 1), (${subject(2)}, 2)) as s (name, position)
-      ) named (id, key, name, position) order by 1, 2, 4`);
     await tx.unsafe(`
       insert into tutor_availability (tutor_id, position, weekday, date, from_minute, to_minute)
       select ${tutorId(t)}, d, d / 2 + 1, null, case d % 2 when 0 then 540 else 840 end, case d % 2 when 0 then 780 else 1140 end

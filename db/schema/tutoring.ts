@@ -40,6 +40,9 @@ export const tutorProfiles = pgTable(
     languages: text().array().notNull().default([]),
     /** The languages as they are searched, see `searchKey` of the rules. */
     languageKeys: text('language_keys').array().notNull().default([]),
+    subjects: text().array().notNull().default([]),
+    /** The subjects as they are searched; two spellings of one subject share a key, and a tutor has each once. */
+    subjectKeys: text('subject_keys').array().notNull().default([]),
     timeZone: text('time_zone').notNull(),
     instantBooking: boolean('instant_booking').notNull().default(false),
     /** The words of name, headline, biography and subjects, see `searchWords` of the rules. */
@@ -64,6 +67,7 @@ export const tutorProfiles = pgTable(
     index('tutor_profiles_newest').on(t.id).where(sql`listed`),
     index('tutor_profiles_search').using('gin', t.search).where(sql`listed`),
     index('tutor_profiles_languages').using('gin', t.languageKeys).where(sql`listed`),
+    index('tutor_profiles_subjects').using('gin', t.subjectKeys).where(sql`listed`),
   ],
 );
 
@@ -71,18 +75,6 @@ const tutorId = () =>
   uuid('tutor_id')
     .notNull()
     .references(() => tutorProfiles.id, { onDelete: 'cascade' });
-
-export const tutorSubjects = pgTable(
-  'tutor_subjects',
-  {
-    tutorId: tutorId(),
-    /** The subject as it is searched; two spellings of one subject share it. */
-    key: text().notNull(),
-    name: text().notNull(),
-    position: smallint().notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.tutorId, t.key] }), index('tutor_subjects_key').on(t.key, t.tutorId)],
-);
 
 /** Local hours, of a weekday or of one date; a date without hours is a day off. Minutes count from local midnight. */
 export const tutorAvailability = pgTable(

@@ -6,7 +6,6 @@ import {
   tutorAvailability,
   tutorPricingOptions,
   tutorProfiles,
-  tutorSubjects,
 } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
 import type {
@@ -38,6 +37,7 @@ const tutorColumns = {
   headline: profiles.headline,
   biography: profiles.biography,
   languages: profiles.languages,
+  subjects: profiles.subjects,
   timeZone: profiles.timeZone,
   instantBooking: profiles.instantBooking,
   listed: profiles.listed,
@@ -45,7 +45,6 @@ const tutorColumns = {
   hourlyAmount: profiles.hourlyAmount,
   average: profiles.ratingAverage,
   count: profiles.ratingCount,
-  subjects: sql<string[]>`array(select name from ${tutorSubjects} where tutor_id = ${profileId} order by position)`,
   pricing: sql<PricingOption[]>`coalesce((
     select json_agg(json_strip_nulls(json_build_object(
       'id', id, 'kind', kind, 'price', json_build_object('amount', amount, 'currency', currency),
@@ -73,6 +72,53 @@ function toTutor({ average, count, verifiedAt, hourlyAmount: _, ...row }: TutorR
     rating: { average: count === 0 ? null : average, count },
     verified: verifiedAt !== null,
   };
+}
+
+/**
+ * Which version of its row this is: the transaction that wrote it (PostgreSQL, System Columns). Whoever changes anything of a
+ * tutor's also writes the profile's row, so what was read with a version is right for as long as the row has it.
+ */
+const rowVersion = sql<string>`${profiles}.xmin::text`;
+
+const tutorsById = builtOnce((db: Database) =>
+  db
+    .select({ ...tutorColumns, version: rowVersion })
+    .from(profiles)
+    .where(sql`${profileId} = any(${placeholder('ids')}::uuid[])`)
+    .prepare('tutors_by_id'),
+);
+
+/** Tutors that are kept in memory for searches, at some 2 KB each. The first pages of what people look for are a few hundred. */
+const MOST_KEPT = 1_000;
+type Kept = Map<string, { version: string; tutor: Tutor }>;
+const keptTutors = new WeakMap<Database, Kept>();
+
+/**
+ * These tutors in their order, as they are now: what is kept is used only while its row has the same version, everything else
+ * is read. Subjects aside, what hangs on a profile costs more to gather than a page costs to find.
+ */
+async function currentTutors(db: Database, wanted: readonly { id: string; version: string }[]): Promise<Tutor[]> {
+  const kept: Kept = keptTutors.get(db) ?? new Map();
+  keptTutors.set(db, kept);
+  const found = new Map<string, Tutor>();
+  for (const { id, version } of wanted) {
+    const known = kept.get(id);
+    if (known?.version === version) found.set(id, known.tutor);
+  }
+  const ids = wanted.flatMap(({ id }) => (found.has(id) ? [] : [id]));
+  if (ids.length > 0) {
+    for (const { version, ...row } of await tutorsById(db, {}).execute({ ids })) {
+      const tutor = toTutor(row);
+      found.set(row.id, tutor);
+      kept.delete(row.id);
+      kept.set(row.id, { version, tutor });
+    }
+    for (const [oldest] of kept) {
+      if (kept.size <= MOST_KEPT) break;
+      kept.delete(oldest);
+    }
+  }
+  return wanted.flatMap(({ id }) => found.get(id) ?? []);
 }
 
 const oneTutor = builtOnce((handle: Handle, { completed }: { completed: boolean }) =>
@@ -170,13 +216,13 @@ interface Order {
   by: SQL;
   /** What comes after a position, compared as one row so that an index can start there. */
   after(values: readonly Given<number>[], id: Given<string>): SQL;
-  valuesOf(row: TutorRow): number[];
+  valuesOf(row: Listed): number[];
 }
 
 const { ratingAverage: average, ratingCount: count, hourlyAmount, id } = profiles;
 
 // Every listed tutor has one.
-const listedPrice = (row: TutorRow) => [Number(row.hourlyAmount)];
+const listedPrice = (row: Listed) => [Number(row.hourlyAmount)];
 
 /** Every order ends with the id, so that tutors who are equal otherwise stay in place from page to page. */
 const ORDERS: Record<TutorSort, Order> = {
@@ -205,8 +251,15 @@ const ORDERS: Record<TutorSort, Order> = {
   },
 };
 
+/** What a page is made of before its tutors are looked up. */
+const listedColumns = { id, version: rowVersion, average, count, hourlyAmount };
+
+type Listed = Awaited<ReturnType<typeof page>>[number];
+
 const page = (db: Database, sort: TutorSort, conditions: (SQL | undefined)[], rows: Given<number>) =>
-  selectTutors(db)
+  db
+    .select(listedColumns)
+    .from(profiles)
     .where(and(profiles.listed, ...conditions))
     .orderBy(ORDERS[sort].by)
     .limit(rows);
@@ -261,13 +314,13 @@ export async function listTutors(
   const last = kept.at(-1);
   const more = rows.length > kept.length && last;
   return {
-    items: kept.map(toTutor),
+    items: await currentTutors(db, kept),
     nextCursor: more ? tutorCursor(sort, { values: order.valuesOf(last), id: last.id }) : null,
   };
 }
 
 function teaches(subject: Given<string>): SQL {
-  return sql`exists (select from ${tutorSubjects} where tutor_id = ${profileId} and key = ${subject})`;
+  return sql`${profiles.subjectKeys} @> array[${subject}]::text[]`;
 }
 
 /** Every word of `q` begins a word of the tutor's. What holds no word at all, such as `?!`, is found nowhere. */

@@ -380,6 +380,40 @@ describe('search', () => {
       .set({ average, count })
       .where(eq(tutorRatings.tutorId, tutor?.id ?? nowhere));
 
+  test('shows a tutor as they are after each change of anything of theirs, however often they were found before', async () => {
+    const { fresh } = await tutors('Freshness', { fresh: { profile: { subjects: ['Freshness'] } } });
+    if (!fresh) throw new Error('nobody was made');
+    const token = await service.userToken({ role: 'admin' });
+    const certificate = { name: 'CPR', issuer: 'Red Cross' };
+    const option = { kind: 'hourly', price: { amount: 5100, currency: 'EUR' } };
+    const school = { institution: 'University', degree: 'MSc', startYear: 2005, endYear: 2009 };
+    let certification = '';
+    const changes: (() => Promise<unknown>)[] = [
+      () => as(fresh, 'PATCH', '/api/tutors/profile', { headline: 'Another' }),
+      () => as(fresh, 'PATCH', '/api/tutors/profile', { subjects: ['Freshness', 'Poetry'] }),
+      () => as(fresh, 'PATCH', '/api/tutors/profile', { education: [school] }),
+      () => as(fresh, 'PATCH', '/api/tutors/profile', { education: [] }),
+      () => as(fresh, 'PUT', '/api/tutors/pricing', { options: [option, { ...option, label: 'Evening' }] }),
+      () => as(fresh, 'PUT', '/api/tutors/pricing', { options: [option] }),
+      async () => {
+        certification = (await as(fresh, 'POST', '/api/tutors/certifications', certificate)).body.id;
+      },
+      () => as(fresh, 'DELETE', `/api/tutors/certifications/${certification}`),
+      () => service.ask('POST', `/api/tutors/${fresh.id}/verify`, { token }),
+      () => as(fresh, 'PUT', '/api/tutors/availability', { timeZone: 'Asia/Tokyo', weekly: ALWAYS, exceptions: [] }),
+      () => rate(fresh, 4.5, 2),
+    ];
+    let [shown] = (await search('Freshness')).body.items;
+    for (const [position, change] of changes.entries()) {
+      await change();
+      const [found] = (await search('Freshness')).body.items;
+      const { body: alone } = await service.ask('GET', `/api/tutors/${fresh.id}`);
+      expect({ position, found }).toEqual({ position, found: alone });
+      expect({ position, found }).not.toEqual({ position, found: shown });
+      shown = found;
+    }
+  });
+
   test('finds only tutors with a completed profile, hours and an hourly price', async () => {
     const made = await tutors('Listing', {
       whole: {},

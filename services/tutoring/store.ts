@@ -7,7 +7,6 @@ import {
   tutorPricingOptions,
   tutorProfiles,
   tutorRatings,
-  tutorSubjects,
 } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
 import { type KeyedRequest, once, undoOnce } from '../../platform/idempotency';
@@ -132,17 +131,14 @@ async function writeProfile(tx: Transaction, id: string, patch: ProfilePatch): P
       biography,
       languages,
       languageKeys: languages.map(searchKey),
+      subjects,
+      subjectKeys: subjects.map(searchKey),
       timeZone,
       instantBooking,
       search: lexemes([displayName, headline, biography, ...subjects]),
       updatedAt: sql`now()`,
     })
     .where(eq(tutorProfiles.id, id));
-  if (patch.subjects) {
-    await tx.delete(tutorSubjects).where(eq(tutorSubjects.tutorId, id));
-    const rows = patch.subjects.map((name, position) => ({ tutorId: id, key: searchKey(name), name, position }));
-    await tx.insert(tutorSubjects).values(rows);
-  }
   if (patch.education) {
     await tx.delete(education).where(eq(education.tutorId, id));
     const rows = patch.education.map((entry, position) => ({ tutorId: id, position, ...entry }));
@@ -212,6 +208,11 @@ export async function setPricing(
   return reply.body;
 }
 
+/** Makes a new version of the profile's row when only what hangs on it has changed: searches look at no more than that. */
+async function touchProfile(tx: Transaction, id: string): Promise<void> {
+  await tx.update(tutorProfiles).set({ updatedAt: sql`now()` }).where(eq(tutorProfiles.id, id));
+}
+
 /** @throws ProblemError not_found when there is no profile; conflict when there are too many certifications */
 export async function addCertification(
   db: Database,
@@ -226,6 +227,7 @@ export async function addCertification(
     const { issuedOn = null, expiresOn = null, credentialUrl = null, ...named } = body;
     const certification = { id: uuidv7(), ...named, issuedOn, expiresOn, credentialUrl };
     await tx.insert(certifications).values({ tutorId, ...certification });
+    await touchProfile(tx, tutorId);
     await appendEvent(tx, {
       streamId: tutorId,
       type: 'TutorCertificationAdded',
@@ -250,6 +252,7 @@ export async function removeCertification(
       .where(and(eq(certifications.id, certificationId), eq(certifications.tutorId, tutorId)))
       .returning({ id: certifications.id });
     if (removed.length === 0) throw new ProblemError('not_found', 'There is no such certification');
+    await touchProfile(tx, tutorId);
     await appendEvent(tx, { streamId: tutorId, type: 'TutorCertificationRemoved', data: { tutorId, certificationId } });
     return { status: 204, body: undefined };
   });

@@ -14,7 +14,10 @@ export async function plansOf(database: TestDatabase, read: (db: Database) => Pr
   });
   return Promise.all(
     asked.map(async ({ text, values }) => {
-      const rows = await database.sql.unsafe(`explain ${text}`, values.map(String));
+      const rows = await database.sql.unsafe(
+        `explain ${text}`,
+        values.map((value) => (Array.isArray(value) ? `{${value.join()}}` : String(value))),
+      );
       const lines = rows.map((row) => String(row['QUERY PLAN']));
       const details = lines.findIndex((line) => line.includes('SubPlan'));
       return lines.slice(0, details < 0 ? undefined : details).join('\n');
