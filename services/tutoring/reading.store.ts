@@ -1,4 +1,4 @@
-import { and, asc, eq, isNotNull, type Placeholder, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { builtOnce, type Database, type Transaction } from '../../db/client';
 import {
   certifications,
@@ -209,17 +209,15 @@ function hoursOf({ fromMinute, toMinute }: { fromMinute: number | null; toMinute
   return fromMinute === null || toMinute === null ? undefined : { from: clockOf(fromMinute), to: clockOf(toMinute) };
 }
 
-/** A value of a query: given, or given later. */
-type Given<Value> = Value | Placeholder;
-
 interface Order {
   by: SQL;
   /** What comes after a position, compared as one row so that an index can start there. */
-  after(values: readonly Given<number>[], id: Given<string>): SQL;
+  after: SQL;
   valuesOf(row: Listed): number[];
 }
 
 const { ratingAverage: average, ratingCount: count, hourlyAmount, id } = profiles;
+const [first, second, lastId] = [placeholder('first'), placeholder('second'), sql`${placeholder('id')}::uuid`];
 
 // Every listed tutor has one.
 const listedPrice = (row: Listed) => [Number(row.hourlyAmount)];
@@ -229,47 +227,51 @@ const ORDERS: Record<TutorSort, Order> = {
   rating: {
     by: sql`${average} desc, ${count} desc, ${id} desc`,
     // Averages have two digits; in a cursor they are whole hundredths.
-    after: ([hundredths, reviews], last) =>
-      sql`(${average}, ${count}, ${id}) < (${hundredths}::numeric / 100, ${reviews}::bigint, ${last}::uuid)`,
+    after: sql`(${average}, ${count}, ${id}) < (${first}::numeric / 100, ${second}::bigint, ${lastId})`,
     valuesOf: (row) => [Math.round(row.average * 100), row.count],
   },
   price_asc: {
     by: sql`${hourlyAmount}, ${id}`,
-    after: ([amount], last) => sql`(${hourlyAmount}, ${id}) > (${amount}::bigint, ${last}::uuid)`,
+    after: sql`(${hourlyAmount}, ${id}) > (${first}::bigint, ${lastId})`,
     valuesOf: listedPrice,
   },
   price_desc: {
     by: sql`${hourlyAmount} desc, ${id} desc`,
-    after: ([amount], last) => sql`(${hourlyAmount}, ${id}) < (${amount}::bigint, ${last}::uuid)`,
+    after: sql`(${hourlyAmount}, ${id}) < (${first}::bigint, ${lastId})`,
     valuesOf: listedPrice,
   },
   newest: {
     // The id is a UUIDv7: its order is that of sign-ups.
     by: sql`${id} desc`,
-    after: (_, last) => sql`${id} < ${last}::uuid`,
+    after: sql`${id} < ${lastId}`,
     valuesOf: () => [],
   },
+};
+
+/** What the tutors of a page may have to meet, by the name of the value that it is compared with. */
+const FILTERS: Record<string, SQL> = {
+  words: sql`${profiles.search} @@ ${placeholder('words')}::tsquery`,
+  subject: sql`${profiles.subjectKeys} @> array[${placeholder('subject')}]::text[]`,
+  language: sql`${profiles.languageKeys} @> array[${placeholder('language')}]::text[]`,
+  minRating: sql`${average} >= ${placeholder('minRating')}::numeric`,
+  maxPrice: sql`${hourlyAmount} <= ${placeholder('maxPrice')}::bigint`,
 };
 
 /** What a page is made of before its tutors are looked up. */
 const listedColumns = { id, version: rowVersion, average, count, hourlyAmount };
 
-type Listed = Awaited<ReturnType<typeof page>>[number];
-
-const page = (db: Database, sort: TutorSort, conditions: (SQL | undefined)[], rows: Given<number>) =>
-  db
+const listed = builtOnce((db: Database, shape: { sort: TutorSort; paged: boolean; filters: string[] }) => {
+  const { by, after } = ORDERS[shape.sort];
+  return db
     .select(listedColumns)
     .from(profiles)
-    .where(and(profiles.listed, ...conditions))
-    .orderBy(ORDERS[sort].by)
-    .limit(rows);
-
-/** Pages that every client asks for: all tutors, or those of a subject. */
-const commonPage = builtOnce((db: Database, shape: { sort: TutorSort; paged: boolean; ofSubject: boolean }) => {
-  const after = ORDERS[shape.sort].after([placeholder('first'), placeholder('second')], placeholder('id'));
-  const conditions = [shape.paged ? after : undefined, shape.ofSubject ? teaches(placeholder('subject')) : undefined];
-  return page(db, shape.sort, conditions, placeholder('rows')).prepare('tutor_page');
+    .where(and(profiles.listed, shape.paged ? after : undefined, ...shape.filters.map((name) => FILTERS[name])))
+    .orderBy(by)
+    .limit(placeholder('rows'))
+    .prepare('listed_tutors');
 });
+
+type Listed = Awaited<ReturnType<ReturnType<typeof listed>['execute']>>[number];
 
 /**
  * One page of the tutors that can be booked and meet every filter.
@@ -279,54 +281,33 @@ export async function listTutors(
   db: Database,
   query: TutorQuery,
 ): Promise<{ items: Tutor[]; nextCursor: string | null }> {
-  const { sort, limit, q, language, minRating, maxPrice } = query;
-  const order = ORDERS[sort];
+  const { sort, limit, q, subject, language, minRating, maxPrice } = query;
   const position = query.cursor === undefined ? undefined : readTutorCursor(sort, query.cursor);
-  const subject = query.subject === undefined ? undefined : searchKey(query.subject);
-  const filters = [
-    q ? containsWords(q) : undefined,
-    language === undefined ? undefined : sql`${profiles.languageKeys} @> array[${searchKey(language)}]::text[]`,
-    minRating === undefined ? undefined : sql`${average} >= ${minRating}::numeric`,
-    maxPrice === undefined ? undefined : sql`${hourlyAmount} <= ${maxPrice}::bigint`,
-  ].filter((filter) => filter !== undefined);
-  const shape = { sort, paged: position !== undefined, ofSubject: subject !== undefined };
-  const rows =
-    filters.length === 0
-      ? await commonPage(db, shape).execute({
-          rows: limit + 1,
-          subject,
-          id: position?.id,
-          first: position?.values[0],
-          second: position?.values[1],
-        })
-      : // Built anew each time: which index serves best depends on how many tutors a filter leaves, so on its value.
-        await page(
-          db,
-          sort,
-          [
-            position && order.after(position.values, position.id),
-            subject === undefined ? undefined : teaches(subject),
-            ...filters,
-          ],
-          limit + 1,
-        );
+  const words = q ? searchWords(q) : undefined;
+  // What holds no word at all, such as `?!`, is found nowhere.
+  if (words?.length === 0) return { items: [], nextCursor: null };
+  const values = {
+    words: words && beginning(words),
+    subject: subject === undefined ? undefined : searchKey(subject),
+    language: language === undefined ? undefined : searchKey(language),
+    minRating,
+    maxPrice,
+  };
+  const filters = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const rows = await listed(db, { sort, paged: position !== undefined, filters }).execute({
+    ...values,
+    ...{ rows: limit + 1, id: position?.id, first: position?.values[0], second: position?.values[1] },
+  });
   const kept = rows.slice(0, limit);
   const last = kept.at(-1);
   const more = rows.length > kept.length && last;
   return {
     items: await currentTutors(db, kept),
-    nextCursor: more ? tutorCursor(sort, { values: order.valuesOf(last), id: last.id }) : null,
+    nextCursor: more ? tutorCursor(sort, { values: ORDERS[sort].valuesOf(last), id: last.id }) : null,
   };
 }
 
-function teaches(subject: Given<string>): SQL {
-  return sql`${profiles.subjectKeys} @> array[${subject}]::text[]`;
-}
-
-/** Every word of `q` begins a word of the tutor's. What holds no word at all, such as `?!`, is found nowhere. */
-function containsWords(q: string): SQL {
-  const words = searchWords(q);
-  // Words are letters, digits, + and # only, so the quotes hold.
-  const query = words.map((word) => `'${word}':*`).join(' & ');
-  return words.length === 0 ? sql`false` : sql`${profiles.search} @@ ${query}::tsquery`;
+/** Every word begins a word of the tutor's. Words are letters, digits, + and # only, so the quotes hold. */
+function beginning(words: string[]): string {
+  return words.map((word) => `'${word}':*`).join(' & ');
 }
