@@ -19,6 +19,11 @@ export interface PoolOptions {
   applicationName: string;
   /** Told of every statement of `db` before it is sent, also of those that begin and end a transaction. */
   onStatement?: (() => void) | undefined;
+  /**
+   * Has Postgres plan each statement for its values, not once for all: where a value decides which index serves best
+   * (PostgreSQL, `plan_cache_mode`).
+   */
+  planByValue?: boolean | undefined;
 }
 
 /** Opens a pool of at most `poolSize` connections. Nothing is connected until the first query. */
@@ -33,6 +38,7 @@ export function openDatabase(url: string, options: PoolOptions): DatabaseClient 
       statement_timeout: 10_000,
       idle_in_transaction_session_timeout: 15_000,
       lock_timeout: 5_000,
+      ...(options.planByValue && { plan_cache_mode: 'force_custom_plan' }),
     },
     onnotice: () => undefined,
   });

@@ -22,10 +22,12 @@ export interface ZoneClock {
 
 // A day at either end is listed, no zone is a day from UTC, and no jump of the clock is longer than one.
 const MARGIN = 4 * DAY;
+/** How much later than the first the next windows may end that need no new look at the zone's rules. */
+const SPARE = 60 * DAY;
 
 /** The clock of an IANA zone around `window`. @throws RangeError when there is no such zone */
 export function zoneClock(zone: string, window: Span): ZoneClock {
-  const offsets = offsetsOf(zone, { start: window.start - MARGIN, end: window.end + MARGIN });
+  const offsets = offsetsAround(zone, { start: window.start - MARGIN, end: window.end + MARGIN });
   const dates = datesBetween(addDays(localDate(zone, window.start), -1), addDays(localDate(zone, window.end), 1));
   return {
     dates,
@@ -45,6 +47,23 @@ export function zoneClock(zone: string, window: Span): ZoneClock {
 /** A stretch in which the zone is `offset` milliseconds ahead of UTC. */
 interface Offset extends Span {
   offset: number;
+}
+
+/** Zones whose offsets are remembered: many more than have tutors at once, at a few hundred bytes each. */
+const MOST_KNOWN = 500;
+const known = new Map<string, { window: Span; offsets: Offset[] }>();
+
+/** The offsets in `window` and some time after: looking through a zone's rules costs more than all else here. */
+function offsetsAround(zone: string, window: Span): Offset[] {
+  const last = known.get(zone);
+  if (last && last.window.start <= window.start && window.end <= last.window.end) return last.offsets;
+  const wider = { start: window.start, end: window.end + SPARE };
+  const offsets = offsetsOf(zone, wider);
+  known.delete(zone);
+  known.set(zone, { window: wider, offsets });
+  const [oldest] = known.keys();
+  if (known.size > MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+  return offsets;
 }
 
 function offsetsOf(zone: string, window: Span): Offset[] {

@@ -35,6 +35,8 @@ export interface Running {
 export interface ServiceDefinition {
   name: DatabaseContext;
   contract: Readonly<Record<string, Endpoint>>;
+  /** Whether what its users look for decides how its database finds it; see `openDatabase`. */
+  planByValue?: boolean;
   /** Registers a handler for every operation of the contract. What it returns is closed before the database is. */
   routes(service: Service, deps: ServiceDeps): Promise<{ close(): Promise<void> } | undefined> | undefined;
   /** identity checks tokens with its own keys; everybody else by identity's JWKS. */
@@ -58,6 +60,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     poolSize: config.DATABASE_POOL_SIZE,
     applicationName: name,
     onStatement: statementCounter(name),
+    planByValue: definition.planByValue,
   });
   const changes = createChanges(database, logger);
   const deps: ServiceDeps = { ...platform, logger, database, changes };

@@ -41,6 +41,8 @@ const done = { status: 204 as const, body: undefined };
 export const tutoringService: ServiceDefinition = {
   name: 'tutoring',
   contract,
+  // A plan for all languages would gather every speaker of English to sort them, to show twenty.
+  planByValue: true,
   routes(service, deps) {
     serveSearch(service, deps);
     serveProfile(service, deps);
@@ -67,11 +69,11 @@ function serveSearch(service: Service, { database: { db } }: ServiceDeps): void 
       takenSpans(db, params.id, { start: window.start, end: window.end + minutes * MINUTE }),
     ]);
     const starts = freeStarts(hours, taken, window, minutes, query.limit + 1);
-    const page = starts.slice(0, query.limit).map((start) => new Date(start).toISOString());
+    const iso = (instant: number) => new Date(instant).toISOString();
     const last = starts[query.limit - 1];
     const more = starts.length > query.limit && last !== undefined;
     return ok({
-      items: page.map((start) => ({ start, end: endOf(start, minutes) })),
+      items: starts.slice(0, query.limit).map((start) => ({ start: iso(start), end: iso(start + minutes * MINUTE) })),
       nextCursor: more ? slotCursor(last) : null,
     });
   });

@@ -46,18 +46,17 @@ function merge(spans: Span[]): Span[] {
 }
 
 function subtract(spans: Span[], taken: Span[]): Span[] {
-  return taken.reduce(
-    (left, { start, end }) =>
-      left.flatMap((span) =>
-        end <= span.start || span.end <= start
-          ? [span]
-          : [
-              { start: span.start, end: start },
-              { start: end, end: span.end },
-            ].filter((part) => part.start < part.end),
-      ),
-    spans,
-  );
+  const meets = (a: Span, b: Span) => a.start < b.end && b.start < a.end;
+  const cut = (parts: Span[], out: Span) =>
+    parts.flatMap((part) => {
+      if (!meets(part, out)) return [part];
+      const [before, after] = [
+        { start: part.start, end: out.start },
+        { start: out.end, end: part.end },
+      ];
+      return [before, after].filter(({ start, end }) => start < end);
+    });
+  return spans.flatMap((span) => taken.filter((out) => meets(span, out)).reduce(cut, [span]));
 }
 
 /**
