@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { listSettings } from '../platform/config';
 
@@ -30,24 +31,27 @@ export async function requireFreePort(port: number, setting: string, host = '127
   });
 }
 
-/** `count` different ports that were free a moment ago. */
+/**
+ * `count` different ports that were free a moment ago. Not those that the system itself would give: it hands them out to any outgoing
+ * connection as well, and so to one that is made before the port is used (Linux from 32768 on, others higher).
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    probes.map(
-      (probe) =>
-        new Promise<number>((resolve, reject) => {
-          probe.once('error', reject);
-          probe.listen(0, '127.0.0.1', () => {
-            const address = probe.address();
-            if (address && typeof address === 'object') resolve(address.port);
-            else reject(new Error('no port'));
-          });
-        }),
-    ),
-  );
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+  }
+  return [...ports];
+}
+
+const [LOWEST_PORT, HIGHEST_PORT] = [10_000, 32_000];
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
 }
 
 /** A free port for every setting that names one, for a second platform on this machine (tests beside a running one). */
