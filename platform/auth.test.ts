@@ -194,6 +194,15 @@ describe('a service token', () => {
     jest.useRealTimers();
   });
 
+  test('is refused after its end, however often it was accepted before', async () => {
+    const token = await serviceTokens('a-secret-for-tests-a-secret-for-tests').issue();
+    await tokens.verify(token);
+    await tokens.verify(token);
+    jest.useFakeTimers({ now: Date.now() + 301_000, doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    await expect(tokens.verify(token)).rejects.toMatchObject(NO);
+    jest.useRealTimers();
+  });
+
   test('of another secret, for another audience, without an end or that is none is refused', async () => {
     const key = new TextEncoder().encode('a-secret-for-tests-a-secret-for-tests');
     const unsigned = () => new SignJWT({}).setProtectedHeader({ alg: 'HS256' });

@@ -59,15 +59,15 @@ export function userVerifier(identityUrl: string): VerifyUser {
     const under = published.uat;
     const verified = await verify(token, keys);
     // Keys that came meanwhile may not hold the one that this token was verified with.
-    if (under === published.uat && under === fetchedAt) remember(remembered, token, verified);
+    if (under === published.uat && under === fetchedAt) remember(remembered, token, verified, MOST_REMEMBERED);
     return verified.user;
   };
 }
 
-function remember(remembered: Map<string, Verified>, token: string, verified: Verified): void {
+function remember<Value>(remembered: Map<string, Value>, token: string, value: Value, most: number): void {
   const [oldest] = remembered.keys();
-  if (remembered.size >= MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
-  remembered.set(token, verified);
+  if (remembered.size >= most && oldest !== undefined) remembered.delete(oldest);
+  remembered.set(token, value);
 }
 
 interface Verified {
@@ -118,10 +118,15 @@ function isUnreachable(error: unknown): boolean {
   return !code.startsWith('ERR_J') || NO_KEY_SET.has(code);
 }
 
+/** More than a platform has processes at once. */
+const MOST_SERVICE_TOKENS = 64;
+
 /** Signs and checks, with one secret all parts share, the short-lived tokens by which the platform's parts call `/internal/…`. */
 export function serviceTokens(sharedSecret: string) {
   const key = new TextEncoder().encode(sharedSecret);
   let cached: { token: string; freshUntil: number } | undefined;
+  /** Until when tokens are good that were found to be, in milliseconds since the epoch: each process sends its own for minutes. */
+  const good = new Map<string, number>();
   return {
     /** A token that is valid for at least two more minutes. */
     async issue(): Promise<string> {
@@ -138,11 +143,12 @@ export function serviceTokens(sharedSecret: string) {
     },
     /** @throws ProblemError unauthenticated */
     async verify(token: string): Promise<void> {
-      await jwtVerify(token, key, { audience: SERVICE_AUDIENCE, algorithms: ['HS256'], requiredClaims: ['exp'] }).catch(
-        () => {
-          throw new ProblemError('unauthenticated', 'A service token is needed');
-        },
-      );
+      if ((good.get(token) ?? 0) > Date.now()) return;
+      const claims = { audience: SERVICE_AUDIENCE, algorithms: ['HS256'], requiredClaims: ['exp'] };
+      const { payload } = await jwtVerify(token, key, claims).catch(() => {
+        throw new ProblemError('unauthenticated', 'A service token is needed');
+      });
+      remember(good, token, Number(payload.exp) * 1_000, MOST_SERVICE_TOKENS);
     },
   };
 }
