@@ -5,7 +5,7 @@ import { arrivalText } from './compare';
 import { isBusy, pinnedVersions } from './machine';
 import { cpuPlot, latencyPlot, svgOf, throughputPlot } from './plots';
 import { type Machine, type Results, readResults, readScenario, type ScenarioResult } from './results';
-import { READ_PREFIX, SCENARIOS } from './scenarios/names';
+import { isFull, READ_FIGURES, SCENARIOS } from './scenarios/names';
 import { figuresOf, rowOf, TARGETS } from './scenarios/targets';
 import { type Line, linesOf } from './table';
 
@@ -128,10 +128,22 @@ function targetsTable(results: Results | undefined, scenarios: ReadonlyMap<strin
 
 function readsTable(result: ScenarioResult | undefined): string {
   if (!result) return NOT_MEASURED;
-  const kinds = Object.entries(result.figures).filter(([name]) => name.startsWith(READ_PREFIX));
+  const { figures } = result;
+  const kinds = Object.keys(figures).flatMap((name) =>
+    name.startsWith(READ_FIGURES.p95) ? [name.slice(READ_FIGURES.p95.length)] : [],
+  );
+  const of = (figure: keyof typeof READ_FIGURES, kind: string) => figures[`${READ_FIGURES[figure]}${kind}`];
   return table(
-    ['read', 'p95 ms'],
-    kinds.map(([name, ms]) => [name.slice(READ_PREFIX.length), ms.toFixed(1)]),
+    ['read', 'p95 ms', 'replies/s', 'CPU ms: services', 'postgres', 'client', 'all'],
+    kinds.map((kind) => {
+      const spent = [of('services', kind), of('postgres', kind), of('client', kind)];
+      const all = spent.reduce<number>((sum, ms = 0) => sum + ms, 0);
+      return [
+        kind,
+        ...[of('p95', kind)?.toFixed(1), of('perSecond', kind)?.toFixed(0)].map((text) => text ?? '–'),
+        ...[...spent, all].map((ms) => ms?.toFixed(2) ?? '–'),
+      ];
+    }),
   );
 }
 
@@ -140,10 +152,10 @@ function scenariosText(scenarios: ReadonlyMap<string, ScenarioResult>): string {
   return SCENARIOS.map((name) => {
     const result = scenarios.get(name);
     if (!result) return `- \`${name}\`: not measured.`;
-    const { scale, full, machine, tookSeconds, contradictions } = result;
+    const { scale, machine, tookSeconds, contradictions } = result;
     const amounts = Object.entries(scale).map(([what, value]) => `${what} ${value}`);
     return [
-      `- \`${name}\`: ${amounts.join(', ')}${full ? '' : ' (**less or more than the target says**)'};`,
+      `- \`${name}\`: ${amounts.join(', ')}${isFull(name, scale) ? '' : ' (**less or more than the target says**)'};`,
       `${machine.startedAt.slice(0, 10)}, ${tookSeconds} s;`,
       contradictions.length === 0 ? 'verified.' : `**${contradictions.length} contradictions: it does not count.**`,
       ...busy(machine),

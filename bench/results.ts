@@ -40,8 +40,6 @@ const scenarioSchema = z.object({
   versions: z.record(z.string(), z.string()),
   /** How much of everything there was, by name. */
   scale: z.record(z.string(), z.number()),
-  /** Whether `scale` is that of the targets. */
-  full: z.boolean(),
   /** What was measured, by the names that `scenarios/targets.ts` asks for. */
   figures: z.record(z.string(), z.number()),
   /** Why it does not count. */

@@ -12,7 +12,7 @@ export interface ReadResult {
   p95: number;
   p99: number;
   failures: number;
-  /** Milliseconds of processor time for one request, by process; where it can be had. */
+  /** Milliseconds of processor time for one request, by process (where it can be had), `client` for the load generator's own. */
   cpu: Record<string, number>;
 }
 
@@ -68,6 +68,7 @@ async function ask(
   let failures = 0;
   let turn = 0;
   const before = cpuTimes(processes);
+  const own = process.cpuUsage();
   const started = performance.now();
   const client = async () => {
     const connection = new Client(stage.gateway);
@@ -84,7 +85,8 @@ async function ask(
   };
   await Promise.all(Array.from({ length: clients }, client));
   const perSecond = times.length / ((performance.now() - started) / 1_000);
-  const spent = Object.entries(cpuBetween(before, cpuTimes(processes)));
+  const { user, system } = process.cpuUsage(own);
+  const spent = Object.entries({ ...cpuBetween(before, cpuTimes(processes)), client: (user + system) / 1_000 });
   const cpu = Object.fromEntries(spent.map(([name, cpuMs]) => [name, cpuMs / times.length]));
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;

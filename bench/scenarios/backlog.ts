@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { askGateway, closedLoop, postBooking } from '../load';
 import type { PlannedOrder } from '../orders';
 import { percentile } from '../stats';
+import { FULL_SCALE } from './names';
 import { watchReads } from './read-watch';
 import type { RunScenario } from './scenario';
 import { contradictions, onStage, type Stage, unsettled, untilSettled } from './stage';
 
-const DEFAULTS = { count: 2_000, rate: 20 };
+const DEFAULTS = FULL_SCALE.backlog;
 const ASKING_AGAIN = 32;
 // As slow as one a second: what is not settled by then is lost.
 const MS_PER_BOOKING = 1_000;

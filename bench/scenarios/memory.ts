@@ -8,11 +8,12 @@ import { ownSettings } from '../../dev/own-platform';
 import { compiledPath } from '../../dev/paths';
 import { until } from '../../dev/processes';
 import { removeDataDir, temporaryDataDir } from '../../dev/temporary-data';
+import { FULL_SCALE } from './names';
 import { type Memory, memoryOf, treeOf } from './process-memory';
 import type { RunScenario, ScenarioOptions } from './scenario';
 import { contradictions, onStage, type Stage } from './stage';
 
-const DEFAULTS = { count: 2_000, clients: 16 };
+const DEFAULTS = FULL_SCALE.memory;
 const START_WITHIN_MS = 120_000;
 /** After the start: what starting itself needed has been given back by then. */
 const AT_REST_MS = 10_000;

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isLate, outcomeOfReply, postBooking, type Reply, type Sample } from '../load';
 import type { PlannedOrder } from '../orders';
 import { percentile } from '../stats';
+import { FULL_SCALE } from './names';
 import type { RunScenario } from './scenario';
 import { contradictions, onStage, type Stage, untilSettled } from './stage';
 
-const DEFAULTS = { count: 600, clients: 64, seconds: 25 };
+const DEFAULTS = FULL_SCALE.overload;
 const TIMES = 10;
 // As slow as one a second: what is not settled by then is lost.
 const MS_PER_BOOKING = 1_000;

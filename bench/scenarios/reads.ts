@@ -3,10 +3,10 @@ import { profileSettings } from '../profile';
 import { measureReads } from '../reads/load';
 import { seeded } from '../reads/seed';
 import { openStage } from '../reads/stage';
-import { READ_PREFIX } from './names';
+import { FULL_SCALE, READ_FIGURES } from './names';
 import type { RunScenario } from './scenario';
 
-const DEFAULTS = { count: 1_000_000, clients: 64, seconds: 8 };
+const DEFAULTS = FULL_SCALE.reads;
 /** Fewer do not fill the weeks and the people that the reads ask for. */
 const FEWEST = 5_000;
 
@@ -24,7 +24,15 @@ export const reads: RunScenario = async ({ scale, profileFolder, say, signal }) 
     const results = await measureReads(stage, { clients, seconds, profileFolder, say, signal });
     const failed = results.filter(({ failures }) => failures > 0);
     const figures = {
-      ...Object.fromEntries(results.map(({ name, p95 }) => [`${READ_PREFIX}${name}`, p95])),
+      ...Object.fromEntries(
+        results.flatMap(({ name, p95, perSecond, cpu }) => [
+          [`${READ_FIGURES.p95}${name}`, p95],
+          [`${READ_FIGURES.perSecond}${name}`, perSecond],
+          [`${READ_FIGURES.services}${name}`, cpu.services ?? 0],
+          [`${READ_FIGURES.postgres}${name}`, cpu.postgres ?? 0],
+          [`${READ_FIGURES.client}${name}`, cpu.client ?? 0],
+        ]),
+      ),
       worstP95: Math.max(...results.map(({ p95 }) => p95)),
     };
     return [

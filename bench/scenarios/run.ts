@@ -28,10 +28,9 @@ export async function runScenarios(
     const began = performance.now();
     const run = await RUNNERS[name]();
     options.say(`Scenario ${name}${isBusy(machine) ? `, on a busy machine (${machine.busyCores} cores)` : ''}`);
-    const full = Object.values(options.scale).every((value) => value === undefined);
     for (const finding of await run(options, left)) {
       left.delete(finding.scenario);
-      done({ ...finding, machine, full, tookSeconds: Math.round((performance.now() - began) / 1_000) });
+      done({ ...finding, machine, tookSeconds: Math.round((performance.now() - began) / 1_000) });
     }
     left.delete(name);
   }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askGateway, closedLoop } from '../load';
 import { median } from '../stats';
+import { FULL_SCALE } from './names';
 import type { Finding, RunScenario, ScenarioOptions } from './scenario';
 import { contradictions, onStage, type Stage } from './stage';
 
 // The scenarios over bookings that wait: confirmed, each a saga that sleeps until its reminder.
 
-const DEFAULTS = { count: 20_000, clients: 16 };
+const DEFAULTS = FULL_SCALE.open;
 const FILL_CLIENTS = 64;
 /** Of each measured round; fewer where few bookings wait. */
 const MEASURED = { most: 300, share: 0.1 };
