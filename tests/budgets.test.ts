@@ -77,7 +77,11 @@ const OF_THE_BUNDLE: Budget[] = [
 const READS = {
   getBooking: [1, 'one join', () => `/api/bookings/${bookingId}`],
   listBookings: [1, 'one join, with one row more to know of a next page', () => '/api/bookings'],
-  listTutors: [1, 'one select of profiles that hold their own ratings', () => '/api/tutors?subject=Mathematics'],
+  listTutors: [
+    1,
+    'ids and versions; tutors that have not changed are not read',
+    () => '/api/tutors?subject=Mathematics',
+  ],
   listTutorSlots: [
     2,
     'the hours, and what is taken of them',

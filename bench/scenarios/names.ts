@@ -5,7 +5,8 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 /** How much of everything the targets speak of: what a scenario runs with unless it is told otherwise. */
 export const FULL_SCALE = {
   memory: { count: 10_000, clients: 16 },
-  backlog: { count: 2_000, rate: 20 },
+  // No faster than the product lets them in: 64 requests at once, of which each waits ten seconds for its saga.
+  backlog: { count: 2_000, rate: 6 },
   overload: { count: 600, clients: 64, seconds: 25 },
   open: { count: 20_000, clients: 16 },
   restart: { count: 20_000, clients: 16 },

@@ -34,6 +34,7 @@ export const TARGETS: readonly Target[] = [
   line('memory', 'all Node processes of `npm start` at rest, RSS', 'nodeRss', 'MB', 0, atMost(600, 400)),
   line('memory', 'growth of services and workers, PSS', 'growth', 'MB', 1),
   line('backlog', 'bookings lost that were requested without workers', 'lost', '', 0, atMost(0)),
+  line('backlog', 'bookings stored that wait for a worker when one comes back', 'waiting', '', 0),
   line('backlog', 'slowest read through the gateway meanwhile', 'readsMost', 'ms', 0, atMost(1_000)),
   line('backlog', "a booking's own answer meanwhile (202 or 503), p50", 'postP50', 'ms', 0),
   line('backlog', "a booking's own answer meanwhile (202 or 503), p99", 'postP99', 'ms', 0),
