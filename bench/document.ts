@@ -73,13 +73,20 @@ async function comparisonParts(results: Results | undefined): Promise<Record<str
 
 /** How fast an engine could be at most beside `naive`, from what a booking costs without one. */
 function limitText(lines: readonly Line[]): string {
-  const cpuOf = (engine: string) => lines.find((line) => line.engine === engine)?.cpuTotal;
+  const lineOf = (engine: string) => lines.find((line) => line.engine === engine);
+  const cpuOf = (engine: string) => lineOf(engine)?.cpuTotal;
   const [bare, ours, naive] = [cpuOf('bare'), cpuOf('ours'), cpuOf('naive')];
   if (!bare || !ours || !naive) return NOT_MEASURED;
+  const baseline = lineOf('naive')?.donePerSecond ?? Number.NaN;
+  const besideNaive = ['bare', 'queue', 'dbos'].flatMap((engine) => {
+    const line = lineOf(engine);
+    return line ? [`\`${engine}\` ${percent(line.donePerSecond / baseline)}`] : [];
+  });
   const ms = (value: number) => `${value.toFixed(0)} ms`;
   return [
     `Without any engine (\`bare\`) a booking takes ${ms(bare)} of processor time, in services, databases, sandbox and mails. \`naive\` adds ${ms(naive - bare)} to that`,
     `and \`ours\` ${ms(ours - bare)}, or ${percent((ours - bare) / (naive - bare))} of it. An engine that added nothing would be ${percent(naive / bare)} as fast as \`naive\` here: that is the limit for the first line of the targets.`,
+    `In bookings a second, of \`naive\`'s: ${besideNaive.join(', ')}.`,
   ].join('\n');
 }
 
