@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuBetween, cpuTimes } from './cpu';
+import { cpuBetween, cpuEach, cpuTimes } from './cpu';
 import { type EngineName, isHosted } from './engines';
 import { type Ask, askGateway, askHost, closedLoop, type Load, openLoop } from './load';
 import type { Orders } from './orders';
@@ -60,7 +60,7 @@ export async function measure(
         answeredPerSecond: (plan.bookings * 1_000) / load.tookMs,
         donePerSecond: (plan.bookings * 1_000) / doneMs,
         ...{ p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) },
-        cpu: Object.fromEntries(Object.entries(cpu).map(([name, ms]) => [name, ms / plan.bookings])),
+        cpu: cpuEach(cpu, plan.bookings),
         ...(temporal && { temporal }),
         contradictions,
       },

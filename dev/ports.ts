@@ -18,15 +18,18 @@ export function answersAt(port: number, host = '127.0.0.1'): Promise<boolean> {
 
 /** @throws Error naming the setting that moves it when the port is taken */
 export async function requireFreePort(port: number, setting: string, host = '127.0.0.1'): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+  await listenOnce(port, host).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EADDRINUSE'
+      ? new Error(`Port ${port} is taken: stop what uses it, or set ${setting} to another`)
+      : new Error(`Port ${port} cannot be used (${error.code}): set ${setting} to another`);
+  });
+}
+
+/** Takes the port and gives it back. Rejects with Node's error when it cannot be had. */
+function listenOnce(port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
     const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(`Port ${port} is taken: stop what uses it, or set ${setting} to another`)
-          : new Error(`Port ${port} cannot be used (${error.code}): set ${setting} to another`),
-      ),
-    );
+    probe.once('error', reject);
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }
@@ -47,11 +50,10 @@ export async function freePorts(count: number): Promise<number[]> {
 const [LOWEST_PORT, HIGHEST_PORT] = [10_000, 32_000];
 
 function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
+  return listenOnce(port, '127.0.0.1').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A free port for every setting that names one, for a second platform on this machine (tests beside a running one). */

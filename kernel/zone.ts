@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
+import { remember } from './remember';
 import { DAY, MINUTE } from './time';
 
 /** The instants from `start` up to, but not including, `end`: milliseconds since the epoch. */
@@ -59,10 +60,7 @@ function offsetsAround(zone: string, window: Span): Offset[] {
   if (last && last.window.start <= window.start && window.end <= last.window.end) return last.offsets;
   const wider = { start: window.start, end: window.end + SPARE };
   const offsets = offsetsOf(zone, wider);
-  known.delete(zone);
-  known.set(zone, { window: wider, offsets });
-  const [oldest] = known.keys();
-  if (known.size > MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+  remember(known, zone, { window: wider, offsets }, MOST_KNOWN);
   return offsets;
 }
 

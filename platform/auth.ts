@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, type JWKSCacheInput, jwksCache, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ProblemError } from '../kernel/errors';
+import { remember } from '../kernel/remember';
 import type { Role } from './endpoint';
 
 /** Issuer and audience of access tokens (RFC 7519 §4.1). identity signs them, every service verifies them itself. */
@@ -62,12 +63,6 @@ export function userVerifier(identityUrl: string): VerifyUser {
     if (under === published.uat && under === fetchedAt) remember(remembered, token, verified, MOST_REMEMBERED);
     return verified.user;
   };
-}
-
-function remember<Value>(remembered: Map<string, Value>, token: string, value: Value, most: number): void {
-  const [oldest] = remembered.keys();
-  if (remembered.size >= most && oldest !== undefined) remembered.delete(oldest);
-  remembered.set(token, value);
 }
 
 interface Verified {

@@ -1,5 +1,5 @@
 import { Client } from 'undici';
-import { cpuBetween, cpuTimes } from '../cpu';
+import { cpuBetween, cpuEach, cpuTimes } from '../cpu';
 import { startProfile } from '../profile';
 import { type Question, questions } from './questions';
 import { logIn, READERS, type ReadStage, readers } from './stage';
@@ -86,8 +86,8 @@ async function ask(
   await Promise.all(Array.from({ length: clients }, client));
   const perSecond = times.length / ((performance.now() - started) / 1_000);
   const { user, system } = process.cpuUsage(own);
-  const spent = Object.entries({ ...cpuBetween(before, cpuTimes(processes)), client: (user + system) / 1_000 });
-  const cpu = Object.fromEntries(spent.map(([name, cpuMs]) => [name, cpuMs / times.length]));
+  const spent = { ...cpuBetween(before, cpuTimes(processes)), client: (user + system) / 1_000 };
+  const cpu = cpuEach(spent, times.length);
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
   return { name: question.name, perSecond, p50: at(0.5), p95: at(0.95), p99: at(0.99), failures, cpu };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuBetween, cpuTimes } from '../cpu';
+import { cpuBetween, cpuEach, cpuTimes } from '../cpu';
 import { askGateway, closedLoop } from '../load';
 import { median } from '../stats';
 import { FULL_SCALE } from './names';
@@ -62,8 +62,7 @@ async function throughput(stage: Stage, bookings: number, clients: number): Prom
   const before = cpuTimes(processes);
   const rounds: number[] = [];
   while (rounds.length < MEASURED_ROUNDS) rounds.push((await stage.book(bookings, clients)).donePerSecond);
-  const spent = Object.entries(cpuBetween(before, cpuTimes(processes)));
-  const cpu = Object.fromEntries(spent.map(([name, ms]) => [name, ms / (bookings * MEASURED_ROUNDS)]));
+  const cpu = cpuEach(cpuBetween(before, cpuTimes(processes)), bookings * MEASURED_ROUNDS);
   return { perSecond: median(rounds), cpu };
 }
 

@@ -8,6 +8,7 @@ import {
   tutorProfiles,
 } from '../../db/schema/tutoring';
 import { ProblemError } from '../../kernel/errors';
+import { remember } from '../../kernel/remember';
 import type {
   Availability,
   Certification,
@@ -110,12 +111,7 @@ async function currentTutors(db: Database, wanted: readonly { id: string; versio
     for (const { version, ...row } of await tutorsById(db, {}).execute({ ids })) {
       const tutor = toTutor(row);
       found.set(row.id, tutor);
-      kept.delete(row.id);
-      kept.set(row.id, { version, tutor });
-    }
-    for (const [oldest] of kept) {
-      if (kept.size <= MOST_KEPT) break;
-      kept.delete(oldest);
+      remember(kept, row.id, { version, tutor }, MOST_KEPT);
     }
   }
   return wanted.flatMap(({ id }) => found.get(id) ?? []);
