@@ -39,7 +39,7 @@ function withMappedErrors(activities: Record<string, Activity>): Record<string, 
   return Object.fromEntries(
     Object.entries(activities).map(([name, activity]) => [
       name,
-      (input: never) => whileBeating(() => mapErrors(() => activity(input))),
+      (input: never) => whileBeating(() => mapErrors(activityInfo(), () => activity(input))),
     ]),
   );
 }

@@ -220,9 +220,12 @@ test('earnings that cannot be released for an hour ask for an operator, and are 
 });
 
 test('a receipt that cannot be sent for a day undoes nothing', async () => {
+  const began = await now();
   const saga = await start({ notifyPayment: fails() });
   await expect(saga.result()).resolves.toMatchObject({ outcome: 'paid' });
   expect(await saga.attribute('SagaState')).toBe('Completed');
+  // However soon the service asks to be asked again: what waits for a mail server of tonight must not have given up by then.
+  expect((await now()) - began).toBeGreaterThan(20 * HOUR);
 });
 
 test('starting the same payment twice runs it once', async () => {

@@ -101,7 +101,7 @@ export async function startSagaHarness(
     if (attempt === 1) saga.calls.push(name);
     for (const listener of saga.heard.splice(0)) listener();
     const activity = saga.activities[name];
-    if (!activity) throw toFailure(new ProblemError('not_found', `the test has no activity ${name}`));
+    if (!activity) throw toFailure(new ProblemError('not_found', `the test has no activity ${name}`), activityInfo());
     return activity(input, attempt);
   };
   const untraced = new Set<string>();
@@ -213,14 +213,18 @@ function rethrowCode(error: unknown): never {
 /** An activity that is refused with `code`, as a service would refuse it. */
 export function refuses(code: ErrorCode): TestActivity {
   return () => {
-    throw toFailure(new ProblemError(code));
+    throw toFailure(new ProblemError(code), activityInfo());
   };
 }
+
+/** What a service out of reach says with every 503. */
+const ASK_AGAIN = { retryAfterSeconds: 5 };
 
 /** An activity that fails for now: `times` attempts, or for ever. */
 export function fails(times = Number.POSITIVE_INFINITY, then: TestActivity = () => undefined): TestActivity {
   return (input, attempt) => {
-    if (attempt <= times) throw toFailure(new ProblemError('upstream_unavailable'));
+    if (attempt <= times)
+      throw toFailure(new ProblemError('upstream_unavailable', undefined, ASK_AGAIN), activityInfo());
     return then(input, attempt);
   };
 }
