@@ -46,6 +46,8 @@ export const TARGETS: readonly Target[] = [
   line('overload', 'the same by the sagas alone, while the load lasts', 'settledShare', '%', 0),
   line('overload', 'as quick as before, by itself, after', 'recoverySeconds', 's', 1),
   line('open', 'throughput beside open bookings, of that without', 'ratio', '%', 0, atLeast(0.9, 0.97)),
+  line('open', 'the lowest of its pairs of rounds', 'ratioLeast', '%', 0),
+  line('open', 'the highest', 'ratioMost', '%', 0),
   line('restart', 'first booking confirmed after the restarted worker is ready', 'firstSeconds', 's', 2, atMost(3, 1)),
   line('restart', 'worker ready after SIGKILL', 'readySeconds', 's', 2),
 ];

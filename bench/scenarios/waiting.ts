@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuBetween, cpuEach, cpuTimes } from '../cpu';
+import { type CpuTimes, cpuBetween, cpuEach, cpuTimes } from '../cpu';
 import { askGateway, closedLoop } from '../load';
 import { median } from '../stats';
 import { FULL_SCALE } from './names';
@@ -11,8 +11,9 @@ import { contradictions, onStage, type Stage } from './stage';
 const DEFAULTS = FULL_SCALE.open;
 const FILL_CLIENTS = 64;
 /** Of each measured round; fewer where few bookings wait. */
-const MEASURED = { most: 300, share: 0.1 };
-const MEASURED_ROUNDS = 3;
+const MEASURED = { most: 200, share: 0.1 };
+/** An even number: in each pair of rounds the other platform comes first. */
+const MEASURED_PAIRS = 6;
 /** One card in ten is declined, and such a booking does not wait. */
 const CONFIRMED_SHARE = 0.9;
 const FILL_STEP = 2_000;
@@ -20,59 +21,92 @@ const RESTARTS = 3;
 const READY_WITHIN_MS = 120_000;
 
 export const waiting: RunScenario = async (options, wanted) => {
-  const { say, scale } = options;
+  const { scale } = options;
   const count = scale.count ?? DEFAULTS.count;
   const clients = scale.clients ?? DEFAULTS.clients;
   return onStage(options, {}, async (stage) => {
-    const isOpen = wanted.has('open');
-    const bookings = Math.min(MEASURED.most, Math.ceil(count * MEASURED.share));
-    // What is compiled and cached with use is so before the first measured round.
-    if (isOpen) await stage.book(bookings, clients);
-    const without = isOpen ? await throughput(stage, bookings, clients) : undefined;
-    if (without) say(`${without.perSecond.toFixed(1)} bookings a second with none that wait: ${cpuText(without.cpu)}`);
     await fill(stage, count, options);
     const open = await openCount(stage);
-    const findings: Finding[] = [];
-    const add = (scenario: 'open' | 'restart', figures: Record<string, number>) =>
-      findings.push({ scenario, scale: { count, clients }, figures, contradictions: [], versions: stage.versions });
-    if (without) {
-      const beside = await throughput(stage, bookings, clients);
-      say(`${beside.perSecond.toFixed(1)} bookings a second beside ${open} that wait: ${cpuText(beside.cpu)}`);
-      add('open', {
-        ...{ open, without: without.perSecond, beside: beside.perSecond, ratio: beside.perSecond / without.perSecond },
-        ...named(without.cpu, 'without'),
-        ...named(beside.cpu, 'beside'),
-      });
-    }
-    if (wanted.has('restart')) add('restart', { open, ...(await restarts(stage, options)) });
+    const finding = (scenario: 'open' | 'restart', figures: Record<string, number>, wrong: string[]): Finding => ({
+      ...{ scenario, scale: { count, clients }, figures: { open, ...figures }, contradictions: wrong },
+      versions: stage.versions,
+    });
+    const beside = wanted.has('open')
+      ? await besideAnother(stage, Math.min(MEASURED.most, Math.ceil(count * MEASURED.share)), clients, options)
+      : undefined;
+    const restarted = wanted.has('restart') ? await restarts(stage, options) : undefined;
     const wrong = await contradictions(stage, []);
-    return findings.map((finding) => ({ ...finding, contradictions: wrong }));
+    return [
+      ...(beside ? [finding('open', beside.figures, [...wrong, ...beside.contradictions])] : []),
+      ...(restarted ? [finding('restart', restarted, wrong)] : []),
+    ];
   });
 };
 
-interface Throughput {
-  /** The median of a few rounds. */
-  perSecond: number;
-  /** Milliseconds of processor time for one booking of all rounds, by process: it tells what grew from what the machine lent to others. */
-  cpu: Record<string, number>;
+/**
+ * What `full` gets done against a second platform where nothing waits, in turn: they are minutes apart at most, so that what the
+ * machine lends to others meets both. The one that is not measured idles beside.
+ */
+async function besideAnother(
+  full: Stage,
+  bookings: number,
+  clients: number,
+  options: ScenarioOptions,
+): Promise<Pick<Finding, 'figures' | 'contradictions'>> {
+  return onStage(options, {}, async (empty) => {
+    const sides = { without: measured(empty, bookings, clients), beside: measured(full, bookings, clients) };
+    // What is compiled and cached with use is so before the first measured round.
+    for (const { stage } of Object.values(sides)) await stage.book(bookings, clients);
+    const ratios: number[] = [];
+    for (let pair = 0; pair < MEASURED_PAIRS; pair++) {
+      const order = [sides.without, sides.beside];
+      for (const side of pair % 2 === 0 ? order : order.toReversed()) await side.round();
+      const [without = 0, beside = 0] = order.map(({ perSecond }) => perSecond.at(-1));
+      ratios.push(beside / without);
+      options.say(`${beside.toFixed(1)} a second beside those that wait, ${without.toFixed(1)} without`);
+    }
+    const { without, beside } = sides;
+    return {
+      figures: {
+        ...{ without: median(without.perSecond), beside: median(beside.perSecond), pairs: MEASURED_PAIRS },
+        ...{ ratio: median(ratios), ratioLeast: Math.min(...ratios), ratioMost: Math.max(...ratios) },
+        ...{ openWithout: await openCount(empty) },
+        ...named(cpuEach(without.cpu, bookings * MEASURED_PAIRS), 'without'),
+        ...named(cpuEach(beside.cpu, bookings * MEASURED_PAIRS), 'beside'),
+      },
+      contradictions: await contradictions(empty, []),
+    };
+  });
 }
 
-async function throughput(stage: Stage, bookings: number, clients: number): Promise<Throughput> {
-  const processes = stage.stack.processes();
-  const before = cpuTimes(processes);
-  const rounds: number[] = [];
-  while (rounds.length < MEASURED_ROUNDS) rounds.push((await stage.book(bookings, clients)).donePerSecond);
-  const cpu = cpuEach(cpuBetween(before, cpuTimes(processes)), bookings * MEASURED_ROUNDS);
-  return { perSecond: median(rounds), cpu };
+interface Side {
+  stage: Stage;
+  /** Bookings done a second, by round. */
+  perSecond: number[];
+  /** Of all rounds together, by process: it tells what grew from what the machine lent to others. */
+  cpu: CpuTimes;
+  round(): Promise<void>;
 }
 
-const named = (cpu: Record<string, number>, when: string) =>
+function measured(stage: Stage, bookings: number, clients: number): Side {
+  const side: Side = {
+    stage,
+    perSecond: [],
+    cpu: {},
+    async round() {
+      const processes = stage.stack.processes();
+      const before = cpuTimes(processes);
+      const { donePerSecond } = await stage.book(bookings, clients);
+      const used = cpuBetween(before, cpuTimes(processes));
+      side.perSecond.push(donePerSecond);
+      for (const [name, ms] of Object.entries(used)) side.cpu[name] = (side.cpu[name] ?? 0) + ms;
+    },
+  };
+  return side;
+}
+
+const named = (cpu: CpuTimes, when: string) =>
   Object.fromEntries(Object.entries(cpu).map(([name, ms]) => [`processor time of ${name} ${when}`, ms]));
-
-const cpuText = (cpu: Record<string, number>) =>
-  Object.entries(cpu)
-    .map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
-    .join(', ');
 
 async function openCount({ stack }: Stage): Promise<number> {
   const [row] = await stack.database('booking')<{ n: number }[]>`
