@@ -43,8 +43,7 @@ export function handOver(
     request.url = read.path;
     request.originalUrl = read.path;
     request.headers = read.headers;
-    Object.defineProperty(request, 'ip', { value: read.address });
-    response.locals = {};
+    response.locals = { address: read.address };
     response.set(NO_STORE);
     take(request, response);
   });

@@ -22,7 +22,10 @@ const OWN_UP = ['host', 'content-length', 'expect', 'forwarded', 'x-real-ip', 'x
 /** What the gateway answers itself, and what only tells how a service is built. */
 const OWN_DOWN = ['server', 'x-powered-by', 'via', 'x-request-id', 'ratelimit', 'ratelimit-policy'];
 
-const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language', 'content-location'];
+const BODY_HEADERS = new Set(['content-type', 'content-encoding', 'content-language', 'content-location']);
+
+const DROPPED_UP = new Set([...HOP_BY_HOP, ...OWN_UP]);
+const DROPPED_DOWN = new Set([...HOP_BY_HOP, ...OWN_DOWN]);
 
 /** What the gateway knows about a request and tells the service. */
 export interface Facts {
@@ -39,11 +42,11 @@ export interface Facts {
 
 /** The headers of the request to the service: the client's without those of its connection, and the gateway's facts. */
 export function headersUp(given: IncomingHttpHeaders, facts: Facts): IncomingHttpHeaders {
-  const dropped = new Set([...HOP_BY_HOP, ...OWN_UP, ...namedByConnection(given.connection)]);
-  if (!facts.hasBody) for (const name of BODY_HEADERS) dropped.add(name);
+  const named = namedByConnection(given.connection);
   const headers: IncomingHttpHeaders = {};
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined && !dropped.has(name) && !name.startsWith('x-forwarded-')) headers[name] = value;
+    const dropped = DROPPED_UP.has(name) || named.includes(name) || (!facts.hasBody && BODY_HEADERS.has(name));
+    if (value !== undefined && !dropped && !name.startsWith('x-forwarded-')) headers[name] = value;
   }
   return {
     ...headers,
@@ -79,10 +82,11 @@ export const NO_STORE = { 'cache-control': 'no-store' };
 
 /** The headers of the reply to the client. CORS is the gateway's alone, so a service's word on it is left out. */
 export function headersDown(given: IncomingHttpHeaders): Headers {
-  const dropped = new Set([...HOP_BY_HOP, ...OWN_DOWN, ...namedByConnection(given.connection)]);
+  const named = namedByConnection(given.connection);
   const headers: Headers = {};
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined && !dropped.has(name) && !name.startsWith('access-control-')) headers[name] = value;
+    const dropped = DROPPED_DOWN.has(name) || named.includes(name);
+    if (value !== undefined && !dropped && !name.startsWith('access-control-')) headers[name] = value;
   }
   return { ...NO_STORE, ...headers };
 }
