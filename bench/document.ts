@@ -141,13 +141,16 @@ function readsTable(result: ScenarioResult | undefined): string {
   );
   const of = (figure: keyof typeof READ_FIGURES, kind: string) => figures[`${READ_FIGURES[figure]}${kind}`];
   return table(
-    ['read', 'p95 ms', 'replies/s', 'CPU ms: services', 'postgres', 'client', 'all'],
+    ['read', 'p95 ms', 'one row, p95 ms', 'ratio', 'replies/s', 'CPU ms: services', 'postgres', 'client', 'all'],
     kinds.map((kind) => {
       const spent = [of('services', kind), of('postgres', kind), of('client', kind)];
       const all = spent.reduce<number>((sum, ms = 0) => sum + ms, 0);
+      const [p95, floor] = [of('p95', kind), of('floor', kind)];
       return [
         kind,
-        ...[of('p95', kind)?.toFixed(1), of('perSecond', kind)?.toFixed(0)].map((text) => text ?? '–'),
+        ...[p95, floor].map((ms) => ms?.toFixed(1) ?? '–'),
+        p95 && floor ? `${(p95 / floor).toFixed(1)} ×` : '–',
+        of('perSecond', kind)?.toFixed(0) ?? '–',
         ...[...spent, all].map((ms) => ms?.toFixed(2) ?? '–'),
       ];
     }),

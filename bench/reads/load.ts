@@ -16,6 +16,11 @@ export interface ReadResult {
   cpu: Record<string, number>;
 }
 
+export interface ReadBesideFloor extends ReadResult {
+  /** Of one row by `floor.ts`, the mean of two: right before and right after. */
+  floorP95: number;
+}
+
 /**
  * Asks every question from so many keep-alive connections at once, each with the next request as soon as the last is answered.
  * @throws Error when there are no data
@@ -30,40 +35,48 @@ export async function measureReads(
     say(line: string): void;
     signal: AbortSignal;
   },
-): Promise<ReadResult[]> {
+): Promise<ReadBesideFloor[]> {
   const { clients, seconds, profileFolder, say, signal } = options;
   const people = await readers(stage);
   if (people.length < READERS) throw new Error('There are no data');
   const logins: string[] = [];
   for (const reader of people) logins.push(await logIn(stage.gateway, reader));
-  const asked = await questions(stage.database('booking'), stage.database('tutoring'), people, stage.gateway);
-  const measure = (question: Question, ms: number) => ask(stage, question, { logins, clients, ms });
+  const databases = [stage.database('booking'), stage.database('tutoring')] as const;
+  const { asked, oneRow } = await questions(...databases, people, stage.gateway);
+  const measure = (question: Question, ms: number) => ask(stage, stage.gateway, question, { logins, clients, ms });
+  const floor = () => ask(stage, stage.floor.url, oneRow, { logins, clients, ms: FLOOR_MS });
+  await floor();
   for (const question of asked) await measure(question, WARM_UP_MS);
   say('Everything has been asked for a second');
-  const results: ReadResult[] = [];
+  const results: ReadBesideFloor[] = [];
   for (const question of asked) {
     signal.throwIfAborted();
     const run = question.name.replaceAll(/\W+/g, '-');
+    const before = await floor();
     const endProfile = profileFolder && startProfile(processesOf(stage), profileFolder, run);
     const result = await measure(question, seconds * 1_000);
     if (endProfile) await endProfile();
-    results.push(result);
-    say(describe(result));
+    const after = await floor();
+    results.push({ ...result, floorP95: (before.p95 + after.p95) / 2 });
+    say(`${describe(result)}; one row ${before.p95.toFixed(1)} and ${after.p95.toFixed(1)} ms`);
   }
   return results;
 }
 
 const WARM_UP_MS = 1_000;
+const FLOOR_MS = 2_000;
 
 const processesOf = ({ platform }: ReadStage) =>
   platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
 
 async function ask(
   stage: ReadStage,
+  origin: string,
   question: Question,
   { logins, clients, ms }: { logins: readonly string[]; clients: number; ms: number },
 ): Promise<ReadResult> {
-  const processes = processesOf(stage);
+  // Whoever answers counts as services: while one of the two is asked, the other idles.
+  const processes = [...processesOf(stage), { name: 'services', pid: stage.floor.pid }];
   const times: number[] = [];
   let failures = 0;
   let turn = 0;
@@ -71,7 +84,7 @@ async function ask(
   const own = process.cpuUsage();
   const started = performance.now();
   const client = async () => {
-    const connection = new Client(stage.gateway);
+    const connection = new Client(origin);
     while (performance.now() - started < ms) {
       const { path, reader } = question.paths[turn++ % question.paths.length] ?? { path: '/' };
       const headers = reader === undefined ? undefined : { authorization: `Bearer ${logins[reader]}` };

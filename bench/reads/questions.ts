@@ -11,13 +11,13 @@ export interface Question {
 
 const SAMPLES = 1_000;
 
-/** Every read that has a target, over people and things spread through the tables. */
+/** Every read that has a target, over people and things spread through the tables, and what `floor.ts` is asked. */
 export async function questions(
   booking: Sql,
   tutoring: Sql,
   readers: readonly Reader[],
   gateway: string,
-): Promise<Question[]> {
+): Promise<{ asked: Question[]; oneRow: Question }> {
   const own = await booking<{ id: string; student: string }[]>`
     select id, student_id as student from bookings where student_id = any(${readers.map(({ id }) => id)}::uuid[]) order by id`;
   const numberOf = new Map(readers.map(({ id }, index) => [id, index]));
@@ -34,7 +34,7 @@ export async function questions(
     search(...subjects.map(({ name }) => query(encodeURIComponent(name))));
   const deep = await cursors(gateway, '/api/tutors?sort=price_asc&limit=100', 20);
 
-  return [
+  const asked: Question[] = [
     {
       name: 'one booking',
       paths: mine.map(({ id, reader }) => ({ path: `/api/bookings/${id}`, reader })),
@@ -92,6 +92,12 @@ export async function questions(
       holds: '"start"',
     },
   ];
+  const oneRow = {
+    name: 'one row',
+    paths: mine.map(({ id }) => ({ path: `/bookings/${id}` })),
+    holds: '"student_id"',
+  };
+  return { asked, oneRow };
 }
 
 function month(): string {

@@ -33,6 +33,14 @@ const FAMILIES =
 const WORDS =
   'patient,structured,friendly,exam,preparation,university,school,beginners,advanced,weekly,homework,practice,project,' +
   'online,certified,experienced,bilingual,motivating,research,concepts,fundamentals,theory,grammar,conversation';
+// Two halves of a place's name: people do not write in 24 words alone. Postgres guesses how many rows a beginning of a word finds as
+// long as its statistics hold fewer than 100 words (ts_selfuncs.c), and then looks for what nobody wrote by reading every tutor.
+const BEGINNINGS =
+  'Alt,Berg,Birk,Brunn,Buch,Dorn,Eich,Erlen,Falk,Frei,Gold,Grün,Hasel,Heil,Hoch,Kalt,Kirch,Königs,Linden,Lichten,' +
+  'Marien,Mühl,Neu,Ober,Rosen,Roth,Salz,Schön,Schwarz,Silber,Sonnen,Stein,Tannen,Unter,Wald,Weiden,Weiss,Wild,Winter,Wolf';
+const ENDINGS =
+  'au,bach,berg,brück,brunn,burg,dorf,eck,feld,furt,grund,hagen,hain,haus,heim,hof,holm,horst,kirchen,land,lohe,mark,' +
+  'moor,mühle,rode,see,stadt,stein,tal,thal,wald,weiler,werder,wiesen,winkel';
 
 /** Things made of `n`, as SQL. `pick` chooses evenly; the factor keeps two lists from going in step. */
 const pick = (list: string, n: string, factor = 1) =>
@@ -90,10 +98,12 @@ export async function seedTutoring(
   const words = Array.from({ length: 12 }, (_, index) => pick(WORDS, `t + ${index * 5} + t / 24`, 1)).join(
     ` || ' ' || `,
   );
+  const place = (factor: number) => `${pick(BEGINNINGS, t, factor)} || ${pick(ENDINGS, 't / 40', factor)}`;
+  const biography = `${words} || ' ' || ${place(3)} || ' ' || ${place(11)}`;
   const name = `${pick(NAMES, t)} || ' ' || ${pick(FAMILIES, 't / 16')}`;
   const three = [subject(0), subject(1), subject(2)];
   const subjects = three.join(` || ' ' || `);
-  const all = `${name} || ' ' || ${words} || ' ' || ${subjects}`;
+  const all = `${name} || ' ' || ${biography} || ' ' || ${subjects}`;
   const languages = `(case when t % 3 = 0 then array[${pick(LANGUAGES, t)}] else array['en', ${pick('de,fr,es,it,pt,nl', t)}] end)`;
   const parts = ['availability', 'pricing_options', 'ratings', 'profiles'].map((part) => `tutor_${part}`);
   const tables = ['slots', 'certifications', 'education', ...parts];
@@ -101,7 +111,7 @@ export async function seedTutoring(
     await tx.unsafe(`
       insert into tutor_profiles (id, display_name, headline, biography, languages, language_keys, subjects, subject_keys, time_zone, instant_booking,
         search, has_hours, hourly_amount, completed_at, verified_at, rating_average, rating_count)
-      select ${tutorId(t)}, ${name}, ${subject(0)} || ' with ' || ${pick(NAMES, t)}, ${words}, ${languages}, ${languages},
+      select ${tutorId(t)}, ${name}, ${subject(0)} || ' with ' || ${pick(NAMES, t)}, ${biography}, ${languages}, ${languages},
         array[${three.join()}], array[${three.map((name) => `lower(${name})`).join()}],
         ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, ${HOURLY}, now(),
         case when t % 3 = 0 then now() end,

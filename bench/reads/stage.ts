@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Sql } from 'postgres';
 import { openDatabases, ownSettings } from '../../dev/own-platform';
 import { type RunningPlatform, startPlatform } from '../../dev/platform';
+import { type Child, startChild } from '../child';
 
 /** People who sign up by the API, so that they can log in; the load is theirs. One for each client. */
 export const READERS = 64;
@@ -16,6 +17,8 @@ export interface Reader {
 export interface ReadStage {
   platform: RunningPlatform;
   gateway: string;
+  /** The server of `floor.ts`. */
+  floor: Child;
   /** Where the seeded data stay from run to run. */
   dataDir: string;
   /** A connection pool of a context's database, as its own role. */
@@ -46,14 +49,24 @@ export async function openStage(
     say,
   });
   const databases = openDatabases(platform, { max: 4, statementTimeoutMs: 0 });
+  const stop = async () => {
+    await databases.close();
+    await platform.stop();
+  };
+  const env = { PATH: process.env.PATH, BENCH_DATABASE_URL: platform.environment.BOOKING_DATABASE_URL };
+  const floor = await startChild('reads/floor.js', [], { env }).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
     platform,
+    floor,
     dataDir,
     gateway: platform.urls.gateway,
     database: databases.database,
     async stop() {
-      await databases.close();
-      await platform.stop();
+      await floor.stop();
+      await stop();
     },
   };
 }

@@ -21,6 +21,8 @@ export function isFull(scenario: ScenarioName, scale: Record<string, number>): b
 /** What the figures of `reads` are named by, before the kind of read. Milliseconds, but for the replies a second. */
 export const READ_FIGURES = {
   p95: 'p95 of ',
+  /** p95 of the floor (bench/reads/floor.ts) right before and after. */
+  floor: 'one row beside ',
   perSecond: 'replies a second to ',
   services: 'processor time of services for ',
   postgres: 'processor time of postgres for ',

@@ -25,8 +25,9 @@ export const reads: RunScenario = async ({ scale, profileFolder, say, signal }) 
     const failed = results.filter(({ failures }) => failures > 0);
     const figures = {
       ...Object.fromEntries(
-        results.flatMap(({ name, p95, perSecond, cpu }) => [
+        results.flatMap(({ name, p95, floorP95, perSecond, cpu }) => [
           [`${READ_FIGURES.p95}${name}`, p95],
+          [`${READ_FIGURES.floor}${name}`, floorP95],
           [`${READ_FIGURES.perSecond}${name}`, perSecond],
           [`${READ_FIGURES.services}${name}`, cpu.services ?? 0],
           [`${READ_FIGURES.postgres}${name}`, cpu.postgres ?? 0],
