@@ -99,6 +99,7 @@ const WORKFLOW_ID: Partial<Record<EngineName, (bookingId: string) => string>> = 
   gateway: (id) => `booking:${id}`,
   'gateway-together': (id) => `booking:${id}`,
   naive: (id) => `naive:${id}`,
+  tutorial: (id) => `tutorial:${id}`,
 };
 const HISTORIES = 15;
 

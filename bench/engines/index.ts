@@ -4,6 +4,7 @@ import type { StartEngine } from './engine';
 export const HOSTED = {
   bare: async () => (await import('./bare.js')).startBare,
   naive: async () => (await import('./naive.js')).startNaive,
+  tutorial: async () => (await import('./tutorial.js')).startTutorial,
   ours: async () => (await import('./ours.js')).startOurs,
   dbos: async () => (await import('./dbos.js')).startDbos,
   queue: async () => (await import('./queue.js')).startQueue,
@@ -16,7 +17,7 @@ export type EngineName = HostedEngine | 'gateway' | 'gateway-together';
 /** In the order of tables and plots. */
 export const ENGINES = [
   ...(['bare', 'restate', 'dbos', 'queue', 'ours'] as const),
-  ...(['gateway-together', 'gateway', 'naive'] as const),
+  ...(['gateway-together', 'gateway', 'naive', 'tutorial'] as const),
 ] as const satisfies EngineName[];
 
 export const isHosted = (name: EngineName): name is HostedEngine => name in HOSTED;

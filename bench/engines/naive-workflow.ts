@@ -1,39 +1,20 @@
-import { condition, defineUpdate, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
-import type { Order, Outcome } from '../order';
-import type { NaiveActivities } from './naive';
+import { condition, defineUpdate, setHandler } from '@temporalio/workflow';
+import { booking } from '../../workflows/booking';
+import type { BookingInput, BookingResult } from '../../workflows/booking.api';
+import { onState } from './recorded-steps';
 
-// The tutorial's way: every step an activity with the SDK's defaults, every undo too, and the answer by an update.
+/** Whether the booking is confirmed; what it was refused for is the workflow's result. */
+export const confirmedUpdate = defineUpdate<boolean, []>('confirmed');
 
-const act = proxyActivities<NaiveActivities>({ startToCloseTimeout: '1 minute' });
-
-export const outcomeUpdate = defineUpdate<Outcome, []>('outcome');
-
-export async function naiveBooking(order: Order): Promise<void> {
-  let outcome: Outcome | undefined;
-  setHandler(outcomeUpdate, async (): Promise<Outcome> => {
-    await condition(() => outcome !== undefined);
-    return outcome ?? { outcome: 'refused', code: 'internal' };
+/** The product's saga, whose caller waits for an update to be answered. */
+export async function naiveBooking(input: BookingInput): Promise<BookingResult> {
+  let confirmed: boolean | undefined;
+  setHandler(confirmedUpdate, async () => {
+    await condition(() => confirmed !== undefined);
+    return confirmed === true;
   });
-  const undos: (() => Promise<unknown>)[] = [];
-  let step: { refused: string } | { value: unknown };
-  const terms = await act.create(order);
-  if ('refused' in terms) step = terms;
-  else {
-    undos.push(() => act.releaseSlot(order));
-    step = await act.holdSlot(order);
-    if (!('refused' in step)) {
-      undos.push(() => act.settleToZero(order));
-      step = await act.takePayment(order, terms.value);
-    }
-  }
-  if ('refused' in step) {
-    for (const undo of undos.reverse()) await undo();
-    await act.cancel(order, step.refused);
-    outcome = { outcome: 'refused', code: step.refused };
-    return;
-  }
-  await act.confirm(order);
-  outcome = { outcome: 'confirmed' };
-  await act.notify(order);
-  await sleep(Math.max(0, Date.parse(order.scheduledAt) - 24 * 3_600_000 - Date.now()));
+  onState((state) => {
+    if (state === 'Confirmed' || state === 'Compensated') confirmed ??= state === 'Confirmed';
+  });
+  return booking(input);
 }

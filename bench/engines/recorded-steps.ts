@@ -1,0 +1,23 @@
+// By its own path, because the bundle of `naive` puts this file in the place of the package's name.
+import * as workflow from '@temporalio/workflow/lib/index';
+
+// `@temporalio/workflow` as someone uses it who sets nothing: every step is a recorded activity with the SDK's defaults, whatever
+// options the saga gives it.
+
+export * from '@temporalio/workflow/lib/index';
+
+export const proxyActivities = () => workflow.proxyActivities({ startToCloseTimeout: '1 minute' });
+export const proxyLocalActivities = proxyActivities;
+
+let listener: (state: unknown) => void = () => undefined;
+
+/** Calls `listen` with each state that the saga shows. */
+export function onState(listen: (state: unknown) => void): void {
+  listener = listen;
+}
+
+export const upsertSearchAttributes: typeof workflow.upsertSearchAttributes = (attributes) => {
+  workflow.upsertSearchAttributes(attributes);
+  if (!Array.isArray(attributes)) return;
+  for (const { key, value } of attributes) if (key.name === 'SagaState') listener(value);
+};
