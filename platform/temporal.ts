@@ -145,7 +145,8 @@ export function createSagas(config: Config, shared?: Client): Sagas {
   };
 }
 
-function startOptions<Input>(saga: SagaType<Input>, input: Input) {
+/** What every start of a saga has in common: id, queue, input, and what operators find and see it by. */
+export function startOptions<Input>(saga: SagaType<Input>, input: Input) {
   return {
     workflowId: saga.workflowId(input),
     taskQueue: saga.taskQueue,

@@ -1,57 +1,43 @@
-import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
-import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { WithStartWorkflowOperation } from '@temporalio/client';
 import { createActivities } from '../../activities';
-import { bookingSaga } from '../../workflows/booking.api';
+import type { SagaType } from '../../kernel/saga-type';
+import { startOptions } from '../../platform/temporal';
+import { type BookingInput, bookingSaga } from '../../workflows/booking.api';
 import type { StartEngine } from './engine';
 import { confirmedUpdate, type naiveBooking } from './naive-workflow';
+import { startUntuned } from './untuned';
 
-const TASK_QUEUE = 'bench-naive';
+const naiveSaga: SagaType<BookingInput> = {
+  ...bookingSaga,
+  workflowType: 'naiveBooking',
+  taskQueue: 'bench-naive',
+  workflowId: ({ bookingId }) => `naive:${bookingId}`,
+};
 
 /**
  * The product's own saga without what makes it fast: every step a recorded activity with the SDK's defaults, a worker with all defaults, a
- * start through the server's queue, the caller answered by update-with-start. It shares the product's server, whose queue is
- * polled 5,000 times a second instead of 20.
+ * start through the server's queue, the caller answered by update-with-start.
  */
 export const startNaive: StartEngine = async ({ config, clients }) => {
-  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
-  const address = config.TEMPORAL_ADDRESS;
-  const native = await NativeConnection.connect({ address });
-  const worker = await Worker.create({
-    connection: native,
-    namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue: TASK_QUEUE,
+  const { client, close } = await startUntuned(config, {
+    taskQueue: naiveSaga.taskQueue,
     workflowsPath: require.resolve('./naive-workflow'),
     bundlerOptions: { webpackConfigHook: (webpack) => ({ ...webpack, resolve: recordingSteps(webpack.resolve) }) },
     activities: createActivities(clients).booking,
   });
-  const running = worker.run();
-  const connection = await Connection.connect({ address });
-  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   return {
     async book({ requestedAt: _, ...input }) {
-      const attributes = Object.entries(bookingSaga.searchAttributes(input));
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof naiveBooking>('naiveBooking', {
-        workflowId: `naive:${input.bookingId}`,
-        taskQueue: TASK_QUEUE,
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof naiveBooking>(naiveSaga.workflowType, {
+        ...startOptions(naiveSaga, input),
         args: [input],
         workflowIdConflictPolicy: 'FAIL',
-        staticSummary: bookingSaga.summary(input),
-        typedSearchAttributes: new TypedSearchAttributes(
-          attributes.map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value })),
-        ),
       });
       if (await client.workflow.executeUpdateWithStart(confirmedUpdate, { startWorkflowOperation }))
         return { outcome: 'confirmed' };
-      const { reason } = await client.workflow.getHandle<typeof naiveBooking>(`naive:${input.bookingId}`).result();
-      return { outcome: 'refused', code: reason };
+      const handle = client.workflow.getHandle<typeof naiveBooking>(naiveSaga.workflowId(input));
+      return { outcome: 'refused', code: (await handle.result()).reason };
     },
-    async close() {
-      worker.shutdown();
-      await running;
-      await connection.close();
-      await native.close();
-    },
+    close,
   };
 };
 

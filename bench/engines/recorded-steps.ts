@@ -9,6 +9,7 @@ export * from '@temporalio/workflow/lib/index';
 export const proxyActivities = () => workflow.proxyActivities({ startToCloseTimeout: '1 minute' });
 export const proxyLocalActivities = proxyActivities;
 
+// Each workflow has modules of its own, and so a listener of its own.
 let listener: (state: unknown) => void = () => undefined;
 
 /** Calls `listen` with each state that the saga shows. */

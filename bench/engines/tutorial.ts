@@ -1,10 +1,10 @@
-import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { WithStartWorkflowOperation } from '@temporalio/client';
 import type { BookingTerms } from '../../activities/booking';
 import type { Order } from '../order';
 import { type Answer, answered, createSteps } from '../saga';
 import type { StartEngine } from './engine';
 import { outcomeUpdate, type tutorialBooking } from './tutorial-workflow';
+import { startUntuned } from './untuned';
 
 const TASK_QUEUE = 'bench-tutorial';
 
@@ -24,24 +24,13 @@ function createTutorialActivities(steps: ReturnType<typeof createSteps>) {
   } satisfies Record<string, (...input: never[]) => Promise<Answer<unknown> | null>>;
 }
 
-/**
- * Temporal as its tutorial has it: an activity for every step, all defaults, client and worker in one process, the caller answered by
- * update-with-start. It shares the product's server, whose queue is polled 5,000 times a second instead of 20.
- */
+/** Temporal as its tutorial has it: an activity for every step, all defaults, the caller answered by update-with-start. */
 export const startTutorial: StartEngine = async ({ config, clients }) => {
-  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
-  const address = config.TEMPORAL_ADDRESS;
-  const native = await NativeConnection.connect({ address });
-  const worker = await Worker.create({
-    connection: native,
-    namespace: config.TEMPORAL_NAMESPACE,
+  const { client, close } = await startUntuned(config, {
     taskQueue: TASK_QUEUE,
     workflowsPath: require.resolve('./tutorial-workflow'),
     activities: createTutorialActivities(createSteps(clients)),
   });
-  const running = worker.run();
-  const connection = await Connection.connect({ address });
-  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   return {
     async book(order) {
       const startWorkflowOperation = new WithStartWorkflowOperation<typeof tutorialBooking>('tutorialBooking', {
@@ -52,11 +41,6 @@ export const startTutorial: StartEngine = async ({ config, clients }) => {
       });
       return client.workflow.executeUpdateWithStart(outcomeUpdate, { startWorkflowOperation });
     },
-    async close() {
-      worker.shutdown();
-      await running;
-      await connection.close();
-      await native.close();
-    },
+    close,
   };
 };
