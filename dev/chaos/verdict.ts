@@ -130,7 +130,8 @@ function judgeMoney(record: BookingRecord, { price, payment, id }: BookingView, 
   if (cancelled.length === 0) return [];
   // Cancelled before it was paid: everything is given back. Prices are rounded up in favour of who gets money back.
   const percentOf = (by: 'student' | 'tutor') => (by === 'tutor' ? 100 : record.move ? 100 : plan.slot.refundPercent);
-  const terms = cancelled.map((by) => price.amount - Math.ceil((price.amount * percentOf(by)) / 100));
+  const due = price?.amount ?? 0;
+  const terms = cancelled.map((by) => due - Math.ceil((due * percentOf(by)) / 100));
   const confirmedBefore = isOk(record.confirm) || bookingSchema.parse(record.asked?.body).status === 'confirmed';
   if (retained === null && confirmedBefore)
     return [`booking ${id} was confirmed before it was cancelled, and was undone as if not`];
@@ -138,7 +139,7 @@ function judgeMoney(record: BookingRecord, { price, payment, id }: BookingView, 
   return allowed.includes(kept)
     ? []
     : [
-        `booking ${id}: the tutor should keep ${allowed.join(' or ')} of ${price.amount} after a cancel by ${cancelled.join(' and ')}, and keeps ${kept}`,
+        `booking ${id}: the tutor should keep ${allowed.join(' or ')} of ${due} after a cancel by ${cancelled.join(' and ')}, and keeps ${kept}`,
       ];
 }
 

@@ -9,7 +9,8 @@ export const bookingSchema = z.looseObject({
   status: z.string(),
   statusReason: z.string().nullable(),
   scheduledAt: z.string(),
-  price: moneySchema,
+  /** Null while the booking is still to be made. */
+  price: moneySchema.nullable(),
   payment: z
     .looseObject({
       id: z.string(),

@@ -55,8 +55,6 @@ export function createBookingClient(http: ServiceClient) {
     /** Confirmed to completed. @throws ProblemError invalid_state */
     complete: (id: string, body: Body<typeof api.internalCompleteBooking>, key: string) =>
       http.call(api.internalCompleteBooking, { ...of(id, key), body }),
-
-    /** Requests without an outcome and bookings pending beyond their deadline, oldest first, at most 100. */
   };
 }
 

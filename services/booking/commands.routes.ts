@@ -15,9 +15,9 @@ import {
   resolve,
 } from '../../workflows/booking.api';
 import { type CommandRun, claimCommand, type Note } from './claims.store';
-import { bookingContract as api, Booking, type InternalBooking } from './contract';
+import { bookingContract as api, type Booking, type InternalBooking, type RequestedBooking } from './contract';
 import { isFulfilled, type Side, sideOf, visibleTo, type Wish, wishRefusal } from './rules';
-import { readBooking, readRequest, setMeetingUrl } from './store';
+import { readBookingOrRequested, readRequest, setMeetingUrl } from './store';
 
 /** What every command has, whatever its body. */
 interface CommandCall {
@@ -32,30 +32,34 @@ interface CommandCall {
 type AskSaga = <Argument>(update: { name: string }, argument: Argument) => Promise<void>;
 
 interface Scene {
-  booking: InternalBooking;
+  booking: InternalBooking | RequestedBooking;
   side: Side;
   run: CommandRun;
   ask: AskSaga;
 }
 
-/** What people do to a booking that exists: each is an update of its saga, which has the last word. */
+/** What people do to a booking: each is an update of its saga, which has the last word. */
 export function serveCommands(service: Service, { database, sagas }: ServiceDeps): void {
   const { db } = database;
 
   service.serve(api.confirmBooking, (call) =>
-    obey(call, 'confirm', { action: 'confirm' }, undefined, ({ ask }) =>
+    obey(api.confirmBooking, call, { action: 'confirm' }, undefined, ({ ask }) =>
       ask(confirmBooking, { actorId: call.user.id }),
     ),
   );
 
   service.serve(api.declineBooking, (call) =>
-    obey(call, 'decline', { action: 'decline' }, noteOf('decline', call.body.reason), ({ ask, run: { noteId } }) =>
-      ask(declineBooking, { actorId: call.user.id, noteId }),
+    obey(
+      api.declineBooking,
+      call,
+      { action: 'decline' },
+      noteOf('decline', call.body.reason),
+      ({ ask, run: { noteId } }) => ask(declineBooking, { actorId: call.user.id, noteId }),
     ),
   );
 
   service.serve(api.cancelBooking, (call) =>
-    obey(call, 'cancel', { action: 'cancel' }, noteOf('cancel', call.body.reason), ({ ask, side, run }) =>
+    obey(api.cancelBooking, call, { action: 'cancel' }, noteOf('cancel', call.body.reason), ({ ask, side, run }) =>
       ask(cancelBooking, {
         by: side,
         actorId: call.user.id,
@@ -66,20 +70,26 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
   );
 
   service.serve(api.completeBooking, (call) =>
-    obey(call, 'complete', { action: 'complete' }, undefined, ({ ask, run }) =>
+    obey(api.completeBooking, call, { action: 'complete' }, undefined, ({ ask, run }) =>
       ask(completeBooking, { actorId: call.user.id, requestedAt: run.requestedAt.toISOString() }),
     ),
   );
 
   service.serve(api.changeBooking, (call) => {
     const { scheduledAt, meetingUrl } = call.body;
-    return obey(call, undefined, { action: 'change', ...call.body }, undefined, async ({ ask, booking, side, run }) => {
-      if (scheduledAt !== undefined && scheduledAt !== booking.scheduledAt) {
-        const requestedAt = run.requestedAt.toISOString();
-        await ask(rescheduleBooking, { by: side, actorId: call.user.id, scheduledAt, requestedAt });
-      }
-      if (meetingUrl !== undefined) await setMeetingUrl(db, booking.id, meetingUrl);
-    });
+    return obey(
+      api.changeBooking,
+      call,
+      { action: 'change', ...call.body },
+      undefined,
+      async ({ ask, booking, side, run }) => {
+        if (scheduledAt !== undefined && scheduledAt !== booking.scheduledAt) {
+          const requestedAt = run.requestedAt.toISOString();
+          await ask(rescheduleBooking, { by: side, actorId: call.user.id, scheduledAt, requestedAt });
+        }
+        if (meetingUrl !== undefined) await setMeetingUrl(db, booking.id, meetingUrl);
+      },
+    );
   });
 
   service.serve(api.resolveBooking, async (call) => {
@@ -102,14 +112,15 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
   });
 
   /** Looks who asks, refuses what is certain to be refused, and otherwise lets `act` ask the saga. */
-  async function obey(
+  async function obey<Shown extends Booking | RequestedBooking>(
+    operation: { path: string; replies: { 200: { parse(value: unknown): Shown } } },
     call: CommandCall,
-    segment: string | undefined,
     wish: Wish,
     note: Note | undefined,
     act: (scene: Scene) => Promise<void>,
-  ): Promise<{ status: 200; body: Booking }> {
-    const booking = await readBooking(db, call.params.id);
+  ): Promise<{ status: 200; body: Shown }> {
+    const { parse } = operation.replies[200];
+    const booking = await readBookingOrRequested(db, call.params.id);
     // As it is stored: ids in a path may be written in capitals, workflow ids may not.
     const { id } = booking;
     const side = sideOf(booking, call.user);
@@ -117,7 +128,7 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
     const refusal = wishRefusal(wish, side, booking, call.receivedAt);
     if (refusal?.code === 'forbidden') throw refusal;
     return perform(call, id, {
-      path: ['/api/bookings', id, ...(segment ? [segment] : [])].join('/'),
+      path: operation.path.replace('{id}', id),
       note,
       refusal,
       act: (run, updateId) => {
@@ -125,13 +136,13 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
           const options = { updateId: updateId(wish.action) };
           await sagas.update(bookingWorkflowId(id), update, argument, options).catch(async (error: unknown) => {
             // The saga may go on for longer than the client waits, with what was asked for long done.
-            if (!isLate(error) || !isFulfilled(wish, await readBooking(db, id))) throw error;
+            if (!isLate(error) || !isFulfilled(wish, await readBookingOrRequested(db, id))) throw error;
           });
         };
         return act({ booking, side, run, ask });
       },
-      reply: async () => ({ status: 200, body: visibleTo(side, await readBooking(db, id)) }),
-      repeat: (stored) => ({ status: 200, body: Booking.parse(stored.body) }),
+      reply: async () => ({ status: 200, body: parse(visibleTo(side, await readBookingOrRequested(db, id))) }),
+      repeat: (stored) => ({ status: 200, body: parse(stored.body) }),
     });
   }
 

@@ -4,6 +4,7 @@ import { IdParams, Instant, InstantOut, Money, pageOf, text, Uuid } from '../../
 import {
   Booking,
   BookingChange,
+  BookingOrRequested,
   BookingRequest,
   CancelReason,
   Created,
@@ -32,11 +33,12 @@ export const bookingContract = {
     summary: 'Book a session with a tutor',
     description:
       'Answers 201 once the booking is confirmed or waits for the tutor, 202 when the bank must be asked ' +
-      '(`payment.clientSecret`) or it takes over ten seconds. 402 and 409 carry `bookingId` where a booking was made.',
+      '(`payment.clientSecret`) or it takes over ten seconds: read on at `Location`. A 202 without a `price` is of a ' +
+      'request that is stored and whose booking is still to be made. 402 and 409 carry `bookingId` where a booking was made.',
     access: ['student'],
     idempotency: 'required',
     body: NewBooking,
-    replies: { 201: Booking, 202: Booking },
+    replies: { 201: Booking, 202: BookingOrRequested },
     errors: [
       'payment_declined',
       'payment_expired',
@@ -64,10 +66,10 @@ export const bookingContract = {
     method: 'get',
     path: '/api/bookings/{id}',
     operationId: 'getBooking',
-    summary: 'Get a booking',
+    summary: 'Get a booking, or the request it is still to be made of',
     access: 'user',
     params: IdParams,
-    replies: { 200: Booking },
+    replies: { 200: BookingOrRequested },
   }),
   changeBooking: endpoint({
     method: 'patch',
@@ -119,7 +121,7 @@ export const bookingContract = {
     idempotency: 'optional',
     params: IdParams,
     body: Reason.meta({ id: 'BookingCancellation' }),
-    replies: { 200: Booking },
+    replies: { 200: BookingOrRequested },
     errors: ['invalid_state', 'conflict', 'forbidden'],
   }),
   completeBooking: endpoint({

@@ -6,9 +6,9 @@ import { clientRequest, keepAnswer, type StoredReply, throwStored } from '../../
 import type { ServiceDeps } from '../../platform/service';
 import { bookingSaga } from '../../workflows/booking.api';
 import { claimBooking } from './claims.store';
-import { Booking, type bookingContract } from './contract';
+import { Booking, type bookingContract, type InternalBooking, type RequestedBooking } from './contract';
 import { bookingRefusal, type Outcome, outcomeOf, visibleTo } from './rules';
-import { findBooking, readBooking, readProgress } from './store';
+import { readBooking, readBookingOrRequested, readProgress } from './store';
 
 type BookSession = typeof bookingContract.bookSession;
 type Reply = ReplyOf<BookSession>;
@@ -73,22 +73,23 @@ export function createBookSession({ database: { db }, changes, sagas }: ServiceD
 
   async function answer(bookingId: string, outcome: Outcome): Promise<Reply> {
     if (outcome.kind === 'refused') throw outcome.problem;
-    if (outcome.kind === 'made') return made(201, await readBooking(db, bookingId));
-    const booking = await findBooking(db, bookingId);
-    if (!booking) {
-      const detail = 'The booking is still being made; repeat the request with the same Idempotency-Key';
-      throw new ProblemError('upstream_unavailable', detail, { retryAfterSeconds: 2 });
+    if (outcome.kind === 'made') {
+      return { status: 201, body: visibleTo('student', await readBooking(db, bookingId)), headers: at(bookingId) };
     }
-    return made(202, booking);
+    return accepted(await readBookingOrRequested(db, bookingId));
   }
 
   async function repeat(bookingId: string, stored: StoredReply): Promise<Reply> {
     throwStored(stored);
-    if (stored.status === 202) return made(202, await readBooking(db, bookingId));
-    return { status: 201, body: Booking.parse(stored.body), headers: { Location: `/api/bookings/${bookingId}` } };
+    if (stored.status === 202) return accepted(await readBookingOrRequested(db, bookingId));
+    return { status: 201, body: Booking.parse(stored.body), headers: at(bookingId) };
   }
 }
 
-function made<Status extends 201 | 202>(status: Status, booking: Parameters<typeof visibleTo>[1]) {
-  return { status, body: visibleTo('student', booking), headers: { Location: `/api/bookings/${booking.id}` } };
+function accepted(found: InternalBooking | RequestedBooking): Reply {
+  return { status: 202, body: visibleTo('student', found), headers: at(found.id) };
+}
+
+function at(bookingId: string) {
+  return { Location: `/api/bookings/${bookingId}` };
 }

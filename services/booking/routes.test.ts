@@ -462,7 +462,7 @@ describe('booking while things go wrong', () => {
     expect(await book(who)).toMatchObject({ status: 201, body: { status: 'confirmed' } });
   });
 
-  test('after ten seconds: 202 with what there is, 503 when there is nothing, a refusal though it is still being undone', async () => {
+  test('after ten seconds: 202 with what there is, be it the request alone; a refusal though it is still being undone', async () => {
     const began = Date.now();
     const timed = async (play: Script) => {
       script = play;
@@ -482,17 +482,18 @@ describe('booking while things go wrong', () => {
 
     expect(await slow.reply).toMatchObject({ status: 202, body: { status: 'pending', payment: null } });
     expect(Date.now() - began).toBeGreaterThan(9_000);
-    const nothing = await stuck.reply;
-    expect(nothing).toMatchObject({ status: 503, body: { code: 'upstream_unavailable' } });
-    expect(nothing.headers['retry-after']).toBe('2');
+    const id = started[1]?.id ?? '';
+    const stored = await stuck.reply;
+    expect([stored.status, stored.headers.location]).toEqual([202, `/api/bookings/${id}`]);
+    expect(stored.body).toMatchObject({ id, status: 'pending', subject: 'Maths', price: null, refusal: null });
     expect(await undoing.reply).toMatchObject({
       status: 409,
       body: { code: 'slot_unavailable', bookingId: started[2]?.id },
     });
 
-    const id = started[1]?.id ?? '';
     await confirmedAtOnce(id);
-    expect(await book(stuck.who, stuck.options)).toMatchObject({ status: 201, body: { id } });
+    const again = await book(stuck.who, stuck.options);
+    expect(again).toMatchObject({ status: 202, body: { id, status: 'confirmed', price: eur(4500) } });
     expect(started).toHaveLength(3);
   });
 
@@ -530,9 +531,73 @@ describe('booking while things go wrong', () => {
     const waiting = stopping.ask('POST', '/api/bookings', { token, key: uuidv7(), body: order(who) });
     while (started.length === 0) await stopping.database.sql`select 1`;
     await stopping.close();
-    const reply = await waiting;
-    expect(reply).toMatchObject({ status: 503, body: { code: 'upstream_unavailable' } });
-    expect(reply.headers['retry-after']).toBe('2');
+    expect(await waiting).toMatchObject({ status: 202, body: { status: 'pending', price: null } });
+  });
+});
+
+describe('a booking that is still to be made', () => {
+  const requested = () => given(async () => undefined);
+  const at = (id: string, path = '') => `/api/bookings/${id}${path}`;
+
+  test('is read by its parties as what was asked for, has no history and is in no list', async () => {
+    const who = await requested();
+    const wanted = {
+      id: who.id,
+      status: 'pending',
+      tutorId: who.tutor,
+      durationMinutes: 60,
+      price: null,
+      refusal: null,
+    };
+    for (const token of [who.studentToken, who.tutorToken, await service.userToken({ role: 'admin' })]) {
+      expect(await service.ask('GET', at(who.id), { token })).toMatchObject({ status: 200, body: wanted });
+    }
+    const stranger = await people();
+    expect((await service.ask('GET', at(who.id), { token: stranger.studentToken })).status).toBe(404);
+    const token = who.studentToken;
+    expect((await service.ask('GET', at(who.id, '/timeline'), { token })).body).toEqual({ items: [] });
+    expect((await service.ask('GET', '/api/bookings', { token })).body.items).toEqual([]);
+  });
+
+  test('and is refused: says so where the client was sent to, in the words of the refusal', async () => {
+    const who = await requested();
+    await saga.refuse(who.id, { code: 'not_found', detail: 'There is no such tutor' }, key(who.id, 'create/refuse'));
+    const { body } = await service.ask('GET', at(who.id), { token: who.studentToken });
+    expect(body).toMatchObject({
+      ...{ status: 'cancelled', statusReason: null, price: null },
+      refusal: { code: 'not_found', detail: 'There is no such tutor' },
+    });
+    const late = await service.ask('POST', at(who.id, '/cancel'), { token: who.studentToken, body: {} });
+    expect(late.body.code).toBe('invalid_state');
+    expect(updates).toEqual([]);
+  });
+
+  test('is cancelled like any other, and nothing else can be done to it', async () => {
+    const who = await requested();
+    const [token, tutor] = [who.studentToken, who.tutorToken];
+    for (const action of ['/confirm', '/decline', '/complete']) {
+      const reply = await service.ask('POST', at(who.id, action), { token: tutor, body: {} });
+      expect(reply.body.code).toBe('invalid_state');
+    }
+    for (const [who_, body] of [
+      [token, { scheduledAt: inHours(100) }],
+      [tutor, { scheduledAt: inHours(100) }],
+      [tutor, { meetingUrl: 'https://meet.example/1' }],
+    ] as const) {
+      expect((await service.ask('PATCH', at(who.id), { token: who_, body })).body.code).toBe('invalid_state');
+    }
+    expect(updates).toEqual([]);
+
+    answerUpdate = async ({ argument }) => {
+      const { noteId } = argument as { noteId: string };
+      const cancel = { reason: 'cancelled_by_student', noteId, cancelledBy: 'student' } as const;
+      await saga.cancel(who.id, cancel, key(who.id, 'create/undo'));
+    };
+    const options = { token, key: uuidv7(), body: { reason: 'Ill' } };
+    const reply = await service.ask('POST', at(who.id, '/cancel'), options);
+    expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled', refusal: { code: 'invalid_state' } } });
+    expect(await service.ask('POST', at(who.id, '/cancel'), options)).toMatchObject({ status: 200, body: reply.body });
+    expect(updates).toHaveLength(1);
   });
 });
 

@@ -8,7 +8,7 @@ import { serveInternal } from './internal.routes';
 import { ok } from './replies.routes';
 import { createBookSession } from './request.routes';
 import { sideOf, visibleTo } from './rules';
-import { listBookings, type Owner, readBooking, readTimeline } from './store';
+import { listBookings, type Owner, readBookingOrRequested, readTimeline } from './store';
 
 /** Bookings: what students, tutors and administrators do to them, and the steps of the booking saga. */
 export const bookingService: ServiceDefinition = {
@@ -31,12 +31,12 @@ function serveReads(service: Service, { database: { db } }: ServiceDeps): void {
   });
 
   service.serve(api.getBooking, async ({ params, user }) => {
-    const booking = await readBooking(db, params.id);
+    const booking = await readBookingOrRequested(db, params.id);
     return ok(visibleTo(requireSide(booking, user), booking));
   });
 
   service.serve(api.bookingTimeline, async ({ params, user }) => {
-    const booking = await readBooking(db, params.id);
+    const booking = await readBookingOrRequested(db, params.id);
     requireSide(booking, user);
     return ok({ items: await readTimeline(db, booking.id) });
   });

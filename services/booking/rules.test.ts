@@ -159,13 +159,15 @@ describe('who may ask what', () => {
     statusReason,
     scheduledAt: START,
     durationMinutes: 60,
+    price: eur(4500),
   });
+  const unmade = { ...live('pending'), price: null };
   const asked = live('pending', 'awaiting_tutor');
   const move = (scheduledAt: string): Wish => ({ action: 'change', scheduledAt });
   const link: Wish = { action: 'change', meetingUrl: 'https://meet.example/1' };
   const later = '2030-05-02T10:00:00.000Z';
 
-  test.each<[string, Wish, Side, ReturnType<typeof live>, Date, string | undefined]>([
+  test.each<[string, Wish, Side, ReturnType<typeof live> | typeof unmade, Date, string | undefined]>([
     ['the tutor confirms when asked', { action: 'confirm' }, 'tutor', asked, before(60), undefined],
     ['the tutor declines when asked', { action: 'decline' }, 'tutor', asked, before(60), undefined],
     [
@@ -179,6 +181,7 @@ describe('who may ask what', () => {
     ['nobody confirms twice', { action: 'confirm' }, 'tutor', live('confirmed'), before(60), 'invalid_state'],
     ['a student never confirms', { action: 'confirm' }, 'student', asked, before(60), 'forbidden'],
     ['an operator never declines', { action: 'decline' }, 'operator', asked, before(60), 'forbidden'],
+    ['one that is not made yet can be cancelled', { action: 'cancel' }, 'student', unmade, before(60), undefined],
     ['a pending booking can be cancelled', { action: 'cancel' }, 'student', live('pending'), before(60), undefined],
     [
       'a confirmed one too, also after its start',
@@ -219,7 +222,8 @@ describe('who may ask what', () => {
     ['an operator moves nothing', move(later), 'operator', live('confirmed'), before(48 * 60), 'forbidden'],
     ['the tutor sets the link', link, 'tutor', live('confirmed'), before(60), undefined],
     ['also while pending', link, 'tutor', asked, before(60), undefined],
-    ['but not when it is over', link, 'tutor', live('completed'), before(-90), 'invalid_state'],
+    ['but not before it is made', link, 'tutor', unmade, before(60), 'invalid_state'],
+    ['and not when it is over', link, 'tutor', live('completed'), before(-90), 'invalid_state'],
     ['the student does not', link, 'student', live('confirmed'), before(60), 'forbidden'],
   ])('%s', (_, wish, side, booking, now, code) => {
     expect(wishRefusal(wish, side, booking, now)?.code).toBe(code);

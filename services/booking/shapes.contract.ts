@@ -104,6 +104,31 @@ export const Booking = z
   .meta({ id: 'Booking' });
 export type Booking = z.output<typeof Booking>;
 
+/**
+ * A request to book whose booking is not made: not yet, or not at all (`refusal`). What the terms of the tutor say is unknown
+ * then, and so are the names.
+ */
+export const RequestedBooking = Booking.extend({
+  status: z.enum(['pending', 'cancelled']),
+  statusReason: z.null(),
+  waitingUntil: z.null(),
+  tutorName: z.null(),
+  studentName: z.null(),
+  price: z.null(),
+  payment: z.null(),
+  meetingUrl: z.null(),
+  cancelledBy: z.null(),
+  cancelReason: z.null(),
+  refusal: z
+    .union([z.object({ code: z.string(), detail: z.string() }), z.null()])
+    .meta({ description: 'Why nothing was booked, by the code that the request would have been refused with' }),
+}).meta({ id: 'RequestedBooking' });
+export type RequestedBooking = z.output<typeof RequestedBooking>;
+
+/** What an id that POST answered with leads to: `price` is null while there is no booking behind it. */
+export const BookingOrRequested = z.union([Booking, RequestedBooking]);
+export type BookingOrRequested = z.output<typeof BookingOrRequested>;
+
 export const TimelineItem = z
   .object({
     at: InstantOut,

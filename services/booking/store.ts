@@ -4,7 +4,7 @@ import { bookingNotes, bookingRequests, bookingSnapshots, bookings, events, paym
 import { ProblemError } from '../../kernel/errors';
 import { appendEvent } from '../../platform/outbox';
 import { bookingWorkflowId } from '../../workflows/booking.api';
-import type { BookingRequest, InternalBooking, ListQuery, TimelineItem } from './contract';
+import type { BookingRequest, InternalBooking, ListQuery, RequestedBooking, TimelineItem } from './contract';
 import { isLive, type Progress, type Session } from './rules';
 
 // What clients and activities read, and the one write that needs no saga. The saga's writes: saga.store.ts.
@@ -122,15 +122,56 @@ const oneBooking = builtOnce((db: Handle) =>
     .prepare('one_booking'),
 );
 
-export async function findBooking(db: Handle, id: string): Promise<InternalBooking | undefined> {
+async function findBooking(db: Handle, id: string): Promise<InternalBooking | undefined> {
   const [row] = await oneBooking(db, {}).execute({ id });
   return row && toBooking(row);
 }
 
-/** @throws ProblemError not_found */
-export async function readRequest(db: Handle, id: string): Promise<BookingRequest> {
+/** The booking, or the request where there is none (yet). @throws ProblemError not_found */
+export async function readBookingOrRequested(db: Handle, id: string): Promise<InternalBooking | RequestedBooking> {
+  const booking = await findBooking(db, id);
+  if (booking) return booking;
+  const request = await requestRow(db, id);
+  // Made between the two looks.
+  if (request.settledAt && !request.refusal) return readBooking(db, id);
+  return toRequested(request);
+}
+
+function toRequested(request: typeof bookingRequests.$inferSelect): RequestedBooking {
+  const { refusal, createdAt, settledAt } = request;
+  return {
+    id: request.id,
+    status: refusal ? 'cancelled' : 'pending',
+    statusReason: null,
+    waitingUntil: null,
+    tutorId: request.tutorId,
+    studentId: request.studentId,
+    tutorName: null,
+    studentName: null,
+    subject: request.subject,
+    scheduledAt: request.scheduledAt.toISOString(),
+    durationMinutes: request.durationMinutes,
+    price: null,
+    payment: null,
+    meetingUrl: null,
+    cancelledBy: null,
+    cancelReason: null,
+    workflowId: bookingWorkflowId(request.id),
+    createdAt: createdAt.toISOString(),
+    updatedAt: (settledAt ?? createdAt).toISOString(),
+    refusal: refusal && { code: refusal.code, detail: refusal.detail },
+  };
+}
+
+async function requestRow(db: Handle, id: string): Promise<typeof bookingRequests.$inferSelect> {
   const [row] = await db.select().from(bookingRequests).where(eq(bookingRequests.id, id));
   if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/** @throws ProblemError not_found */
+export async function readRequest(db: Handle, id: string): Promise<BookingRequest> {
+  const row = await requestRow(db, id);
   return {
     bookingId: row.id,
     studentId: row.studentId,

@@ -80,6 +80,24 @@ test(`of ${CROWD} students who race for one slot one gets it and is charged; the
   expect(payment_intents.filter(({ metadata }) => ids.includes(metadata.bookingId ?? ''))).toHaveLength(1);
 });
 
+test('a request whose booking cannot be made yet is answered 202; cancelled then, it leaves nothing', async () => {
+  const at = market.nextHour();
+  const faults = platform.proxy.nextBooking();
+  const create = faults.on('create', { kind: 'hold' });
+  const accepted = await market.book({ student, tutor: instant, at });
+  const { id } = accepted.body;
+  expect([accepted.status, accepted.headers.location]).toEqual([202, `/api/bookings/${id}`]);
+  expect(accepted.body).toMatchObject({ status: 'pending', price: null, scheduledAt: at });
+
+  const cancelled = await market.cancel(student, id);
+  expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
+  await workflow(id).result();
+  create.release();
+  const nothing = { booking: null, refusal: 'invalid_state', slot: null, payment: null, stripe: NO_MONEY, ledger: {} };
+  expect(await bookingFacts(platform, id)).toMatchObject(nothing);
+  expect((await market.book({ student, tutor: instant, at })).status).toBe(201);
+});
+
 describe('ten copies of one request under one key', () => {
   test('make one booking and one charge; later the same reply comes again, byte for byte', async () => {
     const wish = { student, tutor: instant, at: market.nextHour(), key: uuidv7() };
