@@ -65,8 +65,7 @@ export function createMarketplace({ ask, database }: TestPlatform) {
     ask(method, `/api/bookings/${path}`, { token: who.token, body, ...(key && { key }) });
 
   /** As a good client does: asks again under the same key while it is told to. */
-  function patiently(who: Person, path: string, body: unknown): Promise<Reply> {
-    const key = uuidv7();
+  function patiently(who: Person, path: string, body: unknown, key = uuidv7()): Promise<Reply> {
     return eventually(
       `${path} is answered`,
       async () => {
@@ -133,7 +132,7 @@ export function createMarketplace({ ask, database }: TestPlatform) {
     confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
 
     confirmPatiently: (who: Person, id: string) => patiently(who, `${id}/confirm`, undefined),
-    cancelPatiently: (who: Person, id: string) => patiently(who, `${id}/cancel`, { reason: 'Ill' }),
+    cancelPatiently: (who: Person, id: string, key?: string) => patiently(who, `${id}/cancel`, { reason: 'Ill' }, key),
 
     /** Waits until the row says so. */
     untilBooking: (id: string, ...statuses: string[]) =>

@@ -30,8 +30,8 @@ export interface TestPlatform {
   mails: () => ReturnType<typeof receivedMails>;
   webhookSecret: string;
   gatewayUrl: string;
-  /** SIGKILL; the next one is started at once. Resolves when that one is ready. */
-  killBookingWorker(): Promise<void>;
+  /** SIGKILL; the next one is started after `whileGone`. Resolves when that one is ready. */
+  killBookingWorker(whileGone?: () => Promise<void>): Promise<void>;
   /** Ends everything and removes the folder. Harmless twice. */
   stop(): Promise<void>;
 }
@@ -87,13 +87,11 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
       mails: () => receivedMails(mailInbox),
       webhookSecret: platform.environment.STRIPE_WEBHOOK_SECRET ?? '',
       gatewayUrl: platform.urls.gateway,
-      async killBookingWorker() {
-        const pid = () => worker.children()[0]?.pid;
-        const before = pid();
+      async killBookingWorker(whileGone = async () => undefined) {
         await worker.kill(BOOKING_WORKER);
-        await eventually('the next booking worker is ready', async () =>
-          pid() !== before && worker.children()[0]?.state === 'ready' ? true : undefined,
-        );
+        await worker.halt(BOOKING_WORKER);
+        await whileGone();
+        await worker.resume(BOOKING_WORKER);
       },
       stop,
     };
