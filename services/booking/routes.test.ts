@@ -164,6 +164,13 @@ async function given(play: Script, change: { scheduledAt?: string } = {}): Promi
   return { ...who, id };
 }
 
+/** Of a request that was not refused: how the booking is once its script was played. On a slow machine the answer came before that. */
+async function endOf({ studentToken: token }: People, reply: Reply | undefined): Promise<string> {
+  expect([201, 202]).toContain(reply?.status);
+  await Promise.all(played);
+  return (await service.ask('GET', `/api/bookings/${reply?.body.id}`, { token })).body.status;
+}
+
 const withoutRequestId = ({ body }: Reply) => ({ ...body, requestId: undefined });
 
 describe('booking a session', () => {
@@ -401,7 +408,9 @@ describe('booking while things go wrong', () => {
   test('50 students at once are all booked', async () => {
     const who = await Promise.all(Array.from({ length: 50 }, people));
     const replies = await Promise.all(who.map((each) => book(each)));
-    expect(replies.map(({ status }) => status)).toEqual(who.map(() => 201));
+    expect(await Promise.all(who.map((each, index) => endOf(each, replies[index])))).toEqual(
+      who.map(() => 'confirmed'),
+    );
     expect(new Set(replies.map(({ body }) => body.id)).size).toBe(50);
   });
 
@@ -519,8 +528,10 @@ describe('booking while things go wrong', () => {
       0,
     );
     settle();
-    expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([201]));
-    expect((await book(late, options)).status).toBe(201);
+    expect(await Promise.all(crowd.map(async (who, index) => endOf(who, await replies[index])))).toEqual(
+      crowd.map(() => 'confirmed'),
+    );
+    expect(await endOf(late, await book(late, options))).toBe('confirmed');
   });
 
   test('a service that stops answers those who wait', async () => {
