@@ -6,13 +6,14 @@ WORKDIR /app
 
 FROM base AS build
 COPY package.json package-lock.json ./
+COPY patches patches
 RUN npm ci
 COPY . .
 RUN npm run -s build
 
-FROM base AS production-dependencies
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev && npm cache clean --force
+# What was installed above, patched, without what only builds and tests.
+FROM build AS production-dependencies
+RUN npm prune --omit=dev
 
 # User 1000 is node, by number so that a cluster can see that it is not root.
 # What docker-compose.temporal.yml runs beside the product: the Stripe sandbox, operators' commands and the making of secrets.

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { createTestDatabase, type TestDatabase } from '../tests/support/database';
 import { openDatabase, sqlState, violatedConstraint } from './client';
@@ -49,6 +50,20 @@ test('no statement, lock or forgotten transaction can hang for ever, and each co
       current_setting('idle_in_transaction_session_timeout') as idle, current_setting('application_name') as name`;
   expect(row).toMatchObject({ statement: '10s', lock: '5s', idle: '15s' });
   expect(row?.name).toMatch(/^notification_/);
+});
+
+test('the driver forgets what has left its queues, or every statement would be slower than the one before', () => {
+  interface Queue {
+    push(item: string): void;
+    shift(): string | undefined;
+  }
+  const makeQueue: (initial: string[]) => Queue = require(join(dirname(require.resolve('postgres')), 'queue.js'));
+  const items = ['a connection', 'another one'];
+  // The queue takes over what `slice` gives it, so here it works on an array that can be looked at.
+  const queue = makeQueue(Object.assign([...items], { slice: () => items }));
+  for (let turn = 0; turn < 10_000; turn++) queue.push(queue.shift() ?? 'lost');
+  expect(items.length).toBeLessThan(100);
+  expect([queue.shift(), queue.shift(), queue.shift()]).toEqual(['a connection', 'another one', undefined]);
 });
 
 test('a pool keeps to its size', async () => {
