@@ -15,7 +15,12 @@ import {
   resolve,
 } from '../../workflows/booking.api';
 import { type CommandRun, claimCommand, type Note } from './claims.store';
-import { bookingContract as api, type Booking, type InternalBooking, type RequestedBooking } from './contract';
+import {
+  bookingContract as api,
+  type BookingOrRequested,
+  type InternalBooking,
+  type RequestedBooking,
+} from './contract';
 import { isFulfilled, type Side, sideOf, visibleTo, type Wish, wishRefusal } from './rules';
 import { readBookingOrRequested, readRequest, setMeetingUrl } from './store';
 
@@ -112,7 +117,7 @@ export function serveCommands(service: Service, { database, sagas }: ServiceDeps
   });
 
   /** Looks who asks, refuses what is certain to be refused, and otherwise lets `act` ask the saga. */
-  async function obey<Shown extends Booking | RequestedBooking>(
+  async function obey<Shown extends BookingOrRequested>(
     operation: { path: string; replies: { 200: { parse(value: unknown): Shown } } },
     call: CommandCall,
     wish: Wish,

@@ -590,12 +590,12 @@ describe('a booking that is still to be made', () => {
       const reply = await service.ask('POST', at(who.id, action), { token: tutor, body: {} });
       expect(reply.body.code).toBe('invalid_state');
     }
-    for (const [who_, body] of [
+    for (const [by, body] of [
       [token, { scheduledAt: inHours(100) }],
       [tutor, { scheduledAt: inHours(100) }],
       [tutor, { meetingUrl: 'https://meet.example/1' }],
     ] as const) {
-      expect((await service.ask('PATCH', at(who.id), { token: who_, body })).body.code).toBe('invalid_state');
+      expect((await service.ask('PATCH', at(who.id), { token: by, body })).body.code).toBe('invalid_state');
     }
     expect(updates).toEqual([]);
 

@@ -2,7 +2,15 @@ import { ERROR_CODES, type ErrorCode, ProblemError } from '../../kernel/errors';
 import { type Money, scaleUp, subtract } from '../../kernel/money';
 import { DAY, endOf, HOUR } from '../../kernel/time';
 import { canGo, type TransitionTable } from '../../kernel/transitions';
-import type { Booking, BookingStatus, InternalBooking, Party, Refusal, RequestedBooking } from './contract';
+import type {
+  Booking,
+  BookingOrRequested,
+  BookingStatus,
+  InternalBooking,
+  Party,
+  Refusal,
+  RequestedBooking,
+} from './contract';
 
 /** A booking's whole life. `refunded` goes back when a refund that had succeeded fails after all. */
 export const BOOKING_TRANSITIONS: TransitionTable<BookingStatus> = {
@@ -126,7 +134,7 @@ export type Wish =
   | { action: 'confirm' | 'decline' | 'cancel' | 'complete' }
   | { action: 'change'; scheduledAt?: string | undefined; meetingUrl?: string | null | undefined };
 
-type Life = Pick<Booking | RequestedBooking, 'status' | 'statusReason' | 'scheduledAt' | 'durationMinutes' | 'price'>;
+type Life = Pick<BookingOrRequested, 'status' | 'statusReason' | 'scheduledAt' | 'durationMinutes' | 'price'>;
 
 /**
  * What certainly speaks against a wish, before any saga is asked; the saga checks again when the wish's turn comes.
@@ -200,8 +208,8 @@ export function isFulfilled(wish: Wish, booking: Life): boolean {
 
 /** The booking as `side` may see it: no addresses, and the payment's secret and the bank's words for the student alone. */
 export function visibleTo(side: Side, booking: InternalBooking): Booking;
-export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): Booking | RequestedBooking;
-export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): Booking | RequestedBooking {
+export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): BookingOrRequested;
+export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): BookingOrRequested {
   if (booking.price === null) return booking;
   const { studentEmail, studentTimeZone, studentLocale, tutorEmail, tutorTimeZone, tutorLocale, ...shown } = booking;
   return side === 'student' ? shown : { ...shown, payment: withoutSecrets(booking.payment) };

@@ -89,7 +89,7 @@ test('a request whose booking cannot be made yet is answered 202; cancelled then
   expect([accepted.status, accepted.headers.location]).toEqual([202, `/api/bookings/${id}`]);
   expect(accepted.body).toMatchObject({ status: 'pending', price: null, scheduledAt: at });
 
-  const cancelled = await market.cancel(student, id);
+  const cancelled = await market.cancelPatiently(student, id);
   expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
   await workflow(id).result();
   create.release();
