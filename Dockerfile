@@ -4,15 +4,17 @@
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
-FROM base AS build
+FROM base AS dependencies
 COPY package.json package-lock.json ./
 COPY patches patches
 RUN npm ci
+
+FROM dependencies AS build
 COPY . .
 RUN npm run -s build
 
-# What was installed above, patched, without what only builds and tests.
-FROM build AS production-dependencies
+# Patched already, and without what only builds and tests.
+FROM dependencies AS production-dependencies
 RUN npm prune --omit=dev
 
 # User 1000 is node, by number so that a cluster can see that it is not root.

@@ -11,7 +11,8 @@ export const RETENTION_DAYS = 30;
 const KEYWORD = 2;
 // A namespace or attribute that was just made is seen by every part of the server after its caches' refresh.
 const SEEN_WITHIN_MS = 30_000;
-const GRPC = { ALREADY_EXISTS: 6, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 };
+/** gRPC's status codes, those that somebody here asks for. */
+export const GRPC = { ALREADY_EXISTS: 6, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 };
 
 /**
  * Makes the namespace fit for the sagas on any server, embedded or given: it exists, keeps histories for 30 days, and knows
@@ -106,6 +107,7 @@ async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): P
   }
 }
 
-function isGrpc(error: unknown, ...codes: number[]): boolean {
+/** Whether a call of the server was answered with one of the status codes. */
+export function isGrpc(error: unknown, ...codes: number[]): boolean {
   return isGrpcServiceError(error) && codes.includes(error.code);
 }

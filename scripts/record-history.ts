@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
 import { messageOf } from '../dev/error-code';
 import { sourcePath } from '../dev/paths';
 import { loadConfig } from '../platform/config';
+import { GRPC, isGrpc } from '../platform/temporal-namespace';
 
 // Stores the history of a saga as a test case of `workflows/replay.test.ts`. Compiled: dist/scripts/record-history.js.
 
@@ -16,8 +17,6 @@ machine) and TEMPORAL_NAMESPACE. The name says what the history shows (cancelled
 incompatible change of the saga, record it as <name>.v2 beside the first.`;
 
 const CONNECT_WITHIN_MS = 5_000;
-/** gRPC's status code. */
-const NOT_FOUND = 5;
 
 /** What keeps a history from being stored; for a person to read. */
 export class RecordingError extends Error {
@@ -60,7 +59,7 @@ export async function recordHistory(client: Client, workflowId: string, name: st
     .getHandle(workflowId)
     .fetchHistory()
     .catch((error: unknown) => {
-      if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
+      if (!isGrpc(error, GRPC.NOT_FOUND)) throw error;
       const { namespace } = client.options;
       throw new RecordingError(
         `There is no workflow ${workflowId} in namespace ${namespace} (ids look like booking:<id>)`,

@@ -1,10 +1,7 @@
-import { isGrpcServiceError } from '@temporalio/client';
 import { failedWorkflowTasks, historyOf, isCancelRequested, succeededActivities } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
 import { sandboxState } from '../../dev/chaos/stripe-state';
 import { DAY } from '../../kernel/time';
-import { uuidv7 } from '../../platform/ids';
-import { updateIdOf } from '../../platform/temporal';
 import { BOOKING_STEPS } from '../../workflows/booking';
 import { type BookingFacts, bookingFacts } from '../support/booking-facts';
 import type { BookingFaults, Meeting } from '../support/fault-proxy';
@@ -160,9 +157,6 @@ const TABLE: Row[] = [
   { step: 'authorize', tutor: 'instant', cells: { impossible: 'an instant tutor’s money is taken at once' } },
 ];
 
-/** gRPC's status code. */
-const NOT_FOUND = 5;
-
 const STRIPE_FEE = 88;
 const NOTHING_AT_STRIPE = { charges: 0, captured: 0, refunded: 0, reserved: 0 };
 const MONEY: Record<Money, Pick<BookingFacts, 'payment' | 'shownPayment' | 'stripe' | 'ledger'>> = {
@@ -292,24 +286,11 @@ async function reach(
 const workflow = (id: string) => platform.temporal.workflow.getHandle(`booking:${id}`);
 const history = (id: string) => historyOf(platform.temporal, `booking:${id}`);
 
-/** Cancels as the student does. Resolves when Temporal holds the cancel for the saga, whether there is a worker or not. */
+/** Cancels as the student does. Resolves when Temporal holds the cancel for the saga. */
 async function giveUp({ id }: Scene): Promise<{ done: Promise<unknown> }> {
-  const key = uuidv7();
-  const done = market
-    .cancelPatiently(student, id, key)
-    .then((reply) => expect([reply.status, reply.body.code]).toEqual([200, undefined]));
+  const { answered } = await market.cancelHeld(student, id);
+  const done = answered.then((reply) => expect([reply.status, reply.body.code]).toEqual([200, undefined]));
   done.catch(() => undefined);
-  const workflowExecution = { workflowId: `booking:${id}` };
-  const updateId = updateIdOf(student.id, `cancel:${id}`, key);
-  const { workflowService, options } = platform.temporal;
-  await eventually('the cancel is on its way', () =>
-    workflowService
-      .pollWorkflowExecutionUpdate({ namespace: options.namespace, updateRef: { workflowExecution, updateId } })
-      .catch((error: unknown) => {
-        if (isGrpcServiceError(error) && error.code === NOT_FOUND) return undefined;
-        throw error;
-      }),
-  );
   return { done };
 }
 

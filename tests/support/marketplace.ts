@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from '../../platform/ids';
+import { updateIdOf } from '../../platform/temporal';
+import { GRPC, isGrpc } from '../../platform/temporal-namespace';
 import { eventually, type TestPlatform } from './platform';
 import type { Reply } from './service';
 import { ALWAYS } from './tutors';
@@ -34,7 +36,7 @@ const PASSWORD = 'correct horse battery staple';
 export type Marketplace = ReturnType<typeof createMarketplace>;
 
 /** People of one test file and what they do, through the gateway. Their names occur nowhere else, so that one can search for them. */
-export function createMarketplace({ ask, database }: TestPlatform) {
+export function createMarketplace({ ask, database, temporal }: TestPlatform) {
   const people: Person[] = [];
   // Full hours from three days ahead: a student's cancel gives everything back.
   const firstHour = Math.ceil(Date.now() / HOUR_MS) + 72;
@@ -76,6 +78,9 @@ export function createMarketplace({ ask, database }: TestPlatform) {
       120_000,
     );
   }
+
+  const cancelPatiently = (who: Person, id: string, key?: string) =>
+    patiently(who, `${id}/cancel`, { reason: 'Ill' }, key);
 
   return {
     people,
@@ -132,7 +137,24 @@ export function createMarketplace({ ask, database }: TestPlatform) {
     confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
 
     confirmPatiently: (who: Person, id: string) => patiently(who, `${id}/confirm`, undefined),
-    cancelPatiently: (who: Person, id: string, key?: string) => patiently(who, `${id}/cancel`, { reason: 'Ill' }, key),
+    cancelPatiently,
+
+    /** Cancels. Resolves when Temporal holds the cancel for the saga, whether there is a worker or not. */
+    async cancelHeld(who: Person, id: string): Promise<{ answered: Promise<Reply> }> {
+      const key = uuidv7();
+      const answered = cancelPatiently(who, id, key);
+      answered.catch(() => undefined);
+      const workflowExecution = { workflowId: `booking:${id}` };
+      const updateRef = { workflowExecution, updateId: updateIdOf(who.id, `cancel:${id}`, key) };
+      const { namespace } = temporal.options;
+      await eventually('Temporal holds the cancel', () =>
+        temporal.workflowService.pollWorkflowExecutionUpdate({ namespace, updateRef }).catch((error: unknown) => {
+          if (isGrpc(error, GRPC.NOT_FOUND)) return undefined;
+          throw error;
+        }),
+      );
+      return { answered };
+    },
 
     /** Waits until the row says so. */
     untilBooking: (id: string, ...statuses: string[]) =>
