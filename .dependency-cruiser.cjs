@@ -4,6 +4,9 @@
  * @type {import('dependency-cruiser').IConfiguration}
  */
 const TEST = '\\.test\\.ts$';
+// A room is a file, or the folder of its name that it grew into, at any depth: `rules.ts`, `rules/hours.ts`, `ledger/rules.ts`.
+const room = (name) => `^services/.+/${name}(?:\\.ts$|/)`;
+const compiledRoom = (name) => `^dist/services/.+/${name}(?:\\.js$|/)`;
 const PRODUCT = '^(main\\.ts$|(kernel|platform|db|workflows|activities|services|workers)/)';
 
 module.exports = {
@@ -37,8 +40,8 @@ module.exports = {
     {
       name: 'rules-see-contract-as-types',
       severity: 'error',
-      from: { path: '^dist/services/.*rules\\.js$' },
-      to: { path: 'contract\\.js$' },
+      from: { path: compiledRoom('rules') },
+      to: { path: compiledRoom('contract') },
     },
     {
       name: 'activities-only-call-clients',
@@ -49,7 +52,8 @@ module.exports = {
           '^activities/',
           '^kernel/',
           '^platform/',
-          '^services/[^/]+/(client|contract)\\.ts$',
+          room('client'),
+          room('contract'),
           '^node_modules/@temporalio/(activity|common)/',
         ],
       },
@@ -75,19 +79,19 @@ module.exports = {
     {
       name: 'only-the-store-touches-the-database',
       severity: 'error',
-      from: { path: '^services/', pathNot: ['[./]store\\.ts$', TEST] },
+      from: { path: '^services/', pathNot: [room('store'), TEST] },
       to: { path: ['^db/', '^node_modules/(drizzle-orm|postgres)/'] },
     },
     {
       name: 'rules-are-pure',
       severity: 'error',
-      from: { path: '^services/.*rules\\.ts$' },
-      to: { pathNot: ['^kernel/', 'contract\\.ts$', 'rules\\.ts$'] },
+      from: { path: room('rules'), pathNot: TEST },
+      to: { pathNot: ['^kernel/', room('contract'), room('rules')] },
     },
     {
       name: 'one-door-to-stripe',
       severity: 'error',
-      from: { path: PRODUCT, pathNot: ['^services/payment/stripe\\.ts$', TEST] },
+      from: { path: PRODUCT, pathNot: ['^services/payment/stripe/door\\.ts$', TEST] },
       to: { path: '^node_modules/stripe/' },
     },
     {
@@ -112,7 +116,7 @@ module.exports = {
       name: 'workers-reach-services-by-client',
       severity: 'error',
       from: { path: '^workers/', pathNot: TEST },
-      to: { path: '^(services|db)/', pathNot: '^services/[^/]+/client\\.ts$' },
+      to: { path: '^(services|db)/', pathNot: room('client') },
     },
     {
       name: 'nobody-imports-the-entry-point',

@@ -1,6 +1,9 @@
 import { ERROR_CODES, ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
+import type { Party } from '../kernel/session';
+import type { CancelReason } from '../kernel/statuses';
 import type { InternalBooking } from '../services/booking/contract';
+import type { SendNotification } from '../services/notification/contract';
 import type { Clients } from './clients';
 import { nameOf } from './payment';
 
@@ -22,9 +25,6 @@ export type Notice =
   | 'rescheduled'
   | 'reminder'
   | 'completed';
-
-type Party = 'student' | 'tutor' | 'operator';
-type EndReason = Parameters<Clients['booking']['cancel']>[1]['reason'];
 
 export type BookingActivities = ReturnType<typeof createBookingActivities>;
 
@@ -48,7 +48,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
             ...(pricingOptionId && { pricingOptionId }),
           }),
         ]);
-        const { price, startsAt, endsAt, instantBooking } = await booking.create(
+        const { price, startsAt, endsAt, instantBooking } = await booking.createPending(
           bookingId,
           {
             student: {
@@ -68,7 +68,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       } catch (error) {
         if (error instanceof ProblemError && !ERROR_CODES[error.code].retryable && error.code !== 'undone') {
           const { code, detail, more } = error;
-          await booking.refuse(
+          await booking.refuseRequest(
             bookingId,
             { code, detail, ...(more.errors && { errors: more.errors }) },
             `${key}/refuse`,
@@ -81,7 +81,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
     /** `unavailable`: no booking could be made because a part of the platform did not answer, which the waiting client is told. */
     async cancelBooking(input: {
       bookingId: string;
-      reason: EndReason;
+      reason: CancelReason;
       noteId: string | null;
       cancelledBy: Party | null;
       unavailable: boolean;
@@ -90,9 +90,9 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       const { bookingId, reason, noteId, cancelledBy, unavailable, key } = input;
       if (unavailable) {
         const code = 'upstream_unavailable';
-        await booking.refuse(bookingId, { code, detail: ERROR_CODES[code].title }, `${key}/refuse`);
+        await booking.refuseRequest(bookingId, { code, detail: ERROR_CODES[code].title }, `${key}/refuse`);
       }
-      await booking.cancel(bookingId, { reason, noteId, cancelledBy }, key);
+      await booking.cancelPending(bookingId, { reason, noteId, cancelledBy }, key);
     },
 
     /** Without an end it is booked outright: nobody has to decide first. */
@@ -121,7 +121,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       expiresAt: string;
       key: string;
     }): Promise<void> {
-      await tutoring.extendSlot(bookingId, { expiresAt }, key);
+      await tutoring.extendHold(bookingId, { expiresAt }, key);
     },
 
     async blockSlot({ bookingId, key }: { bookingId: string; key: string }): Promise<void> {
@@ -145,7 +145,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
     },
 
     async confirmBooking({ bookingId, key }: { bookingId: string; key: string }): Promise<void> {
-      await booking.confirm(bookingId, key);
+      await booking.confirmPending(bookingId, key);
     },
 
     async rescheduleBooking(input: {
@@ -155,7 +155,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       key: string;
     }): Promise<void> {
       const { bookingId, scheduledAt, by, key } = input;
-      await booking.reschedule(bookingId, { scheduledAt, by }, key);
+      await booking.moveConfirmed(bookingId, { scheduledAt, by }, key);
     },
 
     async completeBooking({
@@ -167,7 +167,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       by: 'tutor' | 'time';
       key: string;
     }): Promise<void> {
-      await booking.complete(bookingId, { by }, key);
+      await booking.completeConfirmed(bookingId, { by }, key);
     },
 
     /** Cancels a confirmed booking. The shares are policy, so booking computes them. */
@@ -193,14 +193,12 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       hoursBefore?: number;
       previousStart?: string;
     }): Promise<void> {
-      const facts = await booking.getBooking(input.bookingId);
+      const facts = await booking.readForNotices(input.bookingId);
       const messages = messagesFor(input.notice, facts, input);
-      await Promise.all(messages.map(({ to, message }) => notification.send(`${input.key}/${to}`, message)));
+      await Promise.all(messages.map(({ to, message }) => notification.send(message, `${input.key}/${to}`)));
     },
   };
 }
-
-type Message = Parameters<Clients['notification']['send']>[1];
 
 interface NoticeFacts {
   respondBy?: string;
@@ -213,7 +211,7 @@ function messagesFor(
   notice: Notice,
   b: InternalBooking,
   facts: NoticeFacts,
-): { to: 'student' | 'tutor'; message: Message }[] {
+): { to: 'student' | 'tutor'; message: SendNotification }[] {
   const common = {
     bookingId: b.id,
     subject: b.subject,

@@ -1,6 +1,7 @@
 import { ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
-import type { PaymentState, PaymentStatus } from '../services/payment/contract';
+import type { PaymentStatus } from '../kernel/statuses';
+import type { PaymentState } from '../services/payment/contract';
 import type { Clients } from './clients';
 
 /** What a workflow may know of a payment: ids, state and version; the client secret stays in the services. */
@@ -42,13 +43,17 @@ export function createPaymentActivities({ payment, booking, identity, notificati
   async function charge(input: ChargeInput, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
     const { payerId, payeeId, amount, paymentMethodId } = input;
     try {
-      const state = await payment.chargeBooking(input.key, input.bookingId, {
-        payerId,
-        payeeId,
-        amount,
-        paymentMethodId,
-        capture,
-      });
+      const state = await payment.chargeBooking(
+        input.bookingId,
+        {
+          payerId,
+          payeeId,
+          amount,
+          paymentMethodId,
+          capture,
+        },
+        input.key,
+      );
       return await shown(state, input.awaitingUntil);
     } catch (error) {
       await showRefusal(error);
@@ -75,12 +80,12 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       bookingId: string;
       key: string;
     }): Promise<PaymentSummary> {
-      return shown(await payment.capturePayment(key, paymentId));
+      return shown(await payment.capturePayment(paymentId, key));
     },
 
     /** The undo of all money steps: void, refund or nothing, whatever Stripe says is true. */
     async settleToZero({ bookingId, key }: { bookingId: string; key: string }): Promise<void> {
-      const settled = await payment.settleBooking(key, bookingId);
+      const settled = await payment.settleBooking(bookingId, key);
       if (settled.payment) await shown(settled.payment);
     },
 
@@ -105,19 +110,19 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       bookingId: string | null;
       key: string;
     }): Promise<PaymentSummary> {
-      return shown(await payment.abandonPayment(key, paymentId));
+      return shown(await payment.abandonPayment(paymentId, key));
     },
 
     async chargeDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<PaymentSummary> {
-      return shown(await payment.chargePayment(key, paymentId));
+      return shown(await payment.chargePayment(paymentId, key));
     },
 
     async settleDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
-      await payment.settlePayment(key, paymentId);
+      await payment.settlePayment(paymentId, key);
     },
 
     async releaseEarnings({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
-      await payment.releaseEarnings(key, paymentId);
+      await payment.releaseEarnings(paymentId, key);
     },
 
     /** Records the refund of a cancelled booking; the refund saga makes it. */
@@ -130,11 +135,15 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       amount: Money;
       key: string;
     }): Promise<{ refundId: string }> {
-      const { refundId } = await payment.createRefund(key, paymentId, {
-        amount,
-        reason: 'Booking cancelled',
-        requestedBy: null,
-      });
+      const { refundId } = await payment.createRefund(
+        paymentId,
+        {
+          amount,
+          reason: 'Booking cancelled',
+          requestedBy: null,
+        },
+        key,
+      );
       return { refundId };
     },
 
@@ -144,16 +153,22 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
       const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
       await Promise.all([
-        notification.send(`${key}/payer`, {
-          template: 'payment_receipt',
-          ...recipient(payer),
-          data: { ...data, otherName: nameOf(payee) },
-        }),
-        notification.send(`${key}/payee`, {
-          template: 'payment_received',
-          ...recipient(payee),
-          data: { ...data, otherName: nameOf(payer) },
-        }),
+        notification.send(
+          {
+            template: 'payment_receipt',
+            ...recipient(payer),
+            data: { ...data, otherName: nameOf(payee) },
+          },
+          `${key}/payer`,
+        ),
+        notification.send(
+          {
+            template: 'payment_received',
+            ...recipient(payee),
+            data: { ...data, otherName: nameOf(payer) },
+          },
+          `${key}/payee`,
+        ),
       ]);
     },
   };

@@ -1,4 +1,5 @@
-import type { RefundState, RefundStatus } from '../services/payment/contract';
+import type { RefundStatus } from '../kernel/statuses';
+import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { projectionOf, recipient } from './payment';
 
@@ -18,17 +19,17 @@ export function createRefundActivities({ payment, booking, identity, notificatio
   return {
     /** Hands the refund to Stripe. Refused by Stripe is a refund with status failed, not an error. */
     async submitRefund({ refundId, key }: { refundId: string; key: string }): Promise<RefundSummary> {
-      return summary(await payment.submitRefund(key, refundId));
+      return summary(await payment.submitRefund(refundId, key));
     },
 
     /** Makes a failed refund again, as try `number`. @throws ProblemError refund_exceeds_payment when others have used its amount */
     async retryRefund(input: { refundId: string; number: number; key: string }): Promise<RefundSummary> {
-      return summary(await payment.retryRefund(input.key, input.refundId, input.number));
+      return summary(await payment.retryRefund(input.refundId, input.number, input.key));
     },
 
     /** Notes that the saga has seen to the refund's end. Returned is its state, which may be another by then. */
     async closeRefund(input: { refundId: string; as: 'succeeded' | 'failed'; key: string }): Promise<RefundSummary> {
-      return summary(await payment.closeRefund(input.key, input.refundId, input.as));
+      return summary(await payment.closeRefund(input.refundId, input.as, input.key));
     },
 
     async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {
@@ -61,11 +62,14 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       const refund = await payment.getRefund(refundId);
       const { payerId } = await payment.getPayment(refund.paymentId);
       const payer = await identity.getUser(payerId);
-      await notification.send(key, {
-        template: 'refund_succeeded',
-        ...recipient(payer),
-        data: { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null },
-      });
+      await notification.send(
+        {
+          template: 'refund_succeeded',
+          ...recipient(payer),
+          data: { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null },
+        },
+        key,
+      );
     },
   };
 }

@@ -29,7 +29,7 @@ const REPLIES: [RegExp, { status: number; body?: object; schema?: z.ZodType }][]
     { status: 201, schema: paymentContract.createAccount.body, body: { userId: uuidv7() } },
   ],
   [/^POST \/internal\/accounts\/[^/]+\/remove$/, { status: 200, body: { userId: uuidv7() } }],
-  [/^POST \/internal\/tutors$/, { status: 201, schema: tutoringContract.registerTutor.body, body: { id: uuidv7() } }],
+  [/^POST \/internal\/tutors$/, { status: 201, schema: tutoringContract.createTutor.body, body: { id: uuidv7() } }],
   [/^POST \/internal\/tutors\/[^/]+\/remove$/, { status: 204 }],
   [/^POST \/internal\/preferences\/[^/]+\/remove$/, { status: 204 }],
   [

@@ -15,33 +15,33 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
   return {
     /** Undo of registering, which identity did before the saga: the address can register again at once. */
     async removeUser({ userId, key }: { userId: string; key: string }): Promise<void> {
-      await identity.removeUser(key, userId);
+      await identity.removeUser(userId, key);
     },
 
     /** Returns the role that was registered, which from here on nobody changes. */
     async createProfile({ userId, key }: { userId: string; key: string }): Promise<{ role: SignUpRole }> {
-      const { role } = await identity.createProfile(key, userId);
+      const { role } = await identity.createProfile(userId, key);
       return { role: role === 'tutor' ? 'tutor' : 'student' };
     },
 
     async removeProfile({ userId, key }: { userId: string; key: string }): Promise<void> {
-      await identity.removeProfile(key, userId);
+      await identity.removeProfile(userId, key);
     },
 
     /** A Stripe customer for a student, a connected account for a tutor. */
     async createAccount({ userId, role, key }: { userId: string; role: SignUpRole; key: string }): Promise<void> {
       const user = await identity.getUser(userId);
-      await payment.createAccount(key, { userId, role, email: user.email, name: nameOf(user) });
+      await payment.createAccount({ userId, role, email: user.email, name: nameOf(user) }, key);
     },
 
     async removeAccount({ userId, key }: { userId: string; key: string }): Promise<void> {
-      await payment.removeAccount(key, userId);
+      await payment.removeAccount(userId, key);
     },
 
     /** The empty profile that the tutor completes later. */
     async createTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
       const user = await identity.getUser(userId);
-      await tutoring.registerTutor({ userId, displayName: nameOf(user), timeZone: user.timeZone }, key);
+      await tutoring.createTutor({ userId, displayName: nameOf(user), timeZone: user.timeZone }, key);
     },
 
     async removeTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
@@ -49,24 +49,24 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
     },
 
     async createPreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
-      await notification.createPreferences(key, userId);
+      await notification.createPreferences(userId, key);
     },
 
     async removePreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
-      await notification.removePreferences(key, userId);
+      await notification.removePreferences(userId, key);
     },
 
     async activateUser({ userId, key }: { userId: string; key: string }): Promise<{ active: true }> {
-      await identity.activateUser(key, userId);
+      await identity.activateUser(userId, key);
       return { active: true };
     },
 
     /** One mail per `key`. Repeated, it holds the same link, because identity derives the token from the key. */
     async sendWelcome({ userId, key }: { userId: string; key: string }): Promise<void> {
       const user = await identity.getUser(userId);
-      const { token } = await identity.issueEmailVerification(`${key}/token`, userId);
+      const { token } = await identity.issueEmailVerification(userId, `${key}/token`);
       const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;
-      await notification.send(key, { template: 'welcome_verify_email', ...recipient(user), data: { verifyUrl } });
+      await notification.send({ template: 'welcome_verify_email', ...recipient(user), data: { verifyUrl } }, key);
     },
   };
 }

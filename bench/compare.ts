@@ -6,7 +6,7 @@ import { drained, type MeasuredRun, measure } from './measure';
 import { createOrders } from './orders';
 import { makePeople } from './people';
 import { profileSettings } from './profile';
-import type { Arrival, Run } from './results';
+import { type Arrival, arrivalText, type Run } from './results';
 import { startStack } from './stack';
 import { contradictionsAtStripe } from './verify';
 
@@ -131,10 +131,6 @@ async function reconcile(
 
 const excerpt = ({ contradictions }: Run) =>
   `${contradictions.slice(0, 3).join('; ')} (${contradictions.length} in all)`;
-
-export function arrivalText(arrival: Arrival): string {
-  return arrival.kind === 'closed' ? `K=${arrival.clients}` : `${arrival.perSecond}/s`;
-}
 
 function summary({ answeredPerSecond, donePerSecond, p50, p95, cpu }: Run): string {
   const total = Object.values(cpu).reduce((sum, ms) => sum + ms, 0);

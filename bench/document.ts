@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { sourcePath } from '../dev/paths';
-import { arrivalText } from './compare';
+import { sourcePath } from '../dev/machine/paths';
 import { isBusy, pinnedVersions } from './machine';
-import { cpuPlot, latencyPlot, svgOf, throughputPlot } from './plots';
-import { type Machine, type Results, readResults, readScenario, type ScenarioResult } from './results';
+import { cpuPlot, latencyPlot, throughputPlot } from './plots';
+import { arrivalText, type Machine, type Results, readResults, readScenario, type ScenarioResult } from './results';
 import { isFull, READ_FIGURES, SCENARIOS } from './scenarios/names';
 import { figuresOf, rowOf, TARGETS } from './scenarios/targets';
+import { svgOf } from './svg';
 import { type Line, linesOf } from './table';
 
 // Writes docs/benchmarks.md and its plots from a file of results: `npm run document [-- results/mine.json]`.

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import { z } from 'zod';
-import { sourcePath } from '../dev/paths';
-import type { RunningPlatform } from '../dev/platform';
+import { sourcePath } from '../dev/machine/paths';
+import type { RunningPlatform } from '../dev/stack/platform';
 import type { Machine } from './results';
 
 const LOOK_MS = 3_000;

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sourcePath } from '../dev/paths';
+import { sourcePath } from '../dev/machine/paths';
 import { type ComparePlan, compare } from './compare';
 import { ENGINES, type EngineName, missingFor } from './engines';
 import { describeMachine, isBusy } from './machine';

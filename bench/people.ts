@@ -43,15 +43,18 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
   const tutors = await makeUsers(stack, 'tutor', counts.tutors);
   await inParallel(8, students, async (userId) => {
     const email = `${userId}@person.example`;
-    await stack.clients.payment.createAccount(`user:${userId}/account`, {
-      userId,
-      role: 'student',
-      email,
-      name: userId,
-    });
+    await stack.clients.payment.createAccount(
+      {
+        userId,
+        role: 'student',
+        email,
+        name: userId,
+      },
+      `user:${userId}/account`,
+    );
   });
   await inParallel(8, tutors, async (userId) => {
-    await stack.clients.tutoring.registerTutor(
+    await stack.clients.tutoring.createTutor(
       { userId, displayName: `Tutor ${userId}`, timeZone: 'UTC' },
       `user:${userId}/tutor-profile`,
     );

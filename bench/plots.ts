@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { arrivalText } from './compare';
 import { ENGINES } from './engines';
+import { arrivalText } from './results';
 import type { Line } from './table';
 
 const FONT = 'system-ui, sans-serif';
@@ -11,17 +11,6 @@ const CONFIG = {
   view: { stroke: 'transparent' },
   axis: { grid: true, gridColor: '#eee', domainColor: '#888' },
 };
-
-/** Renders a plot with vega; no browser, no canvas. */
-export async function svgOf(spec: TopLevelSpec): Promise<string> {
-  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
-  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' });
-  try {
-    return `${await view.toSVG()}\n`;
-  } finally {
-    view.finalize();
-  }
-}
 
 /** Throughput by engine, a group of bars for each number of clients. */
 export function throughputPlot(lines: readonly Line[]): TopLevelSpec {

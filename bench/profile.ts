@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compiledPath } from '../dev/paths';
-import { until } from '../dev/processes';
+import { compiledPath } from '../dev/machine/paths';
+import { until } from '../dev/processes/identify';
 import type { ProcessGroup } from './cpu';
 import { flameGraph } from './flame';
-import { svgOf } from './plots';
+import { svgOf } from './svg';
 
 /** Who is looked into: processes of Node in which the product or an engine runs. */
 const PROFILED = new Set(['services', 'booking', 'workers', 'engine']);

@@ -74,3 +74,7 @@ export function readResults(file: string): Results {
 export function readScenario(file: string): ScenarioResult {
   return scenarioSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
 }
+
+export function arrivalText(arrival: Arrival): string {
+  return arrival.kind === 'closed' ? `K=${arrival.clients}` : `${arrival.perSecond}/s`;
+}

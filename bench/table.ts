@@ -1,7 +1,6 @@
 import Table from 'cli-table3';
-import { arrivalText } from './compare';
 import { ENGINES } from './engines';
-import type { Run } from './results';
+import { arrivalText, type Run } from './results';
 import { median, spread } from './stats';
 
 /** What all rounds of one engine under one load come to. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
-import { startThrowawayPostgres } from '../dev/throwaway-postgres';
+import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
 import { sqlState } from './client';
 import { ensureDatabase, migrateContext } from './migrate';

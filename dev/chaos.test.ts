@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { buildOnce } from './build-once';
-import { compiledPath } from './paths';
+import { compiledPath } from './machine/paths';
+import { buildOnce } from './processes/build-once';
 
 jest.setTimeout(120_000);
 

@@ -12,11 +12,11 @@ import { type Cast, emptyRecords, play, type Records } from './chaos/plays';
 import { createLiveLine, killList, type LiveLine, summary, verdictLine } from './chaos/report';
 import { MOST_BOOKINGS, type Script, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
-import { messageOf } from './error-code';
-import { ownSettings } from './own-platform';
-import { type RunningPlatform, startPlatform } from './platform';
-import { untilToldToStop } from './stop-signals';
-import { removeDataDir, temporaryDataDir } from './temporary-data';
+import { messageOf } from './machine/error-code';
+import { untilToldToStop } from './machine/stop-signals';
+import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
+import { ownSettings } from './stack/own-platform';
+import { type RunningPlatform, startPlatform } from './stack/platform';
 
 const USAGE = `npm run chaos                                    200 bookings while everything is killed again and again
 npm run chaos -- --bookings 50 --seed 7          so many bookings; the same seed plays and kills the same

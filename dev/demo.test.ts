@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { buildOnce } from './build-once';
-import { ownSettings } from './own-platform';
-import { compiledPath } from './paths';
-import { livingChildren } from './run-file';
-import { removeDataDir, temporaryDataDir } from './temporary-data';
+import { compiledPath } from './machine/paths';
+import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
+import { buildOnce } from './processes/build-once';
+import { livingChildren } from './processes/run-file';
+import { ownSettings } from './stack/own-platform';
 
 jest.setTimeout(300_000);
 

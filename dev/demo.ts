@@ -5,8 +5,8 @@ import { mailView, stripeView } from './demo/outside';
 import { play } from './demo/play';
 import { openTheatre, type Theatre } from './demo/theatre';
 import { createTimeline, summary } from './demo/timeline';
-import { messageOf } from './error-code';
-import { untilToldToStop } from './stop-signals';
+import { messageOf } from './machine/error-code';
+import { untilToldToStop } from './machine/stop-signals';
 
 const USAGE = `npm run demo              plays four bookings against the public API and says what happens
 npm run demo -- --keep    leaves the platform up when it started one, so that its pages can be looked at`;

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { createMailer } from '../services/notification/mailer';
 import { receivedMails } from '../tests/support/mail';
 import { ask } from '../tests/support/service';
+import { answersAt, freePorts } from './machine/ports';
 import { type MailCatcher, startMailCatcher } from './mail';
-import { answersAt, freePorts } from './ports';
 
 let catcher: MailCatcher | undefined;
 let directory: string;

@@ -1,6 +1,6 @@
 import { loadConfig } from '../platform/config';
-import { prepareDatabases } from './databases';
-import { messageOf } from './error-code';
+import { messageOf } from './machine/error-code';
+import { prepareDatabases } from './postgres/databases';
 
 /**
  * `node prepare.js`: makes the databases in a process that ends, so that the drivers it needs do not stay in the

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'undici';
-import { buildOnce } from './build-once';
-import { ownSettings } from './own-platform';
-import { compiledPath } from './paths';
-import { type RunningPlatform, startPlatform } from './platform';
-import { answersAt, freePortSettings } from './ports';
-import { isRunning, until } from './processes';
-import { livingChildren } from './run-file';
-import { removeDataDir, temporaryDataDir } from './temporary-data';
+import { compiledPath } from './machine/paths';
+import { answersAt, freePortSettings } from './machine/ports';
+import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
+import { buildOnce } from './processes/build-once';
+import { isRunning, until } from './processes/identify';
+import { livingChildren } from './processes/run-file';
+import { ownSettings } from './stack/own-platform';
+import { type RunningPlatform, startPlatform } from './stack/platform';
 
 jest.setTimeout(120_000);
 

@@ -1,9 +1,9 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { messageOf } from './error-code';
-import { type RunningPlatform, startPlatform } from './platform';
-import { SERVICE_NAMES, WORKER_NAMES } from './process-plan';
-import { untilToldToStop } from './stop-signals';
+import { messageOf } from './machine/error-code';
+import { untilToldToStop } from './machine/stop-signals';
+import { type RunningPlatform, startPlatform } from './stack/platform';
+import { SERVICE_NAMES, WORKER_NAMES } from './stack/process-plan';
 
 const USAGE = `npm start                       everything
 npm start -- booking payment    only these services, with the workers of their sagas and what they rest on

@@ -4,6 +4,9 @@ export interface Money {
   currency: string;
 }
 
+/** The largest amount of one price, charge or refund, in minor units: Stripe's eight digits (docs.stripe.com/currencies). */
+export const MOST_MINOR_UNITS = 99_999_999;
+
 /** Adds two amounts of one currency. @throws RangeError when the currencies differ. */
 export function add(a: Money, b: Money): Money {
   sameCurrency(a, b);

@@ -195,6 +195,21 @@ export async function releaseKey(db: Database, request: KeyedRequest): Promise<v
     .where(and(byKey(request), isNull(table.replyStatus)));
 }
 
+/** The request of one of the platform's own parts under its step's key. */
+export function byService(call: { idempotencyKey: string; fingerprint: string }): KeyedRequest {
+  return { owner: SERVICE, key: call.idempotencyKey, fingerprint: call.fingerprint };
+}
+
+/** A person's request under their own key, if it carries one. */
+export function byUser(call: {
+  user: { id: string };
+  idempotencyKey?: string | undefined;
+  fingerprint: string;
+}): KeyedRequest | undefined {
+  const { user, idempotencyKey: key, fingerprint } = call;
+  return key === undefined ? undefined : { owner: user.id, key, fingerprint };
+}
+
 /** A client's request under its key, and the path it came to, which a stored refusal names. */
 export interface ClientRequest extends KeyedRequest {
   instance: string;

@@ -1,9 +1,9 @@
 import { Temporal } from 'temporal-polyfill';
 import { z } from 'zod';
+import { MOST_MINOR_UNITS } from '../kernel/money';
+import { isOnGrid, LENGTH_STEP_MINUTES, LONGEST_MINUTES, SHORTEST_MINUTES } from '../kernel/session';
 
 // Wire types that every contract shares. Registered under an id, so that OpenAPI names them once.
-
-const MAX_MINOR_UNITS = 99_999_999; // Stripe's largest amount: eight digits
 
 /**
  * Normalised to NFC, without invisible characters, and trimmed: what is stored is what can be seen. Refuses control characters
@@ -54,7 +54,7 @@ export const Currency = z
 
 /** Money on the wire: integer minor units. Zero is allowed; a price or a charge states its own minimum. */
 export const Money = z
-  .strictObject({ amount: z.int().min(0).max(MAX_MINOR_UNITS), currency: Currency })
+  .strictObject({ amount: z.int().min(0).max(MOST_MINOR_UNITS), currency: Currency })
   .meta({ id: 'Money', description: 'Integer minor units of an ISO 4217 currency' });
 
 const FIRST_INSTANT = 0;
@@ -70,6 +70,19 @@ export const Instant = z.iso
 
 /** An instant in a reply: UTC with milliseconds. */
 export const InstantOut = z.iso.datetime({ offset: true });
+
+/** The start of a session, as UTC after parsing. */
+export const SessionStart = Instant.refine((start) => isOnGrid(Date.parse(start)), 'must be on the quarter hour')
+  // Its end must be an instant too, and those have years of four digits.
+  .refine((start) => Date.parse(start) < Date.UTC(9999, 11, 31), 'must be before the last day of 9999');
+
+/** The length of a session. */
+export const SessionMinutes = z
+  .int()
+  .min(SHORTEST_MINUTES)
+  .max(LONGEST_MINUTES)
+  .multipleOf(LENGTH_STEP_MINUTES)
+  .meta({ multipleOf: LENGTH_STEP_MINUTES });
 
 /** An IANA time zone such as `Europe/Berlin`. */
 export const TimeZone = z.string().min(1).max(64).refine(isTimeZone, 'is not an IANA time zone');

@@ -4,11 +4,11 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { cacheFolder } from '../dev/cache';
-import { answersAt, freePorts } from '../dev/ports';
-import { runCommand } from '../dev/run-command';
+import { cacheFolder } from '../dev/machine/cache';
+import { answersAt, freePorts } from '../dev/machine/ports';
+import { runCommand } from '../dev/machine/run-command';
 import { loadConfig } from '../platform/config';
-import { createStripe, type IntentParams, type StripeDoor } from '../services/payment/stripe';
+import { createStripe, type IntentParams, type StripeDoor } from '../services/payment/stripe/door';
 
 /**
  * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which holds parameters and

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '../kernel/errors';
-import { explainErrors } from '../services/gateway/error-guide';
+import { explainErrors } from '../services/gateway/docs/error-guide';
 import { errorDocs } from './error-docs';
 
 test('docs/errors.md is what the table of codes says: run scripts/error-docs.ts after changing it', () => {

@@ -1,4 +1,4 @@
-import { grantAdmin } from '../services/identity/roles.store';
+import { grantAdmin } from '../services/identity/store/roles';
 import { onIdentity } from './on-identity';
 
 /** `npm run grant-admin -- <e-mail>`: nobody can register as an admin, so the holder of the database makes the first one. */

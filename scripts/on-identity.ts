@@ -1,7 +1,7 @@
 import { type DatabaseClient, openDatabase } from '../db/client';
 import { contextUrl } from '../db/roles';
-import { messageOf } from '../dev/error-code';
-import { readSettings } from '../dev/settings';
+import { messageOf } from '../dev/machine/error-code';
+import { readSettings } from '../dev/stack/settings';
 import { causesOf } from '../kernel/errors';
 import type { Config } from '../platform/config';
 

@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
-import { messageOf } from '../dev/error-code';
-import { ownSettings } from '../dev/own-platform';
-import { sourcePath } from '../dev/paths';
-import { startPlatform } from '../dev/platform';
-import { untilToldToStop } from '../dev/stop-signals';
-import { removeDataDir, temporaryDataDir } from '../dev/temporary-data';
+import { messageOf } from '../dev/machine/error-code';
+import { sourcePath } from '../dev/machine/paths';
+import { untilToldToStop } from '../dev/machine/stop-signals';
+import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
+import { ownSettings } from '../dev/stack/own-platform';
+import { startPlatform } from '../dev/stack/platform';
 import { connectClient, recordHistory } from './record-history';
 import { SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
-import { messageOf } from '../dev/error-code';
-import { sourcePath } from '../dev/paths';
+import { messageOf } from '../dev/machine/error-code';
+import { sourcePath } from '../dev/machine/paths';
 import { loadConfig } from '../platform/config';
 import { GRPC, isGrpc } from '../platform/temporal-namespace';
 

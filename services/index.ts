@@ -6,10 +6,10 @@ type Start = (platform: Platform) => Promise<Running>;
 /** Start functions by name, each loaded when it is started. Adding a context is adding its line. */
 export const services = {
   gateway: async (platform) => (await import('./gateway/routes.js')).startGateway(platform),
-  identity: async (platform) => runService((await import('./identity/routes.js')).identityService, platform),
-  tutoring: async (platform) => runService((await import('./tutoring/routes.js')).tutoringService, platform),
-  booking: async (platform) => runService((await import('./booking/routes.js')).bookingService, platform),
+  identity: async (platform) => runService((await import('./identity/routes/index.js')).identityService, platform),
+  tutoring: async (platform) => runService((await import('./tutoring/routes/index.js')).tutoringService, platform),
+  booking: async (platform) => runService((await import('./booking/routes/index.js')).bookingService, platform),
   notification: async (platform) =>
     runService((await import('./notification/routes.js')).notificationService, platform),
-  payment: async (platform) => runService((await import('./payment/routes.js')).paymentService, platform),
+  payment: async (platform) => runService((await import('./payment/routes/index.js')).paymentService, platform),
 } as const satisfies Record<string, Start>;

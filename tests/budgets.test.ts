@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { historyOf, succeededActivities } from '../dev/chaos/histories';
 import { sandboxState } from '../dev/chaos/stripe-state';
-import { compiledPath } from '../dev/paths';
+import { compiledPath } from '../dev/machine/paths';
 import { DAY } from '../kernel/time';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from './support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from './support/platform';

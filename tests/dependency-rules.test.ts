@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 const ROOT = join(__dirname, '..');
@@ -29,6 +29,7 @@ const SOURCES = [
   'services',
   'workers',
   'dev',
+  'bench',
   'scripts',
   'tests',
 ];
@@ -40,72 +41,130 @@ test('nobody imports what they may not, and the rules were shown every module', 
   expect(totalCruised).toBeGreaterThan(200);
 }, 60_000);
 
-/** Per rule a file that breaks it: [rule, the file, what it imports]. */
-const PLANTED: [rule: string, from: string, to: string][] = [
-  ['product-needs-no-tooling', 'platform/a.ts', '../dev/tool'],
-  ['kernel-is-pure', 'kernel/a.ts', '../platform/config'],
-  ['workflows-stay-deterministic', 'workflows/a.ts', '../platform/config'],
-  ['workflows-see-activities-as-types', 'dist/workflows/a.js', '../activities/booking'],
-  ['activities-only-call-clients', 'activities/a.ts', '../services/booking/store'],
-  ['services-do-not-import-each-other', 'services/booking/a.ts', '../payment/contract'],
-  ['services-start-workflows-by-api', 'services/booking/b.ts', '../../workflows/booking'],
-  ['a-context-owns-its-tables', 'services/booking/other.store.ts', '../../db/schema/payment'],
-  ['only-the-store-touches-the-database', 'services/booking/routes.ts', '../../db/client'],
-  ['rules-are-pure', 'services/booking/rules.ts', './store'],
-  ['rules-see-contract-as-types', 'dist/services/booking/rules.js', './contract'],
-  ['one-door-to-stripe', 'services/payment/a.ts', 'stripe'],
-  ['one-door-to-mail', 'services/notification/a.ts', 'nodemailer'],
-  ['platform-knows-no-context', 'platform/b.ts', '../services/booking/contract'],
-  ['db-knows-nobody', 'db/a.ts', '../platform/config'],
-  ['workers-reach-services-by-client', 'workers/a.ts', '../services/booking/store'],
-  ['nobody-imports-the-entry-point', 'platform/c.ts', '../main'],
-  ['no-circular', 'kernel/back.ts', './circle'],
-  ['no-orphans', 'kernel/orphan.ts', ''],
+/** Every place that a room of a context can have: a file, a folder of its name, and both of a capability. */
+const places = (context: string, room: string) => [
+  `services/${context}/${room}.ts`,
+  `services/${context}/${room}/hours.ts`,
+  `services/${context}/ledger/${room}.ts`,
+  `services/${context}/ledger/${room}/hours.ts`,
+];
+const compiled = (path: string) => `dist/${path.replace(/ts$/, 'js')}`;
+
+/** Per rule the files that break it, each by what it imports: [rule, files, imported]. */
+const PLANTED: [rule: string, from: string[], to: string | string[]][] = [
+  ['product-needs-no-tooling', ['platform/a.ts'], ['dev/tool.ts', 'dev/machine/tool.ts', 'bench/tool.ts']],
+  ['kernel-is-pure', ['kernel/a.ts'], 'platform/config.ts'],
+  ['workflows-stay-deterministic', ['workflows/a.ts'], 'platform/config.ts'],
+  ['workflows-see-activities-as-types', ['dist/workflows/a.js'], 'dist/activities/booking.js'],
+  ['activities-only-call-clients', ['activities/a.ts'], places('booking', 'store')],
+  [
+    'services-do-not-import-each-other',
+    [...places('review', 'contract'), ...places('review', 'routes')],
+    places('booking', 'contract'),
+  ],
+  ['services-start-workflows-by-api', places('review', 'routes'), 'workflows/booking.ts'],
+  ['a-context-owns-its-tables', places('review', 'store'), 'db/schema/payment.ts'],
+  [
+    'only-the-store-touches-the-database',
+    [...places('review', 'routes'), ...places('review', 'rules')],
+    'db/client.ts',
+  ],
+  ['rules-are-pure', places('booking', 'rules'), places('booking', 'store')],
+  [
+    'rules-see-contract-as-types',
+    places('booking', 'rules').map(compiled),
+    places('booking', 'contract').map(compiled),
+  ],
+  ['one-door-to-stripe', ['services/payment/a.ts', 'services/payment/stripe/attempt.ts'], 'stripe'],
+  ['one-door-to-mail', ['services/notification/a.ts', 'services/notification/delivery/send.ts'], 'nodemailer'],
+  ['platform-knows-no-context', ['platform/b.ts'], places('booking', 'contract')],
+  ['db-knows-nobody', ['db/a.ts'], 'platform/config.ts'],
+  ['workers-reach-services-by-client', ['workers/a.ts'], places('booking', 'store')],
+  ['nobody-imports-the-entry-point', ['platform/c.ts'], 'main.ts'],
+  ['no-circular', ['kernel/back.ts', 'bench/back.ts'], []],
+  ['no-orphans', ['kernel/orphan.ts'], []],
 ];
 
-/** What the planted files import; each innocent by itself. */
+/** What breaks no rule, wherever the rooms stand: the rules must let it pass. */
+const ALLOWED: [from: string[], to: string | string[]][] = [
+  [['activities/b.ts'], [...places('payment', 'client'), ...places('payment', 'contract')]],
+  [places('payment', 'store'), ['db/schema/payment.ts', 'db/client.ts']],
+  [places('payment', 'rules'), [...places('payment', 'contract'), 'kernel/money.ts']],
+  [['services/payment/stripe/door.ts'], 'stripe'],
+  [['services/notification/mailer.ts'], 'nodemailer'],
+];
+
+/** What the planted files import; each innocent by itself, and imported by somebody. */
 const INNOCENT: Record<string, string> = {
-  'main.ts': '',
-  'dev/tool.ts': '',
-  'platform/config.ts': '',
-  'services/booking/store.ts': '',
-  'services/booking/contract.ts': '',
-  'services/payment/contract.ts': '',
-  'workflows/booking.ts': '',
-  'db/schema/payment.ts': '',
-  'db/client.ts': '',
+  'node_modules/stripe/index.js': 'module.exports = {};',
+  'node_modules/nodemailer/index.js': 'module.exports = {};',
   'kernel/circle.ts': "import './back';",
-  'node_modules/stripe/index.js': '',
-  'node_modules/nodemailer/index.js': '',
-  'dist/activities/booking.js': '',
-  'dist/services/booking/contract.js': '',
+  'bench/circle.ts': "import './back';",
   'tsconfig.json': '{}',
 };
 
-test('every rule catches its planted violation', async () => {
+/** The files to plant, with the statements that each consists of. */
+function plantation(): Map<string, string> {
+  const files = new Map(Object.entries(INNOCENT));
+  const add = (path: string, statement: string) => files.set(path, `${files.get(path) ?? ''}${statement}\n`);
+  const imports = (from: string, to: string) => {
+    const isPackage = !to.includes('/') && !to.endsWith('.ts');
+    const path = relative(dirname(from), to).replace(/\.[tj]s$/, '');
+    const specifier = isPackage ? to : path.startsWith('.') ? path : `./${path}`;
+    add(from, from.endsWith('.js') ? `require('${specifier}');` : `import '${specifier}';`);
+    if (!isPackage && !files.has(to)) files.set(to, to.endsWith('.js') ? 'module.exports = {};' : 'export {};');
+  };
+  for (const [from, to] of [...PLANTED.map(([, from, to]) => [from, to] as const), ...ALLOWED])
+    for (const file of from) for (const target of [to].flat()) imports(file, target);
+  for (const file of ['kernel/back.ts', 'bench/back.ts']) add(file, "import './circle';");
+  add('kernel/orphan.ts', 'export {};');
+  return files;
+}
+
+test('every rule catches its planted violations, wherever the room stands, and nothing that is allowed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tutorconnect-rules-'));
   try {
-    const plant = async (path: string, text: string) => {
+    for (const [path, text] of plantation()) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
-    };
-    for (const [path, text] of Object.entries(INNOCENT))
-      await plant(path, text || (path.endsWith('.js') ? 'module.exports = {};' : 'export {};'));
-    for (const [, from, to] of PLANTED) {
-      const text = from.endsWith('.js') ? `require('${to}');` : to ? `import '${to}';` : 'export {};';
-      await plant(from, text);
     }
     const { violations } = await cruise(
       folder,
       ...SOURCES.filter((name) => name !== 'scripts' && name !== 'tests'),
       'dist',
     );
-    const caught = new Set(violations.map(({ rule, from }) => `${rule.name} ${from}`));
-    for (const [rule, from] of PLANTED) expect(caught).toContain(`${rule} ${from}`);
+    const caught = new Set(violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`));
+    const missed = PLANTED.flatMap(([rule, from, to]) =>
+      from.flatMap((file) =>
+        [to]
+          .flat()
+          .filter((target) => !found(caught, `${rule}: ${file} → `, target))
+          .map((target) => `${rule}: ${file} → ${target}`),
+      ),
+    );
+    expect(missed).toEqual([]);
+    for (const rule of ['no-circular', 'no-orphans'])
+      for (const file of PLANTED.find(([name]) => name === rule)?.[1] ?? [])
+        expect([...caught].filter((line) => line.startsWith(`${rule}: ${file}`))).toHaveLength(1);
+    const wronged = ALLOWED.flatMap(([from, to]) =>
+      from.flatMap((file) =>
+        [to]
+          .flat()
+          .filter((target) =>
+            [...caught].some((line) => found(new Set([line]), `${line.split(':')[0]}: ${file} → `, target)),
+          ),
+      ),
+    );
+    expect(wronged).toEqual([]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }, 60_000);
+
+/** A package is reported by its file below node_modules. */
+function found(caught: ReadonlySet<string>, start: string, target: string): boolean {
+  return [...caught].some((line) => line === `${start}${target}` || line.startsWith(`${start}node_modules/${target}/`));
+}
 
 test('every rule has a planted violation', () => {
   const config: { forbidden: { name: string }[] } = require('../.dependency-cruiser.cjs');

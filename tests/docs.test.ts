@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { SERVICE_NAMES, WORKER_NAMES } from '../dev/process-plan';
+import { SERVICE_NAMES, WORKER_NAMES } from '../dev/stack/process-plan';
 
 const ROOT = join(__dirname, '..');
 const SKIPPED = new Set(['node_modules', 'dist', 'coverage', '.git', '.data']);

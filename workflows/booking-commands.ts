@@ -1,14 +1,8 @@
 import { condition, setHandler } from '@temporalio/workflow';
 import type { ErrorCode } from '../kernel/errors';
+import type { Party } from '../kernel/session';
 import { DAY } from '../kernel/time';
-import {
-  type CancelledBy,
-  cancelBooking,
-  completeBooking,
-  confirmBooking,
-  declineBooking,
-  rescheduleBooking,
-} from './booking.api';
+import { cancelBooking, completeBooking, confirmBooking, declineBooking, rescheduleBooking } from './booking.api';
 import { refuse } from './failures';
 
 export type Phase = 'requesting' | 'awaiting_tutor' | 'taking_payment' | 'confirmed' | 'ending';
@@ -26,7 +20,7 @@ const ALLOWED: Readonly<Record<Phase, readonly Wish['kind'][]>> = {
 type Wish =
   | { kind: 'confirm' }
   | { kind: 'decline'; noteId: string | null }
-  | { kind: 'cancel'; by: CancelledBy; noteId: string | null; requestedAt: string }
+  | { kind: 'cancel'; by: Party; noteId: string | null; requestedAt: string }
   | { kind: 'reschedule'; by: 'student' | 'tutor'; scheduledAt: string; requestedAt: string }
   | { kind: 'complete'; requestedAt: string };
 
@@ -144,6 +138,6 @@ export function createCommandQueue(session: {
   };
 }
 
-function cancelWish({ by, noteId, requestedAt }: { by: CancelledBy; noteId: string | null; requestedAt: string }) {
+function cancelWish({ by, noteId, requestedAt }: { by: Party; noteId: string | null; requestedAt: string }) {
   return { kind: 'cancel', by, noteId, requestedAt } as const;
 }

@@ -1,5 +1,6 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { SagaType } from '../kernel/saga-type';
+import type { Party } from '../kernel/session';
 
 /** Ids, times and the payment method's token; never a name, an e-mail, a card or free text: people read histories. */
 export interface BookingInput {
@@ -14,8 +15,6 @@ export interface BookingInput {
   /** Which of several hourly prices; absent: the first. */
   pricingOptionId?: string;
 }
-
-export type CancelledBy = 'student' | 'tutor' | 'operator';
 
 /** How a booking saga ended. The row in booking's database is what clients read. */
 export interface BookingResult {
@@ -50,7 +49,7 @@ export const declineBooking = defineUpdate<void, [{ actorId: string; noteId: str
 /** Cancels; `requestedAt` (ISO) is when the request arrived, which decides the refund's share. */
 export const cancelBooking = defineUpdate<
   void,
-  [{ by: CancelledBy; actorId: string; noteId: string | null; requestedAt: string }]
+  [{ by: Party; actorId: string; noteId: string | null; requestedAt: string }]
 >('cancel');
 
 /** Moves the session to `scheduledAt`, same duration and price. */

@@ -14,9 +14,11 @@ import {
 import type { BookingActivities, BookingTerms, Notice } from '../activities/booking';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import type { Money } from '../kernel/money';
+import type { Party } from '../kernel/session';
+import type { CancelReason } from '../kernel/statuses';
 import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
 import { FORWARD_MONEY, NOTICE, REMEMBERED_CALL, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
-import { type BookingInput, type BookingResult, type CancelledBy, paymentChanged } from './booking.api';
+import { type BookingInput, type BookingResult, paymentChanged } from './booking.api';
 import { type Command, createCommandQueue } from './booking-commands';
 import { codeOf, isRefusal, refuse } from './failures';
 import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
@@ -54,18 +56,10 @@ const REMIND_HOURS_BEFORE = [24, 1];
 /** A session that nobody reported completes two days after its end. */
 const COMPLETES_BY_ITSELF_MS = 2 * DAY;
 
-type EndReason =
-  | 'payment_declined'
-  | 'payment_expired'
-  | 'slot_unavailable'
-  | 'declined'
-  | 'tutor_expired'
-  | `cancelled_by_${CancelledBy}`;
-
 interface Ending {
-  reason: EndReason;
+  reason: CancelReason;
   noteId: string | null;
-  cancelledBy: CancelledBy | null;
+  cancelledBy: Party | null;
 }
 
 /** From a request to a settled booking: see `docs/sagas/booking.md`. */
@@ -373,7 +367,7 @@ function remindersFor(startsAt: string): { at: number; hours: number }[] {
 }
 
 /** Why a booking came to nothing, from the failure that ended it. `priced`: the failure came after the booking was made. */
-function endReason(error: unknown, priced: boolean): EndReason {
+function endReason(error: unknown, priced: boolean): CancelReason {
   const code = codeOf(error);
   if (code === 'payment_declined' || code === 'payment_failed') return 'payment_declined';
   if (code === 'payment_expired') return 'payment_expired';

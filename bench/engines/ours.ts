@@ -3,7 +3,7 @@ import { createChanges } from '../../platform/changes';
 import { createLogger } from '../../platform/telemetry';
 import { createSagas } from '../../platform/temporal';
 import { outcomeOf } from '../../services/booking/rules';
-import { readProgress } from '../../services/booking/store';
+import { readProgress } from '../../services/booking/store/reads';
 import { startWorker } from '../../workers/worker';
 import { bookingSaga } from '../../workflows/booking.api';
 import type { StartEngine } from './engine';

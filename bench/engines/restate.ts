@@ -10,7 +10,7 @@ import {
   workflow,
 } from '@restatedev/restate-sdk';
 import { connect } from '@restatedev/restate-sdk-clients';
-import { freePorts } from '../../dev/ports';
+import { freePorts } from '../../dev/machine/ports';
 import { type Order, type Outcome, untilReminder } from '../order';
 import { bookSession, createSteps, RETRY, type Steps } from '../saga';
 import type { StartEngine } from './engine';

@@ -1,6 +1,6 @@
 import { condition, defineUpdate, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
 import type { Order, Outcome } from '../order';
-import type { TutorialActivities } from './tutorial';
+import type { TutorialActivities } from './tutorial-activities';
 
 // The tutorial's way: every step an activity with the SDK's defaults, every undo too, and the answer by an update.
 

@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Sql } from 'postgres';
-import { openDatabases, ownSettings } from '../../dev/own-platform';
-import { type RunningPlatform, startPlatform } from '../../dev/platform';
+import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
+import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { type Child, startChild } from '../child';
 
 /** People who sign up by the API, so that they can log in; the load is theirs. One for each client. */

@@ -1,34 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import type { ErrorCode, FieldError } from '../../kernel/errors';
+import type { Party } from '../../kernel/session';
+import type { BookingStatus, PaymentStatus, StatusReason } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
-
-type Status = 'pending' | 'confirmed' | 'completed' | 'cancelled' | 'refunded';
-type Reason =
-  | 'awaiting_payment'
-  | 'awaiting_tutor'
-  | 'payment_declined'
-  | 'payment_expired'
-  | 'slot_unavailable'
-  | 'declined'
-  | 'tutor_expired'
-  | 'cancelled_by_student'
-  | 'cancelled_by_tutor'
-  | 'cancelled_by_operator'
-  | 'completed_by_tutor'
-  | 'completed_by_time';
-type Party = 'student' | 'tutor' | 'operator';
-type PaymentStatus =
-  | 'pending'
-  | 'requires_action'
-  | 'authorized'
-  | 'captured'
-  | 'partially_refunded'
-  | 'refunded'
-  | 'voided'
-  | 'failed';
 
 /**
  * What a student asked for, stored with the idempotency key before the saga starts; its id is the booking's. `settled_at`
@@ -59,8 +36,8 @@ export const bookings = pgTable(
       .references(() => bookingRequests.id),
     studentId: uuid('student_id').notNull(),
     tutorId: uuid('tutor_id').notNull(),
-    status: text().$type<Status>().notNull(),
-    statusReason: text('status_reason').$type<Reason>(),
+    status: text().$type<BookingStatus>().notNull(),
+    statusReason: text('status_reason').$type<StatusReason>(),
     /** Until when a pending booking waits for what `status_reason` names. */
     waitingUntil: instant('waiting_until'),
     subject: text().notNull(),

@@ -12,6 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
@@ -32,18 +33,7 @@ export const payments = pgTable(
     bookingId: uuid('booking_id').unique('payments_one_per_booking'),
     payerId: uuid('payer_id').notNull(),
     payeeId: uuid('payee_id').notNull(),
-    status: text({
-      enum: [
-        'pending',
-        'requires_action',
-        'authorized',
-        'captured',
-        'partially_refunded',
-        'refunded',
-        'voided',
-        'failed',
-      ],
-    }).notNull(),
+    status: text({ enum: PAYMENT_STATUSES }).notNull(),
     capture: text({ enum: ['manual', 'automatic'] }).notNull(),
     currency: text().notNull(),
     amount: minorUnits('amount').notNull(),
@@ -88,7 +78,7 @@ export const refunds = pgTable(
     origin: text({ enum: ['request', 'settlement', 'stripe'] }).notNull(),
     requestedBy: uuid('requested_by'),
     reason: text().notNull(),
-    status: text({ enum: ['pending', 'succeeded', 'failed'] }).notNull(),
+    status: text({ enum: REFUND_STATUSES }).notNull(),
     currency: text().notNull(),
     amount: minorUnits('amount').notNull(),
     stripeRefundId: text('stripe_refund_id').unique('refunds_stripe_refund'),

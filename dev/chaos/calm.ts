@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunningPlatform } from '../platform';
+import type { RunningPlatform } from '../stack/platform';
 import type { ChaosEvidence } from './evidence';
 import { mailsMissing } from './mails';
 import { WAITING } from './reconciliation';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { messageOf } from '../error-code';
+import { messageOf } from '../machine/error-code';
 
 /** What a client was told, for good. */
 export interface Reply {

@@ -1,8 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { request } from 'undici';
 import { z } from 'zod';
-import { openDatabases } from '../own-platform';
-import type { RunningPlatform } from '../platform';
+import { openDatabases } from '../stack/own-platform';
+import type { RunningPlatform } from '../stack/platform';
 import type { Evidence } from './reconciliation';
 
 /** A mail in the catcher's inbox. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../error-code';
+import { messageOf } from '../machine/error-code';
 import type { Client, Reply } from './client';
 import { askAs, type Person, SUBJECT, signUp, unexpected } from './people';
 import type { BookingPlan, PaymentPlan, Plan, SignUpPlan, Slot } from './script';

@@ -1,4 +1,4 @@
-import { faultBody } from '../stripe-sandbox/faults';
+import { faultBody } from '../stripe-sandbox/world/faults';
 import { type BookingPlan, type Script, type Slot, writeScript } from './script';
 import { planTroubles } from './troubles';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import type { RunningPlatform } from '../platform';
+import type { RunningPlatform } from '../stack/platform';
 import { planTroubles } from './troubles';
 
 export interface Storm {

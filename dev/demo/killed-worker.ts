@@ -1,4 +1,4 @@
-import { until } from '../processes';
+import { until } from '../processes/identify';
 import { freeSlot, type Person, SUBJECT } from './cast';
 import { ExpectationError, expectThat } from './gateway';
 import { book, expectMails, expectMoney, readBooking, type Stage, untilBooking } from './stage';

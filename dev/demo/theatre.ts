@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { lockHolder } from '../lock';
-import { type PlatformUrls, type RunningPlatform, startPlatform, urlsOf } from '../platform';
-import { planProcesses, WORKER_NAMES } from '../process-plan';
-import { isRunning, signal, until } from '../processes';
-import { livingChildren, lockFile } from '../run-file';
-import { readSettings } from '../settings';
+import { isRunning, signal, until } from '../processes/identify';
+import { lockHolder } from '../processes/lock';
+import { livingChildren, lockFile } from '../processes/run-file';
+import { type PlatformUrls, type RunningPlatform, startPlatform, urlsOf } from '../stack/platform';
+import { planProcesses, WORKER_NAMES } from '../stack/process-plan';
+import { readSettings } from '../stack/settings';
 import { ExpectationError } from './gateway';
 import type { Stage } from './stage';
 

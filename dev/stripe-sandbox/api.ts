@@ -4,24 +4,24 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Request, Response } from 'express';
-import { accountEndpoints, connectedAccount } from './accounts';
-import { balanceEndpoints } from './balance';
-import { chargeEndpoints } from './charges';
-import { customerEndpoints } from './customers';
-import type { Call, Endpoint } from './endpoint';
-import { badParameter, errorBody, rateLimited, StripeProblem } from './errors';
-import { API_VERSION, eventEndpoints } from './events';
-import type { Faults, RequestFault } from './faults';
-import { earlierReply, type KeyedRequest, type KeysInUse, keepReply, keyedRequest } from './idempotency';
-import { newId } from './ids';
-import { paymentIntentEndpoints } from './payment-intents';
-import { paymentMethodEndpoints } from './payment-methods';
-import { refundEndpoints } from './refunds';
-import type { LoggedRequest, RequestLog } from './request-log';
-import type { Store } from './store';
-import { PLATFORM } from './tables';
-import { transferEndpoints } from './transfers';
-import type { Tx } from './unit-of-work';
+import { badParameter, errorBody, rateLimited, StripeProblem } from './memory/errors';
+import { newId } from './memory/ids';
+import type { Store } from './memory/store';
+import { PLATFORM } from './memory/tables';
+import type { Tx } from './memory/unit-of-work';
+import { accountEndpoints, connectedAccount } from './objects/accounts';
+import { balanceEndpoints } from './objects/balance';
+import { chargeEndpoints } from './objects/charges';
+import { customerEndpoints } from './objects/customers';
+import { API_VERSION, eventEndpoints } from './objects/events';
+import { paymentIntentEndpoints } from './objects/payment-intents';
+import { paymentMethodEndpoints } from './objects/payment-methods';
+import { refundEndpoints } from './objects/refunds';
+import { transferEndpoints } from './objects/transfers';
+import type { Call, Endpoint } from './wire/endpoint';
+import { earlierReply, type KeyedRequest, type KeysInUse, keepReply, keyedRequest } from './wire/idempotency';
+import type { LoggedRequest, RequestLog } from './wire/request-log';
+import type { Faults, RequestFault } from './world/faults';
 
 export const ENDPOINTS: readonly Endpoint[] = [
   ...paymentIntentEndpoints,

@@ -29,21 +29,21 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { type ApiContext, ENDPOINTS, handle } from './api';
-import { bookLateCharge } from './charges';
-import { controlRoutes } from './control';
-import { errorBody } from './errors';
-import { createFaults } from './faults';
-import { forgetOldReplies, KeysInUse } from './idempotency';
-import { newId } from './ids';
-import { expireAuthorization } from './intent-lifecycle';
-import { startQueue } from './jobs';
-import { settleRefund } from './refunds';
-import { createRequestLog } from './request-log';
-import { openStore, type Store } from './store';
-import { type Job, NO_REQUEST } from './tables';
-import { threeDSecurePages } from './three-d-secure';
-import type { Tx } from './unit-of-work';
-import { createCourier, DELIVERIES_AT_ONCE } from './webhooks';
+import { errorBody } from './memory/errors';
+import { newId } from './memory/ids';
+import { startQueue } from './memory/jobs';
+import { openStore, type Store } from './memory/store';
+import { type Job, NO_REQUEST } from './memory/tables';
+import type { Tx } from './memory/unit-of-work';
+import { bookLateCharge } from './objects/charges';
+import { expireAuthorization } from './objects/intent-lifecycle';
+import { settleRefund } from './objects/refunds';
+import { forgetOldReplies, KeysInUse } from './wire/idempotency';
+import { createRequestLog } from './wire/request-log';
+import { controlRoutes } from './world/control';
+import { createFaults } from './world/faults';
+import { threeDSecurePages } from './world/three-d-secure';
+import { createCourier, DELIVERIES_AT_ONCE } from './world/webhooks';
 
 export interface SandboxOptions {
   /** 0 takes a free one. */

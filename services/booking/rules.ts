@@ -1,16 +1,10 @@
 import { ERROR_CODES, type ErrorCode, ProblemError } from '../../kernel/errors';
 import { type Money, scaleUp, subtract } from '../../kernel/money';
-import { DAY, endOf, HOUR } from '../../kernel/time';
+import { HORIZON_DAYS, HORIZON_MS, LEAST_PRICE, type Party } from '../../kernel/session';
+import type { BookingStatus } from '../../kernel/statuses';
+import { endOf, HOUR } from '../../kernel/time';
 import { canGo, type TransitionTable } from '../../kernel/transitions';
-import type {
-  Booking,
-  BookingOrRequested,
-  BookingStatus,
-  InternalBooking,
-  Party,
-  Refusal,
-  RequestedBooking,
-} from './contract';
+import type { Booking, BookingOrRequested, InternalBooking, Refusal, RequestedBooking } from './contract';
 
 /** A booking's whole life. `refunded` goes back when a refund that had succeeded fails after all. */
 export const BOOKING_TRANSITIONS: TransitionTable<BookingStatus> = {
@@ -33,9 +27,6 @@ export function confirmationMode(instantBooking: boolean): 'at_once' | 'by_tutor
   return instantBooking ? 'at_once' : 'by_tutor';
 }
 
-/** Stripe refuses charges of a few cents, and a price below this is a mistake: one whole unit of most currencies. */
-const LEAST_PRICE = 100;
-
 /** @throws ProblemError validation_failed when `price` is below the least a session may cost */
 export function requirePrice(price: Money): void {
   if (price.amount >= LEAST_PRICE) return;
@@ -55,9 +46,6 @@ export interface Session {
 export function overlaps(a: Session, b: Session): boolean {
   return Date.parse(a.startsAt) < Date.parse(b.endsAt) && Date.parse(b.startsAt) < Date.parse(a.endsAt);
 }
-
-/** The furthest day ahead that can be booked. */
-const HORIZON_MS = 365 * DAY;
 
 /**
  * What speaks against booking a session from the start: that its time has come or is more than 365 days away, or that the
@@ -83,7 +71,8 @@ export function doubleBooked(): ProblemError {
 function slotRefusal(startsAt: string, now: Date): ProblemError | undefined {
   const ahead = Date.parse(startsAt) - now.getTime();
   if (ahead <= 0) return new ProblemError('slot_unavailable', 'This time has passed');
-  if (ahead > HORIZON_MS) return new ProblemError('slot_unavailable', 'Sessions can be booked up to 365 days ahead');
+  if (ahead > HORIZON_MS)
+    return new ProblemError('slot_unavailable', `Sessions can be booked up to ${HORIZON_DAYS} days ahead`);
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { ProblemError } from '../../kernel/errors';
-import type { Headers } from './headers';
+import type { Headers } from './proxy/headers';
 
 const WINDOW_SECONDS = 60;
 

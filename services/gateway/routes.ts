@@ -7,14 +7,14 @@ import { requestContext } from '../../platform/http-server';
 import { sendProblem } from '../../platform/problem';
 import { listenOrExplain, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger, metrics } from '../../platform/telemetry';
-import { readBody } from './body';
 import { crossOrigin, securityHeaders } from './browsers';
-import { serveDocs } from './docs';
-import { handOver } from './hand-over';
-import { headersUp, isAmbiguous } from './headers';
+import { serveDocs } from './docs/pages';
+import { apiReference } from './docs/reference';
 import { apiLimit, type TakeAllowance } from './limits';
-import { forward } from './proxy';
-import { apiReference } from './reference';
+import { readBody } from './proxy/body';
+import { handOver } from './proxy/hand-over';
+import { headersUp, isAmbiguous } from './proxy/headers';
+import { forward } from './proxy/proxy';
 import {
   addressKey,
   type Destination,

@@ -8,24 +8,23 @@ import { identityContract as contract } from './contract';
 export function createIdentityClient(http: ServiceClient) {
   return {
     /** @throws ProblemError not_found */
-    getUser: (id: string) => http.call(contract.internalGetUser, { params: { id } }),
+    getUser: (id: string) => http.call(contract.getUser, { params: { id } }),
     /** @throws ProblemError not_found unless both exist */
-    getPair: (first: string, second: string) => http.call(contract.internalGetPair, { query: { first, second } }),
+    getPair: (first: string, second: string) => http.call(contract.getPair, { query: { first, second } }),
     /** @throws ProblemError not_found, undone */
-    createProfile: (key: string, id: string) =>
-      http.call(contract.internalCreateProfile, { params: { id }, idempotencyKey: key }),
+    createProfile: (id: string, key: string) =>
+      http.call(contract.createProfile, { params: { id }, idempotencyKey: key }),
     /** Harmless when there is none. @throws ProblemError invalid_state for an active user */
-    removeProfile: (key: string, id: string) =>
-      http.call(contract.internalRemoveProfile, { params: { id }, idempotencyKey: key }),
+    removeProfile: (id: string, key: string) =>
+      http.call(contract.removeProfile, { params: { id }, idempotencyKey: key }),
     /** @throws ProblemError not_found, undone; invalid_state without a profile */
-    activateUser: (key: string, id: string) =>
-      http.call(contract.internalActivateUser, { params: { id }, idempotencyKey: key }),
+    activateUser: (id: string, key: string) =>
+      http.call(contract.activateUser, { params: { id }, idempotencyKey: key }),
     /** Undo of registering; harmless when there is no such user. @throws ProblemError invalid_state for an active user */
-    removeUser: (key: string, id: string) =>
-      http.call(contract.internalRemoveUser, { params: { id }, idempotencyKey: key }),
+    removeUser: (id: string, key: string) => http.call(contract.removeUser, { params: { id }, idempotencyKey: key }),
     /** The same key gives the same token again, so that a message sent twice holds one link. @throws ProblemError not_found */
-    issueEmailVerification: (key: string, id: string) =>
-      http.call(contract.internalIssueEmailVerification, { params: { id }, idempotencyKey: key }),
+    issueEmailVerification: (id: string, key: string) =>
+      http.call(contract.issueEmailVerification, { params: { id }, idempotencyKey: key }),
   };
 }
 

@@ -5,7 +5,7 @@ import type { User } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { createKeyring, identityKey, rotateSigningKey } from './keyring';
-import { ensureKey, forgetOldSigningKeys, readKeys } from './keys.store';
+import { ensureKey, forgetOldSigningKeys, readKeys } from './store/signing-keys';
 
 let database: TestDatabase;
 

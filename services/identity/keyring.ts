@@ -6,9 +6,9 @@ import { ConfigError } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import type { ServiceDeps } from '../../platform/service';
 import type { Jwk } from './contract';
-import { ensureKey, readKeys, rotateKey, type StoredKey } from './keys.store';
 import { ACCESS_TOKEN_MS } from './rules';
 import { deriveKey, unseal } from './secrets';
+import { ensureKey, readKeys, rotateKey, type StoredKey } from './store/signing-keys';
 
 /** Another process may have rotated the keys: the table is read again after this long. */
 const KEYS_FRESH_MS = 60 * SECOND;

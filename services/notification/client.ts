@@ -1,7 +1,7 @@
 import type { ServiceClient } from '../../platform/http-client';
 import {
+  notificationContract as contract,
   type NotificationPreferences,
-  notificationContract,
   type SendNotification,
   type SentNotification,
 } from './contract';
@@ -16,8 +16,8 @@ export function createNotificationClient(http: ServiceClient) {
      * Sends `message` once per `businessKey` (`booking:<id>/confirmed/student`), for ever.
      * @throws ProblemError upstream_unavailable, idempotency_in_progress: call again under the same key
      */
-    send(businessKey: string, message: SendNotification): Promise<SentNotification> {
-      return http.call(notificationContract.sendNotification, {
+    send(message: SendNotification, businessKey: string): Promise<SentNotification> {
+      return http.call(contract.sendNotification, {
         idempotencyKey: businessKey,
         body: message,
         timeoutMs: SEND_TIMEOUT_MS,
@@ -25,13 +25,13 @@ export function createNotificationClient(http: ServiceClient) {
     },
 
     /** Gives a new user default preferences. `key` is `<workflowId>/<step>`. @throws ProblemError undone */
-    createPreferences(key: string, userId: string): Promise<NotificationPreferences> {
-      return http.call(notificationContract.createPreferences, { idempotencyKey: key, params: { userId } });
+    createPreferences(userId: string, key: string): Promise<NotificationPreferences> {
+      return http.call(contract.createPreferences, { idempotencyKey: key, params: { userId } });
     },
 
     /** Undo of createPreferences. `key` is `<workflowId>/<step>/undo`. */
-    removePreferences(key: string, userId: string): Promise<undefined> {
-      return http.call(notificationContract.removePreferences, { idempotencyKey: key, params: { userId } });
+    removePreferences(userId: string, key: string): Promise<undefined> {
+      return http.call(contract.removePreferences, { idempotencyKey: key, params: { userId } });
     },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PARTIES } from '../../kernel/session';
 import { endpoint } from '../../platform/endpoint';
 import { IdParams, Instant, InstantOut, Money, PageQuery, pageOf, Uuid } from '../../platform/schemas';
 
@@ -23,7 +24,7 @@ const bookingFields = {
   meetingUrl: z.union([Link, z.null()]),
 };
 const BookingData = z.strictObject(bookingFields);
-const CancelledBy = z.enum(['student', 'tutor', 'operator']);
+const CancelledBy = z.enum(PARTIES);
 const respondBy = Instant;
 const previousStart = Instant;
 const hoursBefore = z.int().min(1).max(168);

@@ -391,16 +391,16 @@ test('activities reach every internal operation by the client', async () => {
   const http = createServiceClient(service.url, serviceTokens(service.config.SERVICE_TOKEN_SECRET));
   const client = createNotificationClient(http);
   const userId = uuidv7();
-  expect(await client.createPreferences(`user:${userId}/preferences`, userId)).toMatchObject({
+  expect(await client.createPreferences(userId, `user:${userId}/preferences`)).toMatchObject({
     reminders: { email: true },
   });
-  await client.removePreferences(`user:${userId}/preferences/undo`, userId);
-  await expect(client.createPreferences(`user:${userId}/preferences`, userId)).resolves.toMatchObject({
+  await client.removePreferences(userId, `user:${userId}/preferences/undo`);
+  await expect(client.createPreferences(userId, `user:${userId}/preferences`)).resolves.toMatchObject({
     reminders: {},
   });
   const late = uuidv7();
-  await client.removePreferences(`user:${late}/preferences/undo`, late);
-  await expect(client.createPreferences(`user:${late}/preferences`, late)).rejects.toMatchObject({ code: 'undone' });
-  expect(await client.send(newKey(), sampleMessage('payment_received'))).toMatchObject({ status: 'sent' });
+  await client.removePreferences(late, `user:${late}/preferences/undo`);
+  await expect(client.createPreferences(late, `user:${late}/preferences`)).rejects.toMatchObject({ code: 'undone' });
+  expect(await client.send(sampleMessage('payment_received'), newKey())).toMatchObject({ status: 'sent' });
   await http.close();
 });

@@ -20,25 +20,29 @@ afterAll(async () => {
 test('a booking’s money from authorisation to the tutor, as the activities see it', async () => {
   const { bookingId, key, payerId, payeeId } = newBooking();
   const wanted = { payerId, payeeId, amount: EUR(4500), paymentMethodId: 'pm_card_visa', capture: 'manual' as const };
-  const authorized = await client.chargeBooking(key, bookingId, wanted);
+  const authorized = await client.chargeBooking(bookingId, wanted, key);
   const { paymentId } = authorized;
   expect(authorized).toMatchObject({ status: 'authorized', bookingId });
-  expect((await client.capturePayment(`${key}/capture`, paymentId)).status).toBe('captured');
+  expect((await client.capturePayment(paymentId, `${key}/capture`)).status).toBe('captured');
   expect((await client.refreshPayment(paymentId)).captured).toEqual(EUR(4500));
   expect(await client.getPayment(paymentId)).toMatchObject({ payerId, payeeId, status: 'captured' });
 
-  const refund = await client.createRefund(`${key}/refund`, paymentId, {
-    amount: EUR(500),
-    reason: 'r',
-    requestedBy: null,
-  });
-  expect((await client.submitRefund(`refund:${refund.refundId}/submit`, refund.refundId)).status).toBe('succeeded');
+  const refund = await client.createRefund(
+    paymentId,
+    {
+      amount: EUR(500),
+      reason: 'r',
+      requestedBy: null,
+    },
+    `${key}/refund`,
+  );
+  expect((await client.submitRefund(refund.refundId, `refund:${refund.refundId}/submit`)).status).toBe('succeeded');
   expect((await client.refreshRefund(refund.refundId)).payment.refunded).toEqual(EUR(500));
   expect((await client.getRefund(refund.refundId)).status).toBe('succeeded');
-  expect((await client.retryRefund(`refund:${refund.refundId}/submit-2`, refund.refundId, 2)).tries).toBe(1);
-  const closed = await client.closeRefund(`refund:${refund.refundId}/close`, refund.refundId, 'succeeded');
+  expect((await client.retryRefund(refund.refundId, 2, `refund:${refund.refundId}/submit-2`)).tries).toBe(1);
+  const closed = await client.closeRefund(refund.refundId, 'succeeded', `refund:${refund.refundId}/close`);
   expect(closed.status).toBe('succeeded');
-  expect(await client.releaseEarnings(`${key}/release`, paymentId)).toEqual({ paymentId, released: EUR(3400) });
+  expect(await client.releaseEarnings(paymentId, `${key}/release`)).toEqual({ paymentId, released: EUR(3400) });
 });
 
 test('the undos, as the activities see them', async () => {
@@ -50,24 +54,24 @@ test('the undos, as the activities see them', async () => {
     paymentMethodId: 'pm_card_visa',
     capture: 'automatic' as const,
   };
-  const { paymentId } = await client.chargeBooking(key, bookingId, wanted);
-  expect((await client.abandonPayment(`${key}/abandon`, paymentId)).status).toBe('captured');
-  expect((await client.settleBooking(`${key}/undo`, bookingId)).payment?.status).toBe('refunded');
-  expect((await client.settlePayment(`${key}-direct/undo`, paymentId)).payment?.status).toBe('refunded');
-  await expect(client.chargeBooking(key, bookingId, wanted)).rejects.toMatchObject({ code: 'undone' });
-  await expect(client.chargePayment(`${key}-late`, paymentId)).rejects.toMatchObject({ code: 'undone' });
-  expect(await client.settleBooking('none/undo', uuidv7())).toEqual({ payment: null });
+  const { paymentId } = await client.chargeBooking(bookingId, wanted, key);
+  expect((await client.abandonPayment(paymentId, `${key}/abandon`)).status).toBe('captured');
+  expect((await client.settleBooking(bookingId, `${key}/undo`)).payment?.status).toBe('refunded');
+  expect((await client.settlePayment(paymentId, `${key}-direct/undo`)).payment?.status).toBe('refunded');
+  await expect(client.chargeBooking(bookingId, wanted, key)).rejects.toMatchObject({ code: 'undone' });
+  await expect(client.chargePayment(paymentId, `${key}-late`)).rejects.toMatchObject({ code: 'undone' });
+  expect(await client.settleBooking(uuidv7(), 'none/undo')).toEqual({ payment: null });
 });
 
 test('accounts, and what a decline tells the activity', async () => {
   const userId = uuidv7();
   const account = { userId, role: 'student' as const, email: 'ada@example.org', name: 'Ada' };
-  expect(await client.createAccount(`user:${userId}/account`, account)).toEqual({ userId });
-  expect(await client.removeAccount(`user:${userId}/account/undo`, userId)).toEqual({ userId });
+  expect(await client.createAccount(account, `user:${userId}/account`)).toEqual({ userId });
+  expect(await client.removeAccount(userId, `user:${userId}/account/undo`)).toEqual({ userId });
   const { bookingId, key, payerId, payeeId } = newBooking();
   const card = 'pm_card_visa_chargeDeclined';
   const wanted = { payerId, payeeId, amount: EUR(100), paymentMethodId: card, capture: 'automatic' as const };
-  await expect(client.chargeBooking(key, bookingId, wanted)).rejects.toMatchObject({
+  await expect(client.chargeBooking(bookingId, wanted, key)).rejects.toMatchObject({
     code: 'payment_declined',
     more: { extras: { declineCode: 'generic_decline', paymentId: expect.any(String) } },
   });

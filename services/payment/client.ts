@@ -1,5 +1,5 @@
 import type { ServiceClient } from '../../platform/http-client';
-import { type ChargeBooking, type CreateAccount, type CreateRefund, paymentContract as operations } from './contract';
+import { type ChargeBooking, type CreateAccount, type CreateRefund, paymentContract as contract } from './contract';
 
 /**
  * How long an operation that talks to Stripe may take: up to three calls of it (the effect, a look-up after a doubtful
@@ -13,52 +13,36 @@ const STRIPE_OPERATION_MS = 25_000;
  * rate_limited and upstream_unavailable mean ask again under the same key.
  */
 export function createPaymentClient(http: ServiceClient) {
+  const timeoutMs = STRIPE_OPERATION_MS;
+  const of = (id: string, idempotencyKey: string) => ({ params: { id }, idempotencyKey });
   return {
-    createAccount: (idempotencyKey: string, account: CreateAccount) =>
-      http.call(operations.createAccount, { idempotencyKey, body: account, timeoutMs: STRIPE_OPERATION_MS }),
-    removeAccount: (idempotencyKey: string, userId: string) =>
-      http.call(operations.removeAccount, { idempotencyKey, params: { userId }, timeoutMs: STRIPE_OPERATION_MS }),
+    createAccount: (body: CreateAccount, idempotencyKey: string) =>
+      http.call(contract.createAccount, { body, idempotencyKey, timeoutMs }),
+    removeAccount: (userId: string, idempotencyKey: string) =>
+      http.call(contract.removeAccount, { params: { userId }, idempotencyKey, timeoutMs }),
 
-    chargeBooking: (idempotencyKey: string, bookingId: string, charge: ChargeBooking) =>
-      http.call(operations.chargeBooking, {
-        idempotencyKey,
-        params: { bookingId },
-        body: charge,
-        timeoutMs: STRIPE_OPERATION_MS,
-      }),
-    settleBooking: (idempotencyKey: string, bookingId: string) =>
-      http.call(operations.settleBooking, { idempotencyKey, params: { bookingId }, timeoutMs: STRIPE_OPERATION_MS }),
+    chargeBooking: (bookingId: string, body: ChargeBooking, idempotencyKey: string) =>
+      http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
+    settleBooking: (bookingId: string, idempotencyKey: string) =>
+      http.call(contract.settleBooking, { params: { bookingId }, idempotencyKey, timeoutMs }),
 
-    getPayment: (id: string) => http.call(operations.getPaymentState, { params: { id } }),
-    chargePayment: (idempotencyKey: string, id: string) =>
-      http.call(operations.chargePayment, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    capturePayment: (idempotencyKey: string, id: string) =>
-      http.call(operations.capturePayment, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    refreshPayment: (id: string) =>
-      http.call(operations.refreshPayment, { params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    abandonPayment: (idempotencyKey: string, id: string) =>
-      http.call(operations.abandonPayment, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    settlePayment: (idempotencyKey: string, id: string) =>
-      http.call(operations.settlePayment, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    releaseEarnings: (idempotencyKey: string, id: string) =>
-      http.call(operations.releaseEarnings, { idempotencyKey, params: { id } }),
+    getPayment: (id: string) => http.call(contract.getPaymentState, { params: { id } }),
+    chargePayment: (id: string, key: string) => http.call(contract.chargePayment, { ...of(id, key), timeoutMs }),
+    capturePayment: (id: string, key: string) => http.call(contract.capturePayment, { ...of(id, key), timeoutMs }),
+    refreshPayment: (id: string) => http.call(contract.refreshPayment, { params: { id }, timeoutMs }),
+    abandonPayment: (id: string, key: string) => http.call(contract.abandonPayment, { ...of(id, key), timeoutMs }),
+    settlePayment: (id: string, key: string) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
+    releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
 
-    createRefund: (idempotencyKey: string, paymentId: string, refund: CreateRefund) =>
-      http.call(operations.createRefund, { idempotencyKey, params: { id: paymentId }, body: refund }),
-    getRefund: (id: string) => http.call(operations.getRefundState, { params: { id } }),
-    submitRefund: (idempotencyKey: string, id: string) =>
-      http.call(operations.submitRefund, { idempotencyKey, params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
-    retryRefund: (idempotencyKey: string, id: string, number: number) =>
-      http.call(operations.retryRefund, {
-        idempotencyKey,
-        params: { id },
-        body: { number },
-        timeoutMs: STRIPE_OPERATION_MS,
-      }),
-    closeRefund: (idempotencyKey: string, id: string, as: 'succeeded' | 'failed') =>
-      http.call(operations.closeRefund, { idempotencyKey, params: { id }, body: { as } }),
-    refreshRefund: (id: string) =>
-      http.call(operations.refreshRefund, { params: { id }, timeoutMs: STRIPE_OPERATION_MS }),
+    createRefund: (paymentId: string, body: CreateRefund, key: string) =>
+      http.call(contract.createRefund, { ...of(paymentId, key), body }),
+    getRefund: (id: string) => http.call(contract.getRefundState, { params: { id } }),
+    submitRefund: (id: string, key: string) => http.call(contract.submitRefund, { ...of(id, key), timeoutMs }),
+    retryRefund: (id: string, number: number, key: string) =>
+      http.call(contract.retryRefund, { ...of(id, key), body: { number }, timeoutMs }),
+    closeRefund: (id: string, as: 'succeeded' | 'failed', key: string) =>
+      http.call(contract.closeRefund, { ...of(id, key), body: { as } }),
+    refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { ParamsOf, SentBody } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
-import { tutoringContract as operations } from './contract';
+import { tutoringContract as contract } from './contract';
 
-type Body<Name extends keyof typeof operations> = SentBody<(typeof operations)[Name]>;
-type BookingId = ParamsOf<typeof operations.holdSlot>['bookingId'];
+type Body<Name extends keyof typeof contract> = SentBody<(typeof contract)[Name]>;
+type BookingId = ParamsOf<typeof contract.holdSlot>['bookingId'];
 
 /**
  * The internal operations of tutoring, for activities. `key` is the idempotency key `<workflowId>/<step>`, with `/undo`
@@ -12,29 +12,29 @@ type BookingId = ParamsOf<typeof operations.holdSlot>['bookingId'];
 export function createTutoringClient(http: ServiceClient) {
   return {
     /** Makes the empty profile of a new tutor; its id is the user's. */
-    registerTutor: (body: Body<'registerTutor'>, key: string) =>
-      http.call(operations.registerTutor, { body, idempotencyKey: key }),
-    /** Undoes registerTutor. Harmless when there is nothing to undo. */
+    createTutor: (body: Body<'createTutor'>, key: string) =>
+      http.call(contract.createTutor, { body, idempotencyKey: key }),
+    /** Undoes createTutor. Harmless when there is nothing to undo. */
     removeTutor: (tutorId: string, key: string) =>
-      http.call(operations.removeTutor, { params: { id: tutorId }, idempotencyKey: key }),
+      http.call(contract.removeTutor, { params: { id: tutorId }, idempotencyKey: key }),
     /** Name, zone and price for a session. @throws ProblemError not_found, validation_failed, slot_unavailable */
     quoteSession: (tutorId: string, body: Body<'quoteSession'>) =>
-      http.call(operations.quoteSession, { params: { id: tutorId }, body }),
+      http.call(contract.quoteSession, { params: { id: tutorId }, body }),
     /** @throws ProblemError slot_unavailable when taken or outside the hours; undone when it was released before */
     holdSlot: (bookingId: BookingId, body: Body<'holdSlot'>, key: string) =>
-      http.call(operations.holdSlot, { params: { bookingId }, body, idempotencyKey: key }),
+      http.call(contract.holdSlot, { params: { bookingId }, body, idempotencyKey: key }),
     /** @throws ProblemError slot_unavailable when the hold expired and somebody else took the slot */
-    extendSlot: (bookingId: BookingId, body: Body<'extendSlot'>, key: string) =>
-      http.call(operations.extendSlot, { params: { bookingId }, body, idempotencyKey: key }),
+    extendHold: (bookingId: BookingId, body: Body<'extendHold'>, key: string) =>
+      http.call(contract.extendHold, { params: { bookingId }, body, idempotencyKey: key }),
     /** @throws ProblemError slot_unavailable when the hold expired and somebody else took the slot */
     blockSlot: (bookingId: BookingId, key: string) =>
-      http.call(operations.blockSlot, { params: { bookingId }, idempotencyKey: key }),
+      http.call(contract.blockSlot, { params: { bookingId }, idempotencyKey: key }),
     /** Frees a held or booked slot. Harmless when there is none. */
     releaseSlot: (bookingId: BookingId, key: string) =>
-      http.call(operations.releaseSlot, { params: { bookingId }, idempotencyKey: key }),
+      http.call(contract.releaseSlot, { params: { bookingId }, idempotencyKey: key }),
     /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held */
     moveSlot: (bookingId: BookingId, body: Body<'moveSlot'>, key: string) =>
-      http.call(operations.moveSlot, { params: { bookingId }, body, idempotencyKey: key }),
+      http.call(contract.moveSlot, { params: { bookingId }, body, idempotencyKey: key }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { freePortSettings } from '../../dev/ports';
+import { freePortSettings } from '../../dev/machine/ports';
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';

@@ -1,6 +1,6 @@
 import postgres from 'postgres';
-import { prepareDatabases } from '../../dev/databases';
-import { startThrowawayPostgres } from '../../dev/throwaway-postgres';
+import { prepareDatabases } from '../../dev/postgres/databases';
+import { startThrowawayPostgres } from '../../dev/postgres/throwaway';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 
 let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;

@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { z } from 'zod';
+import { freePorts } from '../../dev/machine/ports';
 import { type MailCatcher, startMailCatcher } from '../../dev/mail';
-import { freePorts } from '../../dev/ports';
 import { ask } from './service';
 
 /** A mail as it arrived: parsed, and its source. */

@@ -9,10 +9,10 @@ import { serviceTokens } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
 import { runService } from '../../platform/service';
 import type { Sagas } from '../../platform/temporal';
-import { createRefundStore } from '../../services/payment/refunds.store';
+import { createPaymentStore } from '../../services/payment/charges/store';
+import { createRefundStore } from '../../services/payment/refunds/store';
 import { definePaymentService, type PaymentOptions } from '../../services/payment/routes';
-import { createPaymentStore } from '../../services/payment/store';
-import { createStripe } from '../../services/payment/stripe';
+import { createStripe } from '../../services/payment/stripe/door';
 import { freePort } from './ports';
 import { ask, noSagas, type Reply, startTestService } from './service';
 

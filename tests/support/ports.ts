@@ -1,4 +1,4 @@
-import { freePorts } from '../../dev/ports';
+import { freePorts } from '../../dev/machine/ports';
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {

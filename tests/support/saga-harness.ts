@@ -13,7 +13,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
-import { timeSkippingServer } from '../../dev/temporal-test-server';
+import { timeSkippingServer } from '../../dev/temporal/test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';

@@ -1,0 +1,60 @@
+import postgres from 'postgres';
+import { ensureDatabase, migrateContext } from '../../db/migrate';
+import { contextUrl } from '../../db/roles';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { errorCode, messageOf } from '../machine/error-code';
+
+/**
+ * Makes what is missing of every context's database and role on `serverUrl` and applies the migrations that are missing.
+ * A context whose database was given by a setting is only migrated.
+ * @returns the settings that give each context its connection string
+ * @throws Error for a person to read, naming the context
+ */
+export async function prepareDatabases(options: {
+  databaseUrl: Record<DatabaseContext, string | undefined>;
+  serverUrl: string | undefined;
+  /** Whether the server is the embedded one, on which nobody else's databases can be. */
+  embedded: boolean;
+  roleSecret: string;
+  contexts?: readonly DatabaseContext[];
+  say: (line: string) => void;
+}): Promise<Record<string, string>> {
+  const { databaseUrl, serverUrl, roleSecret, say } = options;
+  if (serverUrl && options.embedded) await closeToStrangers(serverUrl);
+  const settings: Record<string, string> = {};
+  for (const context of options.contexts ?? DATABASE_CONTEXTS) {
+    const late = setTimeout(() => say(`Migrating the database of ${context}`), 2_000);
+    try {
+      const given = databaseUrl[context];
+      if (!given && serverUrl) await ensureDatabase(serverUrl, context, roleSecret);
+      const url = given ?? (serverUrl && contextUrl(serverUrl, context, roleSecret));
+      if (!url) throw new Error(`set ${context.toUpperCase()}_DATABASE_URL, or DATABASE_URL`);
+      await migrateContext(url, context);
+      settings[`${context.toUpperCase()}_DATABASE_URL`] = url;
+    } catch (error) {
+      throw new Error(`The database of ${context} could not be prepared: ${describe(error)}`, { cause: error });
+    } finally {
+      clearTimeout(late);
+    }
+  }
+  return settings;
+}
+
+/** Contexts' roles open their own database and no other; every role could open these two. */
+async function closeToStrangers(serverUrl: string): Promise<void> {
+  const sql = postgres(serverUrl, { max: 1, onnotice: () => undefined, connect_timeout: 5 });
+  try {
+    await sql`revoke connect on database postgres, template1 from public`;
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+function describe(error: unknown): string {
+  const code = errorCode(error);
+  if (code === 'ECONNREFUSED') return 'the server does not answer';
+  if (code === '28P01') return 'the server refuses the password';
+  // drizzle says which query failed, its cause why.
+  const reason = error instanceof Error && error.cause ? ` (${messageOf(error.cause)})` : '';
+  return `${messageOf(error)}${reason}`;
+}

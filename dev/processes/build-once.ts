@@ -1,0 +1,26 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { compiledPath, sourcePath } from '../machine/paths';
+import { runCommand } from '../machine/run-command';
+import { withLock } from './lock';
+
+/**
+ * Builds the project for tests that run real processes, as `npm run build` does: once for all files of a run of Jest, of which those
+ * that ask at once wait for each other. @throws Error with the compiler's words when it wrote nothing, or outside such a run
+ */
+export async function buildOnce(): Promise<void> {
+  const { TEST_RUN: run } = process.env;
+  if (!run) throw new Error('TEST_RUN is not set: run the tests by `npm test` or `npx jest`');
+  const builtFor = sourcePath('dist/built-for');
+  await withLock(sourcePath('dist/build.lock'), async () => {
+    if (existsSync(builtFor) && readFileSync(builtFor, 'utf8') === run) return;
+    const compiler = sourcePath('node_modules/.bin/tsc');
+    const { code, output } = await runCommand(compiler, ['-p', 'tsconfig.build.json'], { cwd: sourcePath('') });
+    // Type errors (2) are another check's business: the compiler has written its output all the same.
+    if (code !== 0 && code !== 2) throw new Error(`The project could not be compiled:\n${output}`);
+    const bundled = await runCommand(process.execPath, [compiledPath('scripts/bundle-workflows.js')], {
+      cwd: sourcePath(''),
+    });
+    if (bundled.code !== 0) throw new Error(`The workflows could not be bundled:\n${bundled.output}`);
+    writeFileSync(builtFor, run);
+  });
+}

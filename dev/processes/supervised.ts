@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../machine/error-code';
+import type { ChildSpec } from './child';
+import { signal } from './identify';
+import { type Launched, type LaunchListener, launch } from './launch';
+
+export type ChildState = 'starting' | 'ready' | 'waiting' | 'stopped';
+
+/** One child process that is started again whenever it ends without having been told to. */
+export interface Supervised {
+  readonly spec: ChildSpec;
+  state(): ChildState;
+  pid(): number | undefined;
+  /** Resolves when it is ready. @throws Error with what it said last when it does not get there */
+  start(): Promise<void>;
+  /** Tells it to stop, waits, and kills it when its time is over. It stays down until `start`. */
+  stop(): Promise<void>;
+  /** Sends a signal as a crash would, so that it comes back by itself; resolves when a killed one is gone. */
+  kill(name: NodeJS.Signals): Promise<void>;
+}
+
+// The first restart comes at once, then each at double the distance; a child that stayed up for a while starts over.
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 10_000;
+const STEADY_MS = 8_000;
+
+export function supervised(spec: ChildSpec, listener: LaunchListener, say: (line: string) => void): Supervised {
+  let state: ChildState = 'stopped';
+  let wanted = false;
+  let process: Launched['process'] | undefined;
+  let delay = FIRST_DELAY_MS;
+  let unwanted = new AbortController();
+
+  const up = async () => {
+    state = 'starting';
+    const own: LaunchListener = {
+      ...listener,
+      born(child, id) {
+        process = child;
+        listener.born(child, id);
+      },
+      died(id) {
+        if (process?.pid === id.pid) process = undefined;
+        listener.died(id);
+      },
+    };
+    const launched = await launch(spec, own, unwanted.signal);
+    state = 'ready';
+    const since = performance.now();
+    void launched.ended.then((how) => {
+      if (!wanted) return;
+      const upMs = performance.now() - since;
+      if (upMs > STEADY_MS) delay = FIRST_DELAY_MS;
+      say(`${spec.name} ended (${how}): starting it again`);
+      void bringBack();
+    });
+  };
+
+  const bringBack = async () => {
+    const since = performance.now();
+    while (wanted) {
+      state = 'waiting';
+      await sleep(delay, undefined, { signal: unwanted.signal }).catch(() => undefined);
+      delay = Math.min(delay * 2, LAST_DELAY_MS);
+      if (!wanted) return;
+      try {
+        await up();
+        return say(`${spec.name} is back (${((performance.now() - since) / 1_000).toFixed(1)} s)`);
+      } catch (error) {
+        if (wanted) say(`${messageOf(error)}\nTrying again in ${delay / 1_000} s`);
+      }
+    }
+  };
+
+  return {
+    spec,
+    state: () => state,
+    pid: () => process?.pid,
+    async start() {
+      if (wanted) return;
+      wanted = true;
+      unwanted = new AbortController();
+      delay = FIRST_DELAY_MS;
+      for (let attempt = 1; wanted; attempt++) {
+        try {
+          return await up();
+        } catch (error) {
+          if (attempt < (spec.attempts ?? 1) && wanted) {
+            await sleep(500);
+            continue;
+          }
+          wanted = false;
+          state = 'stopped';
+          throw error;
+        }
+      }
+    },
+    async stop() {
+      wanted = false;
+      unwanted.abort();
+      const child = process;
+      if (child?.pid && child.exitCode === null && child.signalCode === null) {
+        const exit = once(child, 'exit');
+        const pipesClosed = once(child, 'close');
+        signal(child.pid, spec.stopSignal);
+        const late = setTimeout(() => {
+          say(`${spec.name} did not stop within ${spec.graceMs / 1_000} s: killing it`);
+          child.kill('SIGKILL');
+        }, spec.graceMs);
+        await exit;
+        clearTimeout(late);
+        await Promise.race([pipesClosed, sleep(200)]); // its last words belong in its log
+      }
+      state = 'stopped';
+    },
+    async kill(name) {
+      const child = process;
+      if (!child?.pid) return;
+      const exit = name === 'SIGKILL' ? once(child, 'exit') : undefined;
+      signal(child.pid, name);
+      await exit;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { services } from '../../services';
+import { workers } from '../../workers';
+import { planProcesses, SERVICE_NAMES, WORKER_NAMES } from './process-plan';
+
+test('the plan knows every service and every worker that there is', () => {
+  expect([...SERVICE_NAMES].toSorted()).toEqual(Object.keys(services).toSorted());
+  expect([...WORKER_NAMES].toSorted()).toEqual(Object.keys(workers).toSorted());
+});
+
+test('by default all services share one process and all workers another', () => {
+  expect(planProcesses([], false)).toEqual({ services: SERVICE_NAMES, workers: WORKER_NAMES });
+});
+
+test('chosen services come with the workers of their sagas', () => {
+  expect(planProcesses(['booking', 'payment'], false)).toEqual({
+    services: ['booking', 'payment'],
+    workers: ['worker:booking', 'worker:payment', 'worker:refund'],
+  });
+  expect(planProcesses(['gateway'], false)).toEqual({ services: ['gateway'] });
+  expect(planProcesses(['worker:refund'], false)).toEqual({ workers: ['worker:refund'] });
+});
+
+test('isolated, each has a process of its own', () => {
+  expect(planProcesses(['booking', 'booking'], true)).toEqual({
+    booking: ['booking'],
+    'worker-booking': ['worker:booking'],
+  });
+  expect(Object.keys(planProcesses(['services', 'workers'], true))).toHaveLength(
+    SERVICE_NAMES.length + WORKER_NAMES.length,
+  );
+});
+
+test('a name that there is not is refused with those there are', () => {
+  expect(() => planProcesses(['bookings'], false)).toThrow(/^There is no bookings; there are all, gateway,/);
+});

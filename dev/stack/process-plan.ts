@@ -1,0 +1,53 @@
+import { CONTEXT_NAMES, type ContextName } from '../../kernel/contexts';
+
+/** Which names `main.js` runs in which process. */
+export type ProcessPlan = Record<string, string[]>;
+
+/** The workers that carry a context's sagas. A test holds this against the workers there are. */
+const WORKERS_OF: Record<ContextName, string[]> = {
+  gateway: [],
+  identity: ['worker:user-creation'],
+  tutoring: [],
+  booking: ['worker:booking'],
+  notification: [],
+  payment: ['worker:payment', 'worker:refund'],
+};
+
+export const SERVICE_NAMES: readonly string[] = CONTEXT_NAMES;
+export const WORKER_NAMES: readonly string[] = Object.values(WORKERS_OF).flat();
+
+export const isWorker = (name: string) => name === 'workers' || name.startsWith('worker:');
+
+/** The services and workers that names and groups of `main.js` stand for. */
+export function partsOf(names: readonly string[]): Set<string> {
+  const groups: Record<string, readonly string[]> = {
+    services: SERVICE_NAMES,
+    workers: WORKER_NAMES,
+    all: [...SERVICE_NAMES, ...WORKER_NAMES],
+  };
+  return new Set(names.flatMap((name) => groups[name] ?? [name]));
+}
+
+/** A name of `main.js` as the name of a process and of its log file. */
+export const processName = (name: string) => name.replace(':', '-');
+
+/**
+ * One process for all services and one for all workers: few, because each takes tens of megabytes, yet a crash in a
+ * workflow's code takes no request with it. `names` chooses services, each with the workers of its sagas, or single
+ * workers; `isolated` gives each a process of its own. @throws Error naming what there is not
+ */
+export function planProcesses(names: readonly string[], isolated: boolean): ProcessPlan {
+  const chosen = new Set(
+    (names.length === 0 ? ['all'] : names).flatMap((name) => {
+      const parts = [...partsOf([name])];
+      if (parts.length > 1 || WORKER_NAMES.includes(name)) return parts;
+      const context = CONTEXT_NAMES.find((candidate) => candidate === name);
+      if (context) return [context, ...WORKERS_OF[context]];
+      throw new Error(`There is no ${name}; there are ${['all', ...SERVICE_NAMES, ...WORKER_NAMES].join(', ')}`);
+    }),
+  );
+  if (isolated) return Object.fromEntries([...chosen].map((name) => [processName(name), [name]]));
+  const services = SERVICE_NAMES.filter((name) => chosen.has(name));
+  const workers = WORKER_NAMES.filter((name) => chosen.has(name));
+  return { ...(services.length > 0 && { services }), ...(workers.length > 0 && { workers }) };
+}

@@ -1,0 +1,26 @@
+import { readdirSync } from 'node:fs';
+import { sourcePath } from '../machine/paths';
+import { runCommand } from '../machine/run-command';
+
+// A network that swallows packets would keep it trying for minutes: by now it must have begun to write.
+const PATIENCE_MS = 20_000;
+const LIMIT_MS = 600_000;
+
+/**
+ * Lets the Temporal SDK download one of its servers as `file`, by way of the empty folder `into`. In a process of its own:
+ * the SDK's native part would stay in this one's memory. @returns false when that is not possible from here
+ */
+export async function downloadBySdk(
+  kind: 'dev-server' | 'time-skipping',
+  into: string,
+  file: string,
+): Promise<boolean> {
+  const hopeless = new AbortController();
+  const patience = setTimeout(() => readdirSync(into).length === 0 && hopeless.abort(), PATIENCE_MS);
+  const { code } = await runCommand(process.execPath, [sourcePath('scripts/sdk-download.js'), kind, into, file], {
+    timeoutMs: LIMIT_MS,
+    signal: hopeless.signal,
+  });
+  clearTimeout(patience);
+  return code === 0;
+}

@@ -1,0 +1,142 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { tsToMs } from '@temporalio/common/lib/time';
+import { SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
+import { type Config, loadConfig } from '../../platform/config';
+import { prepareNamespace } from '../../platform/temporal-namespace';
+import { freePortSettings } from '../machine/ports';
+import { type LaunchListener, launch } from '../processes/launch';
+import { embeddedTemporal } from './server';
+
+const THIRTY_DAYS_MS = 30 * 86_400_000;
+const KEYWORD = 2;
+
+jest.setTimeout(60_000);
+
+let config: Config;
+let last: ChildProcess | undefined;
+let said: string[];
+
+const listener: LaunchListener = {
+  born(child) {
+    last = child;
+  },
+  died: () => undefined,
+  line: () => undefined,
+};
+
+async function start() {
+  const spec = await embeddedTemporal(config, (line) => said.push(line));
+  await launch(spec, listener, new AbortController().signal);
+}
+
+async function kill() {
+  if (!last || last.exitCode !== null || last.signalCode !== null) return;
+  const exit = once(last, 'exit');
+  last.kill('SIGKILL');
+  await exit;
+}
+
+async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
+  try {
+    return await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+const retentionOf = (namespace: string) =>
+  connected(async ({ workflowService }) => {
+    const { config: found } = await workflowService.describeNamespace({ namespace });
+    return found?.workflowExecutionRetentionTtl ? tsToMs(found.workflowExecutionRetentionTtl) : 0;
+  });
+
+const attributesOf = (namespace: string) =>
+  connected(
+    async ({ operatorService }) => (await operatorService.listSearchAttributes({ namespace })).customAttributes,
+  );
+
+beforeAll(async () => {
+  config = loadConfig(
+    {
+      ...(await freePortSettings()),
+      DATA_DIR: mkdtempSync(join(tmpdir(), 'tutorconnect-temporal-')),
+      SERVICE_TOKEN_SECRET: 'x'.repeat(32),
+    },
+    'no-env-file-in-tests',
+  );
+  said = [];
+  await start();
+});
+afterAll(async () => {
+  await kill();
+  rmSync(config.DATA_DIR, { recursive: true, force: true });
+});
+
+test('the embedded server knows the search attributes and keeps histories for 30 days', async () => {
+  await prepareNamespace(config, (line) => said.push(line));
+  expect(await retentionOf('default')).toBe(THIRTY_DAYS_MS);
+  expect(await attributesOf('default')).toMatchObject(
+    Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
+  );
+  expect(said).toEqual([]);
+});
+
+test('kill -9 of the server loses no workflow', async () => {
+  const workflowId = 'booking:kept';
+  await connected(async (connection) => {
+    const { workflow } = new Client({ connection });
+    await workflow.start('booking', { workflowId, taskQueue: 'nobody', searchAttributes: { SagaKind: ['booking'] } });
+  });
+  await kill();
+  await start();
+  await connected(async (connection) => {
+    const found = await new Client({ connection }).workflow.getHandle(workflowId).describe();
+    expect(found.status.name).toBe('RUNNING');
+  });
+  expect(await retentionOf('default')).toBe(THIRTY_DAYS_MS);
+});
+
+test('on a given server a missing namespace is made, once, however many start', async () => {
+  const given = { ...config, TEMPORAL_NAMESPACE: 'tutorconnect' };
+  await Promise.all([1, 2].map(() => prepareNamespace(given, (line) => said.push(line))));
+  expect(await retentionOf('tutorconnect')).toBe(THIRTY_DAYS_MS);
+  expect(await attributesOf('tutorconnect')).toMatchObject({ SagaState: KEYWORD, PaymentId: KEYWORD });
+});
+
+test('a longer retention is left as it is', async () => {
+  const sixtyDays = { seconds: 60 * 86_400 };
+  await connected(({ workflowService }) =>
+    workflowService.registerNamespace({ namespace: 'patient', workflowExecutionRetentionPeriod: Object(sixtyDays) }),
+  );
+  await prepareNamespace({ ...config, TEMPORAL_NAMESPACE: 'patient' }, (line) => said.push(line));
+  expect(await retentionOf('patient')).toBe(2 * THIRTY_DAYS_MS);
+});
+
+test('a port in use is told with the setting that moves it', async () => {
+  await expect(embeddedTemporal(config, () => undefined)).rejects.toThrow(
+    `Port ${config.TEMPORAL_PORT} is taken: stop what uses it, or set TEMPORAL_PORT to another`,
+  );
+  const ui = createServer().listen(0, '127.0.0.1');
+  await once(ui, 'listening');
+  const address = ui.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const [other = 0] = Object.values(await freePortSettings()).map(Number);
+  const moved = { ...config, TEMPORAL_PORT: other, TEMPORAL_UI_PORT: port };
+  await expect(embeddedTemporal(moved, () => undefined)).rejects.toThrow('set TEMPORAL_UI_PORT to another');
+  ui.close();
+});
+
+test('a server that does not answer is told with the setting that names it', async () => {
+  const [port] = Object.values(await freePortSettings());
+  const nowhere = { TEMPORAL_ADDRESS: `127.0.0.1:${port}`, TEMPORAL_NAMESPACE: 'default' };
+  await expect(prepareNamespace(nowhere, () => undefined)).rejects.toThrow(
+    `Temporal does not answer at 127.0.0.1:${port}: start it, or correct TEMPORAL_ADDRESS`,
+  );
+});

@@ -1,0 +1,27 @@
+import { DAY, MINUTE } from './time';
+
+// A session between a student and a tutor: the numbers and the people that several contexts must agree on.
+
+/** Sessions start on these: the offset of every zone is a multiple of it today, so UTC's quarter hours are everybody's. */
+export const START_GRID_MINUTES = 15;
+/** The shortest and the longest session, both included. */
+export const SHORTEST_MINUTES = 30;
+export const LONGEST_MINUTES = 240;
+/** Lengths go up in steps of this. */
+export const LENGTH_STEP_MINUTES = 15;
+
+/** The furthest day ahead on which a session can start. */
+export const HORIZON_DAYS = 365;
+export const HORIZON_MS = HORIZON_DAYS * DAY;
+
+/** The least that a session may cost, in minor units: Stripe refuses charges of a few cents, and a price below this is a mistake. */
+export const LEAST_PRICE = 100;
+
+/** As what a person meets a booking. An administrator who is no party of it is an operator. */
+export const PARTIES = ['student', 'tutor', 'operator'] as const;
+export type Party = (typeof PARTIES)[number];
+
+/** Whether a start lies on the quarter hour. `start` is in milliseconds since the epoch. */
+export function isOnGrid(start: number): boolean {
+  return start % (START_GRID_MINUTES * MINUTE) === 0;
+}

@@ -1,0 +1,43 @@
+// The states that several contexts, their databases and their sagas name alike. A new one is added here; the compiler then
+// asks for it in every table that must know it. What may follow what is the business of each context's rules.
+
+/** A booking's whole life. */
+export const BOOKING_STATUSES = ['pending', 'confirmed', 'completed', 'cancelled', 'refunded'] as const;
+export type BookingStatus = (typeof BOOKING_STATUSES)[number];
+
+/** What a pending booking waits for. */
+export const WAIT_REASONS = ['awaiting_payment', 'awaiting_tutor'] as const;
+/** Why a booking came to nothing, or was cancelled. */
+export const CANCEL_REASONS = [
+  'payment_declined',
+  'payment_expired',
+  'slot_unavailable',
+  'declined',
+  'tutor_expired',
+  'cancelled_by_student',
+  'cancelled_by_tutor',
+  'cancelled_by_operator',
+] as const;
+export type CancelReason = (typeof CANCEL_REASONS)[number];
+/** By what a booking was completed. */
+export const COMPLETION_REASONS = ['completed_by_tutor', 'completed_by_time'] as const;
+
+/** Why a booking is in its status, or what a pending one waits for. */
+export const STATUS_REASONS = [...WAIT_REASONS, ...CANCEL_REASONS, ...COMPLETION_REASONS] as const;
+export type StatusReason = (typeof STATUS_REASONS)[number];
+
+/** The life of a payment. `failed`: declined; `voided`: given up before any money was taken. */
+export const PAYMENT_STATUSES = [
+  'pending',
+  'requires_action',
+  'authorized',
+  'captured',
+  'partially_refunded',
+  'refunded',
+  'voided',
+  'failed',
+] as const;
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
+
+export const REFUND_STATUSES = ['pending', 'succeeded', 'failed'] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];

@@ -1,0 +1,337 @@
+import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm';
+import { builtOnce, type Database, type Transaction } from '../../../db/client';
+import {
+  bookingNotes,
+  bookingRequests,
+  bookingSnapshots,
+  bookings,
+  events,
+  payments,
+} from '../../../db/schema/booking';
+import { ProblemError } from '../../../kernel/errors';
+import { appendEvent } from '../../../platform/outbox';
+import { bookingWorkflowId } from '../../../workflows/booking.api';
+import type { BookingRequest, InternalBooking, ListQuery, RequestedBooking, TimelineItem } from '../contract';
+import { isLive, type Progress, type Session } from '../rules';
+
+// What clients and activities read, and the one write that needs no saga. The saga's writes: saga.store.ts.
+
+type Handle = Database | Transaction;
+
+// Only what a reply is made of: a page of a list spends most of its time on columns.
+const columns = {
+  booking: {
+    id: bookings.id,
+    studentId: bookings.studentId,
+    tutorId: bookings.tutorId,
+    status: bookings.status,
+    statusReason: bookings.statusReason,
+    waitingUntil: bookings.waitingUntil,
+    subject: bookings.subject,
+    startsAt: bookings.startsAt,
+    durationMinutes: bookings.durationMinutes,
+    meetingUrl: bookings.meetingUrl,
+    cancelledBy: bookings.cancelledBy,
+    createdAt: bookings.createdAt,
+    updatedAt: bookings.updatedAt,
+  },
+  snapshot: {
+    studentName: bookingSnapshots.studentName,
+    studentEmail: bookingSnapshots.studentEmail,
+    studentTimeZone: bookingSnapshots.studentTimeZone,
+    studentLocale: bookingSnapshots.studentLocale,
+    tutorName: bookingSnapshots.tutorName,
+    tutorEmail: bookingSnapshots.tutorEmail,
+    tutorTimeZone: bookingSnapshots.tutorTimeZone,
+    tutorLocale: bookingSnapshots.tutorLocale,
+    price: bookingSnapshots.price,
+    currency: bookingSnapshots.currency,
+  },
+  payment: {
+    id: payments.id,
+    status: payments.status,
+    amount: payments.amount,
+    captured: payments.captured,
+    refunded: payments.refunded,
+    currency: payments.currency,
+    clientSecret: payments.clientSecret,
+    declineCode: payments.declineCode,
+  },
+  note: bookingNotes.text,
+};
+
+function selectBookings(db: Handle) {
+  return db
+    .select(columns)
+    .from(bookings)
+    .innerJoin(bookingSnapshots, eq(bookingSnapshots.bookingId, bookings.id))
+    .leftJoin(payments, eq(payments.bookingId, bookings.id))
+    .leftJoin(bookingNotes, eq(bookingNotes.id, bookings.noteId))
+    .$dynamic();
+}
+
+type Row = Awaited<ReturnType<typeof selectBookings>>[number];
+
+/** In the contract's order of fields, so that a reply reads the same however it came about. */
+function toBooking({ booking, snapshot, payment, note }: Row): InternalBooking {
+  return {
+    id: booking.id,
+    status: booking.status,
+    statusReason: booking.statusReason,
+    waitingUntil: booking.waitingUntil?.toISOString() ?? null,
+    tutorId: booking.tutorId,
+    studentId: booking.studentId,
+    tutorName: snapshot.tutorName,
+    studentName: snapshot.studentName,
+    subject: booking.subject,
+    scheduledAt: booking.startsAt.toISOString(),
+    durationMinutes: booking.durationMinutes,
+    price: { amount: snapshot.price, currency: snapshot.currency },
+    payment: payment && toPayment(payment),
+    meetingUrl: booking.meetingUrl,
+    cancelledBy: booking.cancelledBy,
+    cancelReason: note,
+    workflowId: bookingWorkflowId(booking.id),
+    createdAt: booking.createdAt.toISOString(),
+    updatedAt: booking.updatedAt.toISOString(),
+    studentEmail: snapshot.studentEmail,
+    studentTimeZone: snapshot.studentTimeZone,
+    studentLocale: snapshot.studentLocale,
+    tutorEmail: snapshot.tutorEmail,
+    tutorTimeZone: snapshot.tutorTimeZone,
+    tutorLocale: snapshot.tutorLocale,
+  };
+}
+
+function toPayment(payment: NonNullable<Row['payment']>): InternalBooking['payment'] {
+  const { currency, status, clientSecret, declineCode } = payment;
+  return {
+    id: payment.id,
+    status,
+    amount: { amount: payment.amount, currency },
+    captured: { amount: payment.captured, currency },
+    refunded: { amount: payment.refunded, currency },
+    ...(clientSecret !== null && { clientSecret }),
+    ...(declineCode !== null && { declineCode }),
+  };
+}
+
+/** @throws ProblemError not_found */
+export async function readBooking(db: Handle, id: string): Promise<InternalBooking> {
+  const booking = await findBooking(db, id);
+  if (!booking) throw new ProblemError('not_found');
+  return booking;
+}
+
+const oneBooking = builtOnce((db: Handle) =>
+  selectBookings(db)
+    .where(eq(bookings.id, sql.placeholder('id')))
+    .prepare('one_booking'),
+);
+
+async function findBooking(db: Handle, id: string): Promise<InternalBooking | undefined> {
+  const [row] = await oneBooking(db, {}).execute({ id });
+  return row && toBooking(row);
+}
+
+/** The booking, or the request where there is none (yet). @throws ProblemError not_found */
+export async function readBookingOrRequested(db: Handle, id: string): Promise<InternalBooking | RequestedBooking> {
+  const booking = await findBooking(db, id);
+  if (booking) return booking;
+  const request = await requestRow(db, id);
+  // Made between the two looks.
+  if (request.settledAt && !request.refusal) return readBooking(db, id);
+  return toRequested(request);
+}
+
+function toRequested(request: typeof bookingRequests.$inferSelect): RequestedBooking {
+  const { refusal, createdAt, settledAt } = request;
+  return {
+    id: request.id,
+    status: refusal ? 'cancelled' : 'pending',
+    statusReason: null,
+    waitingUntil: null,
+    tutorId: request.tutorId,
+    studentId: request.studentId,
+    tutorName: null,
+    studentName: null,
+    subject: request.subject,
+    scheduledAt: request.scheduledAt.toISOString(),
+    durationMinutes: request.durationMinutes,
+    price: null,
+    payment: null,
+    meetingUrl: null,
+    cancelledBy: null,
+    cancelReason: null,
+    workflowId: bookingWorkflowId(request.id),
+    createdAt: createdAt.toISOString(),
+    updatedAt: (settledAt ?? createdAt).toISOString(),
+    refusal: refusal && { code: refusal.code, detail: refusal.detail },
+  };
+}
+
+async function requestRow(db: Handle, id: string): Promise<typeof bookingRequests.$inferSelect> {
+  const [row] = await db.select().from(bookingRequests).where(eq(bookingRequests.id, id));
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/** @throws ProblemError not_found */
+export async function readRequest(db: Handle, id: string): Promise<BookingRequest> {
+  const row = await requestRow(db, id);
+  return {
+    bookingId: row.id,
+    studentId: row.studentId,
+    tutorId: row.tutorId,
+    subject: row.subject,
+    scheduledAt: row.scheduledAt.toISOString(),
+    durationMinutes: row.durationMinutes,
+    pricingOptionId: row.pricingOptionId,
+  };
+}
+
+/** What a request has come to. @throws ProblemError not_found */
+export async function readProgress(db: Handle, id: string): Promise<Progress> {
+  const [row] = await db
+    .select({
+      refusal: bookingRequests.refusal,
+      status: bookings.status,
+      statusReason: bookings.statusReason,
+      declineCode: payments.declineCode,
+    })
+    .from(bookingRequests)
+    .leftJoin(bookings, eq(bookings.id, bookingRequests.id))
+    .leftJoin(payments, eq(payments.bookingId, bookings.id))
+    .where(eq(bookingRequests.id, id));
+  if (!row) throw new ProblemError('not_found');
+  const { refusal, status, statusReason, declineCode } = row;
+  return { refusal, booking: status && { status, statusReason, declineCode } };
+}
+
+/** The student's live sessions that share a moment with `session`; no lock, so a hint and not a guarantee. */
+export async function liveSessions(db: Handle, studentId: string, session: Session): Promise<Session[]> {
+  const rows = await db
+    .select({ startsAt: bookings.startsAt, endsAt: bookings.endsAt })
+    .from(bookings)
+    .where(
+      and(
+        eq(bookings.studentId, studentId),
+        inArray(bookings.status, ['pending', 'confirmed']),
+        lt(bookings.startsAt, new Date(session.endsAt)),
+        gt(bookings.endsAt, new Date(session.startsAt)),
+      ),
+    );
+  return rows.map((row) => ({ startsAt: row.startsAt.toISOString(), endsAt: row.endsAt.toISOString() }));
+}
+
+/** Whose bookings: a student's, a tutor's, or everybody's. */
+export type Owner = { studentId: string } | { tutorId: string } | 'all';
+
+/** What the text of a list's query depends on. */
+interface ListShape {
+  owner: 'student' | 'tutor' | 'all';
+  filters: readonly ('status' | 'from' | 'to' | 'cursor')[];
+  descending: boolean;
+}
+
+const { placeholder } = sql;
+
+const bookingList = builtOnce((db: Database, { owner, filters, descending }: ListShape) => {
+  const by = descending ? desc : asc;
+  const place = sql`(${bookings.startsAt}, ${bookings.id})`;
+  const last = sql`(${placeholder('lastStart')}::timestamptz, ${placeholder('lastId')}::uuid)`;
+  const conditions = {
+    status: eq(bookings.status, placeholder('status')),
+    from: gte(bookings.startsAt, placeholder('from')),
+    to: lt(bookings.startsAt, placeholder('to')),
+    cursor: descending ? sql`${place} < ${last}` : sql`${place} > ${last}`,
+  };
+  const owners = {
+    student: eq(bookings.studentId, placeholder('ownerId')),
+    tutor: eq(bookings.tutorId, placeholder('ownerId')),
+    all: undefined,
+  };
+  return selectBookings(db)
+    .where(and(owners[owner], ...filters.map((filter) => conditions[filter])))
+    .orderBy(by(bookings.startsAt), by(bookings.id))
+    .limit(placeholder('rows'))
+    .prepare('booking_list');
+});
+
+/** One page, by the start of the session and then the id; keyset, so that a page costs the same however far in it is. */
+export async function listBookings(
+  db: Database,
+  owner: Owner,
+  query: ListQuery,
+): Promise<{ items: InternalBooking[]; nextCursor: string | null }> {
+  const last = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const shape: ListShape = {
+    owner: owner === 'all' ? 'all' : 'studentId' in owner ? 'student' : 'tutor',
+    filters: (['status', 'from', 'to', 'cursor'] as const).filter((filter) => query[filter] !== undefined),
+    descending: query.sort === '-scheduledAt',
+  };
+  const rows = await bookingList(db, shape).execute({
+    ownerId: owner === 'all' ? undefined : Object.values(owner)[0],
+    status: query.status,
+    from: query.from,
+    to: query.to,
+    rows: query.limit + 1,
+    lastStart: last?.startsAt,
+    lastId: last?.id,
+  });
+  const page = rows.slice(0, query.limit);
+  const end = rows.length > page.length ? page.at(-1)?.booking : undefined;
+  return { items: page.map(toBooking), nextCursor: end ? cursorAt(end) : null };
+}
+
+function cursorAt(row: { startsAt: Date; id: string }): string {
+  return Buffer.from(`${row.startsAt.getTime()} ${row.id}`).toString('base64url');
+}
+
+const CURSOR = /^(\d{1,14}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** @throws ProblemError validation_failed */
+function readCursor(cursor: string): { startsAt: string; id: string } {
+  const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (time === undefined || id === undefined) {
+    throw new ProblemError('validation_failed', 'Some fields are not valid', {
+      errors: [{ path: 'query.cursor', message: 'is not a cursor of this list' }],
+    });
+  }
+  return { startsAt: new Date(Number(time)).toISOString(), id };
+}
+
+const timeline = builtOnce((db: Database) =>
+  db
+    .select({ type: events.type, data: events.data, occurredAt: events.occurredAt })
+    .from(events)
+    .where(eq(events.streamId, sql.placeholder('id')))
+    .orderBy(events.version)
+    .prepare('timeline'),
+);
+
+/** What happened to the booking, oldest first. Events of bookings hold no personal data. */
+export async function readTimeline(db: Database, id: string): Promise<TimelineItem[]> {
+  const rows = await timeline(db, {}).execute({ id });
+  return rows.map(({ occurredAt, type, data: { actor, ...data } }) => ({
+    at: occurredAt.toISOString(),
+    type,
+    actor: actor === 'student' || actor === 'tutor' || actor === 'operator' ? actor : 'system',
+    data,
+  }));
+}
+
+/**
+ * Sets or clears where the session takes place. The link opens a room, so the event says only that it changed.
+ * @throws ProblemError not_found; invalid_state once the booking is over
+ */
+export async function setMeetingUrl(db: Database, id: string, meetingUrl: string | null): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.select().from(bookings).where(eq(bookings.id, id)).for('update');
+    if (!row) throw new ProblemError('not_found');
+    if (!isLive(row.status)) throw new ProblemError('invalid_state', `A booking that is ${row.status} takes no link`);
+    if (row.meetingUrl === meetingUrl) return;
+    await tx.update(bookings).set({ meetingUrl, updatedAt: sql`now()` }).where(eq(bookings.id, id));
+    await appendEvent(tx, { streamId: id, type: 'BookingMeetingUrlChanged', data: { bookingId: id, actor: 'tutor' } });
+  });
+}

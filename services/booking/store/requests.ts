@@ -1,0 +1,147 @@
+import { and, eq } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../db/client';
+import { bookingNotes, bookingRequests, idempotencyKeys } from '../../../db/schema/booking';
+import type { ProblemError } from '../../../kernel/errors';
+import { endOf } from '../../../kernel/time';
+import {
+  type ClientRequest,
+  claimKey,
+  type KeyedRequest,
+  type StoredReply,
+  storeRefusal,
+} from '../../../platform/idempotency';
+import { uuidv7 } from '../../../platform/ids';
+import type { NewBooking } from '../contract';
+import { isTemporary, outcomeOf, type Progress, type Session } from '../rules';
+import { liveSessions, readProgress } from './reads';
+
+// What a client's write stores before any saga is asked: the claim of its key, and what the saga must not carry.
+
+/** How long a request may hold its key: 5 s for Temporal to take the command, 10 s of waiting, and slack. */
+const LEASE_SECONDS = 20;
+
+/** Go on with the saga; or the key's stored reply; or a refusal, which is stored already. */
+export type Claimed<Run> =
+  | Run
+  | { kind: 'replay'; reply: StoredReply; resourceId: string }
+  | { kind: 'refused'; problem: ProblemError };
+
+/**
+ * Claims the key of a request to book and stores the request under a new booking id, in one transaction: a retry after a
+ * crash finds both and goes on with the same booking. `refusal` is asked once, by the first claim. `started`: the saga is
+ * known to have run. A request whose booking came to nothing for reasons of the platform gets a new booking when it is
+ * repeated.
+ * @throws ProblemError idempotency_key_reused; idempotency_in_progress
+ */
+export async function claimBooking(
+  db: Database,
+  request: ClientRequest,
+  studentId: string,
+  wanted: NewBooking,
+  refusal: (live: readonly Session[]) => ProblemError | undefined,
+): Promise<Claimed<{ kind: 'run'; bookingId: string; started: boolean }>> {
+  return db.transaction(async (tx) => {
+    const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
+    if (claim.kind === 'replay') return claim;
+    if (!claim.first) {
+      const bookingId = claim.resourceId;
+      const progress = await readProgress(tx, bookingId);
+      const started = progress.booking !== null || progress.refusal !== null;
+      if (!cameToNothing(bookingId, progress)) return { kind: 'run', bookingId, started };
+      return {
+        kind: 'run',
+        bookingId: await insertRequest(tx, await giveNewId(tx, request), studentId, wanted),
+        started: false,
+      };
+    }
+    const session = { startsAt: wanted.scheduledAt, endsAt: endOf(wanted.scheduledAt, wanted.durationMinutes) };
+    const problem = refusal(await liveSessions(tx, studentId, session));
+    if (problem) {
+      await storeRefusal(tx, request, problem);
+      return { kind: 'refused', problem };
+    }
+    return { kind: 'run', bookingId: await insertRequest(tx, claim.resourceId, studentId, wanted), started: false };
+  });
+}
+
+function cameToNothing(bookingId: string, progress: Progress): boolean {
+  const refused = outcomeOf(bookingId, progress).kind === 'refused';
+  return refused && progress.refusal !== null && isTemporary(progress.refusal);
+}
+
+async function insertRequest(tx: Transaction, id: string, studentId: string, wanted: NewBooking): Promise<string> {
+  const { tutorId, subject, scheduledAt, durationMinutes, pricingOptionId = null } = wanted;
+  await tx.insert(bookingRequests).values({
+    id,
+    studentId,
+    tutorId,
+    subject,
+    scheduledAt: new Date(scheduledAt),
+    durationMinutes,
+    pricingOptionId,
+  });
+  return id;
+}
+
+async function giveNewId(tx: Transaction, request: KeyedRequest): Promise<string> {
+  const resourceId = uuidv7();
+  await tx.update(idempotencyKeys).set({ resourceId }).where(byKey(request));
+  return resourceId;
+}
+
+const byKey = (request: KeyedRequest) =>
+  and(eq(idempotencyKeys.owner, request.owner), eq(idempotencyKeys.key, request.key));
+
+/** What a person wrote with a command. */
+export interface Note {
+  kind: 'cancel' | 'decline' | 'resolve';
+  text: string;
+}
+
+export interface CommandRun {
+  kind: 'run';
+  noteId: string | null;
+  /** When the command first arrived under its key: a retry after a fault must not cost the student a refund. */
+  requestedAt: Date;
+}
+
+/**
+ * Claims the key of a command, if it has one, and stores its note in the same transaction. The note's id is the key's
+ * resource, so that a retry sends the same one. `refusal` is asked once, by the first claim: a retry may find the state
+ * changed by its own first attempt.
+ * @throws ProblemError idempotency_key_reused; idempotency_in_progress; what `refusal` returned when there is no key
+ */
+export async function claimCommand(
+  db: Database,
+  request: ClientRequest | undefined,
+  command: {
+    bookingId: string;
+    authorId: string;
+    note: Note | undefined;
+    receivedAt: Date;
+    refusal: ProblemError | undefined;
+  },
+): Promise<Claimed<CommandRun>> {
+  const { bookingId, authorId, note, receivedAt, refusal } = command;
+  return db.transaction(async (tx) => {
+    const claim = request && (await claimKey(tx, request, uuidv7(), LEASE_SECONDS));
+    if (claim?.kind === 'replay') return claim;
+    if (request && claim && !claim.first) {
+      return { kind: 'run', noteId: note ? claim.resourceId : null, requestedAt: await claimedAt(tx, request) };
+    }
+    if (refusal) {
+      if (request) await storeRefusal(tx, request, refusal);
+      return { kind: 'refused', problem: refusal };
+    }
+    // Kept for retries, which say the same to the saga: their own arrival would be another cancel than the first one's.
+    if (request) await tx.update(idempotencyKeys).set({ createdAt: receivedAt }).where(byKey(request));
+    const noteId = claim?.resourceId ?? uuidv7();
+    if (note) await tx.insert(bookingNotes).values({ id: noteId, bookingId, authorId, ...note });
+    return { kind: 'run', noteId: note ? noteId : null, requestedAt: receivedAt };
+  });
+}
+
+async function claimedAt(tx: Transaction, request: KeyedRequest): Promise<Date> {
+  const [row] = await tx.select({ at: idempotencyKeys.createdAt }).from(idempotencyKeys).where(byKey(request));
+  return row?.at ?? new Date();
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import express, { type Response } from 'express';
+import { ProblemError } from '../../../kernel/errors';
+import type { Service } from '../../../platform/http-server';
+import type { ServiceDeps } from '../../../platform/service';
+import { VERIFICATION_PAGE } from '../contract';
+import { verifyEmail } from '../store/users';
+
+const STYLE =
+  'body{margin:15vh auto;max-width:28rem;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff}' +
+  'button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;color:#fff;background:#1b4fd8;cursor:pointer}';
+
+/** The page may send its form to where it came from, and do nothing else: no script, no other host, no frame. */
+const HEADERS = {
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  // The address holds the token.
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-store',
+};
+
+/** Of a token as it is issued: nothing in it could be markup. */
+const TOKEN = /^[\w-]{1,512}$/;
+
+/**
+ * Where the link of the welcome mail leads: a page whose button sends the token, by a form without any script. Opening the
+ * link spends nothing, because mail scanners open every link.
+ */
+export function serveVerificationPage({ app }: Service, { database: { db } }: ServiceDeps): void {
+  app.get(VERIFICATION_PAGE, (request, response) => {
+    const token = tokenIn(request.query);
+    if (token === undefined) show(response, 400, 'This link is not complete', NOT_COMPLETE);
+    else show(response, 200, 'Confirm your e-mail address', FORM(token));
+  });
+
+  const readForm = express.urlencoded({ extended: false, limit: '2kb' });
+  app.post(VERIFICATION_PAGE, readForm, async (request, response) => {
+    const token = tokenIn(request.body);
+    if (token === undefined) return show(response, 400, 'This link is not complete', NOT_COMPLETE);
+    try {
+      await verifyEmail(db, token);
+      show(response, 200, 'Your e-mail address is confirmed', '<p>Thank you. You can close this page.</p>');
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      show(response, error.status, 'This link does not work any more', SPENT);
+    }
+  });
+}
+
+const NOT_COMPLETE = '<p>Please open the link of the mail again, or copy all of it.</p>';
+const SPENT =
+  '<p>It works once and for 24 hours, and a newer one replaces it. If you have confirmed your address before, all is well.</p>';
+const FORM = (token: string) =>
+  `<form method="post" action="?"><input type="hidden" name="token" value="${token}"><button>Confirm</button></form>`;
+
+function tokenIn(fields: unknown): string | undefined {
+  if (typeof fields !== 'object' || fields === null || !('token' in fields)) return undefined;
+  return typeof fields.token === 'string' && TOKEN.test(fields.token) ? fields.token : undefined;
+}
+
+function show(response: Response, status: number, title: string, text: string): void {
+  response.locals.operation = 'verifyEmailPage';
+  response
+    .status(status)
+    .set(HEADERS)
+    .type('html')
+    .send(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} — TutorConnect</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${title}</h1>
+${text}
+</body>
+</html>
+`);
+}

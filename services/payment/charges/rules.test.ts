@@ -1,0 +1,181 @@
+import type { PaymentStatus } from '../../../kernel/statuses';
+import { reachable } from '../../../kernel/transitions';
+import {
+  isCancellable,
+  isDecided,
+  isOpenDecline,
+  mayRefund,
+  maySee,
+  nextStatus,
+  ownerOf,
+  PAYMENT_TRANSITIONS,
+  platformFee,
+  REFUND_TRANSITIONS,
+  refundAmount,
+  refundable,
+  refundStatusAfter,
+  stateOf,
+  statusOfCaptured,
+  toSettle,
+} from './rules';
+
+const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+
+test('every state of a payment and of a refund can be reached', () => {
+  expect([...reachable(PAYMENT_TRANSITIONS, 'pending')].sort()).toEqual(Object.keys(PAYMENT_TRANSITIONS).sort());
+  expect([...reachable(REFUND_TRANSITIONS, 'pending')].sort()).toEqual(Object.keys(REFUND_TRANSITIONS).sort());
+});
+
+test('nothing leads out of failed and voided, nor from taken money back to none', () => {
+  expect([...reachable(PAYMENT_TRANSITIONS, 'failed'), ...reachable(PAYMENT_TRANSITIONS, 'voided')]).toEqual([
+    'failed',
+    'voided',
+  ]);
+  expect([...reachable(PAYMENT_TRANSITIONS, 'captured')].sort()).toEqual([
+    'captured',
+    'partially_refunded',
+    'refunded',
+  ]);
+});
+
+test.each([
+  ['pending', 'succeeded', 'succeeded'],
+  ['pending', 'failed', 'failed'],
+  ['succeeded', 'failed', 'failed'],
+  ['succeeded', 'pending', 'succeeded'],
+  ['failed', 'pending', 'failed'],
+  ['failed', 'succeeded', 'failed'],
+] as const)('a refund that is %s and of which Stripe says %s is %s', (now, said, then) => {
+  expect(refundStatusAfter(now, said)).toBe(then);
+});
+
+test.each([
+  ['all of it', { captured: 100, refunded: 0, refundPending: 0 }, [], 100],
+  ['what is left', { captured: 100, refunded: 30, refundPending: 20 }, [], 50],
+  ['nothing beside a failed one', { captured: 100, refunded: 0, refundPending: 0 }, [{ amount: 100 }], 0],
+  [
+    'what failed ones do not owe',
+    { captured: 100, refunded: 10, refundPending: 0 },
+    [{ amount: 30 }, { amount: 40 }],
+    20,
+  ],
+  ['nothing when others used what failed', { captured: 100, refunded: 60, refundPending: 0 }, [{ amount: 80 }], 0],
+])('a settlement to zero has yet to refund %s', (_, payment, failed, left) => {
+  expect(toSettle(payment, failed)).toBe(left);
+});
+
+test.each([
+  [4500, 15, 675],
+  [1001, 15, 150],
+  [1003, 15, 150], // 150.45
+  [10, 15, 2], // 1.5: a half rounds up
+  [3, 15, 0],
+  [4500, 0, 0],
+  [4500, 100, 4500],
+  [10_000, 2.55, 255],
+  [333, 12.34, 41],
+])('the platform’s share of %i at %d %% is %i', (amount, percent, fee) => {
+  expect(platformFee(amount, percent)).toBe(fee);
+});
+
+test.each<[string, PaymentStatus, string | null, string, string | null, PaymentStatus | null]>([
+  ['3-D Secure is wanted', 'pending', null, 'requires_action', null, 'requires_action'],
+  ['authorised', 'pending', null, 'requires_capture', null, 'authorized'],
+  ['authorised after 3-D Secure', 'requires_action', null, 'requires_capture', null, 'authorized'],
+  ['paid', 'requires_action', null, 'succeeded', null, 'captured'],
+  ['captured', 'authorized', null, 'succeeded', null, 'captured'],
+  ['cancelled while it waited', 'requires_action', null, 'canceled', null, 'voided'],
+  ['cancelled after a decline', 'pending', null, 'canceled', 'lost_card', 'failed'],
+  ['cancelled after a decline noted before', 'pending', 'lost_card', 'canceled', null, 'failed'],
+  ['an authorisation that lapsed', 'authorized', null, 'canceled', 'lost_card', 'voided'],
+  ['an answer from before the authorisation', 'authorized', null, 'requires_action', null, null],
+  ['declined and still open', 'pending', null, 'requires_payment_method', 'lost_card', null],
+  ['a bank that takes its time', 'pending', null, 'processing', null, null],
+  ['money after the end', 'voided', null, 'succeeded', null, null],
+])('%s', (_, status, declineCode, intent, intentDecline, next) => {
+  const payment = { status, captured: 0, declineCode };
+  expect(nextStatus(payment, { status: intent, declineCode: intentDecline })).toBe(next);
+});
+
+test('once the money is taken an intent moves nothing: refunds do', () => {
+  for (const status of ['captured', 'partially_refunded', 'refunded'] as const)
+    for (const intent of ['succeeded', 'requires_capture', 'canceled'])
+      expect(
+        nextStatus({ status, captured: 100, declineCode: null }, { status: intent, declineCode: null }),
+      ).toBeNull();
+});
+
+test('an intent in the middle of its confirmation is undecided', () => {
+  expect(isDecided({ status: 'requires_confirmation', declineCode: null })).toBe(false);
+  expect(isDecided({ status: 'requires_payment_method', declineCode: null })).toBe(false);
+  expect(isDecided({ status: 'requires_payment_method', declineCode: 'lost_card' })).toBe(true);
+  for (const status of ['requires_action', 'requires_capture', 'processing', 'succeeded', 'canceled'])
+    expect(isDecided({ status, declineCode: null })).toBe(true);
+});
+
+test('a declined intent is open until it is cancelled', () => {
+  expect(isOpenDecline({ status: 'requires_payment_method', declineCode: 'lost_card' })).toBe(true);
+  expect(isOpenDecline({ status: 'requires_payment_method', declineCode: null })).toBe(false);
+  expect(isOpenDecline({ status: 'canceled', declineCode: 'lost_card' })).toBe(false);
+  expect(
+    ['requires_action', 'requires_capture', 'processing', 'succeeded', 'canceled'].map((status) =>
+      isCancellable({ status }),
+    ),
+  ).toEqual([true, true, true, false, false]);
+});
+
+test('a payment is as refunded as its refunds make it', () => {
+  expect(statusOfCaptured(100, 0)).toBe('captured');
+  expect(statusOfCaptured(100, 1)).toBe('partially_refunded');
+  expect(statusOfCaptured(100, 100)).toBe('refunded');
+});
+
+test.each([
+  [EUR(60), 60],
+  [EUR(61), 'refund_exceeds_payment'],
+  [null, 60],
+  [{ amount: 10, currency: 'USD' }, 'validation_failed'],
+])('of 100 taken, 30 refunded and 10 under way, a refund of %j is %p', (asked, expected) => {
+  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10 }, asked)).toBe(expected);
+});
+
+test('nothing can be refunded twice, before it was taken, or below zero', () => {
+  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 100, refundPending: 0 }, null)).toBe(
+    'refund_exceeds_payment',
+  );
+  expect(refundAmount({ currency: 'EUR', captured: 0, refunded: 0, refundPending: 0 }, null)).toBe('invalid_state');
+  expect(refundable({ captured: 100, refunded: 50, refundPending: 60 })).toBe(0);
+});
+
+test('a payment belongs to its booking’s saga, or to its own', () => {
+  expect(ownerOf({ id: 'p', bookingId: 'b' })).toBe('booking:b');
+  expect(ownerOf({ id: 'p', bookingId: null })).toBe('payment:p');
+});
+
+test('payer, payee and admins see a payment; payee and admins give it back', () => {
+  const payment = { payerId: 'payer', payeeId: 'payee' };
+  const see = (id: string, role = 'student') => [maySee(payment, { id, role }), mayRefund(payment, { id, role })];
+  expect(see('payer')).toEqual([true, false]);
+  expect(see('payee', 'tutor')).toEqual([true, true]);
+  expect(see('other', 'tutor')).toEqual([false, false]);
+  expect(see('other', 'admin')).toEqual([true, true]);
+});
+
+test('an authorisation of which Stripe does not say when it ends has no end that anybody could wait for', () => {
+  const payment = {
+    ...{
+      id: 'p',
+      bookingId: null,
+      payerId: 'a',
+      payeeId: 'b',
+      status: 'authorized' as const,
+      currency: 'EUR',
+      amount: 1000,
+    },
+    ...{ captured: 0, refunded: 0, refundPending: 0, description: null, clientSecret: 'secret', declineCode: null },
+    ...{ version: 1, createdAt: new Date(0) },
+  };
+  expect(stateOf({ ...payment, captureBefore: null })).toMatchObject({ captureBefore: null, clientSecret: null });
+  const captureBefore = new Date('2026-12-01T00:00:00Z');
+  expect(stateOf({ ...payment, captureBefore }).captureBefore).toBe('2026-12-01T00:00:00.000Z');
+});

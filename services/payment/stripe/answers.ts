@@ -1,0 +1,79 @@
+import type { ProblemError } from '../../../kernel/errors';
+import type { Money } from '../../../kernel/money';
+
+/** What passes through the door to Stripe (`stripe.ts`), in our words. */
+
+/** A line of Stripe's own books: what entered or left the balance, and what Stripe kept of it. */
+export interface Movement {
+  id: string;
+  fee: number;
+  currency: string;
+}
+
+/** A PaymentIntent, as far as we need it. */
+export interface Intent {
+  id: string;
+  /** Ours, from the metadata. */
+  paymentId: string | null;
+  /** As in docs.stripe.com/payments/paymentintents/lifecycle. */
+  status: string;
+  /** Minor units that were taken. */
+  received: number;
+  currency: string;
+  clientSecret: string | null;
+  captureBefore: Date | null;
+  declineCode: string | null;
+  /** The charge's line in Stripe's books; null until Stripe has written it. */
+  movement: Movement | null;
+}
+
+export interface StripeRefund {
+  id: string;
+  /** Ours, from the metadata; null for one made in Stripe's dashboard. */
+  refundId: string | null;
+  status: 'pending' | 'succeeded' | 'failed';
+  amount: number;
+  failureCode: string | null;
+  /** The money leaving; null for a release of an authorisation, where none ever moved. */
+  movement: Movement | null;
+  /** The money coming back after a failure; known to lists only. */
+  reversal: Movement | null;
+}
+
+export interface IntentParams {
+  paymentId: string;
+  bookingId: string | null;
+  amount: Money;
+  paymentMethodId: string;
+  customerId: string | null;
+  capture: 'manual' | 'automatic';
+}
+
+/**
+ * What a request that has an effect came to.
+ * - `declined`, `refused`: Stripe's last word under this key, and nothing was taken
+ * - `key_used`: the key stands for another request, which has been answered
+ * - `not_executed`: Stripe did not look at it; the same request under the same key is right
+ * - `in_use`: the same request is being executed right now
+ * - `doubtful`: it may have taken effect. `final`: Stripe would only repeat this answer under this key; `replayed`: it has
+ *   just done so, hence the key is taken for certain
+ */
+export type Answer<T> =
+  | { kind: 'ok'; value: T }
+  | { kind: 'declined'; code: string; intent: Intent | null }
+  | { kind: 'refused'; code: string }
+  | { kind: 'key_used' }
+  | { kind: 'in_use' }
+  | { kind: 'not_executed'; problem: ProblemError }
+  | { kind: 'doubtful'; final: boolean; replayed: boolean };
+
+/** An event as it concerns us; what is true is asked of Stripe afterwards, whatever the event says. */
+export interface StripeEvent {
+  id: string;
+  type: string;
+  createdAt: Date;
+  /** Set for events of connected accounts. */
+  account: string | null;
+  objectId: string | null;
+  intentId: string | null;
+}

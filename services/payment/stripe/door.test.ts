@@ -1,0 +1,195 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { loadConfig } from '../../../platform/config';
+import type { IntentParams } from './answers';
+import { createStripe } from './door';
+
+/** A server that answers every request with one status, headers and body: what Stripe, or something in front of it, may say. */
+let server: Server;
+let answer: { status: number; headers?: Record<string, string>; body: unknown };
+let asked: { url: string; headers: Record<string, unknown>; body: string }[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      asked.push({ url: String(request.url), headers: request.headers, body });
+      const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(text);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  asked = [];
+});
+
+function door(environment: Record<string, string> = {}) {
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const config = loadConfig({ SERVICE_TOKEN_SECRET: 's'.repeat(32), STRIPE_API_BASE: base, ...environment }, 'none');
+  return createStripe(config, 1_000);
+}
+
+const params: IntentParams = {
+  paymentId: 'p1',
+  bookingId: 'b1',
+  amount: { amount: 4500, currency: 'EUR' },
+  paymentMethodId: 'pm_card_visa',
+  customerId: null,
+  capture: 'manual',
+};
+const failing = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => {
+  answer = { status, body: { error }, ...(headers && { headers }) };
+  return door().createIntent('key/1', params);
+};
+
+test('a charge is asked for once, under its key, in a pinned version, with nothing about people', async () => {
+  await failing(500, { type: 'api_error' });
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.headers).toMatchObject({ 'idempotency-key': 'key/1', 'stripe-version': '2026-10-28.endive' });
+  expect(Object.fromEntries(new URLSearchParams(asked[0]?.body))).toEqual({
+    amount: '4500',
+    currency: 'eur',
+    payment_method: 'pm_card_visa',
+    capture_method: 'manual',
+    confirm: 'true',
+    'automatic_payment_methods[enabled]': 'true',
+    'automatic_payment_methods[allow_redirects]': 'never',
+    description: 'Tutoring session',
+    'metadata[paymentId]': 'p1',
+    'metadata[bookingId]': 'b1',
+    'expand[0]': 'latest_charge.balance_transaction',
+  });
+});
+
+test.each<[string, number, Record<string, unknown>, Record<string, string> | undefined, unknown]>([
+  [
+    'a decline',
+    402,
+    { type: 'card_error', code: 'card_declined', decline_code: 'lost_card' },
+    undefined,
+    { kind: 'declined', code: 'lost_card', intent: null },
+  ],
+  [
+    'a decline without a reason',
+    402,
+    { type: 'card_error', code: 'card_declined' },
+    undefined,
+    { kind: 'declined', code: 'card_declined', intent: null },
+  ],
+  [
+    'a refused parameter',
+    400,
+    { type: 'invalid_request_error', code: 'amount_too_small' },
+    undefined,
+    { kind: 'refused', code: 'amount_too_small' },
+  ],
+  [
+    'something that is not there',
+    404,
+    { type: 'invalid_request_error', code: 'resource_missing' },
+    undefined,
+    { kind: 'refused', code: 'resource_missing' },
+  ],
+  ['a key used for something else', 400, { type: 'idempotency_error' }, undefined, { kind: 'key_used' }],
+  [
+    'a key still in use',
+    409,
+    { type: 'idempotency_error', code: 'idempotency_key_in_use' },
+    undefined,
+    { kind: 'in_use' },
+  ],
+  [
+    'too many requests',
+    429,
+    { type: 'invalid_request_error', code: 'rate_limit' },
+    { 'retry-after': '9' },
+    {
+      kind: 'not_executed',
+      problem: expect.objectContaining({ code: 'rate_limited', more: { retryAfterSeconds: 9 } }),
+    },
+  ],
+  [
+    'too many requests, no word how long',
+    429,
+    { type: 'invalid_request_error' },
+    undefined,
+    {
+      kind: 'not_executed',
+      problem: expect.objectContaining({ code: 'rate_limited', more: { retryAfterSeconds: 1 } }),
+    },
+  ],
+  [
+    'a key of the platform that is wrong',
+    401,
+    { type: 'invalid_request_error' },
+    undefined,
+    { kind: 'not_executed', problem: expect.objectContaining({ code: 'upstream_unavailable' }) },
+  ],
+  [
+    'a right that is missing',
+    403,
+    { type: 'invalid_request_error', code: 'more_permissions_required' },
+    undefined,
+    { kind: 'not_executed', problem: expect.objectContaining({ code: 'upstream_unavailable' }) },
+  ],
+  [
+    'a connected account that is gone',
+    403,
+    { type: 'invalid_request_error', code: 'account_invalid' },
+    undefined,
+    { kind: 'refused', code: 'account_invalid' },
+  ],
+  ['a 500', 500, { type: 'api_error' }, undefined, { kind: 'doubtful', final: true, replayed: false }],
+  ['a 502 from a proxy', 502, { type: 'api_error' }, undefined, { kind: 'doubtful', final: false, replayed: false }],
+  [
+    'a 503 that was stored',
+    503,
+    { type: 'api_error' },
+    { 'idempotent-replayed': 'true' },
+    { kind: 'doubtful', final: true, replayed: true },
+  ],
+])('%s is understood', async (_, status, error, headers, expected) => {
+  expect(await failing(status, error, headers)).toEqual(expected);
+});
+
+test('an answer that cannot be read is doubtful', async () => {
+  answer = { status: 200, body: '<html>' };
+  expect(await door().createIntent('key/1', params)).toEqual({ kind: 'doubtful', final: false, replayed: false });
+});
+
+test('nobody there is doubtful', async () => {
+  expect(await door({ STRIPE_API_BASE: 'http://127.0.0.1:1' }).createIntent('key/1', params)).toEqual({
+    kind: 'doubtful',
+    final: false,
+    replayed: false,
+  });
+});
+
+test('a question: what is missing is null, what is unclear is asked again, what is refused is a fault of ours', async () => {
+  answer = { status: 404, body: { error: { type: 'invalid_request_error', code: 'resource_missing' } } };
+  expect(await door().retrieveIntent('pi_1')).toBeNull();
+  answer = { status: 500, body: { error: { type: 'api_error' } } };
+  await expect(door().retrieveIntent('pi_1')).rejects.toMatchObject({ code: 'upstream_unavailable' });
+  answer = { status: 429, body: { error: { type: 'invalid_request_error' } } };
+  await expect(door().retrieveIntent('pi_1')).rejects.toMatchObject({ code: 'rate_limited' });
+  answer = { status: 400, body: { error: { type: 'invalid_request_error', code: 'parameter_unknown' } } };
+  await expect(door().retrieveIntent('pi_1')).rejects.toThrow('parameter_unknown');
+});
+
+test('a defect of ours is not taken for an answer of Stripe’s', async () => {
+  answer = { status: 200, body: { id: 're_1', object: 'list' } };
+  await expect(door().createIntent('key/1', params)).rejects.toThrow(TypeError);
+});
+
+test('without a webhook secret no event is believed', () => {
+  expect(() => door().readEvent(Buffer.from('{}'), 't=1,v1=abc')).toThrow('invalid_signature');
+  expect(() => door().readEvent(Buffer.from('{}'), ['t=1', 'v1=abc'])).toThrow('invalid_signature');
+});

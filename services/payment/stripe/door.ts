@@ -1,0 +1,329 @@
+import Stripe from 'stripe';
+import { ProblemError } from '../../../kernel/errors';
+import type { Config } from '../../../platform/config';
+import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './answers';
+
+/** The one door to Stripe: every call of it, and what each of its answers means for us. */
+
+/** Shapes below are those of this version of Stripe's API; the SDK's types are written for it too. */
+const API_VERSION = '2026-10-28.endive';
+/** One request. Three of them fit into the time an operation has (`client.ts`); Stripe answers most in under a second. */
+const REQUEST_TIMEOUT_MS = 8_000;
+/** Look-ups by time start this much before the request was noted, in case the clocks differ. */
+const CLOCK_SKEW_SECONDS = 300;
+const WITH_MOVEMENT = ['latest_charge.balance_transaction'];
+
+export type { IntentParams } from './answers';
+export type StripeDoor = ReturnType<typeof createStripe>;
+
+export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
+  const base = config.STRIPE_API_BASE ? new URL(config.STRIPE_API_BASE) : undefined;
+  const stripe = new Stripe(config.STRIPE_SECRET_KEY, {
+    apiVersion: API_VERSION,
+    // Temporal retries, with a look-up in between; retries of the SDK would multiply them.
+    maxNetworkRetries: 0,
+    timeout: timeoutMs,
+    telemetry: false,
+    appInfo: { name: 'TutorConnect' },
+    ...(base && {
+      host: base.hostname,
+      port: base.port || (base.protocol === 'https:' ? 443 : 80),
+      protocol: base.protocol === 'https:' ? 'https' : 'http',
+    }),
+  });
+
+  return {
+    /**
+     * Creates and confirms in one call. The payer is present, so the bank may ask for 3-D Secure (no `off_session`).
+     * A customer does not make the card theirs: nothing is attached or kept for later.
+     */
+    createIntent: (key: string, params: IntentParams) =>
+      answerOf(async () =>
+        intentOf(
+          await stripe.paymentIntents.create(
+            {
+              ...intentBasics(params),
+              payment_method: params.paymentMethodId,
+              capture_method: params.capture,
+              confirm: true,
+              expand: WITH_MOVEMENT,
+            },
+            { idempotencyKey: key },
+          ),
+        ),
+      ),
+
+    /**
+     * Takes the key of a request whose fate is unknown, by something harmless: an intent that is not confirmed. If this
+     * comes first, the request can no longer take effect (Stripe refuses the key with its parameters); `key_used` says
+     * that it did come first, and can be found.
+     */
+    claimIntentKey: (key: string, params: IntentParams) =>
+      answerOf(async () => {
+        const inert = await stripe.paymentIntents.create(
+          { ...intentBasics(params), metadata: { ...intentBasics(params).metadata, inert: 'true' } },
+          { idempotencyKey: key },
+        );
+        await stripe.paymentIntents
+          .cancel(inert.id, {}, { idempotencyKey: `${inert.id}/inert` })
+          .catch(() => undefined);
+      }),
+
+    captureIntent: (key: string, id: string) =>
+      answerOf(async () =>
+        intentOf(await stripe.paymentIntents.capture(id, { expand: WITH_MOVEMENT }, { idempotencyKey: key })),
+      ),
+
+    cancelIntent: (key: string, id: string) =>
+      answerOf(async () =>
+        intentOf(await stripe.paymentIntents.cancel(id, { expand: WITH_MOVEMENT }, { idempotencyKey: key })),
+      ),
+
+    /** @returns null when Stripe has no such intent. @throws ProblemError rate_limited, upstream_unavailable */
+    retrieveIntent: (id: string) =>
+      reading(async () => intentOf(await stripe.paymentIntents.retrieve(id, { expand: WITH_MOVEMENT }))),
+
+    /** All intents of a payment. By list, because Stripe's search lags behind by up to a minute. */
+    findIntents: ({ paymentId, customerId }: IntentParams, since: Date) =>
+      reading(async () => {
+        const found: Intent[] = [];
+        const list = stripe.paymentIntents.list({
+          created: { gte: seconds(since) - CLOCK_SKEW_SECONDS },
+          ...(customerId && { customer: customerId }),
+          limit: 100,
+          expand: WITH_MOVEMENT.map((path) => `data.${path}`),
+        });
+        for await (const intent of list) if (paymentOf(intent) === paymentId) found.push(intentOf(intent));
+        return found;
+      }).then((found) => found ?? []),
+
+    createRefund: (
+      key: string,
+      params: { intentId: string; amount: number; paymentId: string; refundId: string | null },
+    ) =>
+      answerOf(async () =>
+        refundOf(
+          await stripe.refunds.create(
+            {
+              payment_intent: params.intentId,
+              amount: params.amount,
+              metadata: { paymentId: params.paymentId, ...(params.refundId && { refundId: params.refundId }) },
+              expand: ['balance_transaction'],
+            },
+            { idempotencyKey: key },
+          ),
+        ),
+      ),
+
+    /** All refunds of an intent, the newest first. */
+    listRefunds: (intentId: string) =>
+      reading(async () => {
+        const found: StripeRefund[] = [];
+        const list = stripe.refunds.list({
+          payment_intent: intentId,
+          limit: 100,
+          expand: ['data.balance_transaction'],
+        });
+        for await (const refund of list) {
+          const { failure_balance_transaction: back } = refund;
+          const reversal = typeof back === 'string' ? await stripe.balanceTransactions.retrieve(back) : back;
+          found.push({ ...refundOf(refund), reversal: movementOf(reversal) });
+        }
+        return found;
+      }).then((found) => found ?? []),
+
+    /** A customer for a student, a connected account for a tutor: somebody we may transfer to. @returns its id */
+    createAccount: (key: string, who: { userId: string; role: 'student' | 'tutor'; email: string; name: string }) =>
+      answerOf(async () => {
+        const metadata = { userId: who.userId };
+        const options = { idempotencyKey: key };
+        const { id } =
+          who.role === 'student'
+            ? await stripe.customers.create({ email: who.email, name: who.name, metadata }, options)
+            : await stripe.accounts.create({ ...CONNECTED, email: who.email, metadata }, options);
+        return id;
+      }),
+
+    /** As `claimIntentKey`, for an account: one without any personal data, which is found and deleted like the real one. */
+    claimAccountKey: (key: string, who: { userId: string; role: 'student' | 'tutor' }) =>
+      answerOf(async () => {
+        const metadata = { userId: who.userId };
+        const options = { idempotencyKey: key };
+        if (who.role === 'student') await stripe.customers.create({ metadata }, options);
+        else await stripe.accounts.create({ ...CONNECTED, metadata }, options);
+      }),
+
+    /** The ids of all accounts made for a user. */
+    findAccounts: (who: { userId: string; role: 'student' | 'tutor' }, since: Date) =>
+      reading(async () => {
+        const params = { created: { gte: seconds(since) - CLOCK_SKEW_SECONDS }, limit: 100 };
+        const found: string[] = [];
+        const list = who.role === 'student' ? stripe.customers.list(params) : stripe.accounts.list(params);
+        for await (const { id, metadata } of list) if (metadata?.userId === who.userId) found.push(id);
+        return found;
+      }).then((found) => found ?? []),
+
+    /** Deletes a customer or connected account; one that is gone already counts as deleted. */
+    deleteAccount: async (id: string) => {
+      await reading(async () =>
+        id.startsWith('cus_') ? await stripe.customers.del(id) : await stripe.accounts.del(id),
+      );
+    },
+
+    /** @throws ProblemError invalid_signature: not Stripe's, altered, or signed more than five minutes ago */
+    readEvent(rawBody: Buffer, signature: string | string[] | undefined): StripeEvent {
+      try {
+        const header = Array.isArray(signature) ? signature.join(',') : (signature ?? '');
+        return eventOf(stripe.webhooks.constructEvent(rawBody, header, config.STRIPE_WEBHOOK_SECRET ?? ''));
+      } catch {
+        throw new ProblemError('invalid_signature');
+      }
+    },
+  };
+}
+
+/**
+ * A tutor's account: Stripe collects what the law wants to know of them and shows them its Express dashboard; fees and
+ * losses are the platform's, which charges by itself and transfers (docs.stripe.com/connect/separate-charges-and-transfers).
+ */
+const CONNECTED = {
+  capabilities: { transfers: { requested: true } },
+  controller: {
+    fees: { payer: 'application' },
+    losses: { payments: 'application' },
+    stripe_dashboard: { type: 'express' },
+  },
+} as const satisfies Stripe.AccountCreateParams;
+
+/**
+ * Methods that work without leaving the page: no `return_url` exists on a server-side confirmation, and 3-D Secure is shown
+ * by Stripe's own library. Naming cards here (`payment_method_types`) is what this API version no longer takes; the
+ * account's settings do it, and manual capture leaves out by itself what cannot be captured later.
+ */
+const ON_THE_PAGE = { enabled: true, allow_redirects: 'never' } as const;
+
+function intentBasics({ paymentId, bookingId, amount, customerId }: IntentParams) {
+  return {
+    amount: amount.amount,
+    currency: amount.currency.toLowerCase(),
+    ...(customerId && { customer: customerId }),
+    automatic_payment_methods: ON_THE_PAGE,
+    description: bookingId ? 'Tutoring session' : 'Direct payment',
+    metadata: { paymentId, ...(bookingId && { bookingId }) },
+  };
+}
+
+/** Runs a request that may have an effect and says what it came to. The only place where Stripe's errors are read. */
+async function answerOf<T>(send: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { kind: 'ok', value: await send() };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** As `answerOf`, for requests that only read: what is missing is null, everything else a ProblemError to retry on. */
+async function reading<T>(ask: () => Promise<T>): Promise<T | null> {
+  const answer = await answerOf(ask);
+  if (answer.kind === 'ok') return answer.value;
+  if (answer.kind === 'not_executed') throw answer.problem;
+  if (answer.kind !== 'refused') throw stripeIsAway();
+  if (GONE.has(answer.code)) return null;
+  throw new Error(`Stripe refused a question: ${answer.code}`);
+}
+
+/** `account_invalid` is how Stripe answers for connected accounts that do not exist (any more). */
+const GONE = new Set(['resource_missing', 'account_invalid']);
+
+function failureOf(error: unknown): Exclude<Answer<never>, { kind: 'ok' }> {
+  if (!(error instanceof Stripe.errors.StripeError)) throw error;
+  const code = error.code ?? error.type;
+  if (error instanceof Stripe.errors.StripeCardError) {
+    const intent = error.payment_intent ? intentOf(error.payment_intent) : null;
+    return { kind: 'declined', code: error.decline_code || code, intent };
+  }
+  if (error instanceof Stripe.errors.StripeIdempotencyError) return { kind: 'key_used' };
+  if (error instanceof Stripe.errors.StripeInvalidRequestError) return { kind: 'refused', code };
+  if (error instanceof Stripe.errors.StripeRateLimitError) {
+    const wait = Number(error.headers?.['retry-after']);
+    const retryAfterSeconds = Number.isFinite(wait) && wait > 0 ? wait : 1;
+    const problem = new ProblemError('rate_limited', 'Stripe asks to slow down', { retryAfterSeconds });
+    return { kind: 'not_executed', problem };
+  }
+  if (error instanceof Stripe.errors.StripePermissionError && GONE.has(code)) return { kind: 'refused', code };
+  if (error.statusCode === 401 || error.statusCode === 403) {
+    const problem = new ProblemError('upstream_unavailable', 'Stripe does not accept the key of this platform', {
+      retryAfterSeconds: 30,
+    });
+    return { kind: 'not_executed', problem };
+  }
+  if (error.statusCode === 409) return { kind: 'in_use' };
+  // Of all answers in the 500s only a plain 500 comes from behind Stripe's idempotency layer for certain.
+  const replayed = error.headers?.['idempotent-replayed'] === 'true';
+  return { kind: 'doubtful', final: replayed || error.statusCode === 500, replayed };
+}
+
+/** After a doubtful answer: ask again, under the same key. */
+export function stripeIsAway(): ProblemError {
+  return new ProblemError('upstream_unavailable', 'Stripe is not answering', { retryAfterSeconds: 2 });
+}
+
+function seconds(date: Date): number {
+  return Math.floor(date.getTime() / 1_000);
+}
+
+function paymentOf({ metadata }: Stripe.PaymentIntent): string | null {
+  return metadata.inert ? null : (metadata.paymentId ?? null);
+}
+
+function intentOf(intent: Stripe.PaymentIntent): Intent {
+  const charge = typeof intent.latest_charge === 'object' ? intent.latest_charge : null;
+  const captureBefore = charge?.payment_method_details?.card?.capture_before;
+  const problem = intent.last_payment_error;
+  return {
+    id: intent.id,
+    paymentId: paymentOf(intent),
+    status: intent.status,
+    received: intent.amount_received,
+    currency: intent.currency.toUpperCase(),
+    clientSecret: intent.client_secret,
+    captureBefore: captureBefore === undefined ? null : new Date(captureBefore * 1_000),
+    declineCode: problem ? (problem.decline_code ?? problem.code ?? problem.type) : null,
+    movement: movementOf(charge?.balance_transaction),
+  };
+}
+
+function refundOf(refund: Stripe.Refund): StripeRefund {
+  const failed = refund.status === 'failed' || refund.status === 'canceled';
+  return {
+    id: refund.id,
+    refundId: refund.metadata?.refundId ?? null,
+    status: failed ? 'failed' : refund.status === 'succeeded' ? 'succeeded' : 'pending',
+    amount: refund.amount,
+    failureCode: failed ? (refund.failure_reason ?? refund.status) : null,
+    movement: movementOf(refund.balance_transaction),
+    reversal: null,
+  };
+}
+
+function movementOf(line: string | Stripe.BalanceTransaction | null | undefined): Movement | null {
+  if (typeof line !== 'object' || line === null) return null;
+  return { id: line.id, fee: line.fee, currency: line.currency.toUpperCase() };
+}
+
+function eventOf(event: Stripe.Event): StripeEvent {
+  const object = new Map<string, unknown>(Object.entries(event.data.object));
+  const text = (name: string) => {
+    const value = object.get(name);
+    return typeof value === 'string' ? value : null;
+  };
+  const kind = text('object');
+  return {
+    id: event.id,
+    type: event.type,
+    createdAt: new Date(event.created * 1_000),
+    account: event.account ?? null,
+    objectId: text('id'),
+    intentId: kind === 'payment_intent' ? text('id') : text('payment_intent'),
+  };
+}

@@ -1,0 +1,78 @@
+import type { Sagas } from '../../../platform/temporal';
+import { paymentChanged } from '../../../workflows/payment.api';
+import { refundChanged, refundSaga } from '../../../workflows/refund.api';
+import { record, refreshRefunds } from '../charges/charge';
+import { ownerOf } from '../charges/rules';
+import type { PaymentRow } from '../charges/store';
+import type { RefundRow } from '../refunds/store';
+import type { Intent, StripeEvent } from '../stripe/answers';
+import type { Till } from '../stripe/attempt';
+
+/** What may change a payment. Whatever else Stripe tells of is noted and left at that. */
+const OF_INTENTS = new Set([
+  'payment_intent.succeeded',
+  'payment_intent.amount_capturable_updated',
+  'payment_intent.requires_action',
+  'payment_intent.payment_failed',
+  'payment_intent.processing',
+  'payment_intent.canceled',
+  'charge.updated', // Stripe's fee is known now
+]);
+const OF_REFUNDS = new Set([
+  'refund.created',
+  'refund.updated',
+  'refund.failed',
+  'charge.refunded',
+  'charge.refund.updated',
+]);
+
+type PaymentEvent = StripeEvent & { intentId: string };
+
+/** Whether an event may change a payment. Those of connected accounts are about their own business, not about payments of the platform. */
+export function isOfPayment(event: StripeEvent): event is PaymentEvent {
+  return !event.account && Boolean(event.intentId) && (OF_REFUNDS.has(event.type) || OF_INTENTS.has(event.type));
+}
+
+/**
+ * Acts on an event: asks Stripe what is true now, whatever the event says (events come late, twice and out of order), records
+ * it and tells the saga if it waits for that. Repeating it does no harm. `again`: the event came before, and how far that got is unknown.
+ * @throws ProblemError rate_limited, upstream_unavailable: Stripe shall send the event again
+ */
+export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again }: { again: boolean }): Promise<void> {
+  const ofRefund = OF_REFUNDS.has(event.type);
+  const known = await till.payments.findByIntent(event.intentId);
+  // Most come to tell of a charge whose own answer has said all this: money that was taken stays taken, and Stripe's fee was all
+  // that could be missing. Who recorded it has told the saga, unless a crash kept it from that: then the event comes again.
+  if (known?.isBooked && !ofRefund && !again) return;
+  const found = await askStripe(till, event.intentId, known?.payment);
+  if (!found) return;
+  let payment = await record(till, found.payment, found.intent);
+  if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
+  const { id: paymentId, version, status } = payment;
+  // A saga waits for its customer only; of everything else the call that it made tells it. Each signal costs it a workflow task.
+  const waited = found.payment.status === 'requires_action' && status !== 'requires_action';
+  if (waited || again) await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
+  if (ofRefund) await follow(sagas, payment, await till.refunds.unseen(paymentId));
+}
+
+/**
+ * Tells the sagas of refunds that there is news, and starts those again that have ended: a bank may return a refund that had
+ * succeeded, and somebody may have made one in Stripe's dashboard. @throws ProblemError upstream_unavailable
+ */
+export async function follow(sagas: Sagas, payment: PaymentRow, refunds: RefundRow[]): Promise<void> {
+  const { id: paymentId, bookingId, version } = payment;
+  for (const { id: refundId } of refunds)
+    await sagas.wake(refundSaga, { refundId, paymentId, bookingId }, refundChanged, { refundId, version });
+}
+
+/** What Stripe says of an intent now, and the payment it belongs to. @returns undefined when it is none of ours */
+async function askStripe(
+  till: Till,
+  intentId: string,
+  known: PaymentRow | undefined,
+): Promise<{ intent: Intent; payment: PaymentRow } | undefined> {
+  const intent = await till.stripe.retrieveIntent(intentId);
+  if (!intent) return undefined;
+  const payment = known ?? (intent.paymentId ? await till.payments.find(intent.paymentId) : undefined);
+  return payment && { intent, payment };
+}
