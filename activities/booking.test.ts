@@ -3,7 +3,8 @@ import { HOUR } from '../kernel/time';
 import { uuidv7 } from '../platform/ids';
 import { type Called, type StandIns, startStandIns } from '../tests/support/stand-ins';
 import { bookingWorkflowId } from '../workflows/booking.api';
-import { type BookingActivities, createBookingActivities, type Notice } from './booking';
+import { type BookingActivities, createBookingActivities } from './booking';
+import type { Notice } from './booking-notices';
 
 let services: StandIns;
 let act: BookingActivities;

@@ -3,6 +3,7 @@ import type { Money } from '../kernel/money';
 import type { PaymentStatus } from '../kernel/statuses';
 import type { PaymentState } from '../services/payment/contract';
 import type { Clients } from './clients';
+import type { Step } from './step';
 
 /** What a workflow may know of a payment: ids, state and version; the client secret stays in the services. */
 export interface PaymentSummary {
@@ -21,7 +22,6 @@ export interface ChargeInput {
   paymentMethodId: string;
   /** Shown to the student as the end of 3-D Secure, if the bank asks for it. */
   awaitingUntil: string;
-  key: string;
 }
 
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
@@ -40,7 +40,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     return summaryOf(state);
   }
 
-  async function charge(input: ChargeInput, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
+  async function charge(input: Step<ChargeInput>, capture: 'manual' | 'automatic'): Promise<PaymentSummary> {
     const { payerId, payeeId, amount, paymentMethodId } = input;
     try {
       const state = await payment.chargeBooking(
@@ -68,23 +68,16 @@ export function createPaymentActivities({ payment, booking, identity, notificati
   }
 
   return {
-    authorizePayment: (input: ChargeInput) => charge(input, 'manual'),
+    authorizePayment: (input: Step<ChargeInput>) => charge(input, 'manual'),
 
-    chargePayment: (input: ChargeInput) => charge(input, 'automatic'),
+    chargePayment: (input: Step<ChargeInput>) => charge(input, 'automatic'),
 
-    async capturePayment({
-      paymentId,
-      key,
-    }: {
-      paymentId: string;
-      bookingId: string;
-      key: string;
-    }): Promise<PaymentSummary> {
+    async capturePayment({ paymentId, key }: Step<{ paymentId: string; bookingId: string }>): Promise<PaymentSummary> {
       return shown(await payment.capturePayment(paymentId, key));
     },
 
     /** The undo of all money steps: void, refund or nothing, whatever Stripe says is true. */
-    async settleToZero({ bookingId, key }: { bookingId: string; key: string }): Promise<void> {
+    async settleToZero({ bookingId, key }: Step<{ bookingId: string }>): Promise<void> {
       const settled = await payment.settleBooking(bookingId, key);
       if (settled.payment) await shown(settled.payment);
     },
@@ -105,23 +98,19 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     async abandonPayment({
       paymentId,
       key,
-    }: {
-      paymentId: string;
-      bookingId: string | null;
-      key: string;
-    }): Promise<PaymentSummary> {
+    }: Step<{ paymentId: string; bookingId: string | null }>): Promise<PaymentSummary> {
       return shown(await payment.abandonPayment(paymentId, key));
     },
 
-    async chargeDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<PaymentSummary> {
+    async chargeDirectPayment({ paymentId, key }: Step<{ paymentId: string }>): Promise<PaymentSummary> {
       return shown(await payment.chargePayment(paymentId, key));
     },
 
-    async settleDirectPayment({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
+    async settleDirectPayment({ paymentId, key }: Step<{ paymentId: string }>): Promise<void> {
       await payment.settlePayment(paymentId, key);
     },
 
-    async releaseEarnings({ paymentId, key }: { paymentId: string; key: string }): Promise<void> {
+    async releaseEarnings({ paymentId, key }: Step<{ paymentId: string }>): Promise<void> {
       await payment.releaseEarnings(paymentId, key);
     },
 
@@ -130,11 +119,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       paymentId,
       amount,
       key,
-    }: {
-      paymentId: string;
-      amount: Money;
-      key: string;
-    }): Promise<{ refundId: string }> {
+    }: Step<{ paymentId: string; amount: Money }>): Promise<{ refundId: string }> {
       const { refundId } = await payment.createRefund(
         paymentId,
         {
@@ -148,7 +133,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     },
 
     /** Receipt to the payer, notice to the payee. */
-    async notifyPayment({ paymentId, key }: { paymentId: string; notice: 'paid'; key: string }): Promise<void> {
+    async notifyPayment({ paymentId, key }: Step<{ paymentId: string; notice: 'paid' }>): Promise<void> {
       const state = await payment.getPayment(paymentId);
       const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
       const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };

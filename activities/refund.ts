@@ -2,6 +2,7 @@ import type { RefundStatus } from '../kernel/statuses';
 import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { projectionOf, recipient } from './payment';
+import type { Step } from './step';
 
 export interface RefundSummary {
   status: RefundStatus;
@@ -18,17 +19,17 @@ export function createRefundActivities({ payment, booking, identity, notificatio
 
   return {
     /** Hands the refund to Stripe. Refused by Stripe is a refund with status failed, not an error. */
-    async submitRefund({ refundId, key }: { refundId: string; key: string }): Promise<RefundSummary> {
+    async submitRefund({ refundId, key }: Step<{ refundId: string }>): Promise<RefundSummary> {
       return summary(await payment.submitRefund(refundId, key));
     },
 
     /** Makes a failed refund again, as try `number`. @throws ProblemError refund_exceeds_payment when others have used its amount */
-    async retryRefund(input: { refundId: string; number: number; key: string }): Promise<RefundSummary> {
+    async retryRefund(input: Step<{ refundId: string; number: number }>): Promise<RefundSummary> {
       return summary(await payment.retryRefund(input.refundId, input.number, input.key));
     },
 
     /** Notes that the saga has seen to the refund's end. Returned is its state, which may be another by then. */
-    async closeRefund(input: { refundId: string; as: 'succeeded' | 'failed'; key: string }): Promise<RefundSummary> {
+    async closeRefund(input: Step<{ refundId: string; as: 'succeeded' | 'failed' }>): Promise<RefundSummary> {
       return summary(await payment.closeRefund(input.refundId, input.as, input.key));
     },
 
@@ -37,15 +38,7 @@ export function createRefundActivities({ payment, booking, identity, notificatio
     },
 
     /** Shows the refund on its booking; a cancelled booking that got everything back becomes refunded. */
-    async recordRefund({
-      refundId,
-      bookingId,
-      key,
-    }: {
-      refundId: string;
-      bookingId: string;
-      key: string;
-    }): Promise<void> {
+    async recordRefund({ refundId, bookingId, key }: Step<{ refundId: string; bookingId: string }>): Promise<void> {
       const { payment: state } = await payment.getRefund(refundId);
       await booking.recordRefund(bookingId, { payment: projectionOf(state) }, `${key}/${state.version}`);
     },
@@ -54,11 +47,7 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       refundId,
       bookingId,
       key,
-    }: {
-      refundId: string;
-      bookingId: string | null;
-      key: string;
-    }): Promise<void> {
+    }: Step<{ refundId: string; bookingId: string | null }>): Promise<void> {
       const refund = await payment.getRefund(refundId);
       const { payerId } = await payment.getPayment(refund.paymentId);
       const payer = await identity.getUser(payerId);

@@ -1,6 +1,7 @@
 import { VERIFICATION_PAGE } from '../services/identity/contract';
 import type { Clients } from './clients';
 import { nameOf, recipient } from './payment';
+import type { Step } from './step';
 
 /** Both kinds of people who sign up. */
 export type SignUpRole = 'student' | 'tutor';
@@ -14,55 +15,55 @@ export type UserCreationActivities = ReturnType<typeof createUserCreationActivit
 export function createUserCreationActivities({ identity, tutoring, payment, notification, publicUrl }: Clients) {
   return {
     /** Undo of registering, which identity did before the saga: the address can register again at once. */
-    async removeUser({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async removeUser({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await identity.removeUser(userId, key);
     },
 
     /** Returns the role that was registered, which from here on nobody changes. */
-    async createProfile({ userId, key }: { userId: string; key: string }): Promise<{ role: SignUpRole }> {
+    async createProfile({ userId, key }: Step<{ userId: string }>): Promise<{ role: SignUpRole }> {
       const { role } = await identity.createProfile(userId, key);
       return { role: role === 'tutor' ? 'tutor' : 'student' };
     },
 
-    async removeProfile({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async removeProfile({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await identity.removeProfile(userId, key);
     },
 
     /** A Stripe customer for a student, a connected account for a tutor. */
-    async createAccount({ userId, role, key }: { userId: string; role: SignUpRole; key: string }): Promise<void> {
+    async createAccount({ userId, role, key }: Step<{ userId: string; role: SignUpRole }>): Promise<void> {
       const user = await identity.getUser(userId);
       await payment.createAccount({ userId, role, email: user.email, name: nameOf(user) }, key);
     },
 
-    async removeAccount({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async removeAccount({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await payment.removeAccount(userId, key);
     },
 
     /** The empty profile that the tutor completes later. */
-    async createTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async createTutor({ userId, key }: Step<{ userId: string }>): Promise<void> {
       const user = await identity.getUser(userId);
       await tutoring.createTutor({ userId, displayName: nameOf(user), timeZone: user.timeZone }, key);
     },
 
-    async removeTutor({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async removeTutor({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await tutoring.removeTutor(userId, key);
     },
 
-    async createPreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async createPreferences({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await notification.createPreferences(userId, key);
     },
 
-    async removePreferences({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async removePreferences({ userId, key }: Step<{ userId: string }>): Promise<void> {
       await notification.removePreferences(userId, key);
     },
 
-    async activateUser({ userId, key }: { userId: string; key: string }): Promise<{ active: true }> {
+    async activateUser({ userId, key }: Step<{ userId: string }>): Promise<{ active: true }> {
       await identity.activateUser(userId, key);
       return { active: true };
     },
 
     /** One mail per `key`. Repeated, it holds the same link, because identity derives the token from the key. */
-    async sendWelcome({ userId, key }: { userId: string; key: string }): Promise<void> {
+    async sendWelcome({ userId, key }: Step<{ userId: string }>): Promise<void> {
       const user = await identity.getUser(userId);
       const { token } = await identity.issueEmailVerification(userId, `${key}/token`);
       const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;

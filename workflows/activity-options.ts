@@ -1,15 +1,15 @@
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
 /**
- * How each kind of step is run, and why. Every call of a service ends by itself after 10 s, those that
- * talk to Stripe after 30 s (`services/payment/client.ts`).
+ * How each kind of step is run, and why. Each call of a service ends by itself: after 10 s, or after 25 s where Stripe is asked
+ * (`services/payment/client.ts`).
  *
- * Local or recorded: a local activity costs no round trip to Temporal (1 workflow task instead of 7 for six steps), but one that ran and was
- * not yet recorded is forgotten when a crash, a cancel or a reset lands first. So local is for what is undone whether or
- * not it is remembered (create, and taking the slot) or is harmless twice (block, notices, whose mails are one per business key).
- * Money is always recorded, and so is what must not be forgotten by a task that comes back with other news in it: what
- * follows the pivot or an update. An update is in the history only when its first task is: had that task cancelled a
- * booking by a local step and been lost with the update, the row would be cancelled and the saga would not know.
+ * A local activity costs no round trip to Temporal: 1 workflow task instead of 7 for six steps. But one that ran and was not yet
+ * recorded is forgotten when a crash, a cancel or a reset comes first. So a step is local when its undo runs whether or not the step is
+ * remembered (create, taking the slot), or when it is harmless twice (block, notices, whose mails are one per business key).
+ *
+ * Money is always recorded. So is the first step after the pivot and after an update: an update enters the history with the task that
+ * handles it. Had that task cancelled a booking by a local step and been lost, the row would be cancelled and the saga would not know.
  */
 
 // Cancel means: wait until the attempt has ended one way or the other. The default, TRY_CANCEL, would let a refund race its charge.

@@ -1,14 +1,15 @@
+import type { UpdateDefinition } from '@temporalio/common';
 import { condition, setHandler } from '@temporalio/workflow';
 import type { ErrorCode } from '../kernel/errors';
 import type { Party } from '../kernel/session';
 import { DAY } from '../kernel/time';
-import { cancelBooking, completeBooking, confirmBooking, declineBooking, rescheduleBooking } from './booking.api';
+import { cancelUpdate, completeUpdate, confirmUpdate, declineUpdate, rescheduleUpdate } from './booking.api';
 import { refuse } from './failures';
 
 export type Phase = 'requesting' | 'awaiting_tutor' | 'taking_payment' | 'confirmed' | 'ending';
 
 /** Which commands each phase accepts; everything else is refused before it leaves a trace in the history. */
-const ALLOWED: Readonly<Record<Phase, readonly Wish['kind'][]>> = {
+const ALLOWED: Readonly<Record<Phase, readonly Command['kind'][]>> = {
   // The tutor may answer what the row already shows, while a task that was lost is being repeated.
   requesting: ['cancel', 'confirm', 'decline'],
   awaiting_tutor: ['confirm', 'decline', 'cancel'],
@@ -17,21 +18,22 @@ const ALLOWED: Readonly<Record<Phase, readonly Wish['kind'][]>> = {
   ending: [],
 };
 
-type Wish =
+/** What a person asks of the booking. */
+type Command =
   | { kind: 'confirm' }
   | { kind: 'decline'; noteId: string | null }
   | { kind: 'cancel'; by: Party; noteId: string | null; requestedAt: string }
   | { kind: 'reschedule'; by: 'student' | 'tutor'; scheduledAt: string; requestedAt: string }
   | { kind: 'complete'; requestedAt: string };
 
-/** A person's command and the answer it waits for. `number` counts the commands of this booking. */
-export type Command = Wish & { number: number; accept(): void; refuse(code: ErrorCode): void };
+/** A command in the queue, and the answer that its client waits for. `number` counts the commands of this booking. */
+export type QueuedCommand = Command & { number: number; accept(): void; refuse(code: ErrorCode): void };
 
 export interface CommandQueue {
   /** From now on the commands of `phase` are accepted. */
   enter(phase: Phase): void;
   /** The next command, or undefined when none came until `until` (milliseconds since the epoch). */
-  next(until: number): Promise<Command | undefined>;
+  next(until: number): Promise<QueuedCommand | undefined>;
   cancelByOperator(): void;
   /** Answers everybody still waiting, by how the booking ended. */
   answerAll(reason: string): void;
@@ -45,31 +47,31 @@ export function createCommandQueue(session: {
    * Called at once when a cancel arrives before the pivot, also while the queue is being made, with an update that came before the
    * workflow's first task. After the pivot a cancel is a command like any other.
    */
-  cancelBeforePivot(cancel: Wish & { kind: 'cancel' }): void;
+  cancelBeforePivot(cancel: Command & { kind: 'cancel' }): void;
 }): CommandQueue {
-  const queue: Command[] = [];
-  const unanswered = new Map<number, Command>();
+  const queue: QueuedCommand[] = [];
+  const unanswered = new Map<number, QueuedCommand>();
   let phase: Phase = 'requesting';
   let count = 0;
 
-  const allowed = (kind: Wish['kind']) => ALLOWED[phase].includes(kind);
+  const allowed = (kind: Command['kind']) => ALLOWED[phase].includes(kind);
 
-  function refusal(wish: Wish): string | undefined {
-    if (!allowed(wish.kind)) return `A booking that is ${phase.replace('_', ' ')} cannot take this`;
-    if (wish.kind === 'complete' && Date.parse(wish.requestedAt) < session.endsAt())
+  function refusal(asked: Command): string | undefined {
+    if (!allowed(asked.kind)) return `A booking that is ${phase.replace('_', ' ')} cannot take this`;
+    if (asked.kind === 'complete' && Date.parse(asked.requestedAt) < session.endsAt())
       return 'The session has not ended yet';
-    if (wish.kind !== 'reschedule') return undefined;
-    const ahead = session.startsAt() - Date.parse(wish.requestedAt);
-    if (wish.by === 'student' && ahead < DAY) return 'A student can move a session until 24 hours before its start';
+    if (asked.kind !== 'reschedule') return undefined;
+    const ahead = session.startsAt() - Date.parse(asked.requestedAt);
+    if (asked.by === 'student' && ahead < DAY) return 'A student can move a session until 24 hours before its start';
     return ahead <= 0 ? 'The session has started' : undefined;
   }
 
-  function validate(wish: Wish): void {
-    const reason = refusal(wish);
+  function validate(asked: Command): void {
+    const reason = refusal(asked);
     if (reason) throw refuse('invalid_state', reason);
   }
 
-  function enqueue(wish: Wish): { answer(): Promise<void> } {
+  function enqueue(asked: Command): { answer(): Promise<void> } {
     let answered = false;
     let refused: ErrorCode | undefined;
     const number = ++count;
@@ -78,9 +80,9 @@ export function createCommandQueue(session: {
       refused = code;
       unanswered.delete(number);
     };
-    const command: Command = { ...wish, number, accept: () => settle(), refuse: (code) => settle(code) };
+    const command: QueuedCommand = { ...asked, number, accept: () => settle(), refuse: (code) => settle(code) };
     unanswered.set(number, command);
-    if (wish.kind === 'cancel' && phase !== 'confirmed') session.cancelBeforePivot(wish);
+    if (asked.kind === 'cancel' && phase !== 'confirmed') session.cancelBeforePivot(asked);
     else queue.push(command);
     return {
       async answer() {
@@ -90,20 +92,20 @@ export function createCommandQueue(session: {
     };
   }
 
-  const accept = (wish: Wish) => enqueue(wish).answer();
-  setHandler(confirmBooking, (_wish) => accept({ kind: 'confirm' }), {
-    validator: (_wish) => validate({ kind: 'confirm' }),
-  });
-  setHandler(declineBooking, ({ noteId }) => accept({ kind: 'decline', noteId }), {
-    validator: ({ noteId }) => validate({ kind: 'decline', noteId }),
-  });
-  setHandler(cancelBooking, (wish) => accept(cancelWish(wish)), { validator: (wish) => validate(cancelWish(wish)) });
-  setHandler(rescheduleBooking, (wish) => accept({ kind: 'reschedule', ...wish }), {
-    validator: (wish) => validate({ kind: 'reschedule', ...wish }),
-  });
-  setHandler(completeBooking, (wish) => accept({ kind: 'complete', ...wish }), {
-    validator: (wish) => validate({ kind: 'complete', ...wish }),
-  });
+  function take<Argument>(
+    update: UpdateDefinition<void, [Argument]>,
+    commandOf: (argument: Argument) => Command,
+  ): void {
+    setHandler(update, (argument) => enqueue(commandOf(argument)).answer(), {
+      validator: (argument) => validate(commandOf(argument)),
+    });
+  }
+
+  take(confirmUpdate, () => ({ kind: 'confirm' }));
+  take(declineUpdate, ({ noteId }) => ({ kind: 'decline', noteId }));
+  take(cancelUpdate, ({ by, noteId, requestedAt }) => ({ kind: 'cancel', by, noteId, requestedAt }));
+  take(rescheduleUpdate, (asked) => ({ kind: 'reschedule', ...asked }));
+  take(completeUpdate, (asked) => ({ kind: 'complete', ...asked }));
 
   return {
     enter(next) {
@@ -136,8 +138,4 @@ export function createCommandQueue(session: {
       }
     },
   };
-}
-
-function cancelWish({ by, noteId, requestedAt }: { by: Party; noteId: string | null; requestedAt: string }) {
-  return { kind: 'cancel', by, noteId, requestedAt } as const;
 }

@@ -41,25 +41,25 @@ export function bookingWorkflowId(bookingId: string): string {
 }
 
 /** The tutor accepts. Returns once the payment is captured; refused with payment_failed when it cannot be. */
-export const confirmBooking = defineUpdate<void, [{ actorId: string }]>('confirm');
+export const confirmUpdate = defineUpdate<void, [{ actorId: string }]>('confirm');
 
 /** The tutor declines; everything is undone. `noteId` is the stored reason. */
-export const declineBooking = defineUpdate<void, [{ actorId: string; noteId: string | null }]>('decline');
+export const declineUpdate = defineUpdate<void, [{ actorId: string; noteId: string | null }]>('decline');
 
 /** Cancels; `requestedAt` (ISO) is when the request arrived, which decides the refund's share. */
-export const cancelBooking = defineUpdate<
+export const cancelUpdate = defineUpdate<
   void,
   [{ by: Party; actorId: string; noteId: string | null; requestedAt: string }]
 >('cancel');
 
 /** Moves the session to `scheduledAt`, same duration and price. */
-export const rescheduleBooking = defineUpdate<
+export const rescheduleUpdate = defineUpdate<
   void,
   [{ by: 'student' | 'tutor'; actorId: string; scheduledAt: string; requestedAt: string }]
 >('reschedule');
 
 /** The tutor says that the session took place; refused before its end. */
-export const completeBooking = defineUpdate<void, [{ actorId: string; requestedAt: string }]>('complete');
+export const completeUpdate = defineUpdate<void, [{ actorId: string; requestedAt: string }]>('complete');
 
 /**
  * An operator's answer to NeedsAttention: `retry` tries what is stuck again at once, `accept` gives it up for good, because it was

@@ -1,29 +1,28 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
   condition,
-  executeChild,
   isCancellation,
-  log,
-  ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { BookingActivities, BookingTerms, Notice } from '../activities/booking';
+import type { BookingActivities, BookingTerms } from '../activities/booking';
+import type { Notice, NoticeFacts } from '../activities/booking-notices';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import type { Money } from '../kernel/money';
 import type { Party } from '../kernel/session';
 import type { CancelReason } from '../kernel/statuses';
 import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
-import { FORWARD_MONEY, NOTICE, REMEMBERED_CALL, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { FORWARD_MONEY, REMEMBERED_CALL, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
 import { type BookingInput, type BookingResult, paymentChanged } from './booking.api';
-import { type Command, createCommandQueue } from './booking-commands';
+import { createCommandQueue, type QueuedCommand } from './booking-commands';
+import { createNotices } from './booking-notices';
 import { codeOf, isRefusal, refuse } from './failures';
 import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
-import { refundSaga, refundWorkflowId } from './refund.api';
-import { beyondCancel, createSaga } from './saga';
+import { refundAsChild } from './refund';
+import { refundWorkflowId } from './refund.api';
+import { createSaga } from './saga';
 import { highestVersion } from './versions';
 
 /**
@@ -42,7 +41,6 @@ export const BOOKING_STEPS = {
 
 const act = proxyLocalActivities<BookingActivities>(SERVICE_CALL);
 const remembered = proxyActivities<BookingActivities>(REMEMBERED_CALL);
-const mail = proxyLocalActivities<Pick<BookingActivities, 'notifyBooking'>>(NOTICE);
 const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
 const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
 
@@ -62,61 +60,50 @@ interface Ending {
   cancelledBy: Party | null;
 }
 
+/** The facts of one booking, as far as they are known. How it is told, undone and ended goes by them. */
+interface Facts {
+  /** Start of the session, ISO 8601; a move changes it. */
+  startsAt: string;
+  /** Known from the moment the booking is made. */
+  terms?: BookingTerms;
+  /** The tutor was asked, and so has to hear of the end too. */
+  tutorAsked?: boolean;
+  /** The tutor's yes, whose client is answered once the money is taken and the booking confirmed. */
+  decision?: QueuedCommand;
+  /** Why it comes to nothing: the first reason stays. */
+  ending?: Ending;
+  /** No booking was made because a part of the platform did not answer, which the waiting client is told. */
+  unavailable?: boolean;
+}
+
 /** From a request to a settled booking: see `docs/sagas/booking.md`. */
 export async function booking(input: BookingInput): Promise<BookingResult> {
   const { bookingId, studentId, tutorId, durationMinutes } = input;
   const saga = createSaga();
   const beforePivot = new CancellationScope();
-  // Before the commands: a cancel that came before this first task is heard the moment they are made.
-  let ending: Ending | undefined;
+  const facts: Facts = { startsAt: input.scheduledAt };
+  const notices = createNotices(bookingId);
   const commands = createCommandQueue({
-    startsAt: () => Date.parse(startsAt),
-    endsAt: () => end(),
+    startsAt: () => Date.parse(facts.startsAt),
+    endsAt: end,
     cancelBeforePivot({ by, noteId }) {
-      ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
+      facts.ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
       beforePivot.cancel();
     },
   });
-  const notices: Promise<void>[] = [];
   // Deadlines that local steps send count from here and not from now: a workflow task that a crash repeats sends its local steps
   // again under the same keys, and has to say the same.
   const bookedAt = workflowInfo().startTime.getTime();
-  let startsAt = input.scheduledAt;
-  let price: Money = { amount: 0, currency: '' };
-  let tutorKnows = false;
-  let unavailable = false;
-  let slotAsked = false;
-  let decision: Command | undefined;
-
   const seenVersion = highestVersion(paymentChanged);
   // Temporal's own Cancel counts as an operator's cancel.
   CancellationScope.current().cancelRequested.catch(() => commands.cancelByOperator());
 
-  const when = () => `${startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
-  const end = () => Date.parse(endOf(startsAt, durationMinutes));
-  const terminalAt = () => end() + COMPLETES_BY_ITSELF_MS;
-  const notify = (
-    notice: Notice,
-    about: { respondBy?: string; refund?: Money; hoursBefore?: number; previousStart?: string } = {},
-  ) => {
-    const key = [
-      `booking:${bookingId}`,
-      notice,
-      ...(about.hoursBefore ? [about.hoursBefore, startsAt] : []),
-      ...(about.previousStart ? [startsAt] : []),
-    ];
-    // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
-    const telling = () => mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
-    // Nor does a cancel stop it: half a notice would be one of two people told, or a mail that nobody noted as sent.
-    notices.push(beyondCancel(telling).catch(() => undefined));
-  };
-
   return CancellationScope.nonCancellable(async () => {
-    let payment: PaymentSummary;
+    let paid: PaymentSummary;
     try {
-      payment = await beforePivot.run(request);
+      paid = await beforePivot.run(request);
       // A cancel that met the charge while it was taking effect came before the pivot: everything is given back.
-      if (ending) throw refuse('invalid_state');
+      if (facts.ending) throw refuse('invalid_state');
     } catch (error) {
       return finish(await undoAll(error));
     }
@@ -124,30 +111,41 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     // A cancel that comes now is one of a confirmed booking; it waits for its turn.
     commands.enter('confirmed');
     await saga.forward('confirm', (key) => remembered.confirmBooking({ bookingId, key }));
-    decision?.accept();
-    saga.tell('Confirmed', `Session ${when()}. Waits for its reminders and its end.`, payment.paymentId);
+    facts.decision?.accept();
+    saga.tell('Confirmed', `${session()}. Waits for its reminders and its end.`, paid.paymentId);
     notify('confirmed');
-    return finish(await untilSettled(payment));
+    return finish(await untilSettled(paid.paymentId));
   });
 
+  function session(): string {
+    return `Session ${facts.startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
+  }
+
+  function end(): number {
+    return Date.parse(endOf(facts.startsAt, durationMinutes));
+  }
+
+  function notify(notice: Notice, about: NoticeFacts = {}): void {
+    notices.send(notice, { startsAt: facts.startsAt, ...about });
+  }
+
   async function request(): Promise<PaymentSummary> {
-    saga.tell('Running', `Session ${when()}. Holding the slot and taking the payment.`);
+    saga.tell('Running', `${session()}. Holding the slot and taking the payment.`);
     const terms = await saga.step('create', {
       do: (key) => act.createBooking({ bookingId, key }),
       async undo(_, key) {
         // A task that was lost with its worker may have held the slot, which this run of it never came to.
-        if (!slotAsked) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
-        await act.cancelBooking({ bookingId, key, unavailable, ...whyEnded() });
+        if (!facts.terms) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
+        await act.cancelBooking({ bookingId, key, unavailable: facts.unavailable ?? false, ...ending() });
       },
     });
-    price = terms.price;
-    slotAsked = true;
+    facts.terms = terms;
     await saga.step('hold-slot', {
       do: (key) =>
         act.holdSlot({
           bookingId,
           tutorId,
-          start: startsAt,
+          start: facts.startsAt,
           durationMinutes,
           // Where nobody has to decide first it is booked at once, which saves a step.
           expiresAt: terms.instantBooking ? null : holdUntil(bookedAt + PAYMENT_DEADLINE_MS),
@@ -167,12 +165,12 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       do: async (key) =>
         authorized
           ? money.capturePayment({ paymentId: authorized.paymentId, bookingId, key })
-          : requirePaid(await customerPays(await money.chargePayment(charge(key)), key)),
+          : requirePaid(await customerPays(await money.chargePayment(charge(terms, key)), key)),
       undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
     });
   }
 
-  function charge(key: string) {
+  function charge({ price }: BookingTerms, key: string) {
     const awaitingUntil = new Date(Date.now() + PAYMENT_DEADLINE_MS).toISOString();
     return {
       bookingId,
@@ -188,13 +186,13 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   /** Waits for 3-D Secure where the card asks for it. */
   async function customerPays(payment: PaymentSummary, key: string): Promise<PaymentSummary> {
     if (payment.status !== 'requires_action') return payment;
-    saga.tell('AwaitingPayment', `Session ${when()}. Waits for the student to complete 3-D Secure.`, payment.paymentId);
+    saga.tell('AwaitingPayment', `${session()}. Waits for the student to complete 3-D Secure.`, payment.paymentId);
     return awaitCustomerAction(payment, { key, seenVersion });
   }
 
   async function authorizeAndAskTutor(terms: BookingTerms): Promise<PaymentSummary> {
     const authorized = await saga.step('authorize', {
-      do: async (key) => requirePaid(await customerPays(await money.authorizePayment(charge(key)), key)),
+      do: async (key) => requirePaid(await customerPays(await money.authorizePayment(charge(terms, key)), key)),
       undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
     });
     const respondBy = Math.min(
@@ -207,61 +205,64 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     const respondByIso = new Date(respondBy).toISOString();
     await act.extendHold({ bookingId, expiresAt: holdUntil(respondBy), key: `booking:${bookingId}/extend-hold` });
     await act.awaitTutor({ bookingId, respondBy: respondByIso, key: `booking:${bookingId}/await-tutor` });
-    tutorKnows = true;
+    facts.tutorAsked = true;
     notify('requested', { respondBy: respondByIso });
     saga.tell(
       'AwaitingTutor',
-      `Session ${when()}. Waits for the tutor to confirm or decline until ${respondByIso}.`,
+      `${session()}. Waits for the tutor to confirm or decline until ${respondByIso}.`,
       authorized.paymentId,
     );
     commands.enter('awaiting_tutor');
-    decision = await commands.next(respondBy);
+    const decision = await commands.next(respondBy);
+    facts.decision = decision;
     if (decision?.kind === 'confirm') return authorized;
-    ending =
+    facts.ending =
       decision?.kind === 'decline'
         ? { reason: 'declined', noteId: decision.noteId, cancelledBy: 'tutor' }
         : { reason: 'tutor_expired', noteId: null, cancelledBy: null };
     throw refuse('invalid_state');
   }
 
-  function whyEnded(): Ending {
-    return ending ?? { reason: 'slot_unavailable', noteId: null, cancelledBy: null };
+  function ending(): Ending {
+    return facts.ending ?? { reason: 'slot_unavailable', noteId: null, cancelledBy: null };
   }
 
   async function undoAll(error: unknown): Promise<BookingResult> {
-    ending ??= { reason: endReason(error, price.amount > 0), noteId: null, cancelledBy: null };
-    const { reason } = ending;
-    unavailable = price.amount === 0 && !isRefusal(error) && !isCancellation(error);
+    const isMade = facts.terms !== undefined;
+    facts.ending ??= { reason: endReason(error, isMade), noteId: null, cancelledBy: null };
+    const { reason } = facts.ending;
+    facts.unavailable = !isMade && !isRefusal(error) && !isCancellation(error);
     commands.enter('ending');
-    saga.tell('Compensating', `Session ${when()}. Undoing everything: ${reason}.`);
+    saga.tell('Compensating', `${session()}. Undoing everything: ${reason}.`);
     await saga.undo();
-    saga.tell('Compensated', `Session ${when()}. Nothing was booked: ${reason}.`);
+    saga.tell('Compensated', `${session()}. Nothing was booked: ${reason}.`);
     commands.answerAll(reason);
-    if (tutorKnows) notify(reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
+    if (facts.tutorAsked)
+      notify(reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
     else if (reason === 'payment_expired') notify('expired');
-    return { outcome: price.amount > 0 ? 'cancelled' : 'refused', reason };
+    return { outcome: isMade ? 'cancelled' : 'refused', reason };
   }
 
   /** Confirmed: reminders, changes and the end, whichever comes next. */
-  async function untilSettled(payment: PaymentSummary): Promise<BookingResult> {
-    let reminders = remindersFor(startsAt);
+  async function untilSettled(paymentId: string): Promise<BookingResult> {
+    let reminders = remindersFor(facts.startsAt);
     for (;;) {
       const reminder = reminders[0];
-      const command = await commands.next(reminder?.at ?? terminalAt());
-      if (command?.kind === 'cancel') return cancelConfirmed(command, payment);
-      if (command?.kind === 'complete') return complete('tutor', payment, command);
+      const command = await commands.next(reminder?.at ?? end() + COMPLETES_BY_ITSELF_MS);
+      if (command?.kind === 'cancel') return cancelConfirmed(command, paymentId);
+      if (command?.kind === 'complete') return complete('tutor', paymentId, command);
       if (command?.kind === 'reschedule') {
         await reschedule(command);
-        reminders = remindersFor(startsAt);
+        reminders = remindersFor(facts.startsAt);
       } else if (reminder) {
         notify('reminder', { hoursBefore: reminder.hours });
         reminders = reminders.slice(1);
-      } else return complete('time', payment);
+      } else return complete('time', paymentId);
     }
   }
 
-  async function reschedule(command: Command & { kind: 'reschedule' }): Promise<void> {
-    const previousStart = startsAt;
+  async function reschedule(command: QueuedCommand & { kind: 'reschedule' }): Promise<void> {
+    const previousStart = facts.startsAt;
     const change = `reschedule-${command.number}`;
     try {
       await saga.step(`${change}/move-slot`, {
@@ -277,78 +278,58 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       return command.refuse(isRefusal(error) ? codeOf(error) : 'upstream_unavailable');
     }
     saga.pivot();
-    startsAt = command.scheduledAt;
-    saga.tell('Confirmed', `Session ${when()} (moved from ${previousStart}). Waits for its reminders and its end.`);
+    facts.startsAt = command.scheduledAt;
+    saga.tell('Confirmed', `${session()} (moved from ${previousStart}). Waits for its reminders and its end.`);
     notify('rescheduled', { previousStart });
     command.accept();
   }
 
   async function cancelConfirmed(
-    command: Command & { kind: 'cancel' },
-    payment: PaymentSummary,
+    command: QueuedCommand & { kind: 'cancel' },
+    paymentId: string,
   ): Promise<BookingResult> {
     const { by, noteId, requestedAt } = command;
     commands.enter('ending');
-    saga.tell('Compensating', `Session ${when()}. Cancelled by ${by}: giving back what the terms say.`);
+    saga.tell('Compensating', `${session()}. Cancelled by ${by}: giving back what the terms say.`);
     const terms = await saga.forward('cancel', (key) =>
       remembered.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
     );
+    // Taken back for good, as by the undo of hold-slot: what arrives late of that step is refused.
     await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
-    if (terms && terms.refund.amount > 0) await refund(terms.refund, payment);
+    if (terms && terms.refund.amount > 0) await refund(terms.refund, paymentId);
     command.accept();
     if (terms && terms.retained.amount > 0) {
-      await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
+      await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
     }
     notify('cancelled', terms ? { refund: terms.refund } : {});
     saga.tell(
       'Compensated',
-      `Session ${when()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`,
+      `${session()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`,
     );
     return { outcome: 'cancelled', reason: `cancelled_by_${by}` };
   }
 
-  /** The refund is a saga of its own, `refund:<refundId>`; this one waits for it. */
-  async function refund(amount: Money, payment: PaymentSummary): Promise<void> {
-    const { paymentId } = payment;
+  async function refund(amount: Money, paymentId: string): Promise<void> {
     const made = await saga.forward('refund', (key) => moneyMust.createRefund({ paymentId, amount, key }));
     if (!made) return;
-    const input = { refundId: made.refundId, paymentId, bookingId };
-    saga.tell('Compensating', `Session ${when()}. Waits for ${refundWorkflowId(made.refundId)}.`);
-    for (let answer = 'retry'; answer === 'retry'; ) {
-      try {
-        await executeChild(refundSaga.workflowType, {
-          args: [input],
-          workflowId: refundWorkflowId(made.refundId),
-          taskQueue: refundSaga.taskQueue,
-          staticSummary: refundSaga.summary(input),
-          parentClosePolicy: ParentClosePolicy.ABANDON,
-          searchAttributes: Object.fromEntries(
-            Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
-          ),
-        });
-        return;
-      } catch (error) {
-        // Started by somebody else already: it runs by itself, and the refund's row says what becomes of it.
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return;
-        log.warn('the refund saga ended without a result', { refundId: made.refundId, code: codeOf(error) });
-        answer = await saga.askOperator('refund', `${refundWorkflowId(made.refundId)} was ended from outside`);
-      }
-    }
+    const { refundId } = made;
+    saga.tell('Compensating', `${session()}. Waits for ${refundWorkflowId(refundId)}.`);
+    await refundAsChild(saga, { refundId, paymentId, bookingId });
   }
 
-  async function complete(by: 'tutor' | 'time', payment: PaymentSummary, command?: Command): Promise<BookingResult> {
+  async function complete(by: 'tutor' | 'time', paymentId: string, command?: QueuedCommand): Promise<BookingResult> {
     commands.enter('ending');
     await saga.forward('complete', (key) => remembered.completeBooking({ bookingId, by, key }));
-    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId: payment.paymentId, key }));
+    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
     command?.accept();
     notify('completed');
-    saga.tell('Completed', `Session ${when()}. Completed by ${by}; the earnings are payable.`);
+    saga.tell('Completed', `${session()}. Completed by ${by}; the earnings are payable.`);
     return { outcome: 'completed', reason: `completed_by_${by}` };
   }
 
   /** A workflow that ended with handlers or mails under way would drop them. */
   async function finish(result: BookingResult): Promise<BookingResult> {
-    await Promise.all(notices);
+    await notices.settled();
     commands.answerAll(result.reason);
     await condition(allHandlersFinished);
     return result;
@@ -366,11 +347,11 @@ function remindersFor(startsAt: string): { at: number; hours: number }[] {
   );
 }
 
-/** Why a booking came to nothing, from the failure that ended it. `priced`: the failure came after the booking was made. */
-function endReason(error: unknown, priced: boolean): CancelReason {
+/** Why a booking came to nothing, from the failure that ended it. `isMade`: the failure came after the booking was made. */
+function endReason(error: unknown, isMade: boolean): CancelReason {
   const code = codeOf(error);
   if (code === 'payment_declined' || code === 'payment_failed') return 'payment_declined';
   if (code === 'payment_expired') return 'payment_expired';
-  if (code === 'slot_unavailable' || code === 'conflict' || !priced) return 'slot_unavailable';
+  if (code === 'slot_unavailable' || code === 'conflict' || !isMade) return 'slot_unavailable';
   return 'payment_expired';
 }

@@ -1,7 +1,11 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  executeChild,
+  log,
+  ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
@@ -9,8 +13,8 @@ import type { RefundActivities, RefundSummary } from '../activities/refund';
 import { DAY, MINUTE } from '../kernel/time';
 import { NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
 import { codeOf, isRefusal } from './failures';
-import { type RefundInput, type RefundResult, refundChanged } from './refund.api';
-import { createSaga } from './saga';
+import { type RefundInput, type RefundResult, refundChanged, refundSaga } from './refund.api';
+import { createSaga, type Saga } from './saga';
 import { highestVersion } from './versions';
 
 const money = proxyActivities<RefundActivities>(UNTIL_DONE_MONEY);
@@ -111,5 +115,33 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     saga.tell('Completed', sentence);
     await condition(allHandlersFinished);
     return { status };
+  }
+}
+
+/**
+ * Runs the refund as a saga of its own, `refund:<refundId>`, and waits for its end. One that was ended from outside asks an operator,
+ * and is started again at the retry. An operator's accept ends the wait.
+ */
+export async function refundAsChild(saga: Saga, input: RefundInput): Promise<void> {
+  const workflowId = refundSaga.workflowId(input);
+  for (let answer = 'retry'; answer === 'retry'; ) {
+    try {
+      await executeChild(refundSaga.workflowType, {
+        args: [input],
+        workflowId,
+        taskQueue: refundSaga.taskQueue,
+        staticSummary: refundSaga.summary(input),
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        searchAttributes: Object.fromEntries(
+          Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
+        ),
+      });
+      return;
+    } catch (error) {
+      // Started by somebody else already: it runs by itself, and the refund's row says what becomes of it.
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+      log.warn('the refund saga ended without a result', { refundId: input.refundId, code: codeOf(error) });
+      answer = await saga.askOperator('refund', `${workflowId} was ended from outside`);
+    }
   }
 }

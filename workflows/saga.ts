@@ -30,7 +30,7 @@ const SAGA_STATE = defineSearchAttributeKey('SagaState', 'KEYWORD');
 const PAYMENT_ID = defineSearchAttributeKey('PaymentId', 'KEYWORD');
 
 /** A step and what takes it back. Both get the step's idempotency key, `<workflowId>/<step>` and the same with `/undo`. */
-export interface Step<Did> {
+export interface StepWithUndo<Did> {
   do(key: string): Promise<Did>;
   /**
    * Must be idempotent and harmless when there is nothing to undo. `did` is what `do` returned; undefined when it failed or
@@ -41,7 +41,7 @@ export interface Step<Did> {
 
 export interface Saga {
   /** Registers the undo, then runs `do`: a step that timed out may have happened. Rethrows what `do` throws. */
-  step<Did>(name: string, step: Step<Did>): Promise<Did>;
+  step<Did>(name: string, step: StepWithUndo<Did>): Promise<Did>;
   /** The pivot is passed: nothing done so far will be undone; what follows goes by `forward`. */
   pivot(): void;
   /**

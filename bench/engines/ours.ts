@@ -2,7 +2,7 @@ import { openDatabase } from '../../db/client';
 import { createChanges } from '../../platform/changes';
 import { createLogger } from '../../platform/telemetry';
 import { createSagas } from '../../platform/temporal';
-import { outcomeOf } from '../../services/booking/rules';
+import { requestOutcome } from '../../services/booking/rules';
 import { readProgress } from '../../services/booking/store/reads';
 import { startWorker } from '../../workers/worker';
 import { bookingSaga } from '../../workflows/booking.api';
@@ -28,7 +28,7 @@ export const startOurs: StartEngine = async ({ config }) => {
       const outcome = await changes.until(
         id,
         Date.now() + PATIENCE_MS,
-        async () => outcomeOf(id, await readProgress(database.db, id)),
+        async () => requestOutcome(id, await readProgress(database.db, id)),
         ({ kind }) => kind === 'made' || kind === 'refused',
       );
       if (outcome.kind === 'made') return { outcome: 'confirmed' };

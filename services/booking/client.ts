@@ -1,6 +1,6 @@
 import type { BodyOf, Endpoint } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
-import { type BookingRequest, bookingContract as contract, type InternalBooking } from './contract';
+import { bookingContract as contract, type InternalBooking, type StoredRequest } from './contract';
 
 type Body<E extends Endpoint> = BodyOf<E>;
 
@@ -15,7 +15,7 @@ export function createBookingClient(http: ServiceClient) {
     readForNotices: (id: string): Promise<InternalBooking> => http.call(contract.readForNotices, { params: { id } }),
 
     /** What the client asked for. @throws ProblemError not_found */
-    getRequest: (id: string): Promise<BookingRequest> => http.call(contract.getRequest, { params: { id } }),
+    getRequest: (id: string): Promise<StoredRequest> => http.call(contract.getRequest, { params: { id } }),
 
     /** Makes the booking, pending. @throws ProblemError conflict when the student is booked then already; undone; validation_failed */
     createPending: (id: string, body: Body<typeof contract.createPending>, key: string) =>

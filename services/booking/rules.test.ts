@@ -1,24 +1,24 @@
+import type { Party } from '../../kernel/session';
 import { reachable } from '../../kernel/transitions';
 import { BookingStatus, type InternalBooking } from './contract';
 import {
   BOOKING_TRANSITIONS,
   bookingRefusal,
+  type Command,
+  commandRefusal,
   confirmationMode,
   isFulfilled,
   isLive,
   isTemporary,
-  outcomeOf,
   overlaps,
   type Progress,
+  partyOf,
   refundFor,
   refusalAfter,
+  requestOutcome,
   requirePrice,
   requireTransition,
-  type Side,
-  sideOf,
   visibleTo,
-  type Wish,
-  wishRefusal,
 } from './rules';
 
 const START = '2030-05-01T10:00:00.000Z';
@@ -147,11 +147,11 @@ describe('what a cancel gives back', () => {
 describe('who may ask what', () => {
   const people = { studentId: 'student-1', tutorId: 'tutor-1' };
   test('a person is a party, an operator, or a stranger', () => {
-    expect(sideOf(people, { id: 'student-1', role: 'student' })).toBe('student');
-    expect(sideOf(people, { id: 'tutor-1', role: 'tutor' })).toBe('tutor');
-    expect(sideOf(people, { id: 'tutor-1', role: 'admin' })).toBe('tutor');
-    expect(sideOf(people, { id: 'someone', role: 'admin' })).toBe('operator');
-    expect(sideOf(people, { id: 'someone', role: 'tutor' })).toBeUndefined();
+    expect(partyOf(people, { id: 'student-1', role: 'student' })).toBe('student');
+    expect(partyOf(people, { id: 'tutor-1', role: 'tutor' })).toBe('tutor');
+    expect(partyOf(people, { id: 'tutor-1', role: 'admin' })).toBe('tutor');
+    expect(partyOf(people, { id: 'someone', role: 'admin' })).toBe('operator');
+    expect(partyOf(people, { id: 'someone', role: 'tutor' })).toBeUndefined();
   });
 
   const live = (status: InternalBooking['status'], statusReason: InternalBooking['statusReason'] = null) => ({
@@ -163,41 +163,41 @@ describe('who may ask what', () => {
   });
   const unmade = { ...live('pending'), price: null };
   const asked = live('pending', 'awaiting_tutor');
-  const move = (scheduledAt: string): Wish => ({ action: 'change', scheduledAt });
-  const link: Wish = { action: 'change', meetingUrl: 'https://meet.example/1' };
+  const move = (scheduledAt: string): Command => ({ kind: 'change', scheduledAt });
+  const link: Command = { kind: 'change', meetingUrl: 'https://meet.example/1' };
   const later = '2030-05-02T10:00:00.000Z';
 
-  test.each<[string, Wish, Side, ReturnType<typeof live> | typeof unmade, Date, string | undefined]>([
-    ['the tutor confirms when asked', { action: 'confirm' }, 'tutor', asked, before(60), undefined],
-    ['the tutor declines when asked', { action: 'decline' }, 'tutor', asked, before(60), undefined],
+  test.each<[string, Command, Party, ReturnType<typeof live> | typeof unmade, Date, string | undefined]>([
+    ['the tutor confirms when asked', { kind: 'confirm' }, 'tutor', asked, before(60), undefined],
+    ['the tutor declines when asked', { kind: 'decline' }, 'tutor', asked, before(60), undefined],
     [
       'nobody confirms before the tutor is asked',
-      { action: 'confirm' },
+      { kind: 'confirm' },
       'tutor',
       live('pending'),
       before(60),
       'invalid_state',
     ],
-    ['nobody confirms twice', { action: 'confirm' }, 'tutor', live('confirmed'), before(60), 'invalid_state'],
-    ['a student never confirms', { action: 'confirm' }, 'student', asked, before(60), 'forbidden'],
-    ['an operator never declines', { action: 'decline' }, 'operator', asked, before(60), 'forbidden'],
-    ['one that is not made yet can be cancelled', { action: 'cancel' }, 'student', unmade, before(60), undefined],
-    ['a pending booking can be cancelled', { action: 'cancel' }, 'student', live('pending'), before(60), undefined],
+    ['nobody confirms twice', { kind: 'confirm' }, 'tutor', live('confirmed'), before(60), 'invalid_state'],
+    ['a student never confirms', { kind: 'confirm' }, 'student', asked, before(60), 'forbidden'],
+    ['an operator never declines', { kind: 'decline' }, 'operator', asked, before(60), 'forbidden'],
+    ['one that is not made yet can be cancelled', { kind: 'cancel' }, 'student', unmade, before(60), undefined],
+    ['a pending booking can be cancelled', { kind: 'cancel' }, 'student', live('pending'), before(60), undefined],
     [
       'a confirmed one too, also after its start',
-      { action: 'cancel' },
+      { kind: 'cancel' },
       'tutor',
       live('confirmed'),
       before(-30),
       undefined,
     ],
-    ['a cancelled one not again', { action: 'cancel' }, 'student', live('cancelled'), before(60), 'invalid_state'],
-    ['a refunded one not again', { action: 'cancel' }, 'student', live('refunded'), before(60), 'invalid_state'],
-    ['a completed one not any more', { action: 'cancel' }, 'operator', live('completed'), before(-90), 'invalid_state'],
-    ['a session completes at its end', { action: 'complete' }, 'tutor', live('confirmed'), before(-60), undefined],
-    ['and not a moment before', { action: 'complete' }, 'tutor', live('confirmed'), before(-59), 'invalid_state'],
-    ['and only when confirmed', { action: 'complete' }, 'tutor', asked, before(-90), 'invalid_state'],
-    ['and never by the student', { action: 'complete' }, 'student', live('confirmed'), before(-90), 'forbidden'],
+    ['a cancelled one not again', { kind: 'cancel' }, 'student', live('cancelled'), before(60), 'invalid_state'],
+    ['a refunded one not again', { kind: 'cancel' }, 'student', live('refunded'), before(60), 'invalid_state'],
+    ['a completed one not any more', { kind: 'cancel' }, 'operator', live('completed'), before(-90), 'invalid_state'],
+    ['a session completes at its end', { kind: 'complete' }, 'tutor', live('confirmed'), before(-60), undefined],
+    ['and not a moment before', { kind: 'complete' }, 'tutor', live('confirmed'), before(-59), 'invalid_state'],
+    ['and only when confirmed', { kind: 'complete' }, 'tutor', asked, before(-90), 'invalid_state'],
+    ['and never by the student', { kind: 'complete' }, 'student', live('confirmed'), before(-90), 'forbidden'],
     ['a student moves it 24 hours ahead', move(later), 'student', live('confirmed'), before(24 * 60), undefined],
     ['but not later', move(later), 'student', live('confirmed'), before(24 * 60 - 1), 'invalid_state'],
     ['a tutor moves it until it starts', move(later), 'tutor', live('confirmed'), before(1), undefined],
@@ -226,14 +226,14 @@ describe('who may ask what', () => {
     ['and not when it is over', link, 'tutor', live('completed'), before(-90), 'invalid_state'],
     ['the student does not', link, 'student', live('confirmed'), before(60), 'forbidden'],
   ])('%s', (_, wish, side, booking, now, code) => {
-    expect(wishRefusal(wish, side, booking, now)?.code).toBe(code);
+    expect(commandRefusal(wish, side, booking, now)?.code).toBe(code);
   });
 
-  test.each<[Wish, InternalBooking['status'][]]>([
-    [{ action: 'cancel' }, ['cancelled', 'refunded']],
-    [{ action: 'decline' }, ['cancelled', 'refunded']],
-    [{ action: 'confirm' }, ['confirmed', 'completed']],
-    [{ action: 'complete' }, ['completed']],
+  test.each<[Command, InternalBooking['status'][]]>([
+    [{ kind: 'cancel' }, ['cancelled', 'refunded']],
+    [{ kind: 'decline' }, ['cancelled', 'refunded']],
+    [{ kind: 'confirm' }, ['confirmed', 'completed']],
+    [{ kind: 'complete' }, ['completed']],
     [move(later), []],
     [move(START), [...BookingStatus.options]],
     [link, [...BookingStatus.options]],
@@ -281,7 +281,7 @@ describe('what each side sees', () => {
     tutorLocale: 'en',
   };
 
-  test.each<[Side, boolean]>([
+  test.each<[Party, boolean]>([
     ['student', true],
     ['tutor', false],
     ['operator', false],
@@ -315,7 +315,7 @@ describe('how a request to book is answered', () => {
     ['completed by now', { booking: row('completed', 'completed_by_tutor'), refusal: null }, 'made'],
     ['refused and still being undone', { booking: row('pending'), refusal }, 'waiting'],
   ])('%s: %s', (_, progress, kind) => {
-    expect(outcomeOf('b', progress).kind).toBe(kind);
+    expect(requestOutcome('b', progress).kind).toBe(kind);
   });
 
   test.each<[string, Progress, { code: string; extras: unknown }]>([
@@ -361,19 +361,22 @@ describe('how a request to book is answered', () => {
       { code: 'not_found', extras: undefined },
     ],
   ])('%s', (_, progress, { code, extras }) => {
-    const outcome = outcomeOf('b', progress);
+    const outcome = requestOutcome('b', progress);
     expect(outcome).toMatchObject({ kind: 'refused', problem: { code } });
     expect(outcome.kind === 'refused' && outcome.problem.more.extras).toEqual(extras);
   });
 
   test('when time is up, a refusal is told though its undoing goes on', () => {
-    const outcome = outcomeOf('b', { booking: row('pending'), refusal }, true);
+    const outcome = requestOutcome('b', { booking: row('pending'), refusal }, true);
     expect(outcome).toMatchObject({ kind: 'refused', problem: { code: 'slot_unavailable', detail: 'Taken' } });
   });
 
   test('the fields that were wrong are named', () => {
     const errors = [{ path: 'subject', message: 'is not taught' }];
-    const outcome = outcomeOf('b', { booking: null, refusal: { code: 'validation_failed', detail: 'No', errors } });
+    const outcome = requestOutcome('b', {
+      booking: null,
+      refusal: { code: 'validation_failed', detail: 'No', errors },
+    });
     expect(outcome).toMatchObject({ kind: 'refused', problem: { more: { errors } } });
   });
 

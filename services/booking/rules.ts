@@ -105,71 +105,68 @@ function studentPercent(startsAt: string, requestedAt: string): number {
   return ahead >= HALF_UNTIL_MS ? 50 : 0;
 }
 
-/** As what a person meets a booking. */
-export type Side = Party;
-
 /** Undefined for a stranger, to whom the booking does not exist. An administrator who is no party of it is an operator. */
-export function sideOf(
+export function partyOf(
   booking: { studentId: string; tutorId: string },
   user: { id: string; role: string },
-): Side | undefined {
+): Party | undefined {
   if (booking.studentId === user.id) return 'student';
   if (booking.tutorId === user.id) return 'tutor';
   return user.role === 'admin' ? 'operator' : undefined;
 }
 
 /** What a person asks of a booking. */
-export type Wish =
-  | { action: 'confirm' | 'decline' | 'cancel' | 'complete' }
-  | { action: 'change'; scheduledAt?: string | undefined; meetingUrl?: string | null | undefined };
+export type Command =
+  | { kind: 'confirm' | 'decline' | 'cancel' | 'complete' }
+  | { kind: 'change'; scheduledAt?: string | undefined; meetingUrl?: string | null | undefined };
 
 type Life = Pick<BookingOrRequested, 'status' | 'statusReason' | 'scheduledAt' | 'durationMinutes' | 'price'>;
 
 /**
- * What certainly speaks against a wish, before any saga is asked; the saga checks again when the wish's turn comes.
- * `forbidden` when the side may never ask this, `invalid_state` when the booking is not in the state for it.
+ * What certainly speaks against a command, before any saga is asked; the saga checks again when the command's turn comes.
+ * `forbidden` when the party may never ask this, `invalid_state` when the booking is not in the state for it.
  */
-export function wishRefusal(wish: Wish, side: Side, booking: Life, now: Date): ProblemError | undefined {
-  switch (wish.action) {
+export function commandRefusal(command: Command, party: Party, booking: Life, now: Date): ProblemError | undefined {
+  switch (command.kind) {
     case 'cancel':
       return isLive(booking.status) ? undefined : invalid(`A booking that is ${booking.status} cannot be cancelled`);
     case 'confirm':
     case 'decline':
-      if (side !== 'tutor') return new ProblemError('forbidden');
+      if (party !== 'tutor') return new ProblemError('forbidden');
       return booking.status === 'pending' && booking.statusReason === 'awaiting_tutor'
         ? undefined
         : invalid('The booking does not wait for the tutor');
     case 'complete':
-      if (side !== 'tutor') return new ProblemError('forbidden');
+      if (party !== 'tutor') return new ProblemError('forbidden');
       if (booking.status !== 'confirmed') return invalid(`A booking that is ${booking.status} cannot be completed`);
       return now.getTime() < Date.parse(endOf(booking.scheduledAt, booking.durationMinutes))
         ? invalid('The session has not ended yet')
         : undefined;
     case 'change':
-      return changeRefusal(wish, side, booking, now);
+      return changeRefusal(command, party, booking, now);
   }
 }
 
 function changeRefusal(
-  wish: Wish & { action: 'change' },
-  side: Side,
+  command: Command & { kind: 'change' },
+  party: Party,
   booking: Life,
   now: Date,
 ): ProblemError | undefined {
-  if (side === 'operator') return new ProblemError('forbidden');
-  if (wish.meetingUrl !== undefined) {
-    if (side !== 'tutor') return new ProblemError('forbidden', 'Only the tutor sets the meeting link');
+  if (party === 'operator') return new ProblemError('forbidden');
+  if (command.meetingUrl !== undefined) {
+    if (party !== 'tutor') return new ProblemError('forbidden', 'Only the tutor sets the meeting link');
     if (booking.price === null) return invalid('The booking is still to be made');
     if (!isLive(booking.status)) return invalid(`A booking that is ${booking.status} takes no meeting link`);
   }
-  return wish.scheduledAt === undefined ? undefined : moveRefusal(wish.scheduledAt, side, booking, now);
+  return command.scheduledAt === undefined ? undefined : moveRefusal(command.scheduledAt, party, booking, now);
 }
 
-function moveRefusal(scheduledAt: string, side: Side, booking: Life, now: Date): ProblemError | undefined {
+function moveRefusal(scheduledAt: string, party: Party, booking: Life, now: Date): ProblemError | undefined {
   if (booking.status !== 'confirmed') return invalid('Only a confirmed booking can be moved');
   const ahead = Date.parse(booking.scheduledAt) - now.getTime();
   if (ahead <= 0) return invalid('The session has started');
-  if (side === 'student' && ahead < FULL_UNTIL_MS) {
+  if (party === 'student' && ahead < FULL_UNTIL_MS) {
     return invalid('A student can move a session until 24 hours before its start');
   }
   return slotRefusal(scheduledAt, now);
@@ -180,9 +177,9 @@ export function isLive(status: BookingStatus): boolean {
   return status === 'pending' || status === 'confirmed';
 }
 
-/** Whether the booking already is what `wish` asks for, whoever brought it there. */
-export function isFulfilled(wish: Wish, booking: Life): boolean {
-  switch (wish.action) {
+/** Whether the booking already is what `command` asks for, whoever brought it there. */
+export function isFulfilled(command: Command, booking: Life): boolean {
+  switch (command.kind) {
     case 'cancel':
     case 'decline':
       return booking.status === 'cancelled' || booking.status === 'refunded';
@@ -191,17 +188,17 @@ export function isFulfilled(wish: Wish, booking: Life): boolean {
     case 'complete':
       return booking.status === 'completed';
     case 'change':
-      return wish.scheduledAt === undefined || wish.scheduledAt === booking.scheduledAt;
+      return command.scheduledAt === undefined || command.scheduledAt === booking.scheduledAt;
   }
 }
 
-/** The booking as `side` may see it: no addresses, and the payment's secret and the bank's words for the student alone. */
-export function visibleTo(side: Side, booking: InternalBooking): Booking;
-export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): BookingOrRequested;
-export function visibleTo(side: Side, booking: InternalBooking | RequestedBooking): BookingOrRequested {
+/** The booking as `party` may see it: no addresses, and the payment's secret and the bank's words for the student alone. */
+export function visibleTo(party: Party, booking: InternalBooking): Booking;
+export function visibleTo(party: Party, booking: InternalBooking | RequestedBooking): BookingOrRequested;
+export function visibleTo(party: Party, booking: InternalBooking | RequestedBooking): BookingOrRequested {
   if (booking.price === null) return booking;
   const { studentEmail, studentTimeZone, studentLocale, tutorEmail, tutorTimeZone, tutorLocale, ...shown } = booking;
-  return side === 'student' ? shown : { ...shown, payment: withoutSecrets(booking.payment) };
+  return party === 'student' ? shown : { ...shown, payment: withoutSecrets(booking.payment) };
 }
 
 /** The payment without what only the student needs. */
@@ -218,7 +215,7 @@ export interface Progress {
   refusal: Refusal | null;
 }
 
-export type Outcome =
+export type RequestOutcome =
   | { kind: 'waiting' }
   | { kind: 'made' }
   | { kind: 'action_needed' }
@@ -228,7 +225,7 @@ export type Outcome =
  * How to answer POST /api/bookings. A refusal counts once nothing of the booking is left: while the saga is still undoing,
  * the answer waits, unless there is no time left (`last`).
  */
-export function outcomeOf(bookingId: string, progress: Progress, last = false): Outcome {
+export function requestOutcome(bookingId: string, progress: Progress, last = false): RequestOutcome {
   const { booking, refusal } = progress;
   const gone = booking === null || booking.status === 'cancelled' || booking.status === 'refunded';
   if (refusal && (gone || last)) {

@@ -1,17 +1,21 @@
 import { z } from 'zod';
-import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
 import { PARTIES } from '../../../kernel/session';
 import { BOOKING_STATUSES, CANCEL_REASONS, PAYMENT_STATUSES, STATUS_REASONS } from '../../../kernel/statuses';
+import { endpoint } from '../../../platform/endpoint';
 import {
+  IdParams,
   Instant,
   InstantOut,
   Money,
   PageQuery,
+  pageOf,
   SessionMinutes,
   SessionStart,
   text,
   Uuid,
 } from '../../../platform/schemas';
+
+// What students, tutors and administrators are promised: `/api/bookings`, through the gateway.
 
 export const BookingStatus = z.enum(BOOKING_STATUSES);
 
@@ -141,75 +145,139 @@ export const ListQuery = PageQuery.extend({
 });
 export type ListQuery = z.output<typeof ListQuery>;
 
-// What the saga's activities send and get.
-
-/** payment's state of a booking's payment, as booking keeps it; a higher `version` is newer. */
-export const PaymentProjection = z
-  .strictObject({
-    id: Uuid,
-    version: z.int().min(0),
-    status: PaymentStatus,
-    amount: Money,
-    captured: Money,
-    refunded: Money,
-    clientSecret: z.string().max(500).nullable(),
-    declineCode: z.string().max(100).nullable().optional(),
-  })
-  .refine(({ captured, refunded }) => refunded.amount <= captured.amount, 'more was refunded than captured')
-  .refine(
-    ({ amount, captured, refunded }) => new Set([amount.currency, captured.currency, refunded.currency]).size === 1,
-    'the amounts are not of one currency',
-  );
-export type PaymentProjection = z.output<typeof PaymentProjection>;
-
-const Person = z.strictObject({ name: text(1, 300), email: text(3, 320), timeZone: text(1, 64), locale: text(1, 35) });
-
-export const InternalBooking = Booking.extend({
-  studentEmail: z.string(),
-  studentTimeZone: z.string(),
-  studentLocale: z.string(),
-  tutorEmail: z.string(),
-  tutorTimeZone: z.string(),
-  tutorLocale: z.string(),
-});
-export type InternalBooking = z.output<typeof InternalBooking>;
-
-/** What the client asked for, stored before the saga starts. */
-export const BookingRequest = z.object({
-  bookingId: Uuid,
-  studentId: Uuid,
-  tutorId: Uuid,
-  subject: z.string(),
-  scheduledAt: InstantOut,
-  durationMinutes: z.int(),
-  pricingOptionId: Uuid.nullable(),
-});
-export type BookingRequest = z.output<typeof BookingRequest>;
-
-export const Creation = z.strictObject({
-  student: Person,
-  tutor: Person,
-  subject: text(1, 100),
-  price: Money,
-  instantBooking: z.boolean(),
-});
-export type Creation = z.output<typeof Creation>;
-
-export const Created = z.object({
-  bookingId: Uuid,
-  price: Money,
-  startsAt: InstantOut,
-  endsAt: InstantOut,
-  instantBooking: z.boolean(),
-});
-export type Created = z.output<typeof Created>;
-
-export const Refusal = z.strictObject({
-  code: z.enum(Object.keys(ERROR_CODES).filter(isErrorCode)),
-  detail: text(1, 500),
-  errors: z
-    .array(z.strictObject({ path: z.string().max(200), message: z.string().max(500) }))
-    .max(50)
-    .optional(),
-});
-export type Refusal = z.output<typeof Refusal>;
+/** What people do with bookings. */
+export const peopleOperations = {
+  bookSession: endpoint({
+    method: 'post',
+    path: '/api/bookings',
+    operationId: 'bookSession',
+    summary: 'Book a session with a tutor',
+    description:
+      'Answers 201 once the booking is confirmed or waits for the tutor, 202 when the bank must be asked ' +
+      '(`payment.clientSecret`) or it takes over ten seconds: read on at `Location`. A 202 without a `price` is of a ' +
+      'request that is stored and whose booking is still to be made. 402 and 409 carry `bookingId` where a booking was made.',
+    access: ['student'],
+    idempotency: 'required',
+    body: NewBooking,
+    replies: { 201: Booking, 202: BookingOrRequested },
+    errors: [
+      'payment_declined',
+      'payment_expired',
+      'payment_failed',
+      'slot_unavailable',
+      'conflict',
+      'invalid_state',
+      'not_found',
+      'overloaded',
+    ],
+  }),
+  listBookings: endpoint({
+    method: 'get',
+    path: '/api/bookings',
+    operationId: 'listBookings',
+    summary: 'List my bookings',
+    description:
+      'Ordered by the start of the session, latest first unless `sort=scheduledAt`. `from` (inclusive) and `to` ' +
+      '(exclusive) limit that start. Without `role`: as what one is signed in; administrators then see all.',
+    access: 'user',
+    query: ListQuery,
+    replies: { 200: pageOf(Booking).meta({ id: 'BookingPage' }) },
+  }),
+  getBooking: endpoint({
+    method: 'get',
+    path: '/api/bookings/{id}',
+    operationId: 'getBooking',
+    summary: 'Get a booking, or the request it is still to be made of',
+    access: 'user',
+    params: IdParams,
+    replies: { 200: BookingOrRequested },
+  }),
+  changeBooking: endpoint({
+    method: 'patch',
+    path: '/api/bookings/{id}',
+    operationId: 'changeBooking',
+    summary: 'Move a session or set its meeting link',
+    description:
+      'Same duration and price. A student may move it until 24 hours before its start, a tutor until its start; only ' +
+      'the tutor sets the meeting link.',
+    access: ['student', 'tutor'],
+    idempotency: 'optional',
+    params: IdParams,
+    body: BookingChange,
+    replies: { 200: Booking },
+    errors: ['invalid_state', 'slot_unavailable', 'conflict'],
+  }),
+  confirmBooking: endpoint({
+    method: 'post',
+    path: '/api/bookings/{id}/confirm',
+    operationId: 'confirmBooking',
+    summary: 'Accept a booking as its tutor',
+    access: ['tutor'],
+    idempotency: 'optional',
+    params: IdParams,
+    replies: { 200: Booking },
+    errors: ['invalid_state', 'payment_failed', 'payment_declined', 'slot_unavailable', 'conflict'],
+  }),
+  declineBooking: endpoint({
+    method: 'post',
+    path: '/api/bookings/{id}/decline',
+    operationId: 'declineBooking',
+    summary: 'Decline a booking as its tutor',
+    access: ['tutor'],
+    idempotency: 'optional',
+    params: IdParams,
+    body: Reason.meta({ id: 'BookingDecline' }),
+    replies: { 200: Booking },
+    errors: ['invalid_state', 'conflict'],
+  }),
+  cancelBooking: endpoint({
+    method: 'post',
+    path: '/api/bookings/{id}/cancel',
+    operationId: 'cancelBooking',
+    summary: 'Cancel a booking',
+    description:
+      'Before it is paid everything is given back. After that: a student gets all back until 24 hours before the ' +
+      'start, half until 4 hours before, nothing later; a cancel by the tutor or an operator gives all back.',
+    access: 'user',
+    idempotency: 'optional',
+    params: IdParams,
+    body: Reason.meta({ id: 'BookingCancellation' }),
+    replies: { 200: BookingOrRequested },
+    errors: ['invalid_state', 'conflict', 'forbidden'],
+  }),
+  completeBooking: endpoint({
+    method: 'post',
+    path: '/api/bookings/{id}/complete',
+    operationId: 'completeBooking',
+    summary: 'Say as its tutor that the session took place',
+    access: ['tutor'],
+    idempotency: 'optional',
+    params: IdParams,
+    replies: { 200: Booking },
+    errors: ['invalid_state', 'conflict'],
+  }),
+  resolveBooking: endpoint({
+    method: 'post',
+    path: '/api/bookings/{id}/resolve',
+    operationId: 'resolveBooking',
+    summary: 'Answer a saga that needs attention',
+    description: '`retry` tries what is stuck at once; `accept` gives it up, because it was settled by other means.',
+    access: ['admin'],
+    idempotency: 'optional',
+    params: IdParams,
+    body: z
+      .strictObject({ action: z.enum(['retry', 'accept']), note: text(1, 1_000) })
+      .meta({ id: 'BookingResolution' }),
+    replies: { 204: null },
+    errors: ['invalid_state', 'conflict'],
+  }),
+  bookingTimeline: endpoint({
+    method: 'get',
+    path: '/api/bookings/{id}/timeline',
+    operationId: 'bookingTimeline',
+    summary: 'What happened to a booking, oldest first',
+    access: 'user',
+    params: IdParams,
+    replies: { 200: z.object({ items: z.array(TimelineItem) }).meta({ id: 'BookingTimeline' }) },
+  }),
+} as const;

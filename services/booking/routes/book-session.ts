@@ -1,20 +1,18 @@
 import { ProblemError } from '../../../kernel/errors';
-import { SECOND } from '../../../kernel/time';
 import type { ReplyOf } from '../../../platform/endpoint';
 import type { Call } from '../../../platform/http-server';
-import { clientRequest, keepAnswer, type StoredReply, throwStored } from '../../../platform/idempotency';
+import { clientRequest, type StoredReply } from '../../../platform/idempotency';
+import { answerOnce, startAndWait } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { bookingSaga } from '../../../workflows/booking.api';
 import { Booking, type bookingContract, type InternalBooking, type RequestedBooking } from '../contract';
-import { bookingRefusal, type Outcome, outcomeOf, visibleTo } from '../rules';
+import { bookingRefusal, type Progress, requestOutcome, visibleTo } from '../rules';
 import { readBooking, readBookingOrRequested, readProgress } from '../store/reads';
 import { claimBooking } from '../store/requests';
 
 type BookSession = typeof bookingContract.bookSession;
 type Reply = ReplyOf<BookSession>;
 
-/** A client is answered after this long at the latest, with what there is. */
-const ANSWER_WITHIN_MS = 10 * SECOND;
 /**
  * So many requests are worked on at once by this process; whoever comes on top is refused before anything is stored. At the ten or so bookings
  * a second that two cores make, the last of them is answered within its ten seconds. Without a limit everybody would wait longer than
@@ -41,37 +39,29 @@ export function createBookSession({ database: { db }, changes, sagas }: ServiceD
   };
 
   async function bookSession(call: Call<BookSession>): Promise<Reply> {
+    const { body, receivedAt, user } = call;
     const request = clientRequest(call, '/api/bookings');
-    const studentId = call.user.id;
-    const claim = await claimBooking(db, request, studentId, call.body, (live) =>
-      bookingRefusal(call.body, live, call.receivedAt),
-    );
-    if (claim.kind === 'refused') throw claim.problem;
-    if (claim.kind === 'replay') return repeat(claim.resourceId, claim.reply);
-    const { bookingId, started } = claim;
-    return keepAnswer(db, request, async () => {
-      if (!started) {
-        const { tutorId, scheduledAt, durationMinutes, paymentMethodId, pricingOptionId } = call.body;
-        const input = { bookingId, studentId, tutorId, scheduledAt, durationMinutes, paymentMethodId };
-        await sagas.start(bookingSaga, { ...input, ...(pricingOptionId && { pricingOptionId }) });
-      }
-      return answer(bookingId, await settled(bookingId, call.receivedAt.getTime() + ANSWER_WITHIN_MS));
+    const claimed = await claimBooking(db, request, user.id, body, (live) => bookingRefusal(body, live, receivedAt));
+    return answerOnce(db, request, claimed, {
+      async run({ bookingId, started }) {
+        const progress = await startAndWait(changes, {
+          id: bookingId,
+          receivedAt,
+          start: async () => {
+            if (!started) await sagas.start(bookingSaga, inputOf(bookingId, call));
+          },
+          read: () => readProgress(db, bookingId),
+          isDecided: (read) => requestOutcome(bookingId, read).kind !== 'waiting',
+        });
+        return answer(bookingId, progress);
+      },
+      repeat,
     });
   }
 
-  async function settled(bookingId: string, deadline: number): Promise<Outcome> {
-    const isSettled = (outcome: Outcome) => outcome.kind !== 'waiting';
-    const progress = await changes.until(
-      bookingId,
-      deadline,
-      () => readProgress(db, bookingId),
-      (read) => isSettled(outcomeOf(bookingId, read)),
-    );
-    const outcome = outcomeOf(bookingId, progress);
-    return isSettled(outcome) ? outcome : outcomeOf(bookingId, progress, true);
-  }
-
-  async function answer(bookingId: string, outcome: Outcome): Promise<Reply> {
+  async function answer(bookingId: string, progress: Progress): Promise<Reply> {
+    const sofar = requestOutcome(bookingId, progress);
+    const outcome = sofar.kind === 'waiting' ? requestOutcome(bookingId, progress, true) : sofar;
     if (outcome.kind === 'refused') throw outcome.problem;
     if (outcome.kind === 'made') {
       return { status: 201, body: visibleTo('student', await readBooking(db, bookingId)), headers: at(bookingId) };
@@ -79,11 +69,17 @@ export function createBookSession({ database: { db }, changes, sagas }: ServiceD
     return accepted(await readBookingOrRequested(db, bookingId));
   }
 
-  async function repeat(bookingId: string, stored: StoredReply): Promise<Reply> {
-    throwStored(stored);
+  async function repeat(stored: StoredReply, bookingId: string): Promise<Reply> {
+    // What was under way then is shown as it is today.
     if (stored.status === 202) return accepted(await readBookingOrRequested(db, bookingId));
     return { status: 201, body: Booking.parse(stored.body), headers: at(bookingId) };
   }
+}
+
+function inputOf(bookingId: string, { body, user }: Call<BookSession>) {
+  const { tutorId, scheduledAt, durationMinutes, paymentMethodId, pricingOptionId } = body;
+  const input = { bookingId, studentId: user.id, tutorId, scheduledAt, durationMinutes, paymentMethodId };
+  return { ...input, ...(pricingOptionId && { pricingOptionId }) };
 }
 
 function accepted(found: InternalBooking | RequestedBooking): Reply {

@@ -1,30 +1,34 @@
 import { ProblemError } from '../../../kernel/errors';
+import type { Party } from '../../../kernel/session';
 import type { User } from '../../../platform/auth';
 import type { Service } from '../../../platform/http-server';
-import { clientRequest, keepAnswer, type StoredReply, throwStored } from '../../../platform/idempotency';
+import { clientRequest, type StoredReply } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
+import { done, ok } from '../../../platform/replies';
+import { answerOnce } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { updateIdOf } from '../../../platform/temporal';
 import {
   bookingWorkflowId,
-  cancelBooking,
-  completeBooking,
-  confirmBooking,
-  declineBooking,
-  rescheduleBooking,
+  cancelUpdate,
+  completeUpdate,
+  confirmUpdate,
+  declineUpdate,
+  rescheduleUpdate,
   resolve,
 } from '../../../workflows/booking.api';
 import {
-  bookingContract as api,
   type BookingOrRequested,
+  bookingContract as contract,
   type InternalBooking,
   type RequestedBooking,
 } from '../contract';
-import { isFulfilled, type Side, sideOf, visibleTo, type Wish, wishRefusal } from '../rules';
-import { readBookingOrRequested, readRequest, setMeetingUrl } from '../store/reads';
+import { type Command, commandRefusal, isFulfilled, partyOf, visibleTo } from '../rules';
+import { setMeetingUrl } from '../store/meeting-link';
+import { readBookingOrRequested, readRequest } from '../store/reads';
 import { type CommandRun, claimCommand, type Note } from '../store/requests';
 
-/** What every command has, whatever its body. */
+/** What every command's request has, whatever its body. */
 interface CommandCall {
   params: { id: string };
   user: User;
@@ -33,152 +37,151 @@ interface CommandCall {
   receivedAt: Date;
 }
 
-/** Sends an update to the booking's saga. */
-type AskSaga = <Argument>(update: { name: string }, argument: Argument) => Promise<void>;
-
-interface Scene {
+/** A command, and by whom of which booking it was asked. */
+interface Asked {
+  command: Command;
   booking: InternalBooking | RequestedBooking;
-  side: Side;
-  run: CommandRun;
-  ask: AskSaga;
+  party: Party;
+  /** What speaks against it already; the key's first request stores it. */
+  refusal: ProblemError | undefined;
 }
 
-/** What people do to a booking: each is an update of its saga, which has the last word. */
-export function serveCommands(service: Service, { database, sagas }: ServiceDeps): void {
-  const { db } = database;
+/** What people do to a booking: each command is an update of the booking's saga, which has the last word. */
+export function serveCommands(service: Service, { database: { db }, sagas }: ServiceDeps): void {
+  service.serve(contract.confirmBooking, async (call) => {
+    const asked = await admit(call, { kind: 'confirm' });
+    return answer(contract.confirmBooking, call, asked, undefined, () =>
+      askSaga(call, asked, confirmUpdate, { actorId: call.user.id }),
+    );
+  });
 
-  service.serve(api.confirmBooking, (call) =>
-    obey(api.confirmBooking, call, { action: 'confirm' }, undefined, ({ ask }) =>
-      ask(confirmBooking, { actorId: call.user.id }),
-    ),
-  );
+  service.serve(contract.declineBooking, async (call) => {
+    const asked = await admit(call, { kind: 'decline' });
+    const note = noteOf('decline', call.body.reason);
+    return answer(contract.declineBooking, call, asked, note, ({ noteId }) =>
+      askSaga(call, asked, declineUpdate, { actorId: call.user.id, noteId }),
+    );
+  });
 
-  service.serve(api.declineBooking, (call) =>
-    obey(
-      api.declineBooking,
-      call,
-      { action: 'decline' },
-      noteOf('decline', call.body.reason),
-      ({ ask, run: { noteId } }) => ask(declineBooking, { actorId: call.user.id, noteId }),
-    ),
-  );
-
-  service.serve(api.cancelBooking, (call) =>
-    obey(api.cancelBooking, call, { action: 'cancel' }, noteOf('cancel', call.body.reason), ({ ask, side, run }) =>
-      ask(cancelBooking, {
-        by: side,
+  service.serve(contract.cancelBooking, async (call) => {
+    const asked = await admit(call, { kind: 'cancel' });
+    const note = noteOf('cancel', call.body.reason);
+    return answer(contract.cancelBooking, call, asked, note, ({ noteId, requestedAt }) => {
+      const by = asked.party;
+      return askSaga(call, asked, cancelUpdate, {
+        by,
         actorId: call.user.id,
-        noteId: run.noteId,
-        requestedAt: run.requestedAt.toISOString(),
-      }),
-    ),
-  );
+        noteId,
+        requestedAt: requestedAt.toISOString(),
+      });
+    });
+  });
 
-  service.serve(api.completeBooking, (call) =>
-    obey(api.completeBooking, call, { action: 'complete' }, undefined, ({ ask, run }) =>
-      ask(completeBooking, { actorId: call.user.id, requestedAt: run.requestedAt.toISOString() }),
-    ),
-  );
+  service.serve(contract.completeBooking, async (call) => {
+    const asked = await admit(call, { kind: 'complete' });
+    return answer(contract.completeBooking, call, asked, undefined, ({ requestedAt }) =>
+      askSaga(call, asked, completeUpdate, { actorId: call.user.id, requestedAt: requestedAt.toISOString() }),
+    );
+  });
 
-  service.serve(api.changeBooking, (call) => {
+  service.serve(contract.changeBooking, async (call) => {
     const { scheduledAt, meetingUrl } = call.body;
-    return obey(
-      api.changeBooking,
+    const asked = await admit(call, { kind: 'change', ...call.body });
+    const { booking, party } = asked;
+    return answer(contract.changeBooking, call, asked, undefined, async (run) => {
+      if (scheduledAt !== undefined && scheduledAt !== booking.scheduledAt) {
+        const requestedAt = run.requestedAt.toISOString();
+        await askSaga(call, asked, rescheduleUpdate, { by: party, actorId: call.user.id, scheduledAt, requestedAt });
+      }
+      if (meetingUrl !== undefined) await setMeetingUrl(db, booking.id, meetingUrl);
+    });
+  });
+
+  service.serve(contract.resolveBooking, async (call) => {
+    const { bookingId } = await readRequest(db, call.params.id);
+    const note: Note = { kind: 'resolve', text: call.body.note };
+    return oncePerKey(
       call,
-      { action: 'change', ...call.body },
-      undefined,
-      async ({ ask, booking, side, run }) => {
-        if (scheduledAt !== undefined && scheduledAt !== booking.scheduledAt) {
-          const requestedAt = run.requestedAt.toISOString();
-          await ask(rescheduleBooking, { by: side, actorId: call.user.id, scheduledAt, requestedAt });
-        }
-        if (meetingUrl !== undefined) await setMeetingUrl(db, booking.id, meetingUrl);
+      `/api/bookings/${bookingId}/resolve`,
+      { bookingId, note, refusal: undefined },
+      {
+        async run({ noteId }) {
+          const options = { updateId: updateId(call, 'resolve', bookingId) };
+          await sagas.update(bookingWorkflowId(bookingId), resolve, { action: call.body.action, noteId }, options);
+          return done;
+        },
+        repeat: () => done,
       },
     );
   });
 
-  service.serve(api.resolveBooking, async (call) => {
-    const { bookingId: id } = await readRequest(db, call.params.id);
-    return perform(call, id, {
-      path: `/api/bookings/${id}/resolve`,
-      note: { kind: 'resolve', text: call.body.note },
-      refusal: undefined,
-      act: async ({ noteId }, updateId) => {
-        await sagas.update(
-          bookingWorkflowId(id),
-          resolve,
-          { action: call.body.action, noteId },
-          { updateId: updateId('resolve') },
-        );
-      },
-      reply: async () => ({ status: 204, body: undefined }),
-      repeat: () => ({ status: 204, body: undefined }),
-    });
-  });
+  /**
+   * Looks who asks, and what speaks against the command already.
+   * @throws ProblemError not_found to a stranger; forbidden to a party that may never ask this
+   */
+  async function admit(call: CommandCall, command: Command): Promise<Asked> {
+    const booking = await readBookingOrRequested(db, call.params.id);
+    const party = partyOf(booking, call.user);
+    if (party === undefined) throw new ProblemError('not_found');
+    const refusal = commandRefusal(command, party, booking, call.receivedAt);
+    if (refusal?.code === 'forbidden') throw refusal;
+    return { command, booking, party, refusal };
+  }
 
-  /** Looks who asks, refuses what is certain to be refused, and otherwise lets `act` ask the saga. */
-  async function obey<Shown extends BookingOrRequested>(
+  /** Carries the command out once per key by `act`, and shows what became of the booking. */
+  function answer<Shown extends BookingOrRequested>(
     operation: { path: string; replies: { 200: { parse(value: unknown): Shown } } },
     call: CommandCall,
-    wish: Wish,
+    { booking, party, refusal }: Asked,
     note: Note | undefined,
-    act: (scene: Scene) => Promise<void>,
-  ): Promise<{ status: 200; body: Shown }> {
+    act: (run: CommandRun) => Promise<void>,
+  ) {
     const { parse } = operation.replies[200];
-    const booking = await readBookingOrRequested(db, call.params.id);
     // As it is stored: ids in a path may be written in capitals, workflow ids may not.
     const { id } = booking;
-    const side = sideOf(booking, call.user);
-    if (side === undefined) throw new ProblemError('not_found');
-    const refusal = wishRefusal(wish, side, booking, call.receivedAt);
-    if (refusal?.code === 'forbidden') throw refusal;
-    return perform(call, id, {
-      path: operation.path.replace('{id}', id),
-      note,
-      refusal,
-      act: (run, updateId) => {
-        const ask: AskSaga = async (update, argument) => {
-          const options = { updateId: updateId(wish.action) };
-          await sagas.update(bookingWorkflowId(id), update, argument, options).catch(async (error: unknown) => {
-            // The saga may go on for longer than the client waits, with what was asked for long done.
-            if (!isLate(error) || !isFulfilled(wish, await readBookingOrRequested(db, id))) throw error;
-          });
-        };
-        return act({ booking, side, run, ask });
+    return oncePerKey(
+      call,
+      operation.path.replace('{id}', id),
+      { bookingId: id, note, refusal },
+      {
+        async run(run) {
+          await act(run);
+          return ok(parse(visibleTo(party, await readBookingOrRequested(db, id))));
+        },
+        repeat: (stored) => ok(parse(stored.body)),
       },
-      reply: async () => ({ status: 200, body: parse(visibleTo(side, await readBookingOrRequested(db, id))) }),
-      repeat: (stored) => ({ status: 200, body: parse(stored.body) }),
+    );
+  }
+
+  /** Asks the booking's saga. Where the key was freed meanwhile, a retry attaches to the same update. */
+  async function askSaga<Argument>(
+    call: CommandCall,
+    { command, booking: { id } }: Asked,
+    update: { name: string },
+    argument: Argument,
+  ): Promise<void> {
+    const options = { updateId: updateId(call, command.kind, id) };
+    await sagas.update(bookingWorkflowId(id), update, argument, options).catch(async (error: unknown) => {
+      // The saga may go on for longer than the client waits, with what was asked for long done.
+      if (!isLate(error) || !isFulfilled(command, await readBookingOrRequested(db, id))) throw error;
     });
   }
 
-  /** Runs a command once per key. Where the key was freed, a retry attaches to the same update of the saga. */
-  async function perform<Reply extends StoredReply>(
+  async function oncePerKey<Reply extends StoredReply>(
     call: CommandCall,
-    bookingId: string,
-    command: {
-      path: string;
-      note: Note | undefined;
-      refusal: ProblemError | undefined;
-      act(run: CommandRun, updateId: (action: string) => string): Promise<void>;
-      reply(): Promise<Reply>;
-      repeat(stored: StoredReply): Reply;
-    },
+    path: string,
+    command: { bookingId: string; note: Note | undefined; refusal: ProblemError | undefined },
+    replies: { run(run: CommandRun): Promise<Reply>; repeat(stored: StoredReply): Reply },
   ): Promise<Reply> {
     const { user, idempotencyKey, receivedAt } = call;
-    const { note, refusal } = command;
-    const request = idempotencyKey === undefined ? undefined : clientRequest({ ...call, idempotencyKey }, command.path);
-    const claim = await claimCommand(db, request, { bookingId, authorId: user.id, note, receivedAt, refusal });
-    if (claim.kind === 'refused') throw claim.problem;
-    if (claim.kind === 'replay') {
-      throwStored(claim.reply);
-      return command.repeat(claim.reply);
-    }
-    const key = idempotencyKey ?? uuidv7();
-    return keepAnswer(db, request, async () => {
-      await command.act(claim, (action) => updateIdOf(user.id, `${action}:${bookingId}`, key));
-      return command.reply();
-    });
+    const request = idempotencyKey === undefined ? undefined : clientRequest({ ...call, idempotencyKey }, path);
+    const claimed = await claimCommand(db, request, { ...command, authorId: user.id, receivedAt });
+    return answerOnce(db, request, claimed, replies);
   }
+}
+
+function updateId({ user, idempotencyKey }: CommandCall, kind: string, bookingId: string): string {
+  return updateIdOf(user.id, `${kind}:${bookingId}`, idempotencyKey ?? uuidv7());
 }
 
 function noteOf(kind: Note['kind'], text: string | undefined): Note | undefined {

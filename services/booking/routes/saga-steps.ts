@@ -1,9 +1,10 @@
 import type { Service } from '../../../platform/http-server';
-import type { KeyedRequest } from '../../../platform/idempotency';
+import { byService } from '../../../platform/idempotency';
+import { done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
-import { ok } from '../replies.routes';
 import { withoutSecrets } from '../rules';
+import { recordPayment, recordRefund } from '../store/payment-copy';
 import { readBooking, readRequest } from '../store/reads';
 import {
   awaitTutor,
@@ -13,63 +14,54 @@ import {
   confirmPending,
   createPending,
   moveConfirmed,
-  recordPayment,
-  recordRefund,
   refuseRequest,
 } from '../store/saga-steps';
 
-/** The saga's steps. Keys are the platform's own, `booking:<id>/<step>`. */
-export function serveInternal(service: Service, { database: { db } }: ServiceDeps): void {
-  // Before the path with an id, which would take it.
+/** The steps of the booking saga and what its activities read. Keys are the platform's own, `booking:<id>/<step>`. */
+export function serveSagaSteps(service: Service, { database: { db } }: ServiceDeps): void {
   service.serve(contract.readForNotices, async ({ params }) => {
     const booking = await readBooking(db, params.id);
     return ok({ ...booking, payment: withoutSecrets(booking.payment) });
   });
   service.serve(contract.getRequest, async ({ params }) => ok(await readRequest(db, params.id)));
   service.serve(contract.createPending, async (call) =>
-    ok(await createPending(db, keyOf(call), call.params.id, call.body)),
+    ok(await createPending(db, byService(call), call.params.id, call.body)),
   );
   service.serve(contract.refuseRequest, async (call) => {
-    await refuseRequest(db, keyOf(call), call.params.id, call.body);
-    return DONE;
+    await refuseRequest(db, byService(call), call.params.id, call.body);
+    return done;
   });
   service.serve(contract.recordPayment, async (call) => {
     const { payment, awaitingUntil = null } = call.body;
     // A version of a payment is the same news whatever deadline comes with it: a poll repeats it without one.
-    const news = { ...keyOf(call), fingerprint: `payment ${payment.id} ${payment.version}` };
+    const news = { ...byService(call), fingerprint: `payment ${payment.id} ${payment.version}` };
     await recordPayment(db, news, call.params.id, payment, awaitingUntil);
-    return DONE;
+    return done;
   });
   service.serve(contract.awaitTutor, async (call) => {
-    await awaitTutor(db, keyOf(call), call.params.id, call.body.respondBy);
-    return DONE;
+    await awaitTutor(db, byService(call), call.params.id, call.body.respondBy);
+    return done;
   });
   service.serve(contract.confirmPending, async (call) => {
-    await confirmPending(db, keyOf(call), call.params.id);
-    return DONE;
+    await confirmPending(db, byService(call), call.params.id);
+    return done;
   });
   service.serve(contract.cancelPending, async (call) => {
-    await cancelPending(db, keyOf(call), call.params.id, call.body);
-    return DONE;
+    await cancelPending(db, byService(call), call.params.id, call.body);
+    return done;
   });
   service.serve(contract.cancelConfirmed, async (call) =>
-    ok(await cancelConfirmed(db, keyOf(call), call.params.id, call.body)),
+    ok(await cancelConfirmed(db, byService(call), call.params.id, call.body)),
   );
   service.serve(contract.recordRefund, async (call) => {
-    await recordRefund(db, keyOf(call), call.params.id, call.body.payment);
-    return DONE;
+    await recordRefund(db, byService(call), call.params.id, call.body.payment);
+    return done;
   });
   service.serve(contract.moveConfirmed, async (call) =>
-    ok(await moveConfirmed(db, keyOf(call), call.params.id, call.body)),
+    ok(await moveConfirmed(db, byService(call), call.params.id, call.body)),
   );
   service.serve(contract.completeConfirmed, async (call) => {
-    await completeConfirmed(db, keyOf(call), call.params.id, call.body.by);
-    return DONE;
+    await completeConfirmed(db, byService(call), call.params.id, call.body.by);
+    return done;
   });
-}
-
-const DONE = { status: 204, body: undefined } as const;
-
-function keyOf(call: { idempotencyKey: string; fingerprint: string }): KeyedRequest {
-  return { owner: 'service', key: call.idempotencyKey, fingerprint: call.fingerprint };
 }

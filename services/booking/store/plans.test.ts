@@ -2,7 +2,16 @@ import type { Database } from '../../../db/client';
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { plansOf } from '../../../tests/support/plans';
-import { listBookings, liveSessions, type Owner, readBooking, readProgress, readRequest, readTimeline } from './reads';
+import {
+  listBookings,
+  liveSessions,
+  type Owner,
+  placeInList,
+  readBooking,
+  readProgress,
+  readRequest,
+  readTimeline,
+} from './reads';
 
 // Enough rows for Postgres to prefer an index by itself: 20,000 bookings of 400 students and 200 tutors.
 const BOOKINGS = 20_000;
@@ -40,7 +49,7 @@ const list = (owner: () => Owner, change: Partial<Parameters<typeof listBookings
 const student = () => ({ studentId });
 const tutor = () => ({ tutorId });
 const all = () => 'all' as const;
-const cursor = Buffer.from(`${Date.now()} ${uuidv7()}`).toString('base64url');
+const cursor = placeInList.write([Date.now(), uuidv7()]);
 const from = new Date(Date.now() - 5 * 86_400_000).toISOString();
 
 test.each<[string, (db: Database) => Promise<unknown>, ...RegExp[]]>([

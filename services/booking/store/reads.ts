@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm';
+import { z } from 'zod';
 import { builtOnce, type Database, type Transaction } from '../../../db/client';
 import {
   bookingNotes,
@@ -9,12 +10,13 @@ import {
   payments,
 } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
-import { appendEvent } from '../../../platform/outbox';
+import { listCursor } from '../../../platform/cursor';
+import { Uuid } from '../../../platform/schemas';
 import { bookingWorkflowId } from '../../../workflows/booking.api';
-import type { BookingRequest, InternalBooking, ListQuery, RequestedBooking, TimelineItem } from '../contract';
-import { isLive, type Progress, type Session } from '../rules';
+import type { InternalBooking, ListQuery, RequestedBooking, StoredRequest, TimelineItem } from '../contract';
+import type { Progress, Session } from '../rules';
 
-// What clients and activities read, and the one write that needs no saga. The saga's writes: saga.store.ts.
+// What people and activities read.
 
 type Handle = Database | Transaction;
 
@@ -177,7 +179,7 @@ async function requestRow(db: Handle, id: string): Promise<typeof bookingRequest
 }
 
 /** @throws ProblemError not_found */
-export async function readRequest(db: Handle, id: string): Promise<BookingRequest> {
+export async function readRequest(db: Handle, id: string): Promise<StoredRequest> {
   const row = await requestRow(db, id);
   return {
     bookingId: row.id,
@@ -235,16 +237,18 @@ interface ListShape {
 }
 
 const { placeholder } = sql;
+/** Of the year 9999, the last that an instant has here. */
+const LAST_START = Date.UTC(9999, 11, 31);
 
 const bookingList = builtOnce((db: Database, { owner, filters, descending }: ListShape) => {
   const by = descending ? desc : asc;
-  const place = sql`(${bookings.startsAt}, ${bookings.id})`;
+  const here = sql`(${bookings.startsAt}, ${bookings.id})`;
   const last = sql`(${placeholder('lastStart')}::timestamptz, ${placeholder('lastId')}::uuid)`;
   const conditions = {
     status: eq(bookings.status, placeholder('status')),
     from: gte(bookings.startsAt, placeholder('from')),
     to: lt(bookings.startsAt, placeholder('to')),
-    cursor: descending ? sql`${place} < ${last}` : sql`${place} > ${last}`,
+    cursor: descending ? sql`${here} < ${last}` : sql`${here} > ${last}`,
   };
   const owners = {
     student: eq(bookings.studentId, placeholder('ownerId')),
@@ -258,13 +262,16 @@ const bookingList = builtOnce((db: Database, { owner, filters, descending }: Lis
     .prepare('booking_list');
 });
 
+/** Where a page ended: the start of its last session, in milliseconds since the epoch, and the booking's id. */
+export const placeInList = listCursor(z.tuple([z.int().min(0).max(LAST_START), Uuid]));
+
 /** One page, by the start of the session and then the id; keyset, so that a page costs the same however far in it is. */
 export async function listBookings(
   db: Database,
   owner: Owner,
   query: ListQuery,
 ): Promise<{ items: InternalBooking[]; nextCursor: string | null }> {
-  const last = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const [lastStart, lastId] = query.cursor === undefined ? [] : placeInList.read(query.cursor);
   const shape: ListShape = {
     owner: owner === 'all' ? 'all' : 'studentId' in owner ? 'student' : 'tutor',
     filters: (['status', 'from', 'to', 'cursor'] as const).filter((filter) => query[filter] !== undefined),
@@ -276,29 +283,12 @@ export async function listBookings(
     from: query.from,
     to: query.to,
     rows: query.limit + 1,
-    lastStart: last?.startsAt,
-    lastId: last?.id,
+    lastStart: lastStart === undefined ? undefined : new Date(lastStart).toISOString(),
+    lastId,
   });
   const page = rows.slice(0, query.limit);
   const end = rows.length > page.length ? page.at(-1)?.booking : undefined;
-  return { items: page.map(toBooking), nextCursor: end ? cursorAt(end) : null };
-}
-
-function cursorAt(row: { startsAt: Date; id: string }): string {
-  return Buffer.from(`${row.startsAt.getTime()} ${row.id}`).toString('base64url');
-}
-
-const CURSOR = /^(\d{1,14}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
-
-/** @throws ProblemError validation_failed */
-function readCursor(cursor: string): { startsAt: string; id: string } {
-  const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (time === undefined || id === undefined) {
-    throw new ProblemError('validation_failed', 'Some fields are not valid', {
-      errors: [{ path: 'query.cursor', message: 'is not a cursor of this list' }],
-    });
-  }
-  return { startsAt: new Date(Number(time)).toISOString(), id };
+  return { items: page.map(toBooking), nextCursor: end ? placeInList.write([end.startsAt.getTime(), end.id]) : null };
 }
 
 const timeline = builtOnce((db: Database) =>
@@ -319,19 +309,4 @@ export async function readTimeline(db: Database, id: string): Promise<TimelineIt
     actor: actor === 'student' || actor === 'tutor' || actor === 'operator' ? actor : 'system',
     data,
   }));
-}
-
-/**
- * Sets or clears where the session takes place. The link opens a room, so the event says only that it changed.
- * @throws ProblemError not_found; invalid_state once the booking is over
- */
-export async function setMeetingUrl(db: Database, id: string, meetingUrl: string | null): Promise<void> {
-  await db.transaction(async (tx) => {
-    const [row] = await tx.select().from(bookings).where(eq(bookings.id, id)).for('update');
-    if (!row) throw new ProblemError('not_found');
-    if (!isLive(row.status)) throw new ProblemError('invalid_state', `A booking that is ${row.status} takes no link`);
-    if (row.meetingUrl === meetingUrl) return;
-    await tx.update(bookings).set({ meetingUrl, updatedAt: sql`now()` }).where(eq(bookings.id, id));
-    await appendEvent(tx, { streamId: id, type: 'BookingMeetingUrlChanged', data: { bookingId: id, actor: 'tutor' } });
-  });
 }

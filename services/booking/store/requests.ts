@@ -3,28 +3,14 @@ import type { Database, Transaction } from '../../../db/client';
 import { bookingNotes, bookingRequests, idempotencyKeys } from '../../../db/schema/booking';
 import type { ProblemError } from '../../../kernel/errors';
 import { endOf } from '../../../kernel/time';
-import {
-  type ClientRequest,
-  claimKey,
-  type KeyedRequest,
-  type StoredReply,
-  storeRefusal,
-} from '../../../platform/idempotency';
+import { type ClientRequest, claimKey, type KeyedRequest, storeRefusal } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
+import { type Claimed, LEASE_SECONDS } from '../../../platform/saga-request';
 import type { NewBooking } from '../contract';
-import { isTemporary, outcomeOf, type Progress, type Session } from '../rules';
+import { isTemporary, type Progress, requestOutcome, type Session } from '../rules';
 import { liveSessions, readProgress } from './reads';
 
 // What a client's write stores before any saga is asked: the claim of its key, and what the saga must not carry.
-
-/** How long a request may hold its key: 5 s for Temporal to take the command, 10 s of waiting, and slack. */
-const LEASE_SECONDS = 20;
-
-/** Go on with the saga; or the key's stored reply; or a refusal, which is stored already. */
-export type Claimed<Run> =
-  | Run
-  | { kind: 'replay'; reply: StoredReply; resourceId: string }
-  | { kind: 'refused'; problem: ProblemError };
 
 /**
  * Claims the key of a request to book and stores the request under a new booking id, in one transaction: a retry after a
@@ -65,7 +51,7 @@ export async function claimBooking(
 }
 
 function cameToNothing(bookingId: string, progress: Progress): boolean {
-  const refused = outcomeOf(bookingId, progress).kind === 'refused';
+  const refused = requestOutcome(bookingId, progress).kind === 'refused';
   return refused && progress.refusal !== null && isTemporary(progress.refusal);
 }
 

@@ -3,7 +3,9 @@ import { type ClientRequest, type KeyedRequest, releaseKey } from '../../../plat
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import type { Creation, ListQuery, NewBooking, PaymentProjection } from '../contract';
-import { listBookings, liveSessions, readBooking, readProgress, readTimeline, setMeetingUrl } from './reads';
+import { setMeetingUrl } from './meeting-link';
+import { recordPayment, recordRefund } from './payment-copy';
+import { listBookings, liveSessions, placeInList, readBooking, readProgress, readTimeline } from './reads';
 import { claimBooking, claimCommand } from './requests';
 import {
   awaitTutor,
@@ -13,8 +15,6 @@ import {
   confirmPending,
   createPending,
   moveConfirmed,
-  recordPayment,
-  recordRefund,
   refuseRequest,
 } from './saga-steps';
 
@@ -633,7 +633,7 @@ describe('lists', () => {
     const asked: { text: string; parameters: unknown[] }[] = [];
     const logger = { logQuery: (text: string, parameters: unknown[]) => void asked.push({ text, parameters }) };
     const listening = drizzle(database.sql, { logger });
-    const cursor = Buffer.from(`${Date.parse(inHours(50))} ${uuidv7()}`).toString('base64url');
+    const cursor = placeInList.write([Date.parse(inHours(50)), uuidv7()]);
     for (const more of [{}, { cursor }]) await listBookings(listening, owner, query({ ...change, ...more }));
     expect(asked).toHaveLength(2);
     await database.sql.begin(async (tx) => {

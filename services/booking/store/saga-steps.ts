@@ -1,24 +1,22 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import { type Database, type Transaction, violatedConstraint } from '../../../db/client';
-import { bookingRequests, bookingSnapshots, bookings, payments, refunds } from '../../../db/schema/booking';
+import { bookingRequests, bookingSnapshots, bookings } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
-import { announce, announcing } from '../../../platform/changes';
+import { announce } from '../../../platform/changes';
 import { type KeyedRequest, once, onceWith, undoOnce } from '../../../platform/idempotency';
-import { uuidv7 } from '../../../platform/ids';
-import { appendEvent } from '../../../platform/outbox';
-import type { Created, Creation, PaymentProjection, Refusal } from '../contract';
-import { confirmationMode, doubleBooked, refundFor, refusalAfter, requirePrice, requireTransition } from '../rules';
+import { done } from '../../../platform/replies';
+import type { Created, Creation, Refusal } from '../contract';
+import { confirmationMode, doubleBooked, refundFor, refusalAfter, requirePrice } from '../rules';
+import { paidFor } from './payment-copy';
+import { appendBookingEvent, become, lockBooking, requireStatus, sessionOf, update, waiting } from './row';
 
 // What the saga writes. Each command commits with its key and its event, locks the row it changes, and is harmless when
 // the row already is as the step wants it.
 
-type BookingRow = typeof bookings.$inferSelect;
 type Moved = { previousStart: string; startsAt: string; endsAt: string };
-
-const DONE = { status: 204, body: undefined } as const;
 
 /**
  * Makes the booking from its stored request.
@@ -66,7 +64,14 @@ export async function createPending(db: Database, key: KeyedRequest, id: string,
       price: price.amount,
       currency: price.currency,
     });
-    await tell(tx, id, 'BookingRequested', 'student', { studentId, tutorId, subject, startsAt, endsAt, price });
+    await appendBookingEvent(tx, id, 'BookingRequested', 'student', {
+      studentId,
+      tutorId,
+      subject,
+      startsAt,
+      endsAt,
+      price,
+    });
     return { status: 200, body: { bookingId: id, price, startsAt, endsAt, instantBooking } };
   });
   return reply.body;
@@ -74,45 +79,31 @@ export async function createPending(db: Database, key: KeyedRequest, id: string,
 
 /** Stores why nothing was booked, for the client that waits. The first refusal stays. @throws ProblemError not_found */
 export async function refuseRequest(db: Database, key: KeyedRequest, id: string, refusal: Refusal): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
+  await onceWith(db, key, done, async (tx) => {
     const request = await lockRequest(tx, id);
     if (!request) throw new ProblemError('not_found');
     await settleRefused(tx, request, refusal);
   });
 }
 
-/** Takes over payment's state of the booking's payment. @throws ProblemError not_found; conflict for another payment's state */
-export async function recordPayment(
-  db: Database,
-  key: KeyedRequest,
-  id: string,
-  payment: PaymentProjection,
-  awaitingUntil: string | null,
-): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
-    const booking = await lockBooking(tx, id);
-    await project(tx, booking, payment, waitOf(booking, payment, awaitingUntil));
-  });
-}
-
 /** The tutor is asked and has until `respondBy`. @throws ProblemError not_found; invalid_state unless pending */
 export async function awaitTutor(db: Database, key: KeyedRequest, id: string, respondBy: string): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
+  await onceWith(db, key, done, async (tx) => {
     const booking = await lockBooking(tx, id);
     requireStatus(booking, 'pending');
     await update(tx, id, waiting('awaiting_tutor', respondBy));
-    await tell(tx, id, 'BookingAwaitingTutor', 'system', { respondBy });
+    await appendBookingEvent(tx, id, 'BookingAwaitingTutor', 'system', { respondBy });
   });
 }
 
 /** Pending to confirmed. @throws ProblemError not_found; invalid_state */
 export async function confirmPending(db: Database, key: KeyedRequest, id: string): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
+  await onceWith(db, key, done, async (tx) => {
     const booking = await lockBooking(tx, id);
     if (booking.status === 'confirmed') return;
     await become(tx, booking, 'confirmed', waiting(null, null));
     const actor = confirmationMode(booking.instantBooking) === 'by_tutor' ? 'tutor' : 'system';
-    await tell(tx, id, 'BookingConfirmed', actor, sessionOf(booking));
+    await appendBookingEvent(tx, id, 'BookingConfirmed', actor, sessionOf(booking));
   });
 }
 
@@ -133,13 +124,13 @@ export async function cancelPending(
       const request = await lockRequest(tx, id);
       const { code, detail } = refusalAfter(reason);
       if (request) await settleRefused(tx, request, { code, detail });
-      return DONE;
+      return done;
     }
-    if (booking.status === 'cancelled' || booking.status === 'refunded') return DONE;
+    if (booking.status === 'cancelled' || booking.status === 'refunded') return done;
     requireStatus(booking, 'pending');
     await become(tx, booking, 'cancelled', { statusReason: reason, waitingUntil: null, noteId, cancelledBy });
-    await tell(tx, id, 'BookingCancelled', cancelledBy ?? 'system', { ...sessionOf(booking), reason });
-    return DONE;
+    await appendBookingEvent(tx, id, 'BookingCancelled', cancelledBy ?? 'system', { ...sessionOf(booking), reason });
+    return done;
   });
 }
 
@@ -172,25 +163,10 @@ export async function cancelConfirmed(
       refundDue: terms.refund.amount,
       retained: terms.retained.amount,
     });
-    await tell(tx, id, 'BookingCancelled', by, { ...sessionOf(booking), reason, ...terms });
+    await appendBookingEvent(tx, id, 'BookingCancelled', by, { ...sessionOf(booking), reason, ...terms });
     return { status: 200, body: terms };
   });
   return reply.body;
-}
-
-/** Takes over the payment's state after a refund: cancelled becomes refunded when all was given back. @throws as recordPayment */
-export async function recordRefund(
-  db: Database,
-  key: KeyedRequest,
-  id: string,
-  payment: PaymentProjection,
-): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
-    const booking = await lockBooking(tx, id);
-    await project(tx, booking, payment);
-    const { captured, refunded } = await paidFor(tx, id);
-    if (booking.status === 'cancelled' && captured > 0 && refunded === captured) await become(tx, booking, 'refunded');
-  });
 }
 
 /**
@@ -216,7 +192,7 @@ export async function moveConfirmed(
     await update(tx, id, { startsAt: new Date(scheduledAt), endsAt: new Date(endsAt) }).catch(refuseOverlap);
     const body = { previousStart, startsAt: scheduledAt, endsAt };
     const { studentId, tutorId } = booking;
-    await tell(tx, id, 'BookingRescheduled', by ?? 'system', { studentId, tutorId, ...body });
+    await appendBookingEvent(tx, id, 'BookingRescheduled', by ?? 'system', { studentId, tutorId, ...body });
     return { status: 200, body };
   });
   return reply.body;
@@ -229,12 +205,12 @@ export async function completeConfirmed(
   id: string,
   by: 'tutor' | 'time',
 ): Promise<void> {
-  await onceWith(db, key, DONE, async (tx) => {
+  await onceWith(db, key, done, async (tx) => {
     const booking = await lockBooking(tx, id);
     if (booking.status === 'completed') return;
     const statusReason = `completed_by_${by}` as const;
     await become(tx, booking, 'completed', { statusReason });
-    await tell(tx, id, 'BookingCompleted', by === 'tutor' ? 'tutor' : 'system', {
+    await appendBookingEvent(tx, id, 'BookingCompleted', by === 'tutor' ? 'tutor' : 'system', {
       ...sessionOf(booking),
       statusReason,
     });
@@ -259,17 +235,6 @@ async function lockRequest(tx: Transaction, id: string) {
   return request;
 }
 
-async function lockBooking(tx: Transaction, id: string): Promise<BookingRow> {
-  const [booking] = await tx.select().from(bookings).where(eq(bookings.id, id)).for('update');
-  if (!booking) throw new ProblemError('not_found');
-  return booking;
-}
-
-function requireStatus(booking: BookingRow, status: BookingRow['status']): void {
-  if (booking.status !== status)
-    throw new ProblemError('invalid_state', `The booking is ${booking.status}, not ${status}`);
-}
-
 /** Writers of one student's bookings queue up here: two that meet in the exclusion constraint would deadlock. */
 async function lockStudent(tx: Transaction, studentId: string): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`student:${studentId}`}, 0))`);
@@ -290,99 +255,4 @@ async function settleRefused(
     .set({ refusal, settledAt: request.settledAt ?? sql`now()` })
     .where(eq(bookingRequests.id, request.id));
   await announce(tx, request.id);
-}
-
-type Change = Partial<typeof bookings.$inferInsert>;
-
-/** Every change of status goes by the table of transitions. @throws ProblemError invalid_state */
-async function become(tx: Transaction, booking: BookingRow, status: BookingRow['status'], change: Change = {}) {
-  requireTransition(booking.status, status);
-  await update(tx, booking.id, { ...change, status });
-}
-
-async function update(tx: Transaction, id: string, change: Change): Promise<void> {
-  const written = tx
-    .update(bookings)
-    .set({ ...change, updatedAt: sql`now()` })
-    .where(eq(bookings.id, id));
-  // Whoever waits goes by nothing else (`outcomeOf`).
-  const isAwaited = 'status' in change || 'statusReason' in change;
-  await (isAwaited ? written.returning(announcing(id)) : written);
-}
-
-/** What a pending booking waits for after this news of its payment. */
-function waitOf(booking: BookingRow, payment: PaymentProjection, awaitingUntil: string | null): Change {
-  if (booking.status !== 'pending') return {};
-  if (payment.status === 'requires_action') return waiting('awaiting_payment', awaitingUntil);
-  return booking.statusReason === 'awaiting_payment' ? waiting(null, null) : {};
-}
-
-function waiting(statusReason: 'awaiting_payment' | 'awaiting_tutor' | null, until: string | null) {
-  return { statusReason, waitingUntil: until === null ? null : new Date(until) };
-}
-
-function tell(tx: Transaction, id: string, type: string, actor: Party | 'system', data: Record<string, unknown>) {
-  return appendEvent(tx, { streamId: id, type, data: { bookingId: id, actor, ...data } });
-}
-
-function sessionOf(booking: BookingRow) {
-  const { studentId, tutorId, startsAt, endsAt } = booking;
-  return { studentId, tutorId, startsAt: startsAt.toISOString(), endsAt: endsAt.toISOString() };
-}
-
-async function paidFor(tx: Transaction, bookingId: string) {
-  const [payment] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId));
-  if (payment) return payment;
-  const [snapshot] = await tx.select().from(bookingSnapshots).where(eq(bookingSnapshots.bookingId, bookingId));
-  if (!snapshot) throw new ProblemError('not_found');
-  return { captured: 0, refunded: 0, currency: snapshot.currency };
-}
-
-/**
- * Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. A refund that
- * failed after it had succeeded takes a refunded booking back to cancelled.
- */
-async function project(
-  tx: Transaction,
-  booking: BookingRow,
-  payment: PaymentProjection,
-  change: Change = {},
-): Promise<void> {
-  const [known] = await tx.select().from(payments).where(eq(payments.bookingId, booking.id));
-  if (known && known.id !== payment.id) throw new ProblemError('conflict', 'The booking has another payment');
-  if (known && known.version >= payment.version) return;
-
-  const { id, version, status, amount, captured, refunded, declineCode = null } = payment;
-  // Of no use to anybody once the bank has answered.
-  const clientSecret = status === 'requires_action' ? payment.clientSecret : null;
-  const { currency } = amount;
-  const state = {
-    version,
-    status,
-    amount: amount.amount,
-    captured: captured.amount,
-    refunded: refunded.amount,
-    currency,
-  };
-  await tx
-    .insert(payments)
-    .values({ id, bookingId: booking.id, ...state, clientSecret, declineCode })
-    .onConflictDoUpdate({ target: payments.id, set: { ...state, clientSecret, declineCode, updatedAt: sql`now()` } });
-  await update(tx, booking.id, change);
-  const { studentId, tutorId } = booking;
-  const facts = { studentId, tutorId, paymentId: id, status, amount, captured, refunded };
-  if (known?.status !== status) await tell(tx, booking.id, 'PaymentProcessed', 'system', facts);
-
-  const moved = refunded.amount - (known?.refunded ?? 0);
-  if (moved !== 0) {
-    await tx
-      .insert(refunds)
-      .values({ id: uuidv7(), bookingId: booking.id, paymentId: id, version, amount: moved, currency });
-    const type = moved > 0 ? 'RefundIssued' : 'RefundReversed';
-    const refund = { amount: Math.abs(moved), currency };
-    await tell(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund });
-  }
-  if (booking.status === 'refunded' && refunded.amount < captured.amount) {
-    await become(tx, booking, 'cancelled');
-  }
 }

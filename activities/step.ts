@@ -1,0 +1,2 @@
+/** The argument of an activity that is a step of a saga: what it is about, and the step's idempotency key, `<workflowId>/<step>`. */
+export type Step<About> = About & { key: string };

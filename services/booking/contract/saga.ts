@@ -1,0 +1,200 @@
+import { z } from 'zod';
+import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
+import { endpoint } from '../../../platform/endpoint';
+import { IdParams, Instant, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
+import { Booking, CancelReason, Party, PaymentStatus, StartTime } from './people';
+
+// What the booking saga's activities are promised: `/internal/bookings`, never routed by the gateway.
+
+/** payment's state of a booking's payment, as booking keeps it; a higher `version` is newer. */
+export const PaymentProjection = z
+  .strictObject({
+    id: Uuid,
+    version: z.int().min(0),
+    status: PaymentStatus,
+    amount: Money,
+    captured: Money,
+    refunded: Money,
+    clientSecret: z.string().max(500).nullable(),
+    declineCode: z.string().max(100).nullable().optional(),
+  })
+  .refine(({ captured, refunded }) => refunded.amount <= captured.amount, 'more was refunded than captured')
+  .refine(
+    ({ amount, captured, refunded }) => new Set([amount.currency, captured.currency, refunded.currency]).size === 1,
+    'the amounts are not of one currency',
+  );
+export type PaymentProjection = z.output<typeof PaymentProjection>;
+
+const Person = z.strictObject({ name: text(1, 300), email: text(3, 320), timeZone: text(1, 64), locale: text(1, 35) });
+
+export const InternalBooking = Booking.extend({
+  studentEmail: z.string(),
+  studentTimeZone: z.string(),
+  studentLocale: z.string(),
+  tutorEmail: z.string(),
+  tutorTimeZone: z.string(),
+  tutorLocale: z.string(),
+});
+export type InternalBooking = z.output<typeof InternalBooking>;
+
+/** What the client asked for, stored before the saga starts. */
+export const StoredRequest = z.object({
+  bookingId: Uuid,
+  studentId: Uuid,
+  tutorId: Uuid,
+  subject: z.string(),
+  scheduledAt: InstantOut,
+  durationMinutes: z.int(),
+  pricingOptionId: Uuid.nullable(),
+});
+export type StoredRequest = z.output<typeof StoredRequest>;
+
+export const Creation = z.strictObject({
+  student: Person,
+  tutor: Person,
+  subject: text(1, 100),
+  price: Money,
+  instantBooking: z.boolean(),
+});
+export type Creation = z.output<typeof Creation>;
+
+export const Created = z.object({
+  bookingId: Uuid,
+  price: Money,
+  startsAt: InstantOut,
+  endsAt: InstantOut,
+  instantBooking: z.boolean(),
+});
+export type Created = z.output<typeof Created>;
+
+export const Refusal = z.strictObject({
+  code: z.enum(Object.keys(ERROR_CODES).filter(isErrorCode)),
+  detail: text(1, 500),
+  errors: z
+    .array(z.strictObject({ path: z.string().max(200), message: z.string().max(500) }))
+    .max(50)
+    .optional(),
+});
+export type Refusal = z.output<typeof Refusal>;
+
+const command = { access: 'service', idempotency: 'required', params: IdParams } as const;
+
+/** The saga's steps, each named by what it does to the booking, and what activities read. */
+export const sagaOperations = {
+  readForNotices: endpoint({
+    method: 'get',
+    path: '/internal/bookings/{id}',
+    operationId: 'internalGetBooking',
+    summary: 'A booking with what mails about it need',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: InternalBooking },
+  }),
+  getRequest: endpoint({
+    method: 'get',
+    path: '/internal/bookings/{id}/request',
+    operationId: 'internalGetBookingRequest',
+    summary: 'What the client asked for',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: StoredRequest },
+  }),
+  createPending: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/create',
+    operationId: 'internalCreateBooking',
+    summary: 'Make the booking, pending, from its stored request',
+    body: Creation,
+    replies: { 200: Created },
+    errors: ['conflict', 'undone'],
+  }),
+  refuseRequest: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/refuse',
+    operationId: 'internalRefuseBooking',
+    summary: 'Another context refused: what the waiting client is answered with',
+    body: Refusal,
+    replies: { 204: null },
+  }),
+  recordPayment: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/payment',
+    operationId: 'internalRecordPayment',
+    summary: 'Record the state of the payment; an older version is ignored',
+    body: z.strictObject({ payment: PaymentProjection, awaitingUntil: z.union([Instant, z.null()]).optional() }),
+    replies: { 204: null },
+    errors: ['conflict'],
+  }),
+  awaitTutor: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/await-tutor',
+    operationId: 'internalAwaitTutor',
+    summary: 'The tutor is asked',
+    body: z.strictObject({ respondBy: Instant }),
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  confirmPending: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/confirm',
+    operationId: 'internalConfirmBooking',
+    summary: 'Pending to confirmed',
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  cancelPending: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/cancel',
+    operationId: 'internalCancelBooking',
+    summary: 'Undo of create: pending to cancelled, or nothing at all',
+    body: z.strictObject({ reason: CancelReason, noteId: Uuid.nullable(), cancelledBy: Party.nullable() }),
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  cancelConfirmed: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/cancel-confirmed',
+    operationId: 'internalCancelConfirmedBooking',
+    summary: 'Confirmed to cancelled, and what is to be given back',
+    body: z.strictObject({ by: Party, noteId: Uuid.nullable(), requestedAt: Instant }),
+    replies: { 200: z.object({ refund: Money, retained: Money }) },
+    errors: ['invalid_state'],
+  }),
+  recordRefund: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/refunded',
+    operationId: 'internalRecordRefund',
+    summary: 'Record a refund; a cancelled booking that got all back becomes refunded',
+    body: z.strictObject({ payment: PaymentProjection }),
+    replies: { 204: null },
+    errors: ['conflict'],
+  }),
+  moveConfirmed: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/reschedule',
+    operationId: 'internalRescheduleBooking',
+    summary: 'Move a confirmed session, same duration',
+    body: z.strictObject({ scheduledAt: StartTime, by: Party.optional() }),
+    replies: { 200: z.object({ previousStart: InstantOut, startsAt: InstantOut, endsAt: InstantOut }) },
+    errors: ['invalid_state', 'conflict'],
+  }),
+  completeConfirmed: endpoint({
+    ...command,
+    method: 'post',
+    path: '/internal/bookings/{id}/complete',
+    operationId: 'internalCompleteBooking',
+    summary: 'Confirmed to completed',
+    body: z.strictObject({ by: z.enum(['tutor', 'time']) }),
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+} as const;

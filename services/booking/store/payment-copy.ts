@@ -1,0 +1,105 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../db/client';
+import { bookingSnapshots, payments, refunds } from '../../../db/schema/booking';
+import { ProblemError } from '../../../kernel/errors';
+import { type KeyedRequest, onceWith } from '../../../platform/idempotency';
+import { uuidv7 } from '../../../platform/ids';
+import { done } from '../../../platform/replies';
+import type { PaymentProjection } from '../contract';
+import { appendBookingEvent, type BookingRow, become, type Change, lockBooking, update, waiting } from './row';
+
+// Booking's copy of its payment: payment says what is true, and a higher version is newer.
+
+/** Takes over payment's state of the booking's payment. @throws ProblemError not_found; conflict for another payment's state */
+export async function recordPayment(
+  db: Database,
+  key: KeyedRequest,
+  id: string,
+  payment: PaymentProjection,
+  awaitingUntil: string | null,
+): Promise<void> {
+  await onceWith(db, key, done, async (tx) => {
+    const booking = await lockBooking(tx, id);
+    await project(tx, booking, payment, waitOf(booking, payment, awaitingUntil));
+  });
+}
+
+/** Takes over the payment's state after a refund: cancelled becomes refunded when all was given back. @throws as recordPayment */
+export async function recordRefund(
+  db: Database,
+  key: KeyedRequest,
+  id: string,
+  payment: PaymentProjection,
+): Promise<void> {
+  await onceWith(db, key, done, async (tx) => {
+    const booking = await lockBooking(tx, id);
+    await project(tx, booking, payment);
+    const { captured, refunded } = await paidFor(tx, id);
+    if (booking.status === 'cancelled' && captured > 0 && refunded === captured) await become(tx, booking, 'refunded');
+  });
+}
+
+/** What a pending booking waits for after this news of its payment. */
+function waitOf(booking: BookingRow, payment: PaymentProjection, awaitingUntil: string | null): Change {
+  if (booking.status !== 'pending') return {};
+  if (payment.status === 'requires_action') return waiting('awaiting_payment', awaitingUntil);
+  return booking.statusReason === 'awaiting_payment' ? waiting(null, null) : {};
+}
+
+/** What was taken and given back so far, in minor units; zero before there is a payment. @throws ProblemError not_found */
+export async function paidFor(tx: Transaction, bookingId: string) {
+  const [payment] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId));
+  if (payment) return payment;
+  const [snapshot] = await tx.select().from(bookingSnapshots).where(eq(bookingSnapshots.bookingId, bookingId));
+  if (!snapshot) throw new ProblemError('not_found');
+  return { captured: 0, refunded: 0, currency: snapshot.currency };
+}
+
+/**
+ * Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. A refund that
+ * failed after it had succeeded takes a refunded booking back to cancelled.
+ */
+async function project(
+  tx: Transaction,
+  booking: BookingRow,
+  payment: PaymentProjection,
+  change: Change = {},
+): Promise<void> {
+  const [known] = await tx.select().from(payments).where(eq(payments.bookingId, booking.id));
+  if (known && known.id !== payment.id) throw new ProblemError('conflict', 'The booking has another payment');
+  if (known && known.version >= payment.version) return;
+
+  const { id, version, status, amount, captured, refunded, declineCode = null } = payment;
+  // Of no use to anybody once the bank has answered.
+  const clientSecret = status === 'requires_action' ? payment.clientSecret : null;
+  const { currency } = amount;
+  const state = {
+    version,
+    status,
+    amount: amount.amount,
+    captured: captured.amount,
+    refunded: refunded.amount,
+    currency,
+  };
+  await tx
+    .insert(payments)
+    .values({ id, bookingId: booking.id, ...state, clientSecret, declineCode })
+    .onConflictDoUpdate({ target: payments.id, set: { ...state, clientSecret, declineCode, updatedAt: sql`now()` } });
+  await update(tx, booking.id, change);
+  const { studentId, tutorId } = booking;
+  const facts = { studentId, tutorId, paymentId: id, status, amount, captured, refunded };
+  if (known?.status !== status) await appendBookingEvent(tx, booking.id, 'PaymentProcessed', 'system', facts);
+
+  const moved = refunded.amount - (known?.refunded ?? 0);
+  if (moved !== 0) {
+    await tx
+      .insert(refunds)
+      .values({ id: uuidv7(), bookingId: booking.id, paymentId: id, version, amount: moved, currency });
+    const type = moved > 0 ? 'RefundIssued' : 'RefundReversed';
+    const refund = { amount: Math.abs(moved), currency };
+    await appendBookingEvent(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund });
+  }
+  if (booking.status === 'refunded' && refunded.amount < captured.amount) {
+    await become(tx, booking, 'cancelled');
+  }
+}
