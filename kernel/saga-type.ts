@@ -4,15 +4,17 @@ export const SEARCH_ATTRIBUTES = ['SagaKind', 'SagaState', 'BookingId', 'Student
 export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
 
 /** What `SagaState` says: what an operator filters lists by. */
-export type SagaState =
-  | 'Running'
-  | 'AwaitingTutor'
-  | 'AwaitingPayment'
-  | 'Confirmed'
-  | 'Completed'
-  | 'Compensating'
-  | 'Compensated'
-  | 'NeedsAttention';
+export const SAGA_STATES = [
+  'Running',
+  'AwaitingTutor',
+  'AwaitingPayment',
+  'Confirmed',
+  'Completed',
+  'Compensating',
+  'Compensated',
+  'NeedsAttention',
+] as const;
+export type SagaState = (typeof SAGA_STATES)[number];
 
 /** What a service must know to start a saga; every `workflows/<saga>.api.ts` exports one. */
 export interface SagaType<Input> {

@@ -9,7 +9,7 @@ import { refuse } from './failures';
 export type Phase = 'requesting' | 'awaiting_tutor' | 'taking_payment' | 'confirmed' | 'ending';
 
 /** Which commands each phase accepts; everything else is refused before it leaves a trace in the history. */
-const ALLOWED: Readonly<Record<Phase, readonly Command['kind'][]>> = {
+export const COMMANDS_BY_PHASE: Readonly<Record<Phase, readonly Command['kind'][]>> = {
   // The tutor may answer what the row already shows, while a task that was lost is being repeated.
   requesting: ['cancel', 'confirm', 'decline'],
   awaiting_tutor: ['confirm', 'decline', 'cancel'],
@@ -54,7 +54,7 @@ export function createCommandQueue(session: {
   let phase: Phase = 'requesting';
   let count = 0;
 
-  const allowed = (kind: Command['kind']) => ALLOWED[phase].includes(kind);
+  const allowed = (kind: Command['kind']) => COMMANDS_BY_PHASE[phase].includes(kind);
 
   function refusal(asked: Command): string | undefined {
     if (!allowed(asked.kind)) return `A booking that is ${phase.replace('_', ' ')} cannot take this`;

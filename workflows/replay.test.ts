@@ -10,10 +10,13 @@ import {
   Worker,
 } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
+import { quotedIn, tableOf } from '../tests/support/markdown-tables';
 import type { ProbedStep, ProbeSinks } from '../tests/support/step-probe';
+import { BOOKING_STEPS } from './booking';
 import { bookingSaga } from './booking.api';
 import { paymentSaga } from './payment.api';
 import { refundSaga } from './refund.api';
+import { USER_CREATION_STEPS } from './user-creation';
 import { userCreationSaga } from './user-creation.api';
 
 // A saga that runs in production must go on under new code. Here the code of today replays what real runs recorded, without a server.
@@ -158,6 +161,61 @@ describe('what was recorded', () => {
     }
     expect(bySaga).toMatchSnapshot();
   });
+});
+
+describe('what is written of the sagas', () => {
+  /** What each step, by its key `<workflowId>/<step>`, was seen to call. */
+  const seenOf = (saga: string) => {
+    const seen = new Map<string, { calls: Set<string>; runs: Set<string> }>();
+    for (const { name } of histories.filter((history) => history.saga === saga)) {
+      for (const { activityType, runs, args } of replayed[name]?.steps ?? []) {
+        const [input] = args;
+        const key = typeof input === 'object' && input !== null && 'key' in input ? String(input.key) : '';
+        const step = key.replace(/^[^/]*\//, '');
+        const { calls, runs: ways } = seen.get(step) ?? { calls: new Set(), runs: new Set() };
+        seen.set(step, { calls: calls.add(activityType), runs: ways.add(runs) });
+      }
+    }
+    return seen;
+  };
+
+  test.each([
+    ['booking', BOOKING_STEPS],
+    ['user-creation', USER_CREATION_STEPS],
+  ])('the steps of %s call what its table of steps says', (saga, steps) => {
+    const seen = seenOf(saga);
+    let undone = 0;
+    for (const [step, { does, undo, runs }] of Object.entries(steps)) {
+      if (does !== null) {
+        expect([step, [...(seen.get(step)?.calls ?? [])]]).toEqual([step, expect.arrayContaining([does])]);
+        expect([step, ...(seen.get(step)?.runs ?? [])]).toEqual([step, runs]);
+      }
+      const undoes = seen.get(`${step}/undo`)?.calls;
+      if (undoes) expect([step, ...undoes]).toEqual([step, undo]);
+      undone += undoes ? 1 : 0;
+    }
+    expect(undone).toBeGreaterThan(1);
+  });
+
+  test.each(SAGAS)(
+    'the page of %s names everything that the saga calls, in its table whether it is recorded',
+    (saga) => {
+      const ways = new Map<string, Set<string>>();
+      for (const { name } of histories.filter((history) => history.saga === saga))
+        for (const { activityType, runs } of replayed[name]?.steps ?? [])
+          ways.set(activityType, (ways.get(activityType) ?? new Set()).add(runs));
+      const rows = tableOf(`docs/sagas/${saga}.md`, 'Steps');
+      const said = new Map<string, Set<string>>();
+      for (const row of rows)
+        for (const name of quotedIn(`${row.step} ${row.do}`))
+          said.set(name, (said.get(name) ?? new Set()).add(/^(local|recorded)/.exec(row.runs ?? '')?.[0] ?? ''));
+      const undos = new Set(rows.flatMap((row) => quotedIn(row.undo ?? '')));
+      const untold = [...ways].filter(
+        ([name, runs]) => ![...runs].every((run) => said.get(name)?.has(run)) && !undos.has(name),
+      );
+      expect(untold.map(([name, runs]) => `${name}: ${[...runs]}`)).toEqual([]);
+    },
+  );
 });
 
 describe('a change that running sagas would not survive is caught', () => {
