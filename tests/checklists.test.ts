@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DATABASE_CONTEXTS } from '../kernel/contexts';
+import { MESSAGES } from '../services/notification/templates/messages';
+import { workers } from '../workers';
+import { quotedIn } from './support/markdown-tables';
+
+// services/README.md says what to touch for a new context, saga or mail. A file that names all there are is a list of them: it must be
+// on the checklist, or be named below with the reason why it is none.
+
+const ROOT = join(__dirname, '..');
+const readme = readFileSync(join(ROOT, 'services/README.md'), 'utf8');
+
+/** The files that the checklist below `heading` names. */
+function checklist(heading: string): Set<string> {
+  const [, after = ''] = readme.split(`\n## ${heading}\n`);
+  return new Set(quotedIn(after.split('\n## ')[0] ?? ''));
+}
+
+/** The project's files, without those that a new context, saga or mail gets of its own. */
+function files(): string[] {
+  const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+  return tracked
+    .split('\n')
+    .filter((path) => /\.(ts|js|cjs|yml|md|example)$/.test(path) && !/histories|migrations|__snapshots__/.test(path));
+}
+
+/** The files that name each of `words`, as a word of its own. */
+function filesThatName(words: readonly string[]): string[] {
+  return files().filter((path) => {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    return words.every((word) => new RegExp(`(?<![\\w-])${word}(?![\\w-])`).test(text));
+  });
+}
+
+/** Prose, and what calls or tests all of them without being a list. */
+const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = {
+  contexts: {
+    'CHANGELOG.md': 'tells of what was added',
+    'services/README.md': 'this page',
+    'docs/sagas/user-creation.md': 'the sign-up saga calls almost all of them',
+    'activities/booking.ts': 'the booking saga calls almost all of them',
+    'activities/user-creation.ts': 'as its page',
+    'activities/user-creation.test.ts': 'as its page',
+    'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',
+    'tests/budgets.test.ts': 'what a booking costs in those that it calls',
+    'tests/support/stand-ins.ts': 'stands in for those that activities call; the compiler asks for a new one',
+  },
+  sagas: {
+    'services/README.md': 'this page',
+    'workflows/api.test.ts': 'the compiler asks for a new one',
+    'workflows/replay.test.ts': 'fails until a new saga has histories',
+    'tests/checklists.test.ts': 'this test',
+  },
+  mails: {},
+};
+
+function missing(heading: string, words: readonly string[], noList: Record<string, string>): string[] {
+  const named = checklist(heading);
+  return filesThatName(words).filter((path) => !named.has(path) && !(path in noList));
+}
+
+test('every list of contexts is on the checklist of a new one', () => {
+  expect(missing('Add a context', DATABASE_CONTEXTS, NO_LIST.contexts)).toEqual([]);
+});
+
+test('every list of sagas is on the checklist of a new one', () => {
+  const sagas = Object.keys(workers).map((name) => name.replace('worker:', ''));
+  expect(missing('Add a saga', sagas, NO_LIST.sagas)).toEqual([]);
+});
+
+test('every list of mails is on the checklist of a new one', () => {
+  expect(missing('Add a mail', Object.keys(MESSAGES), NO_LIST.mails)).toEqual([]);
+});
+
+test('what a checklist names is a list still, and no reason outlives its file', () => {
+  const contexts = filesThatName(DATABASE_CONTEXTS);
+  for (const path of ['kernel/contexts.ts', 'services/index.ts', 'services/gateway/rules.ts', 'activities/clients.ts'])
+    expect(contexts).toContain(path);
+  const known = new Set(files());
+  const gone = Object.values(NO_LIST).flatMap((reasons) => Object.keys(reasons).filter((path) => !known.has(path)));
+  expect(gone).toEqual([]);
+});
