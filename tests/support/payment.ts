@@ -9,10 +9,9 @@ import { serviceTokens } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
 import { runService } from '../../platform/service';
 import type { Sagas } from '../../platform/temporal';
-import { createPaymentStore } from '../../services/payment/charges/store';
-import { createRefundStore } from '../../services/payment/refunds/store';
 import { definePaymentService, type PaymentOptions } from '../../services/payment/routes';
 import { createStripe } from '../../services/payment/stripe/door';
+import type { Till } from '../../services/payment/till';
 import { freePort } from './ports';
 import { ask, noSagas, type Reply, startTestService } from './service';
 
@@ -83,6 +82,12 @@ export async function startPaymentStack({
     config: { ...service.config, servicePort: { ...service.config.servicePort, payment: port } },
     sagas: { ...noSagas, ...sagas },
   });
+  /** What the service's flows work with, for tests that take a part away in the middle. */
+  const till: Till = {
+    db,
+    stripe: createStripe(service.config, options.stripeTimeoutMs),
+    feePercent: service.config.PLATFORM_FEE_PERCENT,
+  };
   const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
     const reply = await ask(sandbox.url, method, `/sandbox${path}`, body === undefined ? {} : { body });
@@ -105,12 +110,7 @@ export async function startPaymentStack({
       maxNetworkRetries: 0,
       telemetry: false,
     }),
-    /** The parts of the service, for tests that take one of them away in the middle. */
-    till: {
-      payments: createPaymentStore(db, service.config.PLATFORM_FEE_PERCENT),
-      refunds: createRefundStore(db),
-      stripe: createStripe(service.config, options.stripeTimeoutMs),
-    },
+    till,
     post: (path: string, key?: string, body?: unknown) =>
       service.internal('POST', `/internal${path}`, { ...(key && { key }), ...(body !== undefined && { body }) }),
     /** The same service once more, which gives Stripe hardly any time: for requests that hang. */
@@ -156,6 +156,14 @@ export async function startPaymentStack({
       await service.close();
       await rm(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** A call to Stripe that takes effect there, after which the process dies: nothing more is committed here. */
+export function dyingAfter<Given extends unknown[]>(call: (...given: Given) => Promise<unknown>) {
+  return async (...given: Given): Promise<never> => {
+    await call(...given);
+    throw new Error('the process died');
   };
 }
 

@@ -2,13 +2,14 @@ import { uuidv7 } from '../../../platform/ids';
 import {
   type Caller,
   despite,
+  dyingAfter,
   HANG_MS,
   type PaymentStack,
   retried,
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { openAccount, removeAccount } from './account';
-import { createAccountStore } from './store';
+import { beginAccount, markAccountRemoved } from './store';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -99,8 +100,7 @@ describe.each(ROLES)('the account of a %s', (role) => {
 
   test('that was never asked for is removed although Stripe answers the taking of its key with 429 and 500', async () => {
     const userId = uuidv7();
-    const accounts = createAccountStore(stack.service.database.db);
-    await accounts.begin(`user:${userId}/account`, userId, role);
+    await beginAccount(stack.till.db, `user:${userId}/account`, userId, role);
     await stack.fault({ kind: 'rate_limit_429', match: { method: 'POST' } });
     await stack.fault({ kind: 'error_500_after', match: { method: 'POST', nth: 2 } });
     expect((await remove(userId)).body.code).toBe('rate_limited');
@@ -122,31 +122,30 @@ describe.each(ROLES)('the account of a %s', (role) => {
 
   test('that Stripe made right before we crashed is found again', async () => {
     const userId = uuidv7();
-    const accounts = createAccountStore(stack.service.database.db);
-    const dying = { ...accounts, recordMade: () => Promise.reject(new Error('the process died')) };
+    const { stripe } = stack.till;
+    const dying = { ...stack.till, stripe: { ...stripe, createAccount: dyingAfter(stripe.createAccount) } };
     const who = { userId, role, email: `${userId}@example.org`, name: 'Ada' };
     const key = `user:${userId}/account`;
-    await expect(openAccount(dying, stack.till.stripe, key, who)).rejects.toThrow('the process died');
+    await expect(openAccount(dying, key, who)).rejects.toThrow('the process died');
     expect((await open(userId, role)).status).toBe(201);
     expect(await atStripe(userId)).toHaveLength(1);
   });
 
   test('that Stripe made while it was being removed is deleted by the removal', async () => {
     const userId = uuidv7();
-    const accounts = createAccountStore(stack.service.database.db);
+    const { db, stripe } = stack.till;
     const who = { userId, role, email: `${userId}@example.org`, name: 'Ada' };
     // The removal leaves its mark between Stripe's answer and our commit, then dies.
-    const crossed = {
-      ...accounts,
-      recordMade: async (...made: Parameters<typeof accounts.recordMade>) => {
-        await accounts.markRemoved(userId);
-        return accounts.recordMade(...made);
-      },
+    const createAccount: typeof stripe.createAccount = async (...given) => {
+      const answer = await stripe.createAccount(...given);
+      await markAccountRemoved(db, userId);
+      return answer;
     };
-    const opening = openAccount(crossed, stack.till.stripe, `user:${userId}/account`, who);
+    const crossed = { ...stack.till, stripe: { ...stripe, createAccount } };
+    const opening = openAccount(crossed, `user:${userId}/account`, who);
     await expect(opening).rejects.toMatchObject({ code: 'undone' });
     expect(await atStripe(userId)).toHaveLength(1);
-    await removeAccount(accounts, stack.till.stripe, userId);
+    await removeAccount(stack.till, userId);
     expect(await atStripe(userId)).toEqual([]);
   });
 });
@@ -159,13 +158,10 @@ test('of another kind is refused: a person is student or tutor', async () => {
 
 test('that Stripe refuses is told as such, and its removal has nothing to do', async () => {
   const userId = uuidv7();
-  const accounts = createAccountStore(stack.service.database.db);
-  const refusing = {
-    ...stack.till.stripe,
-    createAccount: () => Promise.resolve({ kind: 'refused' as const, code: 'email_invalid' }),
-  };
+  const createAccount = () => Promise.resolve({ kind: 'refused' as const, code: 'email_invalid' });
+  const refusing = { ...stack.till, stripe: { ...stack.till.stripe, createAccount } };
   const who = { userId, role: 'student' as const, email: 'a@example.org', name: 'Ada' };
-  await expect(openAccount(accounts, refusing, `user:${userId}/account`, who)).rejects.toMatchObject({
+  await expect(openAccount(refusing, `user:${userId}/account`, who)).rejects.toMatchObject({
     code: 'validation_failed',
     more: { extras: { stripeCode: 'email_invalid' } },
   });

@@ -1,81 +1,81 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../../db/client';
+import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { stripeAccounts } from '../../../db/schema/payment';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
-import { theOnly } from '../rows.store';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../stripe/store';
+
+// Who users are at Stripe. A removed user's row stays as the mark by which a late step is refused.
 
 export type AccountRow = typeof stripeAccounts.$inferSelect;
 export type AccountRole = 'student' | 'tutor';
 
-export type AccountStore = ReturnType<typeof createAccountStore>;
-
-/** Who users are at Stripe. A removed user's row stays as the mark by which a late step is refused. */
-export function createAccountStore(db: Database) {
-  return {
-    /** @returns the attempt to send, null when the account exists. @throws ProblemError undone, conflict when the role is another */
-    async begin(stepKey: string, userId: string, role: AccountRole): Promise<Attempt | null> {
-      return db.transaction(async (tx) => {
-        await tx.insert(stripeAccounts).values({ userId, role }).onConflictDoNothing();
-        const account = await lock(tx, userId);
-        if (account.removedAt) throw new ProblemError('undone');
-        if (account.role !== role) throw new ProblemError('conflict', 'The user has an account of another kind');
-        if (account.stripeId) return null;
-        return openAttempt(tx, { stepKey, kind: 'create_account', subject: userId });
-      });
-    },
-
-    /** @throws ProblemError undone when a removal came in between: it has deleted the account, or deletes it by this id */
-    async recordMade(userId: string, attempt: Attempt, stripeId: string): Promise<void> {
-      const removed = await db.transaction(async (tx) => {
-        const account = await lock(tx, userId);
-        const isFirst = await closeAttempt(tx, attempt, 'done');
-        if (isFirst) {
-          await tx.update(stripeAccounts).set({ stripeId }).where(eq(stripeAccounts.userId, userId));
-          await appendEvent(tx, {
-            streamId: userId,
-            type: 'StripeAccountOpened',
-            data: { userId, role: account.role },
-          });
-        }
-        return account.removedAt !== null;
-      });
-      if (removed) throw new ProblemError('undone');
-    },
-
-    async close(attempt: Attempt, outcome: 'refused' | 'nothing', code?: string): Promise<void> {
-      await db.transaction((tx) => closeAttempt(tx, attempt, outcome, code));
-    },
-
-    /** Marks a user's account as removed. @returns what may still be at Stripe */
-    async markRemoved(userId: string) {
-      return db.transaction(async (tx) => {
-        await tx
-          .insert(stripeAccounts)
-          .values({ userId, removedAt: sql`now()` })
-          .onConflictDoUpdate({
-            target: stripeAccounts.userId,
-            set: { removedAt: sql`coalesce(${stripeAccounts.removedAt}, now())` },
-          });
-        const account = await lock(tx, userId);
-        return { account, attempts: await doubtfulAttempts(tx, userId, 'create_account') };
-      });
-    },
-
-    /** All of the user's is gone at Stripe. */
-    async recordRemoved(userId: string, attempts: Attempt[]): Promise<void> {
-      await db.transaction(async (tx) => {
-        const account = await lock(tx, userId);
-        for (const attempt of attempts) await closeAttempt(tx, attempt, 'nothing');
-        if (!account.stripeId) return;
-        await tx.update(stripeAccounts).set({ stripeId: null }).where(eq(stripeAccounts.userId, userId));
-        await appendEvent(tx, { streamId: userId, type: 'StripeAccountRemoved', data: { userId, role: account.role } });
-      });
-    },
-  };
+/** Begins making a user's account. @returns the attempt to send, null when the account exists. @throws ProblemError undone, conflict when the role is another */
+export async function beginAccount(
+  db: Database,
+  stepKey: string,
+  userId: string,
+  role: AccountRole,
+): Promise<Attempt | null> {
+  return db.transaction(async (tx) => {
+    await tx.insert(stripeAccounts).values({ userId, role }).onConflictDoNothing();
+    const account = await lockAccount(tx, userId);
+    if (account.removedAt) throw new ProblemError('undone');
+    if (account.role !== role) throw new ProblemError('conflict', 'The user has an account of another kind');
+    if (account.stripeId) return null;
+    return openAttempt(tx, { stepKey, kind: 'create_account', subject: userId });
+  });
 }
 
-async function lock(tx: Transaction, userId: string): Promise<AccountRow> {
+/** Records the account that Stripe made. @throws ProblemError undone when a removal came in between: it has deleted the account, or deletes it by this id */
+export async function recordAccountMade(
+  db: Database,
+  userId: string,
+  attempt: Attempt,
+  stripeId: string,
+): Promise<void> {
+  const removed = await db.transaction(async (tx) => {
+    const account = await lockAccount(tx, userId);
+    const isFirst = await closeAttempt(tx, attempt, 'done');
+    if (isFirst) {
+      await tx.update(stripeAccounts).set({ stripeId }).where(eq(stripeAccounts.userId, userId));
+      await appendEvent(tx, {
+        streamId: userId,
+        type: 'StripeAccountOpened',
+        data: { userId, role: account.role },
+      });
+    }
+    return account.removedAt !== null;
+  });
+  if (removed) throw new ProblemError('undone');
+}
+
+/** Marks a user's account as removed. @returns what may still be at Stripe */
+export async function markAccountRemoved(db: Database, userId: string) {
+  return db.transaction(async (tx) => {
+    await tx
+      .insert(stripeAccounts)
+      .values({ userId, removedAt: sql`now()` })
+      .onConflictDoUpdate({
+        target: stripeAccounts.userId,
+        set: { removedAt: sql`coalesce(${stripeAccounts.removedAt}, now())` },
+      });
+    const account = await lockAccount(tx, userId);
+    return { account, attempts: await doubtfulAttempts(tx, userId, 'create_account') };
+  });
+}
+
+/** Records that all of the user's is gone at Stripe. */
+export async function recordAccountRemoved(db: Database, userId: string, attempts: Attempt[]): Promise<void> {
+  await db.transaction(async (tx) => {
+    const account = await lockAccount(tx, userId);
+    for (const attempt of attempts) await closeAttempt(tx, attempt, 'nothing');
+    if (!account.stripeId) return;
+    await tx.update(stripeAccounts).set({ stripeId: null }).where(eq(stripeAccounts.userId, userId));
+    await appendEvent(tx, { streamId: userId, type: 'StripeAccountRemoved', data: { userId, role: account.role } });
+  });
+}
+
+async function lockAccount(tx: Transaction, userId: string): Promise<AccountRow> {
   return theOnly(await tx.select().from(stripeAccounts).where(eq(stripeAccounts.userId, userId)).for('update'));
 }

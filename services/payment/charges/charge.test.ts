@@ -3,6 +3,7 @@ import {
   type Caller,
   chargeBooking,
   despite,
+  dyingAfter,
   EUR,
   HANG_MS,
   newBooking,
@@ -11,6 +12,7 @@ import {
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { charge } from './charge';
+import { beginBookingCharge } from './store/attempts';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -357,14 +359,11 @@ describe('a crash between Stripe’s effect and our commit', () => {
       amount: EUR(4500),
       paymentMethodId: 'pm_card_visa',
     };
-    const begun = await stack.till.payments.beginBookingCharge(booking.key, booking.bookingId, {
-      ...body,
-      capture: 'automatic',
-    });
-    const dying = {
-      ...stack.till,
-      payments: { ...stack.till.payments, recordIntent: () => Promise.reject(new Error('the process died')) },
-    };
+    const wanted = { ...body, capture: 'automatic' as const };
+    const { db, feePercent } = stack.till;
+    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
+    const { stripe } = stack.till;
+    const dying = { ...stack.till, stripe: { ...stripe, createIntent: dyingAfter(stripe.createIntent) } };
     await expect(charge(dying, begun)).rejects.toThrow('the process died');
     expect(await holding(booking)).toEqual(['succeeded']);
     const reply = await chargeBooking(stack, booking);
@@ -381,10 +380,9 @@ describe('a crash between Stripe’s effect and our commit', () => {
       amount: EUR(4500),
       paymentMethodId: 'pm_card_visa',
     };
-    const begun = await stack.till.payments.beginBookingCharge(booking.key, booking.bookingId, {
-      ...body,
-      capture: 'automatic',
-    });
+    const wanted = { ...body, capture: 'automatic' as const };
+    const { db, feePercent } = stack.till;
+    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
     if (!begun.attempt) throw new Error('nothing was begun');
     const { id: paymentId } = begun.payment;
     expect((await stack.post(`/payments/${paymentId}/refresh`)).body.status).toBe('pending');

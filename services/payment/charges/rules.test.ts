@@ -1,25 +1,18 @@
 import type { PaymentStatus } from '../../../kernel/statuses';
 import { reachable } from '../../../kernel/transitions';
+import { mayRefund, REFUND_TRANSITIONS } from '../refunds/rules';
 import {
   isCancellable,
   isDecided,
   isOpenDecline,
-  mayRefund,
   maySee,
   nextStatus,
   ownerOf,
   PAYMENT_TRANSITIONS,
   platformFee,
-  REFUND_TRANSITIONS,
-  refundAmount,
-  refundable,
-  refundStatusAfter,
   stateOf,
   statusOfCaptured,
-  toSettle,
 } from './rules';
-
-const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 
 test('every state of a payment and of a refund can be reached', () => {
   expect([...reachable(PAYMENT_TRANSITIONS, 'pending')].sort()).toEqual(Object.keys(PAYMENT_TRANSITIONS).sort());
@@ -36,32 +29,6 @@ test('nothing leads out of failed and voided, nor from taken money back to none'
     'partially_refunded',
     'refunded',
   ]);
-});
-
-test.each([
-  ['pending', 'succeeded', 'succeeded'],
-  ['pending', 'failed', 'failed'],
-  ['succeeded', 'failed', 'failed'],
-  ['succeeded', 'pending', 'succeeded'],
-  ['failed', 'pending', 'failed'],
-  ['failed', 'succeeded', 'failed'],
-] as const)('a refund that is %s and of which Stripe says %s is %s', (now, said, then) => {
-  expect(refundStatusAfter(now, said)).toBe(then);
-});
-
-test.each([
-  ['all of it', { captured: 100, refunded: 0, refundPending: 0 }, [], 100],
-  ['what is left', { captured: 100, refunded: 30, refundPending: 20 }, [], 50],
-  ['nothing beside a failed one', { captured: 100, refunded: 0, refundPending: 0 }, [{ amount: 100 }], 0],
-  [
-    'what failed ones do not owe',
-    { captured: 100, refunded: 10, refundPending: 0 },
-    [{ amount: 30 }, { amount: 40 }],
-    20,
-  ],
-  ['nothing when others used what failed', { captured: 100, refunded: 60, refundPending: 0 }, [{ amount: 80 }], 0],
-])('a settlement to zero has yet to refund %s', (_, payment, failed, left) => {
-  expect(toSettle(payment, failed)).toBe(left);
 });
 
 test.each([
@@ -128,23 +95,6 @@ test('a payment is as refunded as its refunds make it', () => {
   expect(statusOfCaptured(100, 0)).toBe('captured');
   expect(statusOfCaptured(100, 1)).toBe('partially_refunded');
   expect(statusOfCaptured(100, 100)).toBe('refunded');
-});
-
-test.each([
-  [EUR(60), 60],
-  [EUR(61), 'refund_exceeds_payment'],
-  [null, 60],
-  [{ amount: 10, currency: 'USD' }, 'validation_failed'],
-])('of 100 taken, 30 refunded and 10 under way, a refund of %j is %p', (asked, expected) => {
-  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10 }, asked)).toBe(expected);
-});
-
-test('nothing can be refunded twice, before it was taken, or below zero', () => {
-  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 100, refundPending: 0 }, null)).toBe(
-    'refund_exceeds_payment',
-  );
-  expect(refundAmount({ currency: 'EUR', captured: 0, refunded: 0, refundPending: 0 }, null)).toBe('invalid_state');
-  expect(refundable({ captured: 100, refunded: 50, refundPending: 60 })).toBe(0);
 });
 
 test('a payment belongs to its booking’s saga, or to its own', () => {

@@ -1,7 +1,7 @@
-import { type Money, scaleHalfUp } from '../../../kernel/money';
-import type { PaymentStatus, RefundStatus } from '../../../kernel/statuses';
+import { scaleHalfUp } from '../../../kernel/money';
+import type { PaymentStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
-import type { Payment, PaymentDetails, PaymentState, Refund, RefundState } from '../contract';
+import type { Payment, PaymentDetails, PaymentState } from '../contract';
 
 /**
  * The life of a payment. `failed` and `voided` are entered only once Stripe can no longer take the money: the
@@ -18,21 +18,6 @@ export const PAYMENT_TRANSITIONS: TransitionTable<PaymentStatus> = {
   failed: [],
   voided: [],
 };
-
-/**
- * A refund can fail after it succeeded: the customer's bank sends the money back (docs.stripe.com/refunds#failed-refunds). Only an
- * operator has a failed one made again.
- */
-export const REFUND_TRANSITIONS: TransitionTable<RefundStatus> = {
-  pending: ['succeeded', 'failed'],
-  succeeded: ['failed'],
-  failed: ['pending'],
-};
-
-/** The state of a refund after Stripe said `said` of it. An older answer can arrive after a newer one, and failed is Stripe's last word. */
-export function refundStatusAfter(now: RefundStatus, said: RefundStatus): RefundStatus {
-  return now !== 'failed' && canGo(REFUND_TRANSITIONS, now, said) ? said : now;
-}
 
 /** Which event tells of a payment's arrival in a state. Refunds have events of their own. */
 export const EVENT_OF = {
@@ -51,41 +36,15 @@ export function platformFee(amount: number, percent: number): number {
   return scaleHalfUp(amount, Math.round(percent * 100), 10_000);
 }
 
+/** The platform's fee on what was captured, which is less than asked for only if somebody captured a part in Stripe's dashboard. */
+export function feeOf(payment: { captured: number; fee: number; amount: number }): number {
+  return scaleHalfUp(payment.captured, payment.fee, payment.amount);
+}
+
 /** The state of a payment whose money was taken, by what came back of it. */
 export function statusOfCaptured(captured: number, refunded: number): PaymentStatus {
   if (refunded === 0) return 'captured';
   return refunded === captured ? 'refunded' : 'partially_refunded';
-}
-
-/** What can still be refunded: refunds under way count as if they had succeeded. */
-export function refundable(payment: { captured: number; refunded: number; refundPending: number }): number {
-  return Math.max(0, payment.captured - payment.refunded - payment.refundPending);
-}
-
-/**
- * What a settlement to zero has yet to refund. Its refunds that `failed` are not made a second time beside the first: each has a
- * saga, which asks an operator.
- */
-export function toSettle(
-  payment: { captured: number; refunded: number; refundPending: number },
-  failed: readonly { amount: number }[],
-): number {
-  return Math.max(0, refundable(payment) - failed.reduce((sum, { amount }) => sum + amount, 0));
-}
-
-/**
- * The amount of a new refund: what was asked for, or all that is left.
- * @returns the refusal instead, when there is nothing to refund, too little, or the currency is another
- */
-export function refundAmount(
-  payment: { currency: string; captured: number; refunded: number; refundPending: number },
-  asked: Money | null,
-): number | 'invalid_state' | 'refund_exceeds_payment' | 'validation_failed' {
-  if (payment.captured === 0) return 'invalid_state';
-  if (asked && asked.currency !== payment.currency) return 'validation_failed';
-  const left = refundable(payment);
-  const amount = asked?.amount ?? left;
-  return amount === 0 || amount > left ? 'refund_exceeds_payment' : amount;
 }
 
 /**
@@ -148,12 +107,11 @@ export function maySee(payment: { payerId: string; payeeId: string }, user: { id
   return user.role === 'admin' || user.id === payment.payerId || user.id === payment.payeeId;
 }
 
-/** Who may give it back: the one who received it, and admins. */
-export function mayRefund(payment: { payeeId: string }, user: { id: string; role: string }): boolean {
-  return user.role === 'admin' || user.id === payment.payeeId;
-}
-
-interface PaymentFacts {
+/**
+ * What is shown of a payment. A row of the store fits, and is not named here: rules are pure, so they may not see the store,
+ * not even its types.
+ */
+export interface PaymentFacts {
   id: string;
   bookingId: string | null;
   payerId: string;
@@ -189,12 +147,13 @@ export function stateOf(payment: PaymentFacts): PaymentState {
   };
 }
 
+/** A payment as sagas see it, with its two people. */
 export function detailsOf(payment: PaymentFacts): PaymentDetails {
   return { ...stateOf(payment), payerId: payment.payerId, payeeId: payment.payeeId };
 }
 
 /** A payment as `viewerId` sees it: the client secret is the payer's alone. */
-export function paymentFor(payment: PaymentFacts, viewerId: string): Payment {
+export function shownPayment(payment: PaymentFacts, viewerId: string): Payment {
   const { currency, declineCode } = payment;
   const { clientSecret } = stateOf(payment);
   return {
@@ -212,46 +171,5 @@ export function paymentFor(payment: PaymentFacts, viewerId: string): Payment {
     ...(declineCode && { declineCode }),
     workflowId: ownerOf(payment),
     createdAt: payment.createdAt.toISOString(),
-  };
-}
-
-interface RefundFacts {
-  id: string;
-  paymentId: string;
-  status: RefundStatus;
-  currency: string;
-  amount: number;
-  reason: string;
-  tries: number;
-  createdAt: Date;
-}
-
-/** A refund as sagas see it. */
-export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): RefundState {
-  return {
-    refundId: refund.id,
-    paymentId: refund.paymentId,
-    bookingId: payment.bookingId,
-    status: refund.status,
-    tries: refund.tries,
-    amount: { amount: refund.amount, currency: refund.currency },
-    payment: stateOf(payment),
-  };
-}
-
-/** The workflow that drives a refund. */
-export function refundOwner(refundId: string): string {
-  return `refund:${refundId}`;
-}
-
-export function refundFor(refund: RefundFacts): Refund {
-  return {
-    id: refund.id,
-    paymentId: refund.paymentId,
-    status: refund.status,
-    amount: { amount: refund.amount, currency: refund.currency },
-    reason: refund.reason,
-    workflowId: refundOwner(refund.id),
-    createdAt: refund.createdAt.toISOString(),
   };
 }

@@ -1,29 +1,30 @@
-import { violatedConstraint } from '../../../db/client';
+import { theOnly, violatedConstraint } from '../../../db/client';
 import { payments } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { createRefundStore, type RefundStore } from '../refunds/store';
-import { theOnly } from '../rows.store';
+import { recordRefundRefusal, recordStripeRefunds } from '../refunds/store/at-stripe';
+import { beginRetry, beginSubmit, takenStripeIds } from '../refunds/store/attempts';
+import { closeRefund, listRefunds, readRefund, unseenRefunds } from '../refunds/store/refunds';
+import { createRefund } from '../refunds/store/requests';
+import { voidUnmade } from '../settlement/store';
 import type { Intent, StripeRefund } from '../stripe/answers';
-import { createPaymentStore, type PaymentStore } from './store';
+import { beginBookingCharge } from './store/attempts';
+import { recordChargeRefusal, recordIntent } from './store/intents';
+import { readPayment } from './store/payments';
 
 // Races many transactions: on a busy machine that takes its time.
 jest.setTimeout(30_000);
 
 let database: TestDatabase;
-let store: PaymentStore;
-let refundStore: RefundStore;
 beforeAll(async () => {
   database = await createTestDatabase('payment');
-  store = createPaymentStore(database.db, 15);
-  refundStore = createRefundStore(database.db);
 });
 afterAll(() => database.drop());
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 let counter = 0;
 
-function begin(bookingId = uuidv7(), amount = 1000, percent?: number) {
+function begin(bookingId = uuidv7(), amount = 1000, percent = 15) {
   const wanted = {
     payerId: uuidv7(),
     payeeId: uuidv7(),
@@ -31,8 +32,7 @@ function begin(bookingId = uuidv7(), amount = 1000, percent?: number) {
     paymentMethodId: 'pm_card_visa',
     capture: 'automatic' as const,
   };
-  const using = percent === undefined ? store : createPaymentStore(database.db, percent);
-  return using.beginBookingCharge(`booking:${bookingId}/charge`, bookingId, wanted);
+  return beginBookingCharge(database.db, `booking:${bookingId}/charge`, bookingId, wanted, percent);
 }
 
 const paid = (amount = 1000, more: Partial<Intent> = {}): Intent => ({
@@ -50,7 +50,7 @@ const paid = (amount = 1000, more: Partial<Intent> = {}): Intent => ({
 
 async function captured(amount = 1000, percent?: number) {
   const { payment } = await begin(uuidv7(), amount, percent);
-  return store.recordIntent(payment.id, paid(amount));
+  return recordIntent(database.db, payment.id, paid(amount));
 }
 
 function made(amount: number, more: Partial<StripeRefund> = {}): StripeRefund {
@@ -61,23 +61,23 @@ function made(amount: number, more: Partial<StripeRefund> = {}): StripeRefund {
 
 async function ask(paymentId: string, amount: number) {
   const request = { owner: 'service', key: `refund-${++counter}`, fingerprint: 'f' };
-  return refundStore.create(request, paymentId, { amount: EUR(amount), reason: 'r', requestedBy: null });
+  return createRefund(database.db, request, paymentId, { amount: EUR(amount), reason: 'r', requestedBy: null });
 }
 
 test('every change of a payment has a higher version, and the same word again is no change', async () => {
   const { payment } = await begin();
   const intent = paid(1000, { status: 'requires_capture', captureBefore: new Date('2026-12-01T00:00:00Z') });
-  const authorized = await store.recordIntent(payment.id, intent);
+  const authorized = await recordIntent(database.db, payment.id, intent);
   expect(authorized).toMatchObject({ status: 'authorized', version: payment.version + 1 });
-  expect(await store.recordIntent(payment.id, intent)).toEqual(authorized);
-  const done = await store.recordIntent(payment.id, { ...intent, status: 'succeeded' });
+  expect(await recordIntent(database.db, payment.id, intent)).toEqual(authorized);
+  const done = await recordIntent(database.db, payment.id, { ...intent, status: 'succeeded' });
   expect(done).toMatchObject({ status: 'captured', version: authorized.version + 1, clientSecret: null });
 });
 
 test('ten who record the same capture at once post it once', async () => {
   const { payment } = await begin();
   const intent = paid();
-  await Promise.all(Array.from({ length: 10 }, () => store.recordIntent(payment.id, intent)));
+  await Promise.all(Array.from({ length: 10 }, () => recordIntent(database.db, payment.id, intent)));
   const rows = await database.sql`select kind from ledger_transactions where payment_id = ${payment.id}`;
   expect(rows.map(({ kind }) => kind)).toEqual(['capture']);
 });
@@ -85,8 +85,8 @@ test('ten who record the same capture at once post it once', async () => {
 test('Stripe’s fee is posted when it becomes known, which may be after the capture', async () => {
   const { payment } = await begin();
   const intent = paid();
-  await store.recordIntent(payment.id, intent);
-  await store.recordIntent(payment.id, { ...intent, movement: { id: 'txn_fee', fee: 39, currency: 'EUR' } });
+  await recordIntent(database.db, payment.id, intent);
+  await recordIntent(database.db, payment.id, { ...intent, movement: { id: 'txn_fee', fee: 39, currency: 'EUR' } });
   const [fee] = await database.sql`
     select e.amount::int as amount from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
     where t.payment_id = ${payment.id} and e.account = 'stripe_fees'`;
@@ -95,24 +95,24 @@ test('Stripe’s fee is posted when it becomes known, which may be after the cap
 
 test('a refusal of an attempt that a look-up has meanwhile found done changes nothing', async () => {
   const begun = await begin();
-  const row = await store.recordIntent(begun.payment.id, paid());
+  const row = await recordIntent(database.db, begun.payment.id, paid());
   if (!begun.attempt) throw new Error('nothing begun');
-  expect(await store.recordRefusal(row.id, begun.attempt, 'amount_too_small')).toEqual(row);
-  expect(await store.voidUnmade(row.id)).toEqual(row);
+  expect(await recordChargeRefusal(database.db, row.id, begun.attempt, 'amount_too_small')).toEqual(row);
+  expect(await voidUnmade(database.db, row.id)).toEqual(row);
 });
 
 test('an intent that is not the payment’s own is left to the caller', async () => {
   const row = await captured();
-  expect(await store.recordIntent(row.id, paid())).toEqual(row);
+  expect(await recordIntent(database.db, row.id, paid())).toEqual(row);
 });
 
 test('a refund that Stripe has is not undone by a refusal that arrives late', async () => {
   const row = await captured();
   const { refundId } = await ask(row.id, 400);
-  const { attempt } = await refundStore.beginSubmit(`refund:${refundId}/submit`, refundId);
+  const { attempt } = await beginSubmit(database.db, `refund:${refundId}/submit`, refundId);
   if (!attempt) throw new Error('nothing begun');
-  await refundStore.recordAll(row.id, [made(400, { refundId })]);
-  const { refund, payment } = await refundStore.recordRefusal(refundId, attempt, 'charge_already_refunded');
+  await recordStripeRefunds(database.db, row.id, [made(400, { refundId })]);
+  const { refund, payment } = await recordRefundRefusal(database.db, refundId, attempt, 'charge_already_refunded');
   expect(refund.status).toBe('succeeded');
   expect(payment).toMatchObject({ refunded: 400, refundPending: 0 });
 });
@@ -121,10 +121,10 @@ test('two refunds at Stripe that bear one id are two refunds: both are counted',
   const row = await captured();
   const { refundId } = await ask(row.id, 300);
   const twice = [made(300, { refundId }), made(300, { refundId })];
-  await refundStore.recordAll(row.id, twice);
-  const payment = await refundStore.recordAll(row.id, twice);
+  await recordStripeRefunds(database.db, row.id, twice);
+  const payment = await recordStripeRefunds(database.db, row.id, twice);
   expect(payment).toMatchObject({ refunded: 600, refundPending: 0, status: 'partially_refunded' });
-  expect(await refundStore.listOf(row.id)).toHaveLength(2);
+  expect(await listRefunds(database.db, row.id)).toHaveLength(2);
 });
 
 /** A refund that was made and that its bank returned. */
@@ -132,20 +132,22 @@ async function returned(amount: number) {
   const row = await captured();
   const { refundId } = await ask(row.id, amount);
   const first = made(amount, { refundId });
-  await refundStore.recordAll(row.id, [first]);
-  await refundStore.recordAll(row.id, [{ ...first, status: 'failed', failureCode: 'expired_or_canceled_card' }]);
+  await recordStripeRefunds(database.db, row.id, [first]);
+  await recordStripeRefunds(database.db, row.id, [
+    { ...first, status: 'failed', failureCode: 'expired_or_canceled_card' },
+  ]);
   return { paymentId: row.id, refundId, first };
 }
 
 const retry = (refundId: string, number = 2) =>
-  refundStore.beginRetry(`refund:${refundId}/submit-${number}`, refundId, number);
+  beginRetry(database.db, `refund:${refundId}/submit-${number}`, refundId, number);
 
 describe('a failed refund', () => {
   test('is not brought back by an older answer of Stripe’s that arrives late', async () => {
     const { paymentId, refundId, first } = await returned(400);
     for (const status of ['pending', 'succeeded'] as const)
-      await refundStore.recordAll(paymentId, [{ ...first, status }]);
-    expect(await refundStore.get(refundId)).toMatchObject({ status: 'failed', tries: 1 });
+      await recordStripeRefunds(database.db, paymentId, [{ ...first, status }]);
+    expect(await readRefund(database.db, refundId)).toMatchObject({ status: 'failed', tries: 1 });
   });
 
   test('made again takes nothing over from its first try but the money that comes back late', async () => {
@@ -156,14 +158,14 @@ describe('a failed refund', () => {
       payment: { refundPending: 400, refunded: 0 },
     });
     const failed = { ...first, status: 'failed' as const };
-    await refundStore.recordAll(paymentId, [failed]);
-    expect(await refundStore.get(refundId)).toMatchObject({ status: 'pending', stripeRefundId: null });
+    await recordStripeRefunds(database.db, paymentId, [failed]);
+    expect(await readRefund(database.db, refundId)).toMatchObject({ status: 'pending', stripeRefundId: null });
 
     const second = made(400, { refundId });
     const reversal = { id: 'txn_back', fee: 0, currency: 'EUR' };
-    const payment = await refundStore.recordAll(paymentId, [second, { ...failed, reversal }]);
+    const payment = await recordStripeRefunds(database.db, paymentId, [second, { ...failed, reversal }]);
     expect(payment).toMatchObject({ refunded: 400, refundPending: 0 });
-    expect(await refundStore.get(refundId)).toMatchObject({ status: 'succeeded', stripeRefundId: second.id });
+    expect(await readRefund(database.db, refundId)).toMatchObject({ status: 'succeeded', stripeRefundId: second.id });
     const posted = await database.sql`
       select kind, reference from ledger_transactions where payment_id = ${paymentId} order by id`;
     expect(posted.map(({ kind, reference }) => [kind, reference]).slice(1)).toEqual([
@@ -171,19 +173,19 @@ describe('a failed refund', () => {
       ['refund_reversal', 'txn_back'],
       ['refund', second.id],
     ]);
-    expect(await refundStore.takenIds(paymentId, refundId)).toEqual(new Set([first.id]));
-    expect(await refundStore.takenIds(paymentId, paymentId)).toEqual(new Set([first.id, second.id]));
+    expect(await takenStripeIds(database.db, paymentId, refundId)).toEqual(new Set([first.id]));
+    expect(await takenStripeIds(database.db, paymentId, paymentId)).toEqual(new Set([first.id, second.id]));
   });
 
   test('is reserved again once, by however many ask for the same try, and another try only by its number', async () => {
     const { paymentId, refundId } = await returned(400);
     const begun = await Promise.all(Array.from({ length: 10 }, () => retry(refundId)));
     expect(new Set(begun.map(({ attempt }) => attempt?.stripeKey))).toEqual(new Set([`refund:${refundId}/submit-2/1`]));
-    expect(await store.get(paymentId)).toMatchObject({ refundPending: 400 });
+    expect(await readPayment(database.db, paymentId)).toMatchObject({ refundPending: 400 });
     expect((await retry(refundId, 4)).refund.tries).toBe(2);
     const attempt = begun[0]?.attempt;
     if (!attempt) throw new Error('nothing begun');
-    await refundStore.recordRefusal(refundId, attempt, 'charge_disputed');
+    await recordRefundRefusal(database.db, refundId, attempt, 'charge_disputed');
     expect(await retry(refundId)).toMatchObject({ refund: { status: 'failed', tries: 2 }, attempt: null });
     expect(await retry(refundId, 3)).toMatchObject({ refund: { status: 'pending', tries: 3 } });
   });
@@ -195,31 +197,31 @@ describe('a failed refund', () => {
       expect(race.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
       for (const loser of race.filter((one) => one.status === 'rejected'))
         expect(loser.reason).toMatchObject({ code: 'refund_exceeds_payment' });
-      expect(await store.get(paymentId)).toMatchObject({ refundPending: 700, refunded: 0 });
+      expect(await readPayment(database.db, paymentId)).toMatchObject({ refundPending: 700, refunded: 0 });
     }
   });
 
   test('needs a saga until its end has been seen to, and no more after that', async () => {
     const { paymentId, refundId } = await returned(400);
-    const unseen = async () => (await refundStore.unseen(paymentId)).map(({ id }) => id);
+    const unseen = async () => (await unseenRefunds(database.db, paymentId)).map(({ id }) => id);
     expect(await unseen()).toEqual([refundId]);
-    expect((await refundStore.close(refundId, 'succeeded')).refund.closedAs).toBeNull();
+    expect((await closeRefund(database.db, refundId, 'succeeded')).refund.closedAs).toBeNull();
     expect(await unseen()).toEqual([refundId]);
-    expect((await refundStore.close(refundId, 'failed')).refund.closedAs).toBe('failed');
+    expect((await closeRefund(database.db, refundId, 'failed')).refund.closedAs).toBe('failed');
     expect(await unseen()).toEqual([]);
     // Made again it is open, but its saga's alone until Stripe has it.
     await retry(refundId);
     expect(await unseen()).toEqual([]);
-    await refundStore.recordAll(paymentId, [made(400, { refundId })]);
+    await recordStripeRefunds(database.db, paymentId, [made(400, { refundId })]);
     expect(await unseen()).toEqual([refundId]);
-    await refundStore.close(refundId, 'succeeded');
+    await closeRefund(database.db, refundId, 'succeeded');
     expect(await unseen()).toEqual([]);
   });
 });
 
 test('a refund without money moving is none: that is how Stripe shows a released authorisation', async () => {
   const row = await captured();
-  expect(await refundStore.recordAll(row.id, [made(1000, { movement: null })])).toEqual(row);
+  expect(await recordStripeRefunds(database.db, row.id, [made(1000, { movement: null })])).toEqual(row);
 });
 
 test.each([
@@ -237,7 +239,7 @@ test.each([
       return { revenue: of('platform'), tutor: of('tutor') };
     };
     expect(await sums()).toEqual(shares);
-    await refundStore.recordAll(row.id, [made(1000)]);
+    await recordStripeRefunds(database.db, row.id, [made(1000)]);
     expect(await sums()).toEqual({ revenue: 0, tutor: 0 });
   },
 );

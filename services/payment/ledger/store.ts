@@ -2,10 +2,12 @@ import { and, eq, inArray, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../../db/client';
 import { ledgerEntries, ledgerTransactions } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
-import { type Entry, PLATFORM_REVENUE, type Shares, tutorPayable, tutorPending } from './rules';
+import type { Movement } from '../stripe/answers';
+import { type Entry, PLATFORM_REVENUE, type Shares, stripeFeeEntries, tutorPayable, tutorPending } from './rules';
 
 type Kind = (typeof ledgerTransactions.$inferSelect)['kind'];
 
+/** A movement of money that is to be in the ledger once. */
 export interface Posting {
   paymentId: string;
   kind: Kind;
@@ -34,6 +36,13 @@ export async function post(tx: Transaction, ...postings: Posting[]): Promise<num
   );
   await tx.insert(ledgerEntries).values(entries);
   return posted.length;
+}
+
+/** Stripe's own fee, once its line in Stripe's books exists; empty before that. */
+export function stripeFeePostings(paymentId: string, movement: Movement | null): Posting[] {
+  if (!movement) return [];
+  const { id: reference, currency, fee } = movement;
+  return [{ paymentId, kind: 'stripe_fee', reference, currency, entries: stripeFeeEntries(fee) }];
 }
 
 /** The entries of one posting; empty when it was not made. */

@@ -3,6 +3,7 @@ import {
   type Caller,
   chargeBooking,
   despite,
+  dyingAfter,
   EUR,
   HANG_MS,
   newBooking,
@@ -11,7 +12,7 @@ import {
   startPaymentStack,
   until,
 } from '../../../tests/support/payment';
-import type { Till } from '../stripe/attempt';
+import type { Till } from '../till';
 import { retry as makeAgain, submit } from './refund';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
@@ -200,7 +201,7 @@ describe('whatever happens to its request, a refund is made once', () => {
     const { body } = await askRefund(payment, 1000);
     const dying: Till = {
       ...stack.till,
-      refunds: { ...stack.till.refunds, recordMade: () => Promise.reject(new Error('the process died')) },
+      stripe: { ...stack.till.stripe, createRefund: dyingAfter(stack.till.stripe.createRefund) },
     };
     const key = `refund:${body.refundId}/submit`;
     await expect(submit(dying, body.refundId, key)).rejects.toThrow('the process died');
@@ -371,7 +372,7 @@ describe('a failed refund made again', () => {
     const { payment, refundId } = await returned(1000);
     const dying: Till = {
       ...stack.till,
-      refunds: { ...stack.till.refunds, recordMade: () => Promise.reject(new Error('the process died')) },
+      stripe: { ...stack.till.stripe, createRefund: dyingAfter(stack.till.stripe.createRefund) },
     };
     const key = `refund:${refundId}/submit-2`;
     await expect(makeAgain(dying, refundId, 2, key)).rejects.toThrow('the process died');

@@ -1,49 +1,58 @@
-import { refreshRefunds } from '../charges/charge';
-import { refundStateOf } from '../charges/rules';
+import { type PaymentRow, readPayment } from '../charges/store/payments';
 import type { RefundState } from '../contract';
-import { perform, type Till } from '../stripe/attempt';
-import type { BegunRefund, RefundAndPayment } from './store';
+import { perform } from '../stripe/attempt';
+import { closeWithoutEffect } from '../stripe/store';
+import type { Till } from '../till';
+import { refundStateOf } from './rules';
+import { recordRefundMade, recordRefundRefusal, recordStripeRefunds } from './store/at-stripe';
+import { type BegunRefund, beginRetry, beginSubmit, takenStripeIds } from './store/attempts';
+import { type RefundAndPayment, readRefund } from './store/refunds';
 
 /**
  * Hands a refund to Stripe. A refusal is an outcome: the refund has failed then.
  * @throws ProblemError not_found; rate_limited, upstream_unavailable to call again under the same key
  */
 export async function submit(till: Till, id: string, stepKey: string): Promise<RefundAndPayment> {
-  return make(till, await till.refunds.beginSubmit(stepKey, id));
+  return make(till, await beginSubmit(till.db, stepKey, id));
 }
 
 /**
  * Makes a failed refund again: Stripe never does by itself, so it is a new one there. What was refunded meanwhile, in Stripe's
- * dashboard for one, is found out first. Asked for the same try again it goes on with that one.
+ * dashboard for one, is found out first. A try that is asked for again is continued.
  * @throws ProblemError refund_exceeds_payment when other refunds have used its amount; and as `submit`
  */
 export async function retry(till: Till, id: string, number: number, stepKey: string): Promise<RefundAndPayment> {
   await refreshRefund(till, id);
-  return make(till, await till.refunds.beginRetry(stepKey, id, number));
+  return make(till, await beginRetry(till.db, stepKey, id, number));
 }
 
-async function make(till: Till, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
-  const { refunds, stripe } = till;
+async function make({ db, stripe }: Till, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
   const { id, amount } = refund;
   const intentId = payment.stripeIntentId;
   if (!attempt || !intentId) return { refund, payment };
   const outcome = await perform(attempt, {
     async find() {
       const found = (await stripe.listRefunds(intentId)).filter(({ refundId }) => refundId === id);
-      const others = await refunds.takenIds(payment.id, id);
+      const others = await takenStripeIds(db, payment.id, id);
       return found.find((made) => !others.has(made.id)) ?? null;
     },
     send: (key) => stripe.createRefund(key, { intentId, amount, paymentId: payment.id, refundId: id }),
-    giveUp: () => till.payments.close({ attempt, outcome: 'nothing' }),
+    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
   return outcome.kind === 'done'
-    ? refunds.recordMade(id, attempt, outcome.value)
-    : refunds.recordRefusal(id, attempt, outcome.code);
+    ? recordRefundMade(db, id, attempt, outcome.value)
+    : recordRefundRefusal(db, id, attempt, outcome.code);
 }
 
-/** Asks Stripe what became of a refund and records it. @throws ProblemError not_found */
+/** Asks Stripe what became of a refund and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */
 export async function refreshRefund(till: Till, id: string): Promise<RefundState> {
-  const { paymentId } = await till.refunds.get(id);
-  const payment = await refreshRefunds(till, await till.payments.get(paymentId));
-  return refundStateOf(await till.refunds.get(id), payment);
+  const { paymentId } = await readRefund(till.db, id);
+  const payment = await refreshRefunds(till, await readPayment(till.db, paymentId));
+  return refundStateOf(await readRefund(till.db, id), payment);
+}
+
+/** Asks Stripe for all refunds of a payment and records them. @throws ProblemError rate_limited, upstream_unavailable */
+export async function refreshRefunds({ db, stripe }: Till, payment: PaymentRow): Promise<PaymentRow> {
+  if (!payment.stripeIntentId) return payment;
+  return recordStripeRefunds(db, payment.id, await stripe.listRefunds(payment.stripeIntentId));
 }

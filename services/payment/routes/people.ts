@@ -1,58 +1,66 @@
 import { ProblemError } from '../../../kernel/errors';
 import type { ReplyOf } from '../../../platform/endpoint';
 import type { Call, Service } from '../../../platform/http-server';
-import { clientRequest, keepAnswer, throwStored } from '../../../platform/idempotency';
+import { clientRequest } from '../../../platform/idempotency';
+import { created, ok } from '../../../platform/replies';
+import { answerOnce, startAndWait } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { paymentSaga } from '../../../workflows/payment.api';
 import { refundSaga } from '../../../workflows/refund.api';
-import { maySee, paymentFor, refundFor } from '../charges/rules';
-import type { PaymentRow } from '../charges/store';
+import { maySee, shownPayment } from '../charges/rules';
+import { type PaymentRow, readPayment } from '../charges/store/payments';
+import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
-import type { Till } from '../stripe/attempt';
-
-/** How long a client waits for a payment or refund before it is answered that it is under way. */
-const ANSWER_WITHIN_MS = 10_000;
+import { shownRefund } from '../refunds/rules';
+import { listRefunds, readRefund } from '../refunds/store/refunds';
+import { requestRefund } from '../refunds/store/requests';
+import type { Till } from '../till';
 
 type CreatePayment = typeof contract.createPayment;
 type RequestRefund = typeof contract.requestRefund;
 
-interface Doors extends Pick<ServiceDeps, 'sagas' | 'changes'> {
-  db: ServiceDeps['database']['db'];
-  till: Till;
+/** How a person's request is carried out: by a saga, whose row is waited for, at most `answerWithinMs` if that is not the default. */
+interface Carrying extends Pick<ServiceDeps, 'sagas' | 'changes'> {
   answerWithinMs?: number | undefined;
 }
 
 /** What people do with payments. The saga does the work; a request stores what is wanted, starts it and waits for the row. */
 export function servePeople(
   service: Service,
-  { db, till, sagas, changes, answerWithinMs = ANSWER_WITHIN_MS }: Doors,
+  { db, feePercent }: Till,
+  { sagas, changes, answerWithinMs }: Carrying,
 ): void {
-  const { payments, refunds } = till;
-
   service.serve(contract.createPayment, async (call) => {
     const request = clientRequest(call, '/api/payments');
-    const claim = await payments.requestPayment(request, call.user.id, call.body);
-    if (claim.kind === 'replay') {
-      throwStored(claim.reply);
-      // What was under way then is shown as it is today.
-      if (claim.reply.status === 202) return shown(202, await payments.get(claim.resourceId));
-      return paymentReply(201, Payment.parse(claim.reply.body));
-    }
-    return keepAnswer(db, request, () => pay(claim.resourceId, call));
+    const claimed = await requestPayment(db, request, call.user.id, call.body, feePercent);
+    return answerOnce(db, request, claimed, {
+      run: ({ resourceId }) => pay(resourceId, call),
+      async repeat({ status, body }, paymentId) {
+        // What was under way then is shown as it is today.
+        if (status === 202) return shown(202, await readPayment(db, paymentId));
+        return paymentReply(201, Payment.parse(body));
+      },
+    });
   });
 
   async function pay(
     paymentId: string,
     { user, body, receivedAt }: Call<CreatePayment>,
   ): Promise<ReplyOf<CreatePayment>> {
-    // A retry may come after the saga's end, when Temporal has forgotten it: the row says whether there is anything to do.
-    const isNew = (await payments.get(paymentId)).status === 'pending';
-    if (isNew) await sagas.start(paymentSaga, { paymentId, payerId: user.id, payeeId: body.payeeId });
-    const payment = await changes.until(
-      paymentId,
-      receivedAt.getTime() + answerWithinMs,
-      () => payments.get(paymentId),
-      ({ status }) => status !== 'pending',
+    const payment = await startAndWait(
+      changes,
+      {
+        id: paymentId,
+        receivedAt,
+        async start() {
+          // A retry may come after the saga's end, when Temporal has forgotten it: the row says whether there is anything to do.
+          const isNew = (await readPayment(db, paymentId)).status === 'pending';
+          if (isNew) await sagas.start(paymentSaga, { paymentId, payerId: user.id, payeeId: body.payeeId });
+        },
+        read: () => readPayment(db, paymentId),
+        isDecided: ({ status }) => status !== 'pending',
+      },
+      answerWithinMs,
     );
     const { status, declineCode } = payment;
     if (status === 'failed') throw refusal('payment_declined', { paymentId, declineCode });
@@ -61,47 +69,50 @@ export function servePeople(
   }
 
   service.serve(contract.getPayment, async ({ params, user }) => {
-    const payment = await payments.get(params.id);
+    const payment = await readPayment(db, params.id);
     if (!maySee(payment, user)) throw new ProblemError('not_found');
-    return ok(paymentFor(payment, user.id));
+    return ok(shownPayment(payment, user.id));
   });
 
   service.serve(contract.listRefunds, async ({ params, user }) => {
-    if (!maySee(await payments.get(params.id), user)) throw new ProblemError('not_found');
-    const items = await refunds.listOf(params.id);
-    return ok({ items: items.map(refundFor), nextCursor: null });
+    if (!maySee(await readPayment(db, params.id), user)) throw new ProblemError('not_found');
+    const items = await listRefunds(db, params.id);
+    return ok({ items: items.map(shownRefund), nextCursor: null });
   });
 
   service.serve(contract.requestRefund, async (call) => {
     const paymentId = call.params.id;
     const request = clientRequest(call, `/api/payments/${paymentId}/refund`);
-    const claim = await refunds.request(request, call.user, paymentId, call.body);
-    if (claim.kind === 'refused') throw claim.problem;
-    if (claim.kind === 'replay') {
-      throwStored(claim.reply);
-      return created(Refund.parse(claim.reply.body));
-    }
-    const deadline = call.receivedAt.getTime() + answerWithinMs;
-    return keepAnswer(db, request, () => giveBack(claim.resourceId, paymentId, deadline));
+    const claimed = await requestRefund(db, request, call.user, paymentId, call.body);
+    return answerOnce(db, request, claimed, {
+      run: ({ resourceId }) => giveBack(resourceId, paymentId, call.receivedAt),
+      repeat: ({ body }) => created(Refund.parse(body)),
+    });
   });
 
-  async function giveBack(refundId: string, paymentId: string, deadline: number): Promise<ReplyOf<RequestRefund>> {
-    const { bookingId } = await payments.get(paymentId);
-    const isNew = (await refunds.get(refundId)).status === 'pending';
-    if (isNew) await sagas.start(refundSaga, { refundId, paymentId, bookingId });
-    const refund = await changes.until(
-      refundId,
-      deadline,
-      () => refunds.get(refundId),
-      ({ status, stripeRefundId }) => status !== 'pending' || stripeRefundId !== null,
+  async function giveBack(refundId: string, paymentId: string, receivedAt: Date): Promise<ReplyOf<RequestRefund>> {
+    const { bookingId } = await readPayment(db, paymentId);
+    const refund = await startAndWait(
+      changes,
+      {
+        id: refundId,
+        receivedAt,
+        async start() {
+          const isNew = (await readRefund(db, refundId)).status === 'pending';
+          if (isNew) await sagas.start(refundSaga, { refundId, paymentId, bookingId });
+        },
+        read: () => readRefund(db, refundId),
+        isDecided: ({ status, stripeRefundId }) => status !== 'pending' || stripeRefundId !== null,
+      },
+      answerWithinMs,
     );
     if (refund.status === 'failed') throw refusal('refund_failed', { refundId, paymentId });
-    return created(refundFor(refund));
+    return created(shownRefund(refund));
   }
 }
 
 function shown(status: 201 | 202, payment: PaymentRow) {
-  return paymentReply(status, paymentFor(payment, payment.payerId));
+  return paymentReply(status, shownPayment(payment, payment.payerId));
 }
 
 function paymentReply(status: 201 | 202, body: Payment) {
@@ -113,14 +124,4 @@ function refusal(
   extras: Record<string, unknown>,
 ): ProblemError {
   return new ProblemError(code, undefined, { extras });
-}
-
-/** A 200 with `body`. */
-export function ok<Body>(body: Body) {
-  return { status: 200, body } as const;
-}
-
-/** A 201 with `body`. */
-export function created<Body>(body: Body) {
-  return { status: 201, body } as const;
 }

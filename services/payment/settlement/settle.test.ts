@@ -1,6 +1,7 @@
 import {
   type BookingCharge,
   chargeBooking,
+  dyingAfter,
   EUR,
   HANG_MS,
   newBooking,
@@ -10,9 +11,14 @@ import {
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { charge } from '../charges/charge';
+import { beginBookingCharge } from '../charges/store/attempts';
+import { readPayment } from '../charges/store/payments';
+import { requestPayment } from '../charges/store/requests';
 import { giveBackStray } from '../charges/stray';
-import type { Till } from '../stripe/attempt';
+import { listRefunds, unseenRefunds } from '../refunds/store/refunds';
+import type { Till } from '../till';
 import { settle } from './settle';
+import { markBookingSettled, refundWhatIsLeft } from './store';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -74,14 +80,11 @@ const pursued = (paymentId: string) =>
     .filter(({ wokenWith }) => JSON.stringify(wokenWith ?? null).includes(paymentId))
     .map(({ wokenWith }) => wokenWith);
 
-const begin = ({ key, bookingId, payerId, payeeId }: BookingCharge) =>
-  stack.till.payments.beginBookingCharge(key, bookingId, {
-    payerId,
-    payeeId,
-    amount: EUR(4500),
-    paymentMethodId: 'pm_card_visa',
-    capture: 'automatic',
-  });
+function begin({ key, bookingId, payerId, payeeId }: BookingCharge) {
+  const { db, feePercent } = stack.till;
+  const card = { paymentMethodId: 'pm_card_visa', capture: 'automatic' as const };
+  return beginBookingCharge(db, key, bookingId, { payerId, payeeId, amount: EUR(4500), ...card }, feePercent);
+}
 
 describe('settling a booking to zero', () => {
   test('before there is a payment leaves a mark: the step that comes late is refused and charges nothing', async () => {
@@ -211,7 +214,8 @@ async function directPayment(): Promise<string> {
     name: 'T',
   });
   const wanted = { payeeId, amount: EUR(4500), paymentMethodId: 'pm_card_visa', description: 'Books' };
-  const claim = await stack.till.payments.requestPayment({ owner: payerId, key, fingerprint: 'f' }, payerId, wanted);
+  const { db, feePercent } = stack.till;
+  const claim = await requestPayment(db, { owner: payerId, key, fingerprint: 'f' }, payerId, wanted, feePercent);
   return claim.resourceId;
 }
 
@@ -279,7 +283,7 @@ describe('a step whose fate is unknown', () => {
     const begun = await begin(booking);
     const dying: Till = {
       ...stack.till,
-      payments: { ...stack.till.payments, recordIntent: () => Promise.reject(new Error('the process died')) },
+      stripe: { ...stack.till.stripe, createIntent: dyingAfter(stack.till.stripe.createIntent) },
     };
     await expect(charge(dying, begun)).rejects.toThrow('the process died');
     expect((await settleBooking(stack, booking)).body.payment).toMatchObject({
@@ -361,11 +365,11 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
   test('a crash between the refund at Stripe and our commit refunds once', async () => {
     const booking = newBooking();
     await chargeBooking(stack, booking);
-    const marked = await stack.till.payments.settleBooking(booking.bookingId);
+    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
     if (!marked) throw new Error('no payment');
     const dying: Till = {
       ...stack.till,
-      refunds: { ...stack.till.refunds, recordMade: () => Promise.reject(new Error('the process died')) },
+      stripe: { ...stack.till.stripe, createRefund: dyingAfter(stack.till.stripe.createRefund) },
     };
     await expect(settle(dying, marked, `${booking.key}/undo`)).rejects.toThrow('the process died');
     expect((await atStripe(booking))[0]?.refunded).toBe(4500);
@@ -379,8 +383,8 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
   test('a crash after the refund’s row and before its request goes on with that refund', async () => {
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
-    await stack.till.payments.settleBooking(booking.bookingId);
-    const [row] = await stack.till.refunds.beginSettlement(body.paymentId);
+    await markBookingSettled(stack.till.db, booking.bookingId);
+    const [row] = await refundWhatIsLeft(stack.till.db, body.paymentId);
     expect((await settleBooking(stack, booking)).body.payment.status).toBe('refunded');
     const rows = await stack.service.database.sql`select id, status from refunds where payment_id = ${body.paymentId}`;
     expect(rows.map(({ id, status }) => [id, status])).toEqual([[row?.id, 'succeeded']]);
@@ -390,7 +394,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
     const { paymentId } = body;
-    const marked = await stack.till.payments.settleBooking(booking.bookingId);
+    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
     if (!marked) throw new Error('no payment');
     const refusing: Till = {
       ...stack.till,
@@ -402,7 +406,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
     await settle(refusing, marked, `${booking.key}/undo`);
     for (let n = 0; n < 2; n++)
       expect((await settleBooking(stack, booking)).body.payment).toMatchObject({ status: 'captured' });
-    const [refund, ...more] = await stack.till.refunds.listOf(paymentId);
+    const [refund, ...more] = await listRefunds(stack.till.db, paymentId);
     expect(more).toEqual([]);
     expect(pursued(paymentId)).toContainEqual({ refundId: refund?.id, paymentId, bookingId: booking.bookingId });
     const again = await stack.post(`/refunds/${refund?.id}/retry`, `refund:${refund?.id}/submit-2`, { number: 2 });
@@ -425,7 +429,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
     // The undo is called again: it finds the refund made, and its saga still to be started.
     for (let n = 0; n < 2; n++)
       expect((await settleBooking(stack, booking)).body.payment).toMatchObject({ status: 'captured' });
-    const [refund] = await stack.till.refunds.listOf(paymentId);
+    const [refund] = await listRefunds(stack.till.db, paymentId);
     expect(refund).toMatchObject({ origin: 'settlement', status: 'pending', closedAs: null });
     expect(pursued(paymentId)[0]).toEqual({ refundId: refund?.id, paymentId, bookingId: booking.bookingId });
     expect((await atStripe(booking))[0]?.refunded).toBe(4500);
@@ -436,13 +440,13 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
     const { body } = await chargeBooking(stack, booking);
     expect((await settleBooking(stack, booking)).body.payment.status).toBe('refunded');
     expect(pursued(body.paymentId)).toEqual([]);
-    expect(await stack.till.refunds.unseen(body.paymentId)).toEqual([]);
+    expect(await unseenRefunds(stack.till.db, body.paymentId)).toEqual([]);
   });
 
   test('a payment that a bank is still working on is not called settled', async () => {
     const booking = newBooking();
     await chargeBooking(stack, booking, { card: 'pm_card_threeDSecure2Required' });
-    const marked = await stack.till.payments.settleBooking(booking.bookingId);
+    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
     if (!marked?.stripeIntentId) throw new Error('no payment');
     const intent = await stack.till.stripe.retrieveIntent(marked.stripeIntentId);
     if (!intent) throw new Error('no intent');
@@ -504,7 +508,7 @@ describe('an intent too many', () => {
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
     const late = await stray(booking, body.paymentId, 'manual');
-    const row = await stack.till.payments.get(body.paymentId);
+    const row = await readPayment(stack.till.db, body.paymentId);
     const crossed: Till = {
       ...stack.till,
       stripe: {
@@ -526,7 +530,7 @@ describe('an intent too many', () => {
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
     const late = await stray(booking, body.paymentId, 'automatic');
-    const row = await stack.till.payments.get(body.paymentId);
+    const row = await readPayment(stack.till.db, body.paymentId);
     const intent = await stack.till.stripe.retrieveIntent(late.id);
     if (!intent) throw new Error('no intent');
     const revenue = (await stack.ledger()).platform_revenue ?? 0;

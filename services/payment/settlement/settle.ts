@@ -1,16 +1,18 @@
-import { cancel, mainOf, paramsOf, record, refreshRefunds, retrieve } from '../charges/charge';
+import { cancel, mainOf, paramsOf, record, retrieve } from '../charges/intent';
 import { stateOf } from '../charges/rules';
-import type { PaymentRow } from '../charges/store';
+import { doubtfulCharges } from '../charges/store/attempts';
+import type { PaymentRow } from '../charges/store/payments';
 import { giveBackStray } from '../charges/stray';
 import type { PaymentState } from '../contract';
-import { submit } from '../refunds/refund';
-import type { Till } from '../stripe/attempt';
+import { refreshRefunds, submit } from '../refunds/refund';
 import { stripeIsAway } from '../stripe/door';
+import type { Till } from '../till';
+import { refundWhatIsLeft, voidUnmade } from './store';
 
 /**
  * Brings a payment that is marked as settled to zero, whatever became of it: void, refund of what is left, or nothing.
- * Safe to repeat at any point and beside the step it undoes, which is refused from the mark on. What Stripe has not refunded by then
- * is for `handOver` of the refunds.
+ * Safe to repeat at any point and beside the step it undoes, which is refused from the mark on. A refund that Stripe has not made
+ * by then is for `handOverRefunds`.
  * @throws ProblemError refund_failed when Stripe refuses to give back an intent too many; rate_limited, upstream_unavailable
  */
 export async function settle(till: Till, marked: PaymentRow, key: string): Promise<void> {
@@ -25,8 +27,9 @@ export async function settle(till: Till, marked: PaymentRow, key: string): Promi
 }
 
 /**
- * Gives a payment up whose customer took too long, unless it was authorised or paid meanwhile. It is looked at before it
- * is cancelled, since Stripe cancels an authorisation as readily as an open question.
+ * Gives up a payment when its customer took too long, unless the payment was authorised or paid meanwhile. Stripe is asked for
+ * the intent before it is cancelled, since Stripe cancels an authorisation as readily as an open question.
+ * @throws ProblemError rate_limited, upstream_unavailable
  */
 export async function abandon(till: Till, given: PaymentRow, key: string): Promise<PaymentState> {
   if (!isWaiting(given)) return stateOf(given);
@@ -51,8 +54,8 @@ async function cancelOpen(till: Till, payment: PaymentRow, key: string): Promise
  * then found by list. With no intent left the payment is void.
  */
 async function closeDoubt(till: Till, payment: PaymentRow): Promise<PaymentRow> {
-  const { payments, stripe } = till;
-  const attempts = await payments.doubtful(payment.id);
+  const { db, stripe } = till;
+  const attempts = await doubtfulCharges(db, payment.id);
   let now = payment;
   for (const attempt of attempts) {
     const params = paramsOf(payment, attempt);
@@ -67,10 +70,10 @@ async function closeDoubt(till: Till, payment: PaymentRow): Promise<PaymentRow> 
     for (const stray of found.filter(({ id }) => id !== main?.id && id !== now.stripeIntentId))
       await giveBackStray(till, now, stray);
   }
-  return now.stripeIntentId ? now : payments.voidUnmade(now.id);
+  return now.stripeIntentId ? now : voidUnmade(db, now.id);
 }
 
 async function refundRest(till: Till, payment: PaymentRow, key: string): Promise<void> {
   await refreshRefunds(till, payment);
-  for (const { id } of await till.refunds.beginSettlement(payment.id)) await submit(till, id, `${key}/refund/${id}`);
+  for (const { id } of await refundWhatIsLeft(till.db, payment.id)) await submit(till, id, `${key}/refund/${id}`);
 }

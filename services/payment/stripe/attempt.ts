@@ -1,27 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProblemError } from '../../../kernel/errors';
-import type { PaymentStore } from '../charges/store';
-import type { RefundStore } from '../refunds/store';
 import type { Answer, Intent } from './answers';
-import { type StripeDoor, stripeIsAway } from './door';
+import { stripeIsAway } from './door';
 import type { Attempt } from './store';
-
-/** What every flow of money works with. */
-export interface Till {
-  payments: PaymentStore;
-  refunds: RefundStore;
-  stripe: StripeDoor;
-}
 
 /** How long another request with the same key is given to end before it is looked for. */
 const IN_USE_PAUSE_MS = 250;
 
 /** What an attempt came to. Everything else is a ProblemError to retry on, with the attempt still open or given up. */
-export type Outcome<T> =
+export type AttemptOutcome<T> =
   | { kind: 'done'; value: T }
   | { kind: 'declined'; code: string; intent: Intent | null }
   | { kind: 'refused'; code: string };
 
+/** How one effect at Stripe is looked for, made, and given up. */
 export interface Effect<T> {
   /** Asks Stripe whether it has happened already. */
   find(): Promise<T | null>;
@@ -36,7 +28,7 @@ export interface Effect<T> {
  * is sent again, and as long as it may still happen it is sent under the same key, which Stripe executes once.
  * @throws ProblemError rate_limited, upstream_unavailable: call again
  */
-export async function perform<T>(attempt: Attempt, effect: Effect<T>): Promise<Outcome<T>> {
+export async function perform<T>(attempt: Attempt, effect: Effect<T>): Promise<AttemptOutcome<T>> {
   if (!attempt.fresh) {
     const found = await effect.find();
     if (found !== null) return { kind: 'done', value: found };
@@ -67,7 +59,7 @@ export async function perform<T>(attempt: Attempt, effect: Effect<T>): Promise<O
 async function foundOr<T>(
   effect: Effect<T>,
   otherwise: () => ProblemError | Promise<ProblemError>,
-): Promise<Outcome<T>> {
+): Promise<AttemptOutcome<T>> {
   const found = await effect.find();
   if (found === null) throw await otherwise();
   return { kind: 'done', value: found };

@@ -1,9 +1,9 @@
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { closeAttempt, doubtfulAttempts, type Effect, openAttempt } from './store';
+import { type AttemptTarget, closeAttempt, doubtfulAttempts, openAttempt } from './store';
 
 let database: TestDatabase;
 let counter = 0;
-let effect: Effect;
+let effect: AttemptTarget;
 
 beforeAll(async () => {
   database = await createTestDatabase('payment');
@@ -14,7 +14,7 @@ beforeEach(() => {
   effect = { stepKey: `booking:${counter}/charge`, kind: 'create_intent', subject: `payment-${counter}` };
 });
 
-const open = (given: Effect) => database.db.transaction((tx) => openAttempt(tx, given));
+const open = (given: AttemptTarget) => database.db.transaction((tx) => openAttempt(tx, given));
 const close = (...[attempt, outcome]: [Parameters<typeof closeAttempt>[1], Parameters<typeof closeAttempt>[2]]) =>
   database.db.transaction((tx) => closeAttempt(tx, attempt, outcome));
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { and, desc, eq, isNull, or, sql } from 'drizzle-orm';
-import type { Transaction } from '../../../db/client';
+import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { stripeAttempts } from '../../../db/schema/payment';
 import { ProblemError } from '../../../kernel/errors';
-import { theOnly } from '../rows.store';
 
 const table = stripeAttempts;
 type Row = typeof table.$inferSelect;
@@ -19,7 +18,8 @@ export interface Attempt {
   startedAt: Date;
 }
 
-export interface Effect {
+/** What an attempt is about, and the step that asks for it. */
+export interface AttemptTarget {
   /** `<workflowId>/<step>`. */
   stepKey: string;
   kind: Row['kind'];
@@ -36,13 +36,13 @@ const LONGEST_KEY = 255;
  * The caller holds the lock of the subject's row and commits before anything is sent.
  * @throws ProblemError idempotency_key_reused when the step key was used for another thing
  */
-export async function openAttempt(tx: Transaction, effect: Effect): Promise<Attempt> {
-  const { stepKey, kind, subject } = effect;
-  const ofEffect = and(eq(table.subject, subject), eq(table.kind, kind));
+export async function openAttempt(tx: Transaction, target: AttemptTarget): Promise<Attempt> {
+  const { stepKey, kind, subject } = target;
+  const ofTarget = and(eq(table.subject, subject), eq(table.kind, kind));
   const rows = await tx
     .select()
     .from(table)
-    .where(or(eq(table.stepKey, stepKey), and(ofEffect, isNull(table.outcome))));
+    .where(or(eq(table.stepKey, stepKey), and(ofTarget, isNull(table.outcome))));
   const ofStep = rows.filter((row) => row.stepKey === stepKey);
   if (ofStep.some((row) => row.kind !== kind || row.subject !== subject))
     throw new ProblemError('idempotency_key_reused');
@@ -51,7 +51,7 @@ export async function openAttempt(tx: Transaction, effect: Effect): Promise<Atte
   const number = Math.max(0, ...ofStep.map((row) => row.number)) + 1;
   const made = await tx
     .insert(table)
-    .values({ stepKey, number, kind, subject, customerId: effect.customerId ?? null })
+    .values({ stepKey, number, kind, subject, customerId: target.customerId ?? null })
     .returning();
   return attemptOf(theOnly(made), number === 1);
 }
@@ -60,7 +60,7 @@ export async function openAttempt(tx: Transaction, effect: Effect): Promise<Atte
 export async function closeAttempt(
   tx: Transaction,
   attempt: Attempt,
-  outcome: 'done' | 'refused' | 'nothing',
+  outcome: Closing['outcome'],
   code: string | null = null,
 ): Promise<boolean> {
   const closed = await tx
@@ -69,6 +69,18 @@ export async function closeAttempt(
     .where(and(eq(table.id, attempt.id), isNull(table.outcome)))
     .returning({ id: table.id });
   return closed.length > 0;
+}
+
+/** What came of an attempt, noted together with the change it made. */
+export interface Closing {
+  attempt: Attempt;
+  outcome: 'done' | 'refused' | 'nothing';
+  code?: string;
+}
+
+/** Closes an attempt that changed nothing here: it was refused, or had no effect at all. */
+export async function closeWithoutEffect(db: Database, { attempt, outcome, code }: Closing): Promise<void> {
+  await db.transaction((tx) => closeAttempt(tx, attempt, outcome, code));
 }
 
 /** The attempts at an effect that may have left something behind: open ones, and failures that looked like nothing. The newest first. */

@@ -10,6 +10,8 @@ import {
   until,
   WEBHOOK_SECRET,
 } from '../../../tests/support/payment';
+import { beginBookingCharge } from '../charges/store/attempts';
+import { listRefunds } from '../refunds/store/refunds';
 
 const { webhooks } = new Stripe('sk_test_forger');
 const SECURE = 'pm_card_threeDSecure2Required';
@@ -179,7 +181,7 @@ describe('a webhook', () => {
     await stack.stripe.refunds.create({ payment_intent: await intentOf(booking), amount: 700 });
     await until(async () => (await stateOf(body.paymentId)).refunded.amount === 700);
     await quiet();
-    const [refund] = await stack.till.refunds.listOf(body.paymentId);
+    const [refund] = await listRefunds(stack.till.db, body.paymentId);
     expect(refund).toMatchObject({ origin: 'stripe', status: 'succeeded' });
     expect(ofRefund({ refundId: String(refund?.id) })[0]).toMatchObject({
       wokenWith: { refundId: refund?.id, paymentId: body.paymentId, bookingId: booking.bookingId },
@@ -347,7 +349,7 @@ describe('an event about an intent we do not know', () => {
       paymentMethodId: 'pm_card_visa',
       capture: 'automatic' as const,
     };
-    const begun = await stack.till.payments.beginBookingCharge(key, bookingId, wanted);
+    const begun = await beginBookingCharge(stack.till.db, key, bookingId, wanted, stack.till.feePercent);
     const params = { ...wanted, paymentId: begun.payment.id, bookingId, customerId: null };
     const made = await stack.till.stripe.createIntent(begun.attempt?.stripeKey ?? '', params);
     if (made.kind !== 'ok') throw new Error(made.kind);
@@ -395,7 +397,7 @@ describe('where Stripe tells of its fee later, a webhook', () => {
       paymentMethodId: 'pm_card_visa',
       capture: 'automatic' as const,
     };
-    const { payment } = await stack.till.payments.beginBookingCharge(key, bookingId, wanted);
+    const { payment } = await beginBookingCharge(stack.till.db, key, bookingId, wanted, stack.till.feePercent);
     await stack.control('POST', '/settings', { asyncCaptureDelayMs });
     const { id } = await stack.stripe.paymentIntents.create({
       amount: 4500,

@@ -1,12 +1,14 @@
 import type { Sagas } from '../../../platform/temporal';
 import { paymentChanged } from '../../../workflows/payment.api';
-import { refundChanged, refundSaga } from '../../../workflows/refund.api';
-import { record, refreshRefunds } from '../charges/charge';
+import { record } from '../charges/intent';
 import { ownerOf } from '../charges/rules';
-import type { PaymentRow } from '../charges/store';
-import type { RefundRow } from '../refunds/store';
+import { findPaymentByIntent } from '../charges/store/intents';
+import { findPayment, type PaymentRow } from '../charges/store/payments';
+import { refreshRefunds } from '../refunds/refund';
+import { wakeRefundSagas } from '../refunds/sagas';
+import { unseenRefunds } from '../refunds/store/refunds';
 import type { Intent, StripeEvent } from '../stripe/answers';
-import type { Till } from '../stripe/attempt';
+import type { Till } from '../till';
 
 /** What may change a payment. Whatever else Stripe tells of is noted and left at that. */
 const OF_INTENTS = new Set([
@@ -40,29 +42,19 @@ export function isOfPayment(event: StripeEvent): event is PaymentEvent {
  */
 export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again }: { again: boolean }): Promise<void> {
   const ofRefund = OF_REFUNDS.has(event.type);
-  const known = await till.payments.findByIntent(event.intentId);
-  // Most come to tell of a charge whose own answer has said all this: money that was taken stays taken, and Stripe's fee was all
-  // that could be missing. Who recorded it has told the saga, unless a crash kept it from that: then the event comes again.
+  const known = await findPaymentByIntent(till.db, event.intentId);
+  // Most events tell nothing new: the charge's own answer has brought the money, and its fee is booked too. Money that was taken
+  // stays taken. Whoever recorded it has told the saga; should a crash have prevented that, Stripe sends the event again.
   if (known?.isBooked && !ofRefund && !again) return;
   const found = await askStripe(till, event.intentId, known?.payment);
   if (!found) return;
   let payment = await record(till, found.payment, found.intent);
   if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
   const { id: paymentId, version, status } = payment;
-  // A saga waits for its customer only; of everything else the call that it made tells it. Each signal costs it a workflow task.
+  // A saga waits for its customer only: it learns everything else from the answers to its own calls. Each signal costs a workflow task.
   const waited = found.payment.status === 'requires_action' && status !== 'requires_action';
   if (waited || again) await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
-  if (ofRefund) await follow(sagas, payment, await till.refunds.unseen(paymentId));
-}
-
-/**
- * Tells the sagas of refunds that there is news, and starts those again that have ended: a bank may return a refund that had
- * succeeded, and somebody may have made one in Stripe's dashboard. @throws ProblemError upstream_unavailable
- */
-export async function follow(sagas: Sagas, payment: PaymentRow, refunds: RefundRow[]): Promise<void> {
-  const { id: paymentId, bookingId, version } = payment;
-  for (const { id: refundId } of refunds)
-    await sagas.wake(refundSaga, { refundId, paymentId, bookingId }, refundChanged, { refundId, version });
+  if (ofRefund) await wakeRefundSagas(sagas, payment, await unseenRefunds(till.db, paymentId));
 }
 
 /** What Stripe says of an intent now, and the payment it belongs to. @returns undefined when it is none of ours */
@@ -73,6 +65,6 @@ async function askStripe(
 ): Promise<{ intent: Intent; payment: PaymentRow } | undefined> {
   const intent = await till.stripe.retrieveIntent(intentId);
   if (!intent) return undefined;
-  const payment = known ?? (intent.paymentId ? await till.payments.find(intent.paymentId) : undefined);
+  const payment = known ?? (intent.paymentId ? await findPayment(till.db, intent.paymentId) : undefined);
   return payment && { intent, payment };
 }

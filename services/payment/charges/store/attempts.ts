@@ -1,0 +1,106 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly } from '../../../../db/client';
+import { bookingGuards, payments, stripeAccounts } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import { uuidv7 } from '../../../../platform/ids';
+import type { ChargeBooking } from '../../contract';
+import { type Attempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
+import { insertPayment, lockPayment, type PaymentRow } from './payments';
+
+// Money steps that begin: whether a step may be taken, and the attempt that is committed before Stripe is asked.
+
+/** A money step that may begin: `attempt` is what to send, null when there is nothing (more) to send. */
+export interface Begun {
+  payment: PaymentRow;
+  attempt: Attempt | null;
+}
+
+/**
+ * Begins the money step of a booking, making its payment if there is none. `feePercent` is the platform's share of a new one.
+ * @throws ProblemError undone after a settlement; conflict when the booking's payment is another
+ */
+export async function beginBookingCharge(
+  db: Database,
+  key: string,
+  bookingId: string,
+  charge: ChargeBooking,
+  feePercent: number,
+): Promise<Begun> {
+  return db.transaction(async (tx) => {
+    // A guard that is there keeps its values. The update is for the lock, which the insert of a new guard takes as well.
+    const guards = await tx
+      .insert(bookingGuards)
+      .values({ bookingId })
+      .onConflictDoUpdate({
+        target: bookingGuards.bookingId,
+        set: { settledAt: sql`${bookingGuards.settledAt}` },
+      })
+      .returning();
+    if (theOnly(guards).settledAt) throw new ProblemError('undone');
+    const { amount, ...rest } = charge;
+    const made = await insertPayment(tx, { id: uuidv7(), bookingId, ...rest, ...amount }, feePercent);
+    if (made) return beginCharge(tx, key, made);
+    const existing = theOnly(await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update'));
+    if (!isSame(existing, charge)) throw new ProblemError('conflict', 'The booking has another payment already');
+    return beginCharge(tx, key, existing);
+  });
+}
+
+/** Begins the charge of a direct payment. @throws ProblemError not_found, undone */
+export async function beginDirectCharge(db: Database, key: string, id: string): Promise<Begun> {
+  return db.transaction(async (tx) => beginCharge(tx, key, await lockPayment(tx, id)));
+}
+
+/** Begins a capture. @throws ProblemError not_found, undone; invalid_state before the money is authorised; payment_failed after it was given up */
+export async function beginCapture(db: Database, key: string, id: string): Promise<Begun> {
+  return db.transaction(async (tx) => {
+    const payment = await lockPayment(tx, id);
+    if (payment.settledAt) throw new ProblemError('undone');
+    if (payment.captured > 0) return { payment, attempt: null };
+    if (payment.status === 'voided' || payment.status === 'failed') throw new ProblemError('payment_failed');
+    if (payment.status !== 'authorized') throw new ProblemError('invalid_state', 'The payment is not authorised');
+    return { payment, attempt: await openAttempt(tx, { stepKey: key, kind: 'capture', subject: id }) };
+  });
+}
+
+/** Begins cancelling a payment's intent. @throws ProblemError not_found */
+export async function beginCancel(db: Database, stepKey: string, id: string): Promise<Attempt> {
+  return db.transaction(async (tx) => {
+    await lockPayment(tx, id);
+    return openAttempt(tx, { stepKey, kind: 'cancel', subject: id });
+  });
+}
+
+/** The attempts at making an intent of which nobody knows for certain that they left nothing. */
+export async function doubtfulCharges(db: Database, id: string) {
+  return db.transaction((tx) => doubtfulAttempts(tx, id, 'create_intent'));
+}
+
+async function beginCharge(tx: Transaction, key: string, payment: PaymentRow): Promise<Begun> {
+  if (payment.settledAt) throw new ProblemError('undone');
+  if (payment.status !== 'pending' || payment.stripeIntentId) return { payment, attempt: null };
+  const customerId = await customerOf(tx, payment.payerId);
+  const target = { stepKey: key, kind: 'create_intent' as const, subject: payment.id, customerId };
+  return { payment, attempt: await openAttempt(tx, target) };
+}
+
+async function customerOf(tx: Transaction, userId: string): Promise<string | null> {
+  const [customer] = await tx
+    .select({ id: stripeAccounts.stripeId })
+    .from(stripeAccounts)
+    .where(
+      and(eq(stripeAccounts.userId, userId), eq(stripeAccounts.role, 'student'), isNull(stripeAccounts.removedAt)),
+    );
+  return customer?.id ?? null;
+}
+
+function isSame(row: PaymentRow, charge: ChargeBooking): boolean {
+  return (
+    row.payerId === charge.payerId &&
+    row.payeeId === charge.payeeId &&
+    row.amount === charge.amount.amount &&
+    row.currency === charge.amount.currency &&
+    row.paymentMethodId === charge.paymentMethodId &&
+    row.capture === charge.capture
+  );
+}

@@ -1,0 +1,93 @@
+import { eq, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly } from '../../../../db/client';
+import { payments } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import { announce } from '../../../../platform/changes';
+import { appendEvent } from '../../../../platform/outbox';
+import { EVENT_OF, platformFee } from '../rules';
+
+// Payments in the database. Each function of a store is one transaction that locks the payment's row; none is open while
+// Stripe is asked.
+
+export type PaymentRow = typeof payments.$inferSelect;
+
+/** A payment as it is recorded here; undefined when there is none. */
+export async function findPayment(db: Database, id: string): Promise<PaymentRow | undefined> {
+  const [row] = await db.select().from(payments).where(eq(payments.id, id));
+  return row;
+}
+
+/** A payment as it is recorded here. @throws ProblemError not_found */
+export async function readPayment(db: Database, id: string): Promise<PaymentRow> {
+  const row = await findPayment(db, id);
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/** Locks a payment until the transaction ends. @throws ProblemError not_found */
+export async function lockPayment(tx: Transaction, id: string): Promise<PaymentRow> {
+  const [row] = await tx.select().from(payments).where(eq(payments.id, id)).for('update');
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/**
+ * Stores a new payment with the platform's fee on it. `feePercent` is the platform's share of new payments.
+ * @returns undefined when the booking has a payment already
+ */
+export async function insertPayment(
+  tx: Transaction,
+  values: Omit<typeof payments.$inferInsert, 'fee' | 'status'>,
+  feePercent: number,
+): Promise<PaymentRow | undefined> {
+  const fee = platformFee(values.amount, feePercent);
+  const [row] = await tx
+    .insert(payments)
+    .values({ ...values, fee, status: 'pending' })
+    .onConflictDoNothing({ target: payments.bookingId })
+    .returning();
+  if (row) await appendPaymentEvent(tx, EVENT_OF.pending, row);
+  return row;
+}
+
+/** What a change of a payment may set. */
+export type PaymentPatch = Partial<Omit<PaymentRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>;
+
+/**
+ * Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it.
+ * Nobody waits for a booking's payment: they wait for the booking.
+ */
+export async function changePayment(tx: Transaction, row: PaymentRow, patch: PaymentPatch): Promise<PaymentRow> {
+  const updated = await tx
+    .update(payments)
+    .set({ ...patch, version: row.version + 1, updatedAt: sql`now()` })
+    .where(eq(payments.id, row.id))
+    .returning();
+  const changed = theOnly(updated);
+  // From the capture on only refunds move it, even back to captured.
+  const event = changed.status !== row.status && row.captured === 0 ? EVENT_OF[changed.status] : null;
+  if (event) await appendPaymentEvent(tx, event, changed);
+  if (!row.bookingId) await announce(tx, row.id);
+  return changed;
+}
+
+/** What every event of a payment tells. */
+export function paymentFacts(row: PaymentRow): Record<string, unknown> {
+  const { currency } = row;
+  return {
+    paymentId: row.id,
+    bookingId: row.bookingId,
+    payerId: row.payerId,
+    payeeId: row.payeeId,
+    status: row.status,
+    paymentVersion: row.version,
+    amount: { amount: row.amount, currency },
+    captured: { amount: row.captured, currency },
+    refunded: { amount: row.refunded, currency },
+  };
+}
+
+async function appendPaymentEvent(tx: Transaction, type: string, row: PaymentRow): Promise<void> {
+  const decline = row.status === 'failed' ? { declineCode: row.declineCode } : {};
+  await appendEvent(tx, { streamId: row.id, type, data: { ...paymentFacts(row), ...decline } });
+}

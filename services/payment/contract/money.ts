@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../../kernel/statuses';
+import { Currency, Money } from '../../../platform/schemas';
+
+export const PaymentStatus = z
+  .enum(PAYMENT_STATUSES)
+  .meta({ id: 'PaymentStatus', description: '`failed`: declined. `voided`: given up before any money was taken' });
+
+export const RefundStatus = z.enum(REFUND_STATUSES).meta({ id: 'RefundStatus' });
+
+/** Stripe refuses most charges below 0.50 of the larger currencies; no price of the platform is that low. */
+export const ChargeAmount = z
+  .strictObject({ amount: Money.shape.amount.min(50), currency: Currency })
+  .meta({ id: 'ChargeAmount', description: 'Integer minor units, at least 50, of an ISO 4217 currency' });
+
+export const RefundAmount = z
+  .strictObject({ amount: Money.shape.amount.min(1), currency: Currency })
+  .meta({ id: 'RefundAmount', description: 'Integer minor units, at least 1, of an ISO 4217 currency' });
+
+/** The token of a card, made by the client with Stripe's own library: no card number ever reaches the platform. */
+export const PaymentMethodId = z
+  .string()
+  .regex(/^pm_[A-Za-z0-9_]{1,200}$/, 'must be the id of a Stripe payment method (pm_…)');

@@ -1,0 +1,267 @@
+import { z } from 'zod';
+import { endpoint } from '../../../platform/endpoint';
+import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
+import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
+
+/** What the sagas are promised. */
+
+/** A payment as sagas see it: ids, states and money. A reader that holds a higher `version` ignores this one. */
+export const PaymentState = z
+  .object({
+    paymentId: Uuid,
+    bookingId: Uuid.nullable(),
+    version: z.int().min(1),
+    status: PaymentStatus,
+    amount: Money,
+    captured: Money,
+    refunded: Money,
+    /** For the payer's client to finish 3-D Secure with; only while `requires_action`. Never log it. */
+    clientSecret: z.string().nullable(),
+    /** Until when an authorisation can be captured; the bank lets it lapse then. */
+    captureBefore: InstantOut.nullable(),
+    /** Stripe's decline code, or the code of its refusal. */
+    declineCode: z.string().nullable(),
+  })
+  .meta({ id: 'PaymentState' });
+export type PaymentState = z.output<typeof PaymentState>;
+
+/** With the two people, for activities that write to them. */
+export const PaymentDetails = PaymentState.extend({ payerId: Uuid, payeeId: Uuid }).meta({ id: 'PaymentDetails' });
+export type PaymentDetails = z.output<typeof PaymentDetails>;
+
+export const RefundState = z
+  .object({
+    refundId: Uuid,
+    paymentId: Uuid,
+    bookingId: Uuid.nullable(),
+    status: RefundStatus,
+    /** How often it was made at Stripe: a failed refund is made again as a new one there. */
+    tries: z.int().min(1),
+    amount: Money,
+    payment: PaymentState,
+  })
+  .meta({ id: 'RefundState' });
+export type RefundState = z.output<typeof RefundState>;
+
+/** What moved from the tutor's pending to their payable earnings; zero when a refund took all of it. */
+export const EarningsReleased = z.object({ paymentId: Uuid, released: Money }).meta({ id: 'EarningsReleased' });
+export type EarningsReleased = z.output<typeof EarningsReleased>;
+
+const BookingParams = z.strictObject({ bookingId: Uuid });
+const UserParams = z.strictObject({ userId: Uuid });
+
+const ChargeBooking = z.strictObject({
+  payerId: Uuid,
+  payeeId: Uuid,
+  amount: ChargeAmount,
+  paymentMethodId: PaymentMethodId,
+  /** `manual` only reserves the amount on the card until it is captured; `automatic` takes it at once. */
+  capture: z.enum(['manual', 'automatic']),
+});
+export type ChargeBooking = z.output<typeof ChargeBooking>;
+
+const CreateAccount = z.strictObject({
+  userId: Uuid,
+  role: z.enum(['student', 'tutor']),
+  email: z.email().max(320),
+  name: text(1, 200),
+});
+export type CreateAccount = z.output<typeof CreateAccount>;
+
+const CreateRefund = z.strictObject({
+  amount: z.union([RefundAmount, z.null()]).meta({ description: 'null: all that is left' }),
+  reason: text(1, 500),
+  requestedBy: Uuid.nullable(),
+});
+export type CreateRefund = z.output<typeof CreateRefund>;
+
+const RetryRefund = z.strictObject({ number: z.int().min(2) });
+const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
+
+export const sagaOperations = {
+  createAccount: endpoint({
+    method: 'post',
+    path: '/internal/accounts',
+    operationId: 'createAccount',
+    summary: 'A Stripe customer for a student, a connected account for a tutor',
+    access: 'service',
+    idempotency: 'required',
+    body: CreateAccount,
+    replies: { 201: z.object({ userId: Uuid }) },
+    errors: ['undone', 'conflict'],
+  }),
+  removeAccount: endpoint({
+    method: 'post',
+    path: '/internal/accounts/{userId}/remove',
+    operationId: 'removeAccount',
+    summary: 'Undo of createAccount',
+    access: 'service',
+    idempotency: 'required',
+    params: UserParams,
+    replies: { 200: z.object({ userId: Uuid }) },
+  }),
+
+  chargeBooking: endpoint({
+    method: 'post',
+    path: '/internal/bookings/{bookingId}/payment',
+    operationId: 'chargeBooking',
+    summary: "Authorise or take a booking's money; one payment per booking",
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: ChargeBooking,
+    replies: { 200: PaymentState },
+    errors: ['payment_declined', 'undone', 'conflict'],
+  }),
+  settleBooking: endpoint({
+    method: 'post',
+    path: '/internal/bookings/{bookingId}/payment/settle',
+    operationId: 'settleBooking',
+    summary: 'Undo of every money step of a booking: void, refund or nothing, whatever Stripe says is true',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    description: 'What Stripe has not refunded at once is pursued by a refund saga.',
+    replies: { 200: z.object({ payment: z.union([PaymentState, z.null()]) }) },
+    errors: ['refund_failed'],
+  }),
+
+  getPaymentState: endpoint({
+    method: 'get',
+    path: '/internal/payments/{id}',
+    operationId: 'getPaymentState',
+    summary: 'A payment as it is recorded here',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: PaymentDetails },
+  }),
+  chargePayment: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/charge',
+    operationId: 'chargePayment',
+    summary: 'Take the money of a direct payment',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: PaymentState },
+    errors: ['payment_declined', 'undone'],
+  }),
+  capturePayment: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/capture',
+    operationId: 'capturePayment',
+    summary: 'Take the money that was authorised',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: PaymentState },
+    errors: ['payment_failed', 'invalid_state', 'undone'],
+  }),
+  refreshPayment: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/refresh',
+    operationId: 'refreshPayment',
+    summary: 'Ask Stripe for the truth and record it',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: PaymentState },
+  }),
+  abandonPayment: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/abandon',
+    operationId: 'abandonPayment',
+    summary: 'The payment timer fired: void it, unless it was authorised or paid meanwhile',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: PaymentState },
+  }),
+  settlePayment: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/settle',
+    operationId: 'settlePayment',
+    summary: 'Undo of every money step of a direct payment',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: z.object({ payment: z.union([PaymentState, z.null()]) }) },
+    errors: ['refund_failed'],
+  }),
+  releaseEarnings: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/earnings/release',
+    operationId: 'releaseEarnings',
+    summary: "Move what is left of a payment from the tutor's pending to their payable earnings, once",
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: EarningsReleased },
+    errors: ['invalid_state'],
+  }),
+
+  createRefund: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/refunds',
+    operationId: 'createRefund',
+    summary: 'Record a refund and reserve its amount; nothing is asked of Stripe yet',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: CreateRefund,
+    replies: { 201: RefundState },
+    errors: ['refund_exceeds_payment', 'invalid_state'],
+  }),
+  getRefundState: endpoint({
+    method: 'get',
+    path: '/internal/refunds/{id}',
+    operationId: 'getRefundState',
+    summary: 'A refund as it is recorded here',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: RefundState },
+  }),
+  submitRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/submit',
+    operationId: 'submitRefund',
+    summary: 'Hand a refund to Stripe; a refusal is a refund with status failed',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: RefundState },
+  }),
+  retryRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/retry',
+    operationId: 'retryRefund',
+    summary: 'Make a failed refund again, as a new one at Stripe',
+    description:
+      '`number` is the try that is asked for, one above `tries`; repeating it makes no further one. Stripe is asked first what was refunded meanwhile.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: RetryRefund,
+    replies: { 200: RefundState },
+    errors: ['refund_exceeds_payment'],
+  }),
+  closeRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/close',
+    operationId: 'closeRefund',
+    summary: 'Note that a refund’s end has been seen to; left out when it has changed meanwhile',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: CloseRefund,
+    replies: { 200: RefundState },
+  }),
+  refreshRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/refresh',
+    operationId: 'refreshRefund',
+    summary: 'Ask Stripe what became of a refund and record it',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: RefundState },
+  }),
+} as const;

@@ -1,0 +1,99 @@
+import type { Money } from '../../../kernel/money';
+import type { RefundStatus } from '../../../kernel/statuses';
+import { canGo, type TransitionTable } from '../../../kernel/transitions';
+import { type PaymentFacts, stateOf } from '../charges/rules';
+import type { Refund, RefundState } from '../contract';
+
+/**
+ * A refund can fail after it succeeded: the customer's bank sends the money back (docs.stripe.com/refunds#failed-refunds). Only an
+ * operator has a failed one made again.
+ */
+export const REFUND_TRANSITIONS: TransitionTable<RefundStatus> = {
+  pending: ['succeeded', 'failed'],
+  succeeded: ['failed'],
+  failed: ['pending'],
+};
+
+/** The state of a refund after Stripe said `said` of it. An older answer can arrive after a newer one, and failed is Stripe's last word. */
+export function refundStatusAfter(now: RefundStatus, said: RefundStatus): RefundStatus {
+  return now !== 'failed' && canGo(REFUND_TRANSITIONS, now, said) ? said : now;
+}
+
+/** What can still be refunded: refunds under way count as if they had succeeded. */
+export function refundable(payment: { captured: number; refunded: number; refundPending: number }): number {
+  return Math.max(0, payment.captured - payment.refunded - payment.refundPending);
+}
+
+/**
+ * What a settlement to zero has yet to refund. Its refunds that `failed` are not made a second time beside the first: each has a
+ * saga, which asks an operator.
+ */
+export function toSettle(
+  payment: { captured: number; refunded: number; refundPending: number },
+  failed: readonly { amount: number }[],
+): number {
+  return Math.max(0, refundable(payment) - failed.reduce((sum, { amount }) => sum + amount, 0));
+}
+
+/**
+ * The amount of a new refund: what was asked for, or all that is left.
+ * @returns the refusal instead, when there is nothing to refund, too little, or the currency is another
+ */
+export function refundAmount(
+  payment: { currency: string; captured: number; refunded: number; refundPending: number },
+  asked: Money | null,
+): number | 'invalid_state' | 'refund_exceeds_payment' | 'validation_failed' {
+  if (payment.captured === 0) return 'invalid_state';
+  if (asked && asked.currency !== payment.currency) return 'validation_failed';
+  const left = refundable(payment);
+  const amount = asked?.amount ?? left;
+  return amount === 0 || amount > left ? 'refund_exceeds_payment' : amount;
+}
+
+/** Who may give a payment back: the one who received it, and admins. */
+export function mayRefund(payment: { payeeId: string }, user: { id: string; role: string }): boolean {
+  return user.role === 'admin' || user.id === payment.payeeId;
+}
+
+/** What is shown of a refund; as with `PaymentFacts`, a row of the store fits. */
+interface RefundFacts {
+  id: string;
+  paymentId: string;
+  status: RefundStatus;
+  currency: string;
+  amount: number;
+  reason: string;
+  tries: number;
+  createdAt: Date;
+}
+
+/** A refund as sagas see it. */
+export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): RefundState {
+  return {
+    refundId: refund.id,
+    paymentId: refund.paymentId,
+    bookingId: payment.bookingId,
+    status: refund.status,
+    tries: refund.tries,
+    amount: { amount: refund.amount, currency: refund.currency },
+    payment: stateOf(payment),
+  };
+}
+
+/** The workflow that drives a refund. */
+export function refundOwner(refundId: string): string {
+  return `refund:${refundId}`;
+}
+
+/** A refund as people see it. */
+export function shownRefund(refund: RefundFacts): Refund {
+  return {
+    id: refund.id,
+    paymentId: refund.paymentId,
+    status: refund.status,
+    amount: { amount: refund.amount, currency: refund.currency },
+    reason: refund.reason,
+    workflowId: refundOwner(refund.id),
+    createdAt: refund.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,57 @@
+import { eq } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../../db/client';
+import { refunds } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import { type Attempt, openAttempt } from '../../stripe/store';
+import { refundable } from '../rules';
+import { changeRefund, lockRefund, type RefundAndPayment } from './refunds';
+
+/** A refund that may be handed to Stripe. */
+export interface BegunRefund extends RefundAndPayment {
+  /** What to send to Stripe; null when it is there already, or over. */
+  attempt: Attempt | null;
+}
+
+/** Begins handing a refund to Stripe. @throws ProblemError not_found */
+export async function beginSubmit(db: Database, stepKey: string, id: string): Promise<BegunRefund> {
+  return db.transaction(async (tx) => beginAtStripe(tx, stepKey, await lockRefund(tx, id)));
+}
+
+/**
+ * Begins try `number` of a failed refund: its amount is reserved again. Begun already, it goes on.
+ * @throws ProblemError not_found; refund_exceeds_payment when other refunds have used the amount
+ */
+export async function beginRetry(db: Database, stepKey: string, id: string, number: number): Promise<BegunRefund> {
+  return db.transaction(async (tx) => {
+    const { refund, payment } = await lockRefund(tx, id);
+    if (refund.status !== 'failed' || refund.tries !== number - 1)
+      return beginAtStripe(tx, stepKey, { refund, payment });
+    if (refund.amount > refundable(payment)) throw new ProblemError('refund_exceeds_payment');
+    const { stripeRefundId, formerStripeIds } = refund;
+    const reopened = await changeRefund(tx, payment, refund, {
+      status: 'pending',
+      tries: number,
+      stripeRefundId: null,
+      formerStripeIds: stripeRefundId === null ? formerStripeIds : [...formerStripeIds, stripeRefundId],
+      failureCode: null,
+      closedAs: null,
+    });
+    return beginAtStripe(tx, stepKey, reopened);
+  });
+}
+
+/** The ids at Stripe that belong to other refunds of the payment than `id`, or to its earlier tries. */
+export async function takenStripeIds(db: Database, paymentId: string, id: string): Promise<ReadonlySet<string>> {
+  const rows = await db.select().from(refunds).where(eq(refunds.paymentId, paymentId));
+  const taken = rows.flatMap((row) => [...row.formerStripeIds, ...(row.id === id ? [] : [row.stripeRefundId])]);
+  return new Set(taken.filter((stripeId) => stripeId !== null));
+}
+
+async function beginAtStripe(
+  tx: Transaction,
+  stepKey: string,
+  { refund, payment }: RefundAndPayment,
+): Promise<BegunRefund> {
+  if (refund.status !== 'pending' || refund.stripeRefundId) return { refund, payment, attempt: null };
+  return { refund, payment, attempt: await openAttempt(tx, { stepKey, kind: 'refund', subject: refund.id }) };
+}

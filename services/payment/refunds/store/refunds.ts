@@ -1,0 +1,126 @@
+import { and, desc, eq, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly } from '../../../../db/client';
+import { refunds } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import { announce } from '../../../../platform/changes';
+import { appendEvent } from '../../../../platform/outbox';
+import { statusOfCaptured } from '../../charges/rules';
+import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
+
+// Refunds in the database. Each function of a store is one transaction that locks the payment first, then the refund.
+
+export type RefundRow = typeof refunds.$inferSelect;
+
+export interface RefundAndPayment {
+  refund: RefundRow;
+  payment: PaymentRow;
+}
+
+/** A refund as it is recorded here. @throws ProblemError not_found */
+export async function readRefund(db: Database, id: string): Promise<RefundRow> {
+  const [row] = await db.select().from(refunds).where(eq(refunds.id, id));
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/** The refunds of a payment, the newest first. */
+export async function listRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
+  return db.select().from(refunds).where(eq(refunds.paymentId, paymentId)).orderBy(desc(refunds.id));
+}
+
+/** The refunds of a payment whose state at Stripe nobody has seen to yet: each needs a saga. */
+export async function unseenRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
+  return db.select().from(refunds).where(isUnseen(paymentId));
+}
+
+/** What `unseenRefunds` finds, as a condition. A refund that Stripe has not got yet is still its first saga's. */
+export function isUnseen(paymentId: string) {
+  return and(
+    eq(refunds.paymentId, paymentId),
+    or(isNull(refunds.closedAs), ne(refunds.closedAs, refunds.status)),
+    or(isNotNull(refunds.stripeRefundId), eq(refunds.status, 'failed')),
+  );
+}
+
+/** Notes that a refund's state `as` has been seen to, unless it is another by now. @throws ProblemError not_found */
+export async function closeRefund(db: Database, id: string, as: 'succeeded' | 'failed'): Promise<RefundAndPayment> {
+  return db.transaction(async (tx) => {
+    const { refund, payment } = await lockRefund(tx, id);
+    if (refund.status !== as) return { refund, payment };
+    const closed = await tx.update(refunds).set({ closedAs: as }).where(eq(refunds.id, id)).returning();
+    return { refund: theOnly(closed), payment };
+  });
+}
+
+/** Locks a refund's payment, then the refund, until the transaction ends. @throws ProblemError not_found */
+export async function lockRefund(tx: Transaction, id: string): Promise<RefundAndPayment> {
+  const [known] = await tx.select({ paymentId: refunds.paymentId }).from(refunds).where(eq(refunds.id, id));
+  if (!known) throw new ProblemError('not_found');
+  const payment = await lockPayment(tx, known.paymentId);
+  const locked = await tx.select().from(refunds).where(eq(refunds.id, id)).for('update');
+  return { refund: theOnly(locked), payment };
+}
+
+/** A refund that is to be stored. `closedAs`: its success is seen to already, so that no saga is woken for it. */
+type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'> & { closedAs?: 'succeeded' };
+
+/** Stores a refund of a locked payment and reserves its amount there. */
+export async function insertRefund(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
+  const { id: paymentId, currency } = payment;
+  const stored = await tx
+    .insert(refunds)
+    .values({ ...wanted, paymentId, currency, status: 'pending' })
+    .returning();
+  const refund = theOnly(stored);
+  const changed = await changePayment(tx, payment, { refundPending: payment.refundPending + refund.amount });
+  await appendRefundEvent(tx, refund, changed);
+  return { refund, payment: changed };
+}
+
+type RefundPatch = Partial<Omit<RefundRow, 'id' | 'paymentId' | 'amount' | 'currency' | 'createdAt' | 'updatedAt'>>;
+
+/** Changes a locked refund and, with it, what its payment counts as refunded and as under way. */
+export async function changeRefund(
+  tx: Transaction,
+  payment: PaymentRow,
+  before: RefundRow,
+  patch: RefundPatch,
+): Promise<RefundAndPayment> {
+  const updated = await tx
+    .update(refunds)
+    .set({ ...patch, updatedAt: sql`now()` })
+    .where(eq(refunds.id, before.id))
+    .returning();
+  const refund = theOnly(updated);
+  const refunded = payment.refunded + counted(refund, 'succeeded') - counted(before, 'succeeded');
+  const refundPending = payment.refundPending + counted(refund, 'pending') - counted(before, 'pending');
+  const status = statusOfCaptured(payment.captured, refunded);
+  const changed = await changePayment(tx, payment, { refunded, refundPending, status });
+  if (refund.status !== before.status) await appendRefundEvent(tx, refund, changed);
+  await announce(tx, refund.id);
+  return { refund, payment: changed };
+}
+
+function counted(refund: RefundRow, status: RefundRow['status']): number {
+  return refund.status === status ? refund.amount : 0;
+}
+
+const REFUND_EVENT = { pending: 'RefundRequested', succeeded: 'RefundProcessed', failed: 'RefundFailed' } as const;
+
+async function appendRefundEvent(tx: Transaction, refund: RefundRow, payment: PaymentRow): Promise<void> {
+  const { currency } = refund;
+  const { status: paymentStatus, amount: paymentAmount, ...facts } = paymentFacts(payment);
+  await appendEvent(tx, {
+    streamId: refund.id,
+    type: REFUND_EVENT[refund.status],
+    data: {
+      ...facts,
+      refundId: refund.id,
+      status: refund.status,
+      amount: { amount: refund.amount, currency },
+      paymentStatus,
+      paymentAmount,
+      ...(refund.failureCode && { failureCode: refund.failureCode }),
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import type { Database } from '../../../../db/client';
+import { ProblemError } from '../../../../kernel/errors';
+import type { Money } from '../../../../kernel/money';
+import {
+  type Claim,
+  type ClientRequest,
+  claimKey,
+  type KeyedRequest,
+  once,
+  storeRefusal,
+} from '../../../../platform/idempotency';
+import { uuidv7 } from '../../../../platform/ids';
+import { created } from '../../../../platform/replies';
+import { type Claimed, LEASE_SECONDS } from '../../../../platform/saga-request';
+import { maySee } from '../../charges/rules';
+import { lockPayment, type PaymentRow } from '../../charges/store/payments';
+import type { CreateRefund, RefundState, RequestRefund } from '../../contract';
+import { mayRefund, refundAmount, refundStateOf } from '../rules';
+import { insertRefund } from './refunds';
+
+/** Records a refund for a saga and reserves its amount. @throws ProblemError not_found, invalid_state, refund_exceeds_payment, validation_failed, and those of `once` */
+export async function createRefund(
+  db: Database,
+  request: KeyedRequest,
+  paymentId: string,
+  wanted: CreateRefund,
+): Promise<RefundState> {
+  const reply = await once(db, request, async (tx) => {
+    const payment = await lockPayment(tx, paymentId);
+    const amount = allowed(payment, wanted.amount);
+    const { reason, requestedBy } = wanted;
+    const made = await insertRefund(tx, payment, { id: uuidv7(), origin: 'request', amount, reason, requestedBy });
+    return created(refundStateOf(made.refund, made.payment));
+  });
+  return reply.body;
+}
+
+/**
+ * Records a person's refund together with their idempotency key, before its saga is started. That its amount is refused is
+ * stored under the key too, so that the same request gets the same answer.
+ * @throws ProblemError not_found, forbidden, validation_failed, and those of `claimKey`
+ */
+export async function requestRefund(
+  db: Database,
+  request: ClientRequest,
+  user: { id: string; role: string },
+  paymentId: string,
+  wanted: RequestRefund,
+): Promise<Claimed<Extract<Claim, { kind: 'run' }>>> {
+  return db.transaction(async (tx) => {
+    const payment = await lockPayment(tx, paymentId);
+    if (!maySee(payment, user)) throw new ProblemError('not_found');
+    if (!mayRefund(payment, user)) throw new ProblemError('forbidden', 'Only the payee or an admin can refund');
+    const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
+    if (claim.kind === 'replay' || !claim.first) return claim;
+    try {
+      const amount = allowed(payment, wanted.amount ?? null);
+      const { reason } = wanted;
+      const details = { id: claim.resourceId, origin: 'request' as const, amount, reason, requestedBy: user.id };
+      await insertRefund(tx, payment, details);
+      return claim;
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.status !== 409) throw error;
+      await storeRefusal(tx, request, error);
+      return { kind: 'refused', problem: error };
+    }
+  });
+}
+
+/** The amount of a new refund. @throws ProblemError invalid_state, refund_exceeds_payment, validation_failed */
+function allowed(payment: PaymentRow, asked: Money | null): number {
+  const amount = refundAmount(payment, asked);
+  if (typeof amount === 'number') return amount;
+  if (amount === 'validation_failed') {
+    const message = `must be ${payment.currency}, the currency of the payment`;
+    throw new ProblemError(amount, undefined, { errors: [{ path: 'amount.currency', message }] });
+  }
+  throw new ProblemError(amount, amount === 'invalid_state' ? 'No money has been taken yet' : undefined);
+}

@@ -1,0 +1,111 @@
+import type { Service } from '../../../platform/http-server';
+import { byService } from '../../../platform/idempotency';
+import { created, ok } from '../../../platform/replies';
+import type { Sagas } from '../../../platform/temporal';
+import { openAccount, removeAccount } from '../accounts/account';
+import { capture, charge } from '../charges/charge';
+import { detailsOf, stateOf } from '../charges/rules';
+import { beginBookingCharge, beginCapture, beginDirectCharge } from '../charges/store/attempts';
+import { type PaymentRow, readPayment } from '../charges/store/payments';
+import { paymentContract as contract } from '../contract';
+import { releaseEarnings } from '../earnings/store';
+import { refreshRefund, retry, submit } from '../refunds/refund';
+import { refundStateOf } from '../refunds/rules';
+import { wakeRefundSagas } from '../refunds/sagas';
+import { closeRefund, readRefund } from '../refunds/store/refunds';
+import { createRefund } from '../refunds/store/requests';
+import { refresh } from '../settlement/refresh';
+import { abandon, settle } from '../settlement/settle';
+import { handOverRefunds, markBookingSettled, markPaymentSettled } from '../settlement/store';
+import type { Till } from '../till';
+
+/** What the activities of sagas call. */
+export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void {
+  const { db, feePercent } = till;
+
+  service.serve(contract.createAccount, async ({ body, idempotencyKey }) => {
+    await openAccount(till, idempotencyKey, body);
+    return created({ userId: body.userId });
+  });
+
+  service.serve(contract.removeAccount, async ({ params }) => {
+    await removeAccount(till, params.userId);
+    return ok({ userId: params.userId });
+  });
+
+  service.serve(contract.chargeBooking, async ({ params, body, idempotencyKey }) => {
+    const begun = await beginBookingCharge(db, idempotencyKey, params.bookingId, body, feePercent);
+    return ok(await charge(till, begun));
+  });
+
+  /** Settles what is marked. A refund that is not made at once gets a saga: booking would never hear of its end otherwise. */
+  const settled = async (marked: PaymentRow | null, key: string) => {
+    if (!marked) return null;
+    await settle(till, marked, key);
+    await wakeRefundSagas(sagas, marked, await handOverRefunds(db, marked.id));
+    // Read after that: what became of a refund before is in it, what becomes of it later is its saga's.
+    return stateOf(await readPayment(db, marked.id));
+  };
+
+  service.serve(contract.settleBooking, async ({ params, idempotencyKey }) => {
+    return ok({ payment: await settled(await markBookingSettled(db, params.bookingId), idempotencyKey) });
+  });
+
+  service.serve(contract.getPaymentState, async ({ params }) => {
+    return ok(detailsOf(await readPayment(db, params.id)));
+  });
+
+  service.serve(contract.chargePayment, async ({ params, idempotencyKey }) => {
+    const begun = await beginDirectCharge(db, idempotencyKey, params.id);
+    return ok(await charge(till, begun));
+  });
+
+  service.serve(contract.capturePayment, async ({ params, idempotencyKey }) => {
+    const begun = await beginCapture(db, idempotencyKey, params.id);
+    return ok(await capture(till, begun));
+  });
+
+  service.serve(contract.refreshPayment, async ({ params }) => {
+    return ok(stateOf(await refresh(till, await readPayment(db, params.id))));
+  });
+
+  service.serve(contract.abandonPayment, async ({ params, idempotencyKey }) => {
+    return ok(await abandon(till, await readPayment(db, params.id), idempotencyKey));
+  });
+
+  service.serve(contract.settlePayment, async ({ params, idempotencyKey }) => {
+    return ok({ payment: await settled(await markPaymentSettled(db, params.id), idempotencyKey) });
+  });
+
+  service.serve(contract.releaseEarnings, async (call) => {
+    return ok(await releaseEarnings(db, byService(call), call.params.id));
+  });
+
+  service.serve(contract.createRefund, async (call) => {
+    return created(await createRefund(db, byService(call), call.params.id, call.body));
+  });
+
+  service.serve(contract.getRefundState, async ({ params }) => {
+    const refund = await readRefund(db, params.id);
+    return ok(refundStateOf(refund, await readPayment(db, refund.paymentId)));
+  });
+
+  service.serve(contract.submitRefund, async ({ params, idempotencyKey }) => {
+    const { refund, payment } = await submit(till, params.id, idempotencyKey);
+    return ok(refundStateOf(refund, payment));
+  });
+
+  service.serve(contract.retryRefund, async ({ params, body, idempotencyKey }) => {
+    const { refund, payment } = await retry(till, params.id, body.number, idempotencyKey);
+    return ok(refundStateOf(refund, payment));
+  });
+
+  service.serve(contract.closeRefund, async ({ params, body }) => {
+    const { refund, payment } = await closeRefund(db, params.id, body.as);
+    return ok(refundStateOf(refund, payment));
+  });
+
+  service.serve(contract.refreshRefund, async ({ params }) => {
+    return ok(await refreshRefund(till, params.id));
+  });
+}

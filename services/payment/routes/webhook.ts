@@ -1,0 +1,22 @@
+import type { Service } from '../../../platform/http-server';
+import { ok } from '../../../platform/replies';
+import type { Sagas } from '../../../platform/temporal';
+import { paymentContract as contract } from '../contract';
+import type { Till } from '../till';
+import { markEventProcessed, noteEvent } from '../webhooks/store';
+import { act, isOfPayment } from '../webhooks/webhooks';
+
+/** Where Stripe tells of changes. */
+export function serveWebhook(service: Service, till: Till, sagas: Sagas): void {
+  service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
+    const event = till.stripe.readEvent(rawBody, headers['stripe-signature']);
+    // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
+    const isToDo = isOfPayment(event);
+    const received = await noteEvent(till.db, event, isToDo);
+    if (isToDo && received !== 'processed') {
+      await act(till, sagas, event, { again: received === 'again' });
+      await markEventProcessed(till.db, event.id);
+    }
+    return ok({ received: true as const });
+  });
+}

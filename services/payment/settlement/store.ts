@@ -1,0 +1,83 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly } from '../../../db/client';
+import { bookingGuards, payments, refunds } from '../../../db/schema/payment';
+import { uuidv7 } from '../../../platform/ids';
+import { changePayment, lockPayment, type PaymentRow } from '../charges/store/payments';
+import { toSettle } from '../refunds/rules';
+import { insertRefund, isUnseen, type RefundRow } from '../refunds/store/refunds';
+import { closeAttempt, doubtfulAttempts } from '../stripe/store';
+
+/** What a refund says that nobody gave a reason for. */
+const SETTLED = 'Settled to zero: the booking or payment came to nothing';
+
+/** Marks a booking as settled to zero, whether or not it has a payment. From then on its money steps are refused. @returns its payment, null when there is none */
+export async function markBookingSettled(db: Database, bookingId: string): Promise<PaymentRow | null> {
+  return db.transaction(async (tx) => {
+    await tx
+      .insert(bookingGuards)
+      .values({ bookingId, settledAt: sql`now()` })
+      .onConflictDoUpdate({
+        target: bookingGuards.bookingId,
+        set: { settledAt: sql`coalesce(${bookingGuards.settledAt}, now())` },
+      });
+    const [row] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update');
+    return row ? markSettled(tx, row) : null;
+  });
+}
+
+/** As `markBookingSettled`, for a direct payment; null when there is none. */
+export async function markPaymentSettled(db: Database, id: string): Promise<PaymentRow | null> {
+  return db.transaction(async (tx) => {
+    const [row] = await tx.select().from(payments).where(eq(payments.id, id)).for('update');
+    return row ? markSettled(tx, row) : null;
+  });
+}
+
+async function markSettled(tx: Transaction, row: PaymentRow): Promise<PaymentRow> {
+  if (row.settledAt) return row;
+  return theOnly(await tx.update(payments).set({ settledAt: sql`now()` }).where(eq(payments.id, row.id)).returning());
+}
+
+/**
+ * Voids a payment of which no intent exists and none can be made any more. Does nothing when one turned up meanwhile.
+ * @throws ProblemError not_found
+ */
+export async function voidUnmade(db: Database, id: string): Promise<PaymentRow> {
+  return db.transaction(async (tx) => {
+    const row = await lockPayment(tx, id);
+    if (row.status !== 'pending' || row.stripeIntentId) return row;
+    for (const attempt of await doubtfulAttempts(tx, id, 'create_intent')) await closeAttempt(tx, attempt, 'nothing');
+    return changePayment(tx, row, { status: 'voided' });
+  });
+}
+
+/**
+ * Makes the refund that brings a payment to zero, if anything is left of it that no failed one owes. Who settles sees to its
+ * success, so that no saga is woken for it. @returns all such refunds that Stripe has not got yet
+ * @throws ProblemError not_found
+ */
+export async function refundWhatIsLeft(db: Database, paymentId: string): Promise<RefundRow[]> {
+  return db.transaction(async (tx) => {
+    const payment = await lockPayment(tx, paymentId);
+    const settlements = and(eq(refunds.paymentId, paymentId), eq(refunds.origin, 'settlement'));
+    const made = await tx.select().from(refunds).where(settlements);
+    const amount = toSettle(
+      payment,
+      made.filter(({ status }) => status === 'failed'),
+    );
+    const open = made.filter(({ status, stripeRefundId }) => status === 'pending' && stripeRefundId === null);
+    if (amount === 0) return open;
+    const details = { id: uuidv7(), origin: 'settlement', reason: SETTLED, requestedBy: null } as const;
+    const { refund } = await insertRefund(tx, payment, { ...details, amount, closedAs: 'succeeded' });
+    return [...open, refund];
+  });
+}
+
+/**
+ * The refunds of a settlement whose state at Stripe nobody has seen to yet. From now on they are not the settlement's caller's
+ * to see to, however they end: each needs a saga.
+ */
+export async function handOverRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
+  const settlements = and(isUnseen(paymentId), eq(refunds.origin, 'settlement'));
+  return db.update(refunds).set({ closedAs: null }).where(settlements).returning();
+}

@@ -1,0 +1,10 @@
+import type { ServiceDeps } from '../../platform/service';
+import type { StripeDoor } from './stripe/door';
+
+/** What every flow of money works with. */
+export interface Till {
+  db: ServiceDeps['database']['db'];
+  stripe: StripeDoor;
+  /** The platform's share of new payments, in per cent with at most two decimals. */
+  feePercent: number;
+}
