@@ -7,6 +7,7 @@ import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../st
 
 // Who users are at Stripe. A removed user's row stays as the mark by which a late step is refused.
 
+/** Who a user is at Stripe, as it is stored. */
 export type AccountRow = typeof stripeAccounts.$inferSelect;
 export type AccountRole = 'student' | 'tutor';
 

@@ -1,18 +1,12 @@
 import {
-  type BookingCharge,
-  type Caller,
   chargeBooking,
-  despite,
-  dyingAfter,
+  chargesAt,
   EUR,
-  HANG_MS,
   newBooking,
   type PaymentStack,
   retried,
   startPaymentStack,
 } from '../../../tests/support/payment';
-import { charge } from './charge';
-import { beginBookingCharge } from './store/attempts';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -24,25 +18,7 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-/** All intents of a booking at Stripe. */
-async function intentsOf({ bookingId }: BookingCharge): Promise<{ id: string; status: string; metadata: object }[]> {
-  const { payment_intents: intents } = await stack.state();
-  return intents.filter((intent: { metadata: { bookingId?: string } }) => intent.metadata.bookingId === bookingId);
-}
-
-async function holding(booking: BookingCharge): Promise<string[]> {
-  const statuses = (await intentsOf(booking)).map(({ status }) => status);
-  return statuses.filter((status) => status === 'succeeded' || status === 'requires_capture');
-}
-
-async function expectLedgerIsStripes(): Promise<void> {
-  expect((await stack.ledger()).stripe_balance ?? 0).toBe(await stack.stripeBalance());
-}
-
-async function completeSecure(booking: BookingCharge, how: 'complete' | 'fail' = 'complete'): Promise<void> {
-  const [intent] = await intentsOf(booking);
-  await stack.control('POST', `/3ds/${intent?.id}/${how}`);
-}
+const { intentsOf, holding, expectLedgerIsStripes } = chargesAt(() => stack);
 
 describe('charging a booking', () => {
   test('takes the money and books it with the platform fee and what Stripe keeps', async () => {
@@ -171,71 +147,6 @@ describe('a declined card', () => {
   });
 });
 
-describe('3-D Secure', () => {
-  const card = 'pm_card_threeDSecure2Required';
-
-  test('hands out the client secret, and a refresh finds the payment taken although no webhook came', async () => {
-    const booking = newBooking();
-    const waiting = await chargeBooking(stack, booking, { card });
-    expect(waiting.body).toMatchObject({ status: 'requires_action', clientSecret: expect.stringMatching(/_secret_/) });
-    await completeSecure(booking);
-    const paid = await stack.post(`/payments/${waiting.body.paymentId}/refresh`);
-    expect(paid).toMatchObject({ status: 200, body: { status: 'captured', clientSecret: null } });
-    expect(paid.body.version).toBeGreaterThan(waiting.body.version);
-    await expectLedgerIsStripes();
-  });
-
-  test('that fails ends the payment, so that nobody can pay it later with another card', async () => {
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking, { card });
-    await completeSecure(booking, 'fail');
-    const refreshed = await stack.post(`/payments/${body.paymentId}/refresh`);
-    expect(refreshed.body).toMatchObject({
-      status: 'failed',
-      declineCode: 'payment_intent_authentication_failure',
-      clientSecret: null,
-    });
-    expect((await intentsOf(booking)).map(({ status }) => status)).toEqual(['canceled']);
-  });
-
-  test('that nobody completes is abandoned: the intent is cancelled', async () => {
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking, { card });
-    const abandon = () => stack.post(`/payments/${body.paymentId}/abandon`, `${booking.key}/abandon`);
-    expect((await abandon()).body).toMatchObject({ status: 'voided', clientSecret: null });
-    expect((await abandon()).body.status).toBe('voided');
-    expect((await intentsOf(booking)).map(({ status }) => status)).toEqual(['canceled']);
-    const late = await chargeBooking(stack, booking, { card });
-    expect(late).toMatchObject({ status: 409, body: { code: 'payment_expired', paymentId: body.paymentId } });
-    expect(await stack.events(body.paymentId)).toEqual(['PaymentRequested', 'PaymentActionRequired', 'PaymentVoided']);
-  });
-
-  test.each(['manual', 'automatic'] as const)(
-    'completed a moment before it is abandoned goes on (%s capture)',
-    async (capture) => {
-      const booking = newBooking();
-      const { body } = await chargeBooking(stack, booking, { card, capture });
-      await completeSecure(booking);
-      const abandoned = await stack.post(`/payments/${body.paymentId}/abandon`, `${booking.key}/abandon`);
-      expect(abandoned.body.status).toBe(capture === 'manual' ? 'authorized' : 'captured');
-      expect(await holding(booking)).toEqual([capture === 'manual' ? 'requires_capture' : 'succeeded']);
-    },
-  );
-
-  test('of a payment that was never sent to Stripe is abandoned without leaving anything', async () => {
-    const booking = newBooking();
-    await stack.fault({ kind: 'drop_before', match: { method: 'POST', path: '/v1/payment_intents' }, times: 2 });
-    expect((await chargeBooking(stack, booking)).status).toBe(503);
-    const [row] = await stack.service.database.sql`select id from payments where booking_id = ${booking.bookingId}`;
-    const abandoned = await stack.post(`/payments/${row?.id}/abandon`, `${booking.key}/abandon`);
-    expect(abandoned.body.status).toBe('voided');
-    expect(await holding(booking)).toEqual([]);
-    const late = await retried(() => chargeBooking(stack, booking));
-    expect(late.body.code).toBe('payment_expired');
-    expect(await holding(booking)).toEqual([]);
-  });
-});
-
 describe('an authorisation', () => {
   test('reserves the amount until a date, posts nothing, and is captured once', async () => {
     const booking = newBooking();
@@ -280,123 +191,6 @@ describe('an authorisation', () => {
     const refreshed = await stack.post(`/payments/${body.paymentId}/refresh`);
     expect(refreshed.body).toMatchObject({ status: 'captured', captured: EUR(1001), refunded: EUR(0) });
     expect((await stack.ledger())[`tutor_pending:${booking.payeeId}`]).toBe(-851); // 1001 − 150.15 rounded half up
-    await expectLedgerIsStripes();
-  });
-});
-
-// What Stripe or the network may do to the request that makes the charge. `times: 2`: the SDK itself repeats a request once
-// whose connection was closed, under the same key.
-const FAULTS: [string, Record<string, unknown>][] = [
-  ['500 before the effect, stored under the key', { kind: 'error_500' }],
-  ['500 before the effect, not stored', { kind: 'error_500', stored: false }],
-  ['500 after the effect', { kind: 'error_500_after' }],
-  ['429', { kind: 'rate_limit_429', retryAfterSeconds: 1 }],
-  ['connection closed before the effect', { kind: 'drop_before', times: 2 }],
-  ['connection closed after the effect', { kind: 'drop_after', times: 2 }],
-  ['reply cut off after the effect', { kind: 'truncate_after' }],
-  ['no answer, effect later', { kind: 'hang', ms: HANG_MS, when: 'before' }],
-  ['no answer, effect first', { kind: 'hang', ms: HANG_MS, when: 'after' }],
-];
-
-describe('whatever happens to the request at Stripe, the money is taken exactly once', () => {
-  test.each(FAULTS)('charge: %s', async (_, fault) => {
-    const booking = newBooking();
-    const match = { method: 'POST', path: '/v1/payment_intents' };
-    const reply = await despite(stack, { ...fault, match }, (by) => chargeBooking(by, booking));
-    expect(reply).toMatchObject({ status: 200, body: { status: 'captured' } });
-    expect(await holding(booking)).toEqual(['succeeded']);
-    await expectLedgerIsStripes();
-  });
-
-  test.each(FAULTS.filter(([, { kind }]) => kind !== 'hang'))('authorise: %s', async (_, fault) => {
-    const booking = newBooking();
-    await stack.fault({ ...fault, match: { method: 'POST', path: '/v1/payment_intents' } });
-    const reply = await retried(() => chargeBooking(stack, booking, { capture: 'manual' }), 40);
-    expect(reply).toMatchObject({ status: 200, body: { status: 'authorized' } });
-    expect(await holding(booking)).toEqual(['requires_capture']);
-  });
-
-  test.each(FAULTS)('capture: %s', async (_, fault) => {
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking, { capture: 'manual' });
-    const match = { path: '/v1/payment_intents/*/capture' };
-    const capture = (by: Caller) =>
-      by.post(`/payments/${body.paymentId}/capture`, `booking:${booking.bookingId}/capture`);
-    const reply = await despite(stack, { ...fault, match }, capture);
-    expect(reply).toMatchObject({ status: 200, body: { status: 'captured', captured: EUR(4500) } });
-    await expectLedgerIsStripes();
-  });
-
-  test('a storm of 500s ends with one charge', async () => {
-    const booking = newBooking();
-    await stack.fault({ kind: 'error_500', match: { method: 'POST', path: '/v1/payment_intents' }, times: 3 });
-    const reply = await retried(() => chargeBooking(stack, booking));
-    expect(reply.body.status).toBe('captured');
-    expect(await holding(booking)).toEqual(['succeeded']);
-    const attempts = await stack.service.database.sql`
-      select number, outcome from stripe_attempts where step_key = ${booking.key} order by number`;
-    expect(attempts.map(({ number, outcome }) => [number, outcome])).toEqual([
-      [1, 'nothing'],
-      [2, 'nothing'],
-      [3, 'nothing'],
-      [4, 'done'],
-    ]);
-  });
-
-  test('Stripe’s wish to slow down is passed on', async () => {
-    await stack.fault({ kind: 'rate_limit_429', retryAfterSeconds: 7, match: { path: '/v1/payment_intents' } });
-    const reply = await chargeBooking(stack, newBooking());
-    expect(reply).toMatchObject({ status: 429, body: { code: 'rate_limited' }, headers: { 'retry-after': '7' } });
-  });
-});
-
-describe('a crash between Stripe’s effect and our commit', () => {
-  test('of a charge: the repeated step finds what was charged', async () => {
-    const booking = newBooking();
-    const body = {
-      payerId: booking.payerId,
-      payeeId: booking.payeeId,
-      amount: EUR(4500),
-      paymentMethodId: 'pm_card_visa',
-    };
-    const wanted = { ...body, capture: 'automatic' as const };
-    const { db, feePercent } = stack.till;
-    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
-    const { stripe } = stack.till;
-    const dying = { ...stack.till, stripe: { ...stripe, createIntent: dyingAfter(stripe.createIntent) } };
-    await expect(charge(dying, begun)).rejects.toThrow('the process died');
-    expect(await holding(booking)).toEqual(['succeeded']);
-    const reply = await chargeBooking(stack, booking);
-    expect(reply.body).toMatchObject({ status: 'captured', captured: EUR(4500) });
-    expect(await holding(booking)).toEqual(['succeeded']);
-    await expectLedgerIsStripes();
-  });
-
-  test('of a charge: a refresh finds it too', async () => {
-    const booking = newBooking();
-    const body = {
-      payerId: booking.payerId,
-      payeeId: booking.payeeId,
-      amount: EUR(4500),
-      paymentMethodId: 'pm_card_visa',
-    };
-    const wanted = { ...body, capture: 'automatic' as const };
-    const { db, feePercent } = stack.till;
-    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
-    if (!begun.attempt) throw new Error('nothing was begun');
-    const { id: paymentId } = begun.payment;
-    expect((await stack.post(`/payments/${paymentId}/refresh`)).body.status).toBe('pending');
-    const amount = EUR(4500);
-    const params = {
-      ...body,
-      amount,
-      paymentId,
-      bookingId: booking.bookingId,
-      customerId: null,
-      capture: 'automatic' as const,
-    };
-    await stack.till.stripe.createIntent(begun.attempt.stripeKey, params);
-    expect((await stack.post(`/payments/${paymentId}/refresh`)).body.status).toBe('captured');
     await expectLedgerIsStripes();
   });
 });

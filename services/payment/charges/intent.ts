@@ -22,7 +22,7 @@ export function paramsOf(payment: PaymentRow, attempt: Pick<Attempt, 'customerId
 }
 
 /**
- * Asks Stripe for the truth about a payment's intent and records it; an intent of which nothing came back yet is looked for.
+ * Asks Stripe for the truth about a payment's intent and records it. Where no answer ever named the intent, it is looked for.
  * @throws ProblemError rate_limited, upstream_unavailable
  */
 export async function askAgain(till: Till, payment: PaymentRow): Promise<PaymentRow> {
@@ -66,7 +66,10 @@ export async function cancel({ db, stripe }: Till, payment: PaymentRow, stepKey:
   return recordIntent(db, payment.id, intent, { attempt, outcome: 'refused', code: outcome.code });
 }
 
-/** Of several intents of one payment the one that is to be its own: one that holds or took money before one that does not. */
+/**
+ * Chooses which of a payment's intents is to be its own: one that holds or took money before one that does not.
+ * @returns null when there are no intents
+ */
 export function mainOf(intents: Intent[]): Intent | null {
   const rank = ({ status }: Intent) =>
     ['succeeded', 'requires_capture', 'processing', 'requires_action'].indexOf(status);

@@ -10,7 +10,7 @@ import { beginStray, recordStrayCapture, recordStrayRefund } from './store/stray
 /**
  * Gives back an intent that bears a payment's id and is not the payment's own: made by a request that Stripe had
  * answered with a failure and completed later all the same (docs.stripe.com/error-low-level#server-errors), or found after
- * the payment was over. Cancelled if it still can be, else refunded in full; the ledger shows its money coming and going.
+ * the payment was over. The intent is cancelled if it still can be, else refunded in full; the ledger shows its money coming and going.
  * @throws ProblemError refund_failed when Stripe refuses; rate_limited, upstream_unavailable
  */
 export async function giveBackStray({ db, stripe }: Till, payment: PaymentRow, intent: Intent): Promise<void> {

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../../kernel/statuses';
 import { Currency, Money } from '../../../platform/schemas';
 
+// What people and sagas are promised alike: states of money, amounts and the token of a card.
+
 export const PaymentStatus = z
   .enum(PAYMENT_STATUSES)
   .meta({ id: 'PaymentStatus', description: '`failed`: declined. `voided`: given up before any money was taken' });

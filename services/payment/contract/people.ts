@@ -3,8 +3,9 @@ import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
-/** What people are promised, and Stripe, which tells of changes. */
+// What people are promised. Stripe, which tells of changes, is promised its webhook.
 
+/** A payment as people see it. */
 export const Payment = z
   .object({
     id: Uuid,
@@ -25,6 +26,7 @@ export const Payment = z
   .meta({ id: 'Payment' });
 export type Payment = z.output<typeof Payment>;
 
+/** A refund as people see it. */
 export const Refund = z
   .object({
     id: Uuid,
@@ -54,6 +56,7 @@ const RequestRefund = z.strictObject({
 });
 export type RequestRefund = z.output<typeof RequestRefund>;
 
+/** The public operations. */
 export const peopleOperations = {
   createPayment: endpoint({
     method: 'post',

@@ -3,7 +3,7 @@ import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
-/** What the sagas are promised. */
+// What the sagas are promised.
 
 /** A payment as sagas see it: ids, states and money. A reader that holds a higher `version` ignores this one. */
 export const PaymentState = z
@@ -25,10 +25,11 @@ export const PaymentState = z
   .meta({ id: 'PaymentState' });
 export type PaymentState = z.output<typeof PaymentState>;
 
-/** With the two people, for activities that write to them. */
+/** A payment with its two people, for activities that write to them. */
 export const PaymentDetails = PaymentState.extend({ payerId: Uuid, payeeId: Uuid }).meta({ id: 'PaymentDetails' });
 export type PaymentDetails = z.output<typeof PaymentDetails>;
 
+/** A refund as sagas see it, with its payment. */
 export const RefundState = z
   .object({
     refundId: Uuid,
@@ -78,6 +79,7 @@ export type CreateRefund = z.output<typeof CreateRefund>;
 const RetryRefund = z.strictObject({ number: z.int().min(2) });
 const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 
+/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds. */
 export const sagaOperations = {
   createAccount: endpoint({
     method: 'post',

@@ -1,6 +1,4 @@
 import {
-  type BookingCharge,
-  type Caller,
   chargeBooking,
   despite,
   dyingAfter,
@@ -8,12 +6,12 @@ import {
   HANG_MS,
   newBooking,
   type PaymentStack,
+  refundsAt,
   retried,
   startPaymentStack,
-  until,
 } from '../../../tests/support/payment';
 import type { Till } from '../till';
-import { retry as makeAgain, submit } from './refund';
+import { submit } from './refund';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -26,53 +24,8 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-interface Paid extends BookingCharge {
-  paymentId: string;
-}
-
-async function paid(card = 'pm_card_visa', amount = 4500): Promise<Paid> {
-  const booking = newBooking();
-  const { body } = await chargeBooking(stack, booking, { card, amount });
-  return { ...booking, paymentId: body.paymentId };
-}
-
-let counter = 0;
-function askRefund({ paymentId }: Paid, amount: number | null, key = `refund-${++counter}`) {
-  const body = { amount: amount === null ? null : EUR(amount), reason: 'The session was cut short', requestedBy: null };
-  return stack.post(`/payments/${paymentId}/refunds`, key, body);
-}
-
-const submitRefund = (refundId: string, by: Caller = stack) =>
-  by.post(`/refunds/${refundId}/submit`, `refund:${refundId}/submit`);
-const retry = (refundId: string, number = 2) =>
-  stack.post(`/refunds/${refundId}/retry`, `refund:${refundId}/submit-${number}`, { number });
-const refresh = (refundId: string) => stack.post(`/refunds/${refundId}/refresh`);
-const release = ({ paymentId, bookingId }: Paid) =>
-  stack.post(`/payments/${paymentId}/earnings/release`, `booking:${bookingId}/release`);
-
-async function refunded(payment: Paid, amount: number | null): Promise<string> {
-  const { body } = await askRefund(payment, amount);
-  expect((await submitRefund(body.refundId)).body.status).toBe('succeeded');
-  return body.refundId;
-}
-
-/** What the tutor has of it, pending and payable. */
-async function tutorHas({ payeeId }: Paid): Promise<{ pending: number; payable: number }> {
-  const ledger = await stack.ledger();
-  const has = (account: string) => 0 - (ledger[`${account}:${payeeId}`] ?? 0);
-  return { pending: has('tutor_pending'), payable: has('tutor_payable') };
-}
-
-async function expectLedgerIsStripes(): Promise<void> {
-  expect((await stack.ledger()).stripe_balance ?? 0).toBe(await stack.stripeBalance());
-}
-
-async function refundsAtStripe(payment: Paid): Promise<{ amount: number; status: string }[]> {
-  const { refunds } = await stack.state();
-  return refunds.filter(
-    (refund: { metadata: { paymentId?: string } }) => refund.metadata.paymentId === payment.paymentId,
-  );
-}
+const { paid, askRefund, submitRefund, refresh, refunded, tutorHas, refundsAtStripe, expectLedgerIsStripes } =
+  refundsAt(() => stack);
 
 describe('a refund', () => {
   test('is recorded and its amount reserved before Stripe is asked for anything', async () => {
@@ -213,197 +166,6 @@ describe('whatever happens to its request, a refund is made once', () => {
   });
 });
 
-describe('what a bank makes of a refund later', () => {
-  test('pending, then succeeded: a refresh finds out', async () => {
-    const payment = await paid('pm_card_pendingRefund');
-    const { body } = await askRefund(payment, 2000);
-    const sent = await submitRefund(body.refundId);
-    expect(sent.body).toMatchObject({ status: 'pending', payment: { status: 'captured', refunded: EUR(0) } });
-    await expectLedgerIsStripes(); // Stripe has taken the money out of the balance already
-    const done = await until(async () => {
-      const reply = await refresh(body.refundId);
-      return reply.body.status === 'succeeded' && reply;
-    });
-    expect(done.body.payment).toMatchObject({ status: 'partially_refunded', refunded: EUR(2000) });
-    expect(done.body.payment.version).toBeGreaterThan(sent.body.payment.version);
-    await expectLedgerIsStripes();
-  });
-
-  test('succeeded, then failed: its ledger entry is reversed, and it can be refunded again', async () => {
-    const payment = await paid('pm_card_refundFail');
-    const refundId = await refunded(payment, null);
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
-    const failed = await until(async () => {
-      const reply = await refresh(refundId);
-      return reply.body.status === 'failed' && reply;
-    });
-    expect(failed.body.payment).toMatchObject({ status: 'captured', refunded: EUR(0) });
-    expect(await tutorHas(payment)).toEqual({ pending: 3825, payable: 0 });
-    await expectLedgerIsStripes();
-    expect(await stack.events(refundId)).toEqual(['RefundRequested', 'RefundProcessed', 'RefundFailed']);
-    expect(await stack.events(payment.paymentId)).toEqual(['PaymentRequested', 'PaymentSucceeded']);
-    expect((await refresh(refundId)).body.status).toBe('failed');
-    expect((await submitRefund(refundId)).body.status).toBe('failed');
-    expect((await askRefund(payment, null)).body.amount).toEqual(EUR(4500));
-  });
-
-  test('failed after the earnings were released: the tutor’s part comes back as payable', async () => {
-    const payment = await paid('pm_card_refundFail');
-    const refundId = await refunded(payment, 2000);
-    expect((await release(payment)).body.released).toEqual(EUR(2125));
-    await until(async () => (await refresh(refundId)).body.status === 'failed');
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 3825 });
-    await expectLedgerIsStripes();
-  });
-
-  test('some fail and some do not, in any order: full refunds still end at zero', async () => {
-    const payment = await paid('pm_card_refundFail', 3333);
-    const revenue = (await stack.ledger()).platform_revenue ?? 0;
-    const first = await refunded(payment, 1);
-    const second = await refunded(payment, 1110);
-    await until(async () => (await refresh(second)).body.status === 'failed');
-    await until(async () => (await refresh(first)).body.status === 'failed');
-    await refunded(payment, 2221);
-    await stack.control('POST', '/settings', { refundDelayMs: 3_600_000 });
-    await until(async () => (await stack.post(`/payments/${payment.paymentId}/refresh`)).body.refunded.amount === 0);
-    await refunded(payment, 1112);
-    await refunded(payment, null);
-    await stack.control('POST', '/settings', { refundDelayMs: 50 });
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
-    expect((await stack.ledger()).platform_revenue ?? 0).toBe(revenue + 500);
-    await expectLedgerIsStripes();
-  });
-
-  test('refused by Stripe: the refund has failed and its amount is free again', async () => {
-    const payment = await paid();
-    const { body } = await askRefund(payment, 4500);
-    const refusing: Till = {
-      ...stack.till,
-      stripe: {
-        ...stack.till.stripe,
-        createRefund: () => Promise.resolve({ kind: 'refused', code: 'charge_disputed' }),
-      },
-    };
-    const { refund } = await submit(refusing, body.refundId, `refund:${body.refundId}/submit`);
-    expect(refund).toMatchObject({ status: 'failed', failureCode: 'charge_disputed' });
-    expect((await submitRefund(body.refundId)).body).toMatchObject({
-      status: 'failed',
-      payment: { status: 'captured' },
-    });
-    expect(await stack.events(body.refundId)).toEqual(['RefundRequested', 'RefundFailed']);
-    expect((await askRefund(payment, 4500)).status).toBe(201);
-  });
-});
-
-describe('a failed refund made again', () => {
-  /** A refund that had succeeded and that the bank returned; the next one stays made. */
-  async function returned(amount: number | null): Promise<{ payment: Paid; refundId: string }> {
-    await banksAnswerAfter(50);
-    const payment = await paid('pm_card_refundFail');
-    const refundId = await refunded(payment, amount);
-    await until(async () => (await refresh(refundId)).body.status === 'failed');
-    await banksAnswerAfter(3_600_000);
-    return { payment, refundId };
-  }
-  const banksAnswerAfter = (refundDelayMs: number) => stack.control('POST', '/settings', { refundDelayMs });
-  afterAll(() => banksAnswerAfter(50));
-
-  const statusesAtStripe = async (payment: Paid) => (await refundsAtStripe(payment)).map(({ status }) => status).sort();
-
-  test('is a new refund at Stripe and the same one here, posted beside the reversal of the first', async () => {
-    const { payment, refundId } = await returned(null);
-    const again = await retry(refundId);
-    expect(again).toMatchObject({
-      status: 200,
-      body: { refundId, status: 'succeeded', tries: 2, payment: { status: 'refunded', refunded: EUR(4500) } },
-    });
-    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
-    await expectLedgerIsStripes();
-    expect(await stack.events(refundId)).toEqual([
-      ...['RefundRequested', 'RefundProcessed', 'RefundFailed'],
-      ...['RefundRequested', 'RefundProcessed'],
-    ]);
-    const posted = await stack.service.database
-      .sql`select kind from ledger_transactions where payment_id = ${payment.paymentId} and kind like 'refund%' order by id`;
-    expect(posted.map(({ kind }) => kind)).toEqual(['refund', 'refund_reversal', 'refund']);
-    // The id that clients hold leads to the truth.
-    const token = await stack.service.userToken({ id: payment.payerId, role: 'student' });
-    const list = await stack.service.ask('GET', `/api/payments/${payment.paymentId}/refunds`, { token });
-    expect(list.body.items).toMatchObject([{ id: refundId, status: 'succeeded', amount: EUR(4500) }]);
-  });
-
-  test('may fail again, and be made a third time', async () => {
-    const { payment, refundId } = await returned(1000);
-    await banksAnswerAfter(50);
-    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 2 });
-    await until(async () => (await refresh(refundId)).body.status === 'failed');
-    // The same try is not made once more, however late it is asked for again.
-    expect((await retry(refundId)).body).toMatchObject({ status: 'failed', tries: 2 });
-    await banksAnswerAfter(3_600_000);
-    expect((await retry(refundId, 3)).body).toMatchObject({ status: 'succeeded', tries: 3 });
-    expect(await statusesAtStripe(payment)).toEqual(['failed', 'failed', 'succeeded']);
-    await expectLedgerIsStripes();
-  });
-
-  test('is made once, by ten who ask at once', async () => {
-    const { payment, refundId } = await returned(1000);
-    const asked = await Promise.all(Array.from({ length: 10 }, () => retried(() => retry(refundId), 40)));
-    expect(new Set(asked.map(({ body }) => body.status))).toEqual(new Set(['succeeded']));
-    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
-    await expectLedgerIsStripes();
-  });
-
-  test.each<[string, Record<string, unknown>]>([
-    ['500 before the effect', { kind: 'error_500' }],
-    ['500 after the effect', { kind: 'error_500_after' }],
-    ['connection closed before', { kind: 'drop_before', times: 2 }],
-    ['connection closed after', { kind: 'drop_after', times: 2 }],
-    ['reply cut off', { kind: 'truncate_after' }],
-  ])('is made once, whatever happens to the request: %s', async (_, fault) => {
-    const { payment, refundId } = await returned(1000);
-    await stack.fault({ ...fault, match: { method: 'POST', path: '/v1/refunds' } });
-    expect((await retried(() => retry(refundId), 40)).body).toMatchObject({ status: 'succeeded', tries: 2 });
-    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
-    await expectLedgerIsStripes();
-  });
-
-  test('and we crash before we have noted it: it is found and not made a third time', async () => {
-    const { payment, refundId } = await returned(1000);
-    const dying: Till = {
-      ...stack.till,
-      stripe: { ...stack.till.stripe, createRefund: dyingAfter(stack.till.stripe.createRefund) },
-    };
-    const key = `refund:${refundId}/submit-2`;
-    await expect(makeAgain(dying, refundId, 2, key)).rejects.toThrow('the process died');
-    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 2 });
-    expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
-  });
-
-  test('is refused when another refund has used its amount, here or in Stripe’s dashboard', async () => {
-    const here = await returned(3000);
-    await refunded(here.payment, 2000);
-    const atStripe = await returned(3000);
-    const [row] = await stack.service.database
-      .sql`select stripe_intent_id from payments where id = ${atStripe.payment.paymentId}`;
-    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id, amount: 2000 });
-    for (const { payment, refundId } of [here, atStripe]) {
-      expect(await retry(refundId)).toMatchObject({ status: 409, body: { code: 'refund_exceeds_payment' } });
-      const { body } = await stack.service.internal('GET', `/internal/refunds/${refundId}`);
-      expect(body).toMatchObject({ status: 'failed', tries: 1, payment: { refunded: EUR(2000) } });
-      expect((await refundsAtStripe(payment)).filter(({ amount }) => amount === 3000)).toHaveLength(1);
-    }
-    await expectLedgerIsStripes();
-  });
-
-  test('that has not failed is left as it is', async () => {
-    const payment = await paid();
-    const refundId = await refunded(payment, 1000);
-    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', tries: 1 });
-    expect(await statusesAtStripe(payment)).toEqual(['succeeded']);
-  });
-});
-
 describe('a refund made in Stripe’s dashboard', () => {
   test('is taken up by a refresh, once, and counts against what can be refunded', async () => {
     const payment = await paid();
@@ -433,37 +195,5 @@ describe('a refund made in Stripe’s dashboard', () => {
     const { body: now } = await stack.post(`/payments/${payment.paymentId}/refresh`);
     expect(now).toMatchObject({ refunded: EUR(1000) });
     await expectLedgerIsStripes();
-  });
-});
-
-describe('earnings', () => {
-  test('become payable once, whoever asks how often', async () => {
-    const payment = await paid();
-    const replies = await Promise.all([
-      ...Array.from({ length: 5 }, () => release(payment)),
-      ...Array.from({ length: 5 }, (_, n) =>
-        stack.post(`/payments/${payment.paymentId}/earnings/release`, `other-${n}`),
-      ),
-    ]);
-    for (const { body } of replies) expect(body).toEqual({ paymentId: payment.paymentId, released: EUR(3825) });
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 3825 });
-    expect(await stack.events(payment.paymentId)).toEqual(['PaymentRequested', 'PaymentSucceeded', 'EarningsReleased']);
-  });
-
-  test('that were released pay for a later refund', async () => {
-    const payment = await paid();
-    await release(payment);
-    await refunded(payment, 1000);
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 2975 });
-    await expectLedgerIsStripes();
-  });
-
-  test('of a refunded payment are nothing, and of one not taken yet are refused', async () => {
-    const payment = await paid();
-    await refunded(payment, null);
-    expect((await release(payment)).body.released).toEqual(EUR(0));
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking, { capture: 'manual' });
-    expect((await release({ ...booking, paymentId: body.paymentId })).body.code).toBe('invalid_state');
   });
 });

@@ -1,6 +1,13 @@
-import { refundAmount, refundable, refundStatusAfter, toSettle } from './rules';
+import { reachable } from '../../../kernel/transitions';
+import { maySee, PAYMENT_TRANSITIONS } from '../charges/rules';
+import { mayRefund, REFUND_TRANSITIONS, refundAmount, refundable, refundStatusAfter, toSettle } from './rules';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+
+test('every state of a payment and of a refund can be reached', () => {
+  expect([...reachable(PAYMENT_TRANSITIONS, 'pending')].sort()).toEqual(Object.keys(PAYMENT_TRANSITIONS).sort());
+  expect([...reachable(REFUND_TRANSITIONS, 'pending')].sort()).toEqual(Object.keys(REFUND_TRANSITIONS).sort());
+});
 
 test.each([
   ['pending', 'succeeded', 'succeeded'],
@@ -43,4 +50,13 @@ test('nothing can be refunded twice, before it was taken, or below zero', () => 
   );
   expect(refundAmount({ currency: 'EUR', captured: 0, refunded: 0, refundPending: 0 }, null)).toBe('invalid_state');
   expect(refundable({ captured: 100, refunded: 50, refundPending: 60 })).toBe(0);
+});
+
+test('payer, payee and admins see a payment; payee and admins give it back', () => {
+  const payment = { payerId: 'payer', payeeId: 'payee' };
+  const see = (id: string, role = 'student') => [maySee(payment, { id, role }), mayRefund(payment, { id, role })];
+  expect(see('payer')).toEqual([true, false]);
+  expect(see('payee', 'tutor')).toEqual([true, true]);
+  expect(see('other', 'tutor')).toEqual([false, false]);
+  expect(see('other', 'admin')).toEqual([true, true]);
 });

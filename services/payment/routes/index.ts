@@ -6,6 +6,7 @@ import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 import { serveWebhook } from './webhook';
 
+/** What tests set otherwise. */
 export interface PaymentOptions {
   /** How long one request to Stripe may take, if not the default. */
   stripeTimeoutMs?: number;

@@ -19,7 +19,7 @@ import type { Till } from '../till';
 type CreatePayment = typeof contract.createPayment;
 type RequestRefund = typeof contract.requestRefund;
 
-/** How a person's request is carried out: by a saga, whose row is waited for, at most `answerWithinMs` if that is not the default. */
+/** By what a person's request is carried out: its saga, and the wait for the row. `answerWithinMs`: how long, if not the default. */
 interface Carrying extends Pick<ServiceDeps, 'sagas' | 'changes'> {
   answerWithinMs?: number | undefined;
 }
@@ -36,7 +36,7 @@ export function servePeople(
     return answerOnce(db, request, claimed, {
       run: ({ resourceId }) => pay(resourceId, call),
       async repeat({ status, body }, paymentId) {
-        // What was under way then is shown as it is today.
+        // A payment that was under way then is shown as it is today.
         if (status === 202) return shown(202, await readPayment(db, paymentId));
         return paymentReply(201, Payment.parse(body));
       },

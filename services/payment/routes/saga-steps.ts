@@ -38,12 +38,12 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
     return ok(await charge(till, begun));
   });
 
-  /** Settles what is marked. A refund that is not made at once gets a saga: booking would never hear of its end otherwise. */
+  /** Settles a payment that is marked. A refund that is not made at once gets a saga: without one, booking would never hear of its end. */
   const settled = async (marked: PaymentRow | null, key: string) => {
     if (!marked) return null;
     await settle(till, marked, key);
     await wakeRefundSagas(sagas, marked, await handOverRefunds(db, marked.id));
-    // Read after that: what became of a refund before is in it, what becomes of it later is its saga's.
+    // The payment is read last: it shows what became of a refund before the handing over, and the refund's saga tells what comes later.
     return stateOf(await readPayment(db, marked.id));
   };
 

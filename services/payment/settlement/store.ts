@@ -7,7 +7,7 @@ import { toSettle } from '../refunds/rules';
 import { insertRefund, isUnseen, type RefundRow } from '../refunds/store/refunds';
 import { closeAttempt, doubtfulAttempts } from '../stripe/store';
 
-/** What a refund says that nobody gave a reason for. */
+/** The reason of a refund for which no person gave one. */
 const SETTLED = 'Settled to zero: the booking or payment came to nothing';
 
 /** Marks a booking as settled to zero, whether or not it has a payment. From then on its money steps are refused. @returns its payment, null when there is none */
@@ -52,8 +52,9 @@ export async function voidUnmade(db: Database, id: string): Promise<PaymentRow> 
 }
 
 /**
- * Makes the refund that brings a payment to zero, if anything is left of it that no failed one owes. Who settles sees to its
- * success, so that no saga is woken for it. @returns all such refunds that Stripe has not got yet
+ * Records the refund that brings a payment to zero, if anything is left of the payment that no failed refund owes. The caller of
+ * the settlement sees to its success, so that no saga is woken for it.
+ * @returns all refunds of settlements that Stripe has not got yet
  * @throws ProblemError not_found
  */
 export async function refundWhatIsLeft(db: Database, paymentId: string): Promise<RefundRow[]> {
@@ -74,8 +75,8 @@ export async function refundWhatIsLeft(db: Database, paymentId: string): Promise
 }
 
 /**
- * The refunds of a settlement whose state at Stripe nobody has seen to yet. From now on they are not the settlement's caller's
- * to see to, however they end: each needs a saga.
+ * The refunds of a settlement whose state at Stripe nobody has seen to yet. From now on the caller of the
+ * settlement no longer sees to them, however they end: each needs a saga.
  */
 export async function handOverRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
   const settlements = and(isUnseen(paymentId), eq(refunds.origin, 'settlement'));

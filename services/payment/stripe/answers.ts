@@ -27,6 +27,7 @@ export interface Intent {
   movement: Movement | null;
 }
 
+/** A refund, as far as we need it. */
 export interface StripeRefund {
   id: string;
   /** Ours, from the metadata; null for one made in Stripe's dashboard. */
@@ -40,6 +41,7 @@ export interface StripeRefund {
   reversal: Movement | null;
 }
 
+/** What an intent is made from. */
 export interface IntentParams {
   paymentId: string;
   bookingId: string | null;

@@ -14,8 +14,13 @@ const CLOCK_SKEW_SECONDS = 300;
 const WITH_MOVEMENT = ['latest_charge.balance_transaction'];
 
 export type { IntentParams } from './answers';
+/** Every call of Stripe that the service makes. */
 export type StripeDoor = ReturnType<typeof createStripe>;
 
+/**
+ * Opens the door to Stripe. Nothing is sent before the first call; `timeoutMs` is how long one request may take. Functions that
+ * have an effect answer with what came of it; those that only read throw ProblemError rate_limited or upstream_unavailable.
+ */
 export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
   const base = config.STRIPE_API_BASE ? new URL(config.STRIPE_API_BASE) : undefined;
   const stripe = new Stripe(config.STRIPE_SECRET_KEY, {
@@ -258,7 +263,7 @@ function failureOf(error: unknown): Exclude<Answer<never>, { kind: 'ok' }> {
     return { kind: 'not_executed', problem };
   }
   if (error.statusCode === 409) return { kind: 'in_use' };
-  // Of all answers in the 500s only a plain 500 comes from behind Stripe's idempotency layer for certain.
+  // Only a plain 500 comes from behind Stripe's idempotency layer for certain; another answer in the 500s may not.
   const replayed = error.headers?.['idempotent-replayed'] === 'true';
   return { kind: 'doubtful', final: replayed || error.statusCode === 500, replayed };
 }

@@ -1,6 +1,4 @@
-import Stripe from 'stripe';
 import {
-  type BookingCharge,
   chargeBooking,
   EUR,
   newBooking,
@@ -8,12 +6,10 @@ import {
   settleBooking,
   startPaymentStack,
   until,
-  WEBHOOK_SECRET,
+  webhooksAt,
 } from '../../../tests/support/payment';
 import { beginBookingCharge } from '../charges/store/attempts';
-import { listRefunds } from '../refunds/store/refunds';
 
-const { webhooks } = new Stripe('sk_test_forger');
 const SECURE = 'pm_card_threeDSecure2Required';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
@@ -30,63 +26,7 @@ afterEach(async () => {
   await stack.noFaults();
 });
 
-const quiet = () => until(async () => (await stack.state()).pending_webhooks === 0);
-
-async function intentOf({ bookingId }: BookingCharge): Promise<string> {
-  const { payment_intents: intents } = await stack.state();
-  const mine = intents.find((intent: { metadata: { bookingId?: string } }) => intent.metadata.bookingId === bookingId);
-  return mine.id;
-}
-
-async function complete(booking: BookingCharge): Promise<void> {
-  await stack.control('POST', `/3ds/${await intentOf(booking)}/complete`);
-}
-
-async function stateOf(paymentId: string) {
-  return (await stack.service.internal('GET', `/internal/payments/${paymentId}`)).body;
-}
-
-/** An event as Stripe would sign and send it. */
-function deliver(
-  event: Record<string, unknown>,
-  signing: { secret?: string; timestamp?: number; payload?: string } = {},
-) {
-  const payload = JSON.stringify(event);
-  const signature = webhooks.generateTestHeaderString({
-    payload,
-    secret: signing.secret ?? WEBHOOK_SECRET,
-    ...(signing.timestamp !== undefined && { timestamp: signing.timestamp }),
-  });
-  return stack.service.ask('POST', '/api/stripe/webhooks', {
-    raw: signing.payload ?? payload,
-    headers: { 'stripe-signature': signature },
-  });
-}
-
-let counter = 0;
-function event(type: string, object: Record<string, unknown>, more: Record<string, unknown> = {}) {
-  return {
-    id: `evt_test_${++counter}`,
-    object: 'event',
-    type,
-    created: Math.floor(Date.now() / 1_000),
-    api_version: '2026-10-28.endive',
-    livemode: false,
-    data: { object },
-    ...more,
-  };
-}
-
-async function logged(eventId: string) {
-  const [row] = await stack.service.database.sql`select * from stripe_webhooks_log where event_id = ${eventId}`;
-  return row;
-}
-
-/** How often Stripe was asked about an intent. */
-async function asked(intentId: string): Promise<number> {
-  const { requests } = (await stack.control('GET', '/requests?limit=1000')).body;
-  return requests.filter(({ path }: { path: string }) => path === `/v1/payment_intents/${intentId}`).length;
-}
+const { quiet, intentOf, complete, stateOf, deliver, event, logged, asked } = webhooksAt(() => stack);
 
 describe('a webhook', () => {
   test('records what Stripe says now and wakes the saga that waits for it', async () => {
@@ -103,89 +43,6 @@ describe('a webhook', () => {
       argument: { paymentId: body.paymentId, version },
     });
     expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
-  });
-
-  /** A refund of all of a booking that its bank returns at once, with the webhooks of that. */
-  async function returned() {
-    await stack.control('POST', '/settings', { refundDelayMs: 100 });
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking, { card: 'pm_card_refundFail' });
-    const wanted = { amount: null, reason: 'r', requestedBy: null };
-    const refund = await stack.post(`/payments/${body.paymentId}/refunds`, `${booking.key}/refund`, wanted);
-    const { refundId } = refund.body;
-    await stack.webhooksOn();
-    const sent = await stack.post(`/refunds/${refundId}/submit`, `refund:${refundId}/submit`);
-    expect(sent.body.status).toBe('succeeded');
-    await stack.post(`/refunds/${refundId}/close`, `refund:${refundId}/close`, { as: 'succeeded' });
-    await until(async () => (await stack.events(refundId)).includes('RefundFailed'));
-    await quiet();
-    await stack.webhooksOff();
-    await stack.control('POST', '/settings', { refundDelayMs: 3_600_000 });
-    return { booking, refundId, paymentId: body.paymentId };
-  }
-
-  const ofRefund = ({ refundId }: { refundId: string }) =>
-    stack.signals.filter(({ workflowId }) => workflowId === `refund:${refundId}`);
-
-  /** The same news of the refund once more, late. */
-  async function sameNewsAgain(type: string, { booking }: { booking: BookingCharge }) {
-    const intent = await intentOf(booking);
-    const again = event(type, { object: 'refund', id: 're_whichever', payment_intent: intent });
-    expect((await deliver(again)).status).toBe(200);
-  }
-
-  test('of a refund that failed after it had succeeded reverses it and begins its saga again', async () => {
-    const refund = await returned();
-    const now = await stateOf(refund.paymentId);
-    expect(now).toMatchObject({ status: 'captured', refunded: EUR(0) });
-    const { refundId, paymentId, booking } = refund;
-    expect(ofRefund(refund)).toContainEqual({
-      workflowId: `refund:${refundId}`,
-      name: 'refundChanged',
-      argument: { refundId, version: now.version },
-      wokenWith: { refundId, paymentId, bookingId: booking.bookingId },
-    });
-    expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
-  });
-
-  test('that repeats what an operator has settled by other means calls nobody again', async () => {
-    const refund = await returned();
-    const news = ['refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'];
-    const before = ofRefund(refund).length;
-    for (const type of news) await sameNewsAgain(type, refund);
-    // Nobody has answered yet: should its saga have been terminated, it begins again.
-    expect(ofRefund(refund)).toHaveLength(before + news.length);
-    await stack.post(`/refunds/${refund.refundId}/close`, `refund:${refund.refundId}/close-2`, { as: 'failed' });
-    for (const type of news) await sameNewsAgain(type, refund);
-    expect(ofRefund(refund)).toHaveLength(before + news.length);
-  });
-
-  test('of a first try’s failure that comes after the second one was made changes nothing', async () => {
-    const refund = await returned();
-    const { refundId, paymentId } = refund;
-    await stack.post(`/refunds/${refundId}/retry`, `refund:${refundId}/submit-2`, { number: 2 });
-    await stack.post(`/refunds/${refundId}/close`, `refund:${refundId}/close-2`, { as: 'succeeded' });
-    const before = ofRefund(refund).length;
-    const state = await stateOf(paymentId);
-    expect(state).toMatchObject({ status: 'refunded', refunded: EUR(4500) });
-    await sameNewsAgain('refund.failed', refund);
-    expect(await stateOf(paymentId)).toEqual(state);
-    expect(ofRefund(refund)).toHaveLength(before);
-    expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
-  });
-
-  test('of a refund in Stripe’s dashboard has a saga show it to the booking', async () => {
-    const booking = newBooking();
-    const { body } = await chargeBooking(stack, booking);
-    await stack.webhooksOn();
-    await stack.stripe.refunds.create({ payment_intent: await intentOf(booking), amount: 700 });
-    await until(async () => (await stateOf(body.paymentId)).refunded.amount === 700);
-    await quiet();
-    const [refund] = await listRefunds(stack.till.db, body.paymentId);
-    expect(refund).toMatchObject({ origin: 'stripe', status: 'succeeded' });
-    expect(ofRefund({ refundId: String(refund?.id) })[0]).toMatchObject({
-      wokenWith: { refundId: refund?.id, paymentId: body.paymentId, bookingId: booking.bookingId },
-    });
   });
 
   test('of a payment that was taken at once wakes nobody: the call that took it has told its saga', async () => {
@@ -381,60 +238,5 @@ describe('an event about an intent we do not know', () => {
       { amount: 4500, status: 'succeeded' },
     ]);
     expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
-  });
-});
-
-// Last, because what Stripe has not explained is missing in the ledger, which other tests hold against Stripe's balance.
-describe('where Stripe tells of its fee later, a webhook', () => {
-  /** A booking's payment that Stripe takes, and whose fee it tells of only `asyncCaptureDelayMs` later. */
-  async function chargeWithoutFee(asyncCaptureDelayMs: number): Promise<BookingCharge> {
-    const booking = newBooking();
-    const { payerId, payeeId, bookingId, key } = booking;
-    const wanted = {
-      payerId,
-      payeeId,
-      amount: EUR(4500),
-      paymentMethodId: 'pm_card_visa',
-      capture: 'automatic' as const,
-    };
-    const { payment } = await beginBookingCharge(stack.till.db, key, bookingId, wanted, stack.till.feePercent);
-    await stack.control('POST', '/settings', { asyncCaptureDelayMs });
-    const { id } = await stack.stripe.paymentIntents.create({
-      amount: 4500,
-      currency: 'eur',
-      payment_method: 'pm_card_visa',
-      capture_method: 'automatic_async',
-      confirm: true,
-      automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
-      metadata: { paymentId: payment.id, bookingId },
-    });
-    await stack.control('POST', '/settings', { asyncCaptureDelayMs: 0 });
-    await deliver(event('payment_intent.succeeded', { object: 'payment_intent', id }));
-    expect((await stateOf(payment.id)).status).toBe('captured');
-    return booking;
-  }
-
-  test('of money whose fee is not known yet, or was followed by a refund, asks Stripe', async () => {
-    const booking = await chargeWithoutFee(3_600_000);
-    const refunded = newBooking();
-    const { body } = await chargeBooking(stack, refunded);
-    const wanted = { amount: EUR(700), reason: 'r', requestedBy: null };
-    const refund = await stack.post(`/payments/${body.paymentId}/refunds`, `${refunded.key}/refund`, wanted);
-    await stack.post(`/refunds/${refund.body.refundId}/submit`, `refund:${refund.body.refundId}/submit`);
-    for (const each of [booking, refunded]) {
-      const id = await intentOf(each);
-      const before = await asked(id);
-      await deliver(event('charge.updated', { object: 'charge', id: 'ch_1', payment_intent: id }));
-      expect(await asked(id)).toBe(before + 1);
-    }
-  });
-
-  test('of a fee that Stripe knew later brings it into the ledger', async () => {
-    const owed = async () => (await stack.stripeBalance()) - ((await stack.ledger()).stripe_balance ?? 0);
-    const before = await owed();
-    await stack.webhooksOn();
-    await chargeWithoutFee(50);
-    await until(async () => (await owed()) === before);
-    await quiet();
   });
 });

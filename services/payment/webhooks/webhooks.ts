@@ -10,7 +10,7 @@ import { unseenRefunds } from '../refunds/store/refunds';
 import type { Intent, StripeEvent } from '../stripe/answers';
 import type { Till } from '../till';
 
-/** What may change a payment. Whatever else Stripe tells of is noted and left at that. */
+/** What may change a payment. Every other event is noted, and nothing is done about it. */
 const OF_INTENTS = new Set([
   'payment_intent.succeeded',
   'payment_intent.amount_capturable_updated',

@@ -9,6 +9,7 @@ import { EVENT_OF, platformFee } from '../rules';
 // Payments in the database. Each function of a store is one transaction that locks the payment's row; none is open while
 // Stripe is asked.
 
+/** A payment as it is stored. */
 export type PaymentRow = typeof payments.$inferSelect;
 
 /** A payment as it is recorded here; undefined when there is none. */

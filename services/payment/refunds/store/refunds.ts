@@ -9,8 +9,10 @@ import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../..
 
 // Refunds in the database. Each function of a store is one transaction that locks the payment first, then the refund.
 
+/** A refund as it is stored. */
 export type RefundRow = typeof refunds.$inferSelect;
 
+/** A refund, and its payment as the refund left it. */
 export interface RefundAndPayment {
   refund: RefundRow;
   payment: PaymentRow;

@@ -3,17 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Stripe from 'stripe';
-import { startStripeSandbox } from '../../dev/stripe-sandbox/server';
-import { ProblemError } from '../../kernel/errors';
-import { serviceTokens } from '../../platform/auth';
-import { uuidv7 } from '../../platform/ids';
-import { runService } from '../../platform/service';
-import type { Sagas } from '../../platform/temporal';
-import { definePaymentService, type PaymentOptions } from '../../services/payment/routes';
-import { createStripe } from '../../services/payment/stripe/door';
-import type { Till } from '../../services/payment/till';
-import { freePort } from './ports';
-import { ask, noSagas, type Reply, startTestService } from './service';
+import { startStripeSandbox } from '../../../dev/stripe-sandbox/server';
+import { ProblemError } from '../../../kernel/errors';
+import { serviceTokens } from '../../../platform/auth';
+import { runService } from '../../../platform/service';
+import type { Sagas } from '../../../platform/temporal';
+import { definePaymentService, type PaymentOptions } from '../../../services/payment/routes';
+import { createStripe } from '../../../services/payment/stripe/door';
+import type { Till } from '../../../services/payment/till';
+import { freePort } from '../ports';
+import { ask, noSagas, type Reply, startTestService } from '../service';
 
 export const WEBHOOK_SECRET = 'whsec_only_for_tests';
 export const EUR = (amount: number) => ({ amount, currency: 'EUR' });
@@ -167,54 +166,6 @@ export function dyingAfter<Given extends unknown[]>(call: (...given: Given) => P
   };
 }
 
-export interface BookingCharge {
-  bookingId: string;
-  key: string;
-  payerId: string;
-  payeeId: string;
-}
-
-/** A booking that is about to be paid. */
-export function newBooking(): BookingCharge {
-  const bookingId = uuidv7();
-  return { bookingId, key: `booking:${bookingId}/take-payment`, payerId: uuidv7(), payeeId: uuidv7() };
-}
-
-/** Where internal operations are called. */
-export type Caller = Pick<PaymentStack, 'post'>;
-
-/** Calls under a fault at Stripe until it is answered: first by the impatient service if the fault lets the request hang. */
-export async function despite(
-  stack: PaymentStack,
-  fault: Record<string, unknown>,
-  call: (by: Caller) => Promise<Reply>,
-  attempts = 40,
-): Promise<Reply> {
-  await stack.fault(fault);
-  const callers: Caller[] = fault.kind === 'hang' ? [stack.impatient] : [];
-  return retried(() => call(callers.pop() ?? stack), attempts);
-}
-
-/** Charges a booking as its saga does. */
-export function chargeBooking(
-  stack: Caller,
-  { bookingId, key, payerId, payeeId }: BookingCharge,
-  more: { amount?: number; card?: string; capture?: 'manual' | 'automatic' } = {},
-): Promise<Reply> {
-  return stack.post(`/bookings/${bookingId}/payment`, key, {
-    payerId,
-    payeeId,
-    amount: EUR(more.amount ?? 4500),
-    paymentMethodId: more.card ?? 'pm_card_visa',
-    capture: more.capture ?? 'automatic',
-  });
-}
-
-/** Settles a booking as the undo of its step does. */
-export function settleBooking(stack: Caller, { bookingId, key }: BookingCharge): Promise<Reply> {
-  return stack.post(`/bookings/${bookingId}/payment/settle`, `${key}/undo`);
-}
-
 /** Calls until the answer is no longer one to retry on, as Temporal does. */
 export async function retried(call: () => Promise<Reply>, attempts = 15): Promise<Reply> {
   for (let left = attempts; ; left--) {
@@ -235,4 +186,19 @@ export async function until<T>(
     if (Date.now() > deadline) throw new Error('what was waited for did not happen');
     await pause(20);
   }
+}
+
+/** Where internal operations are called. */
+export type Caller = Pick<PaymentStack, 'post'>;
+
+/** Calls under a fault at Stripe until it is answered: first by the impatient service if the fault lets the request hang. */
+export async function despite(
+  stack: PaymentStack,
+  fault: Record<string, unknown>,
+  call: (by: Caller) => Promise<Reply>,
+  attempts = 40,
+): Promise<Reply> {
+  await stack.fault(fault);
+  const callers: Caller[] = fault.kind === 'hang' ? [stack.impatient] : [];
+  return retried(() => call(callers.pop() ?? stack), attempts);
 }

@@ -1,16 +1,11 @@
-import { theOnly, violatedConstraint } from '../../../db/client';
-import { payments } from '../../../db/schema/payment';
-import { uuidv7 } from '../../../platform/ids';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { recordRefundRefusal, recordStripeRefunds } from '../refunds/store/at-stripe';
-import { beginRetry, beginSubmit, takenStripeIds } from '../refunds/store/attempts';
-import { closeRefund, listRefunds, readRefund, unseenRefunds } from '../refunds/store/refunds';
-import { createRefund } from '../refunds/store/requests';
-import { voidUnmade } from '../settlement/store';
-import type { Intent, StripeRefund } from '../stripe/answers';
-import { beginBookingCharge } from './store/attempts';
-import { recordChargeRefusal, recordIntent } from './store/intents';
-import { readPayment } from './store/payments';
+import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database';
+import { EUR, paymentRows } from '../../../../tests/support/payment';
+import { readPayment } from '../../charges/store/payments';
+import type { StripeRefund } from '../../stripe/answers';
+import { recordRefundRefusal, recordStripeRefunds } from './at-stripe';
+import { beginRetry, beginSubmit, takenStripeIds } from './attempts';
+import { closeRefund, listRefunds, readRefund, unseenRefunds } from './refunds';
+import { createRefund } from './requests';
 
 // Races many transactions: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -21,37 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+const { captured } = paymentRows(() => database);
 let counter = 0;
-
-function begin(bookingId = uuidv7(), amount = 1000, percent = 15) {
-  const wanted = {
-    payerId: uuidv7(),
-    payeeId: uuidv7(),
-    amount: EUR(amount),
-    paymentMethodId: 'pm_card_visa',
-    capture: 'automatic' as const,
-  };
-  return beginBookingCharge(database.db, `booking:${bookingId}/charge`, bookingId, wanted, percent);
-}
-
-const paid = (amount = 1000, more: Partial<Intent> = {}): Intent => ({
-  id: `pi_${++counter}`,
-  paymentId: null,
-  status: 'succeeded',
-  received: amount,
-  currency: 'EUR',
-  clientSecret: 'secret',
-  captureBefore: null,
-  declineCode: null,
-  movement: null,
-  ...more,
-});
-
-async function captured(amount = 1000, percent?: number) {
-  const { payment } = await begin(uuidv7(), amount, percent);
-  return recordIntent(database.db, payment.id, paid(amount));
-}
 
 function made(amount: number, more: Partial<StripeRefund> = {}): StripeRefund {
   const id = `re_${++counter}`;
@@ -63,48 +29,6 @@ async function ask(paymentId: string, amount: number) {
   const request = { owner: 'service', key: `refund-${++counter}`, fingerprint: 'f' };
   return createRefund(database.db, request, paymentId, { amount: EUR(amount), reason: 'r', requestedBy: null });
 }
-
-test('every change of a payment has a higher version, and the same word again is no change', async () => {
-  const { payment } = await begin();
-  const intent = paid(1000, { status: 'requires_capture', captureBefore: new Date('2026-12-01T00:00:00Z') });
-  const authorized = await recordIntent(database.db, payment.id, intent);
-  expect(authorized).toMatchObject({ status: 'authorized', version: payment.version + 1 });
-  expect(await recordIntent(database.db, payment.id, intent)).toEqual(authorized);
-  const done = await recordIntent(database.db, payment.id, { ...intent, status: 'succeeded' });
-  expect(done).toMatchObject({ status: 'captured', version: authorized.version + 1, clientSecret: null });
-});
-
-test('ten who record the same capture at once post it once', async () => {
-  const { payment } = await begin();
-  const intent = paid();
-  await Promise.all(Array.from({ length: 10 }, () => recordIntent(database.db, payment.id, intent)));
-  const rows = await database.sql`select kind from ledger_transactions where payment_id = ${payment.id}`;
-  expect(rows.map(({ kind }) => kind)).toEqual(['capture']);
-});
-
-test('Stripe’s fee is posted when it becomes known, which may be after the capture', async () => {
-  const { payment } = await begin();
-  const intent = paid();
-  await recordIntent(database.db, payment.id, intent);
-  await recordIntent(database.db, payment.id, { ...intent, movement: { id: 'txn_fee', fee: 39, currency: 'EUR' } });
-  const [fee] = await database.sql`
-    select e.amount::int as amount from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
-    where t.payment_id = ${payment.id} and e.account = 'stripe_fees'`;
-  expect(fee?.amount).toBe(39);
-});
-
-test('a refusal of an attempt that a look-up has meanwhile found done changes nothing', async () => {
-  const begun = await begin();
-  const row = await recordIntent(database.db, begun.payment.id, paid());
-  if (!begun.attempt) throw new Error('nothing begun');
-  expect(await recordChargeRefusal(database.db, row.id, begun.attempt, 'amount_too_small')).toEqual(row);
-  expect(await voidUnmade(database.db, row.id)).toEqual(row);
-});
-
-test('an intent that is not the payment’s own is left to the caller', async () => {
-  const row = await captured();
-  expect(await recordIntent(database.db, row.id, paid())).toEqual(row);
-});
 
 test('a refund that Stripe has is not undone by a refusal that arrives late', async () => {
   const row = await captured();
@@ -243,34 +167,3 @@ test.each([
     expect(await sums()).toEqual({ revenue: 0, tutor: 0 });
   },
 );
-
-test.each([
-  ['more refunded than taken', { captured: 100, refunded: 101 }, 'payments_refunded_within_captured'],
-  ['more taken than asked for', { captured: 1001 }, 'payments_captured_within_amount'],
-  ['a fee above the amount', { fee: 1001 }, 'payments_fee_within_amount'],
-  ['less than nothing under way', { refundPending: -1 }, 'payments_refund_pending'],
-])('the database refuses %s', async (_, more, constraint) => {
-  const people = { payerId: uuidv7(), payeeId: uuidv7() };
-  const values = {
-    id: uuidv7(),
-    ...people,
-    ...EUR(1000),
-    status: 'pending' as const,
-    capture: 'manual' as const,
-    fee: 150,
-    paymentMethodId: 'pm',
-  };
-  const error = await database.db
-    .insert(payments)
-    .values({ ...values, ...more })
-    .then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-  expect(violatedConstraint(error)).toBe(constraint);
-});
-
-test('a row that must be there and is not is a defect', () => {
-  expect(() => theOnly([])).toThrow('must be there');
-  expect(theOnly([1])).toBe(1);
-});

@@ -1,0 +1,6 @@
+export * from './bookings';
+export * from './refunds';
+export * from './rows';
+export * from './settlements';
+export * from './stack';
+export * from './webhooks';
