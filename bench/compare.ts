@@ -56,7 +56,8 @@ export async function compare({
           // Lines in brackets are what the services log; what ends or comes back is the supervisor's word.
           if (!line.startsWith('[')) say(`  ${line}`);
         },
-        ...{ layout, faults: true },
+        layout,
+        faults: true,
         settings: profileFolder === undefined ? {} : profileSettings(profileFolder),
       });
       try {

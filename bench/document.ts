@@ -179,8 +179,15 @@ function throughputTable(lines: readonly Line[]): string {
   return table(
     ['load', 'line', 'done/s', '±', 'of bare', 'of dbos', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms'],
     lines.map((line) => [
-      ...[arrivalText(line.arrival), `\`${line.engine}\``, line.donePerSecond.toFixed(1), percent(line.spread)],
-      ...[percent(line.toBare), percent(line.toDbos), line.p50.toFixed(0), line.p95.toFixed(0), line.p99.toFixed(0)],
+      arrivalText(line.arrival),
+      `\`${line.engine}\``,
+      line.donePerSecond.toFixed(1),
+      percent(line.spread),
+      percent(line.toBare),
+      percent(line.toDbos),
+      line.p50.toFixed(0),
+      line.p95.toFixed(0),
+      line.p99.toFixed(0),
       line.cpuTotal.toFixed(1),
     ]),
   );
@@ -190,8 +197,13 @@ function latencyTable(lines: readonly Line[]): string {
   return table(
     ['rate', 'line', 'done/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms'],
     lines.map(({ arrival, engine, donePerSecond, p50, p95, p99, cpuTotal }) => [
-      ...[arrivalText(arrival), `\`${engine}\``, donePerSecond.toFixed(1)],
-      ...[p50.toFixed(0), p95.toFixed(0), p99.toFixed(0), cpuTotal.toFixed(1)],
+      arrivalText(arrival),
+      `\`${engine}\``,
+      donePerSecond.toFixed(1),
+      p50.toFixed(0),
+      p95.toFixed(0),
+      p99.toFixed(0),
+      cpuTotal.toFixed(1),
     ]),
   );
 }
@@ -201,7 +213,9 @@ function cpuTable(lines: readonly Line[]): string {
   return table(
     ['line', ...names, 'all'],
     lines.map(({ engine, cpu, cpuTotal }) => [
-      ...[`\`${engine}\``, ...names.map((name) => (cpu[name] ?? 0).toFixed(1)), cpuTotal.toFixed(1)],
+      `\`${engine}\``,
+      ...names.map((name) => (cpu[name] ?? 0).toFixed(1)),
+      cpuTotal.toFixed(1),
     ]),
   );
 }

@@ -42,7 +42,10 @@ export function flameGraph(file: string, title: string): TopLevelSpec {
       return { ...frame, name: frame.name.slice(0, letters), row: frame.depth + 0.5 };
     });
   return {
-    ...{ title, width: WIDTH_PX, height: depth * ROW_PX, background: 'white' },
+    title,
+    width: WIDTH_PX,
+    height: depth * ROW_PX,
+    background: 'white',
     config: { font: 'system-ui, sans-serif', view: { stroke: 'transparent' } },
     layer: [
       {

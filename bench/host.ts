@@ -16,7 +16,8 @@ async function main(name: string | undefined): Promise<void> {
   const config = loadConfig(process.env, 'no-env-file');
   const clients = createClients(config);
   const engine = await start({
-    ...{ config, clients },
+    config,
+    clients,
     databaseUrl: process.env.BENCH_DATABASE_URL ?? '',
     folder: process.env.BENCH_FOLDER ?? '',
     poolSize: Number(process.env.BENCH_POOL_SIZE ?? 16),

@@ -17,9 +17,13 @@ export async function describeMachine(): Promise<Machine> {
   const busyCores = Math.round(((busyMs() - before) / LOOK_MS) * 10) / 10;
   const [first] = cpus();
   return {
-    ...{ cpu: first?.model ?? 'unknown', cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) },
-    ...{ system: `${process.platform} ${release().split('-', 1)[0]}`, node: process.versions.node },
-    ...{ busyCores, startedAt: new Date().toISOString() },
+    cpu: first?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${release().split('-', 1)[0]}`,
+    node: process.versions.node,
+    busyCores,
+    startedAt: new Date().toISOString(),
   };
 }
 

@@ -56,10 +56,15 @@ export async function measure(
     const temporal = await temporalCosts(stage, engine, load);
     return {
       run: {
-        ...{ engine, arrival: plan.arrival, round: plan.round, bookings: plan.bookings },
+        engine,
+        arrival: plan.arrival,
+        round: plan.round,
+        bookings: plan.bookings,
         answeredPerSecond: (plan.bookings * 1_000) / load.tookMs,
         donePerSecond: (plan.bookings * 1_000) / doneMs,
-        ...{ p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) },
+        p50: percentile(latencies, 0.5),
+        p95: percentile(latencies, 0.95),
+        p99: percentile(latencies, 0.99),
         cpu: cpuEach(cpu, plan.bookings),
         ...(temporal && { temporal }),
         contradictions,

@@ -49,7 +49,10 @@ export function createOrders(stack: Stack, { students, tutors }: People): Orders
     if (!studentId || !tutorId) throw new Error('The plan of bookings names nobody');
     const declined = n % DECLINED.every === DECLINED.at;
     const order = {
-      ...{ bookingId: uuidv7(), studentId, tutorId, durationMinutes: SESSION_MINUTES },
+      bookingId: uuidv7(),
+      studentId,
+      tutorId,
+      durationMinutes: SESSION_MINUTES,
       scheduledAt: new Date((firstHour + hour) * HOUR_MS).toISOString(),
       paymentMethodId: declined ? 'pm_card_visa_chargeDeclined' : 'pm_card_visa',
       requestedAt: new Date().toISOString(),
@@ -74,8 +77,12 @@ async function storeRequests(stack: Stack, planned: PlannedOrder[]): Promise<voi
   const sql = stack.database('booking');
   for (let from = 0; from < planned.length; from += ROWS_AT_ONCE) {
     const rows = planned.slice(from, from + ROWS_AT_ONCE).map(({ order }) => ({
-      ...{ id: order.bookingId, student_id: order.studentId, tutor_id: order.tutorId, subject: SUBJECT },
-      ...{ scheduled_at: order.scheduledAt, duration_minutes: order.durationMinutes },
+      id: order.bookingId,
+      student_id: order.studentId,
+      tutor_id: order.tutorId,
+      subject: SUBJECT,
+      scheduled_at: order.scheduledAt,
+      duration_minutes: order.durationMinutes,
     }));
     await sql`insert into booking_requests ${sql(rows)}`;
   }

@@ -69,8 +69,12 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
       if (!reply.ok) throw new Error(`${path} answered ${reply.status}: ${await reply.text()}`);
     };
     await put('POST', '/api/tutors/profile', {
-      ...{ headline: 'Patient with numbers', biography: 'Twenty years of teaching.', subjects: [SUBJECT] },
-      ...{ languages: ['en'], timeZone: 'UTC', instantBooking: true },
+      headline: 'Patient with numbers',
+      biography: 'Twenty years of teaching.',
+      subjects: [SUBJECT],
+      languages: ['en'],
+      timeZone: 'UTC',
+      instantBooking: true,
     });
     await put('PUT', '/api/tutors/availability', { timeZone: 'UTC', weekly: ALWAYS, exceptions: [] });
     await put('PUT', '/api/tutors/pricing', {
@@ -85,11 +89,21 @@ async function makeUsers(stack: Stack, role: 'student' | 'tutor', count: number)
   const sql = stack.database('identity');
   const now = new Date();
   const users = ids.map((id) => ({
-    ...{ id, email: `${id}@person.example`, password_hash: 'nobody logs in with this', role, status: 'active' },
-    ...{ attempt_id: id, attempt_until: now, saga_started_at: now },
+    id,
+    email: `${id}@person.example`,
+    password_hash: 'nobody logs in with this',
+    role,
+    status: 'active',
+    attempt_id: id,
+    attempt_until: now,
+    saga_started_at: now,
   }));
   const profiles = ids.map((id, index) => ({
-    ...{ user_id: id, first_name: role, last_name: `Number ${index}`, time_zone: 'UTC', locale: 'en' },
+    user_id: id,
+    first_name: role,
+    last_name: `Number ${index}`,
+    time_zone: 'UTC',
+    locale: 'en',
   }));
   await sql`insert into users ${sql(users)}`;
   await sql`insert into user_profiles ${sql(profiles)}`;

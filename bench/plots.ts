@@ -16,7 +16,8 @@ const CONFIG = {
 export function throughputPlot(lines: readonly Line[]): TopLevelSpec {
   const loads = loadsOf(lines);
   return {
-    ...{ config: CONFIG, ...SIZE },
+    config: CONFIG,
+    ...SIZE,
     data: {
       values: lines.map(({ engine, arrival, donePerSecond }) => ({
         engine,
@@ -56,7 +57,8 @@ export function latencyPlot(lines: readonly Line[]): TopLevelSpec {
     data: { values },
     facet: { row: { field: 'load', type: 'nominal', sort: loadsOf(lines), title: null } },
     spec: {
-      ...{ width: SIZE.width, height: 150 },
+      width: SIZE.width,
+      height: 150,
       layer: [
         {
           mark: { type: 'rule', tooltip: null },
@@ -88,7 +90,8 @@ export function cpuPlot(lines: readonly Line[]): TopLevelSpec {
       .map(([name, ms]) => ({ engine, process: name, ms })),
   );
   return {
-    ...{ config: CONFIG, ...SIZE },
+    config: CONFIG,
+    ...SIZE,
     data: { values },
     mark: { type: 'bar', tooltip: null },
     encoding: {

@@ -33,8 +33,13 @@ export function createSteps(clients: Clients) {
       const awaitingUntil = new Date(Date.parse(order.requestedAt) + 15 * MINUTE).toISOString();
       const key = keyOf(order, 'take-payment');
       await payment.chargePayment({
-        ...{ bookingId, payerId, payeeId, paymentMethodId },
-        ...{ amount: terms.price, awaitingUntil, key },
+        bookingId,
+        payerId,
+        payeeId,
+        paymentMethodId,
+        amount: terms.price,
+        awaitingUntil,
+        key,
       });
       return null;
     },

@@ -69,7 +69,10 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     const [proxyPort = 0, smtpPort = 0] = await freePorts(2);
     const given = {
       ...own,
-      ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', SHUTDOWN_GRACE_SECONDS: '5', RATE_LIMIT_API: '1000000' },
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'error',
+      SHUTDOWN_GRACE_SECONDS: '5',
+      RATE_LIMIT_API: '1000000',
       SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
       ...(faults && { PAYMENT_URL: `http://127.0.0.1:${proxyPort}` }),
       ...settings,

@@ -48,11 +48,16 @@ function lineOf(all: readonly Run[]): Line | undefined {
   const cpu = Object.fromEntries(names.map((name) => [name, of((run) => run.cpu[name] ?? 0)]));
   const temporal = runs.flatMap((run) => run.temporal ?? []);
   return {
-    ...{ engine: first.engine, arrival: first.arrival, rounds: runs.length, discarded: all.length - runs.length },
+    engine: first.engine,
+    arrival: first.arrival,
+    rounds: runs.length,
+    discarded: all.length - runs.length,
     donePerSecond: of((run) => run.donePerSecond),
     answeredPerSecond: of((run) => run.answeredPerSecond),
     spread: spread(runs.map((run) => run.donePerSecond)),
-    ...{ p50: of((run) => run.p50), p95: of((run) => run.p95), p99: of((run) => run.p99) },
+    p50: of((run) => run.p50),
+    p95: of((run) => run.p95),
+    p99: of((run) => run.p99),
     cpu,
     cpuTotal: Object.entries(cpu).reduce((sum, [name, ms]) => (name === 'load' ? sum : sum + ms), 0),
     ...(temporal.length > 0 && {
@@ -75,9 +80,17 @@ export function textTable(lines: readonly Line[]): string {
   const share = (value: number | undefined) => (value === undefined ? '' : `${(value * 100).toFixed(0)} %`);
   for (const line of lines) {
     table.push([
-      ...[arrivalText(line.arrival), line.engine, line.donePerSecond.toFixed(1), share(line.spread)],
-      ...[share(line.toBare), share(line.toDbos), line.p50.toFixed(0), line.p95.toFixed(0), line.p99.toFixed(0)],
-      ...[line.cpuTotal.toFixed(1), line.temporal ? `${line.temporal.events}/${line.temporal.workflowTasks}` : ''],
+      arrivalText(line.arrival),
+      line.engine,
+      line.donePerSecond.toFixed(1),
+      share(line.spread),
+      share(line.toBare),
+      share(line.toDbos),
+      line.p50.toFixed(0),
+      line.p95.toFixed(0),
+      line.p99.toFixed(0),
+      line.cpuTotal.toFixed(1),
+      line.temporal ? `${line.temporal.events}/${line.temporal.workflowTasks}` : '',
       line.discarded > 0 ? `${line.rounds} (${line.discarded} not counted)` : String(line.rounds),
     ]);
   }

@@ -109,7 +109,9 @@ async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
     ...(await ownSettings()),
     DATA_DIR: dataDir,
     // All people of a run share an address; the limit per user stays.
-    ...{ RATE_LIMIT_REGISTER: 'off', RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off' },
+    RATE_LIMIT_REGISTER: 'off',
+    RATE_LIMIT_LOGIN: 'off',
+    RATE_LIMIT_LOGIN_ADDRESS: 'off',
     SHUTDOWN_GRACE_SECONDS: '5',
   };
 }
@@ -188,7 +190,11 @@ async function engage({ urls }: RunningPlatform, script: Script): Promise<Cast> 
     plan.kind === 'booking' && plan.rivalOf !== undefined ? [plan.number, plan.rivalOf] : [],
   );
   return {
-    ...{ client, students, tutors, run, contested: new Set(contested) },
+    client,
+    students,
+    tutors,
+    run,
+    contested: new Set(contested),
     startsFrom: Math.ceil(Date.now() / QUARTER_HOUR_MS) * QUARTER_HOUR_MS,
     async bank(intent, verdict) {
       for (;;) {

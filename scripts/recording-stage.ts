@@ -112,9 +112,7 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
         z.looseObject({ id: z.string().optional(), bookingId: z.string().optional() }),
         'POST',
         '/api/bookings',
-        {
-          ...{ who: student, body, expect },
-        },
+        { who: student, body, expect },
       ).then(({ id, bookingId = id }) => String(bookingId));
     },
 

@@ -22,8 +22,11 @@ export const startDbos: StartEngine = async ({ clients, databaseUrl, poolSize })
       bookSession(steps, order, {
         run: (name, step) =>
           DBOS.runStep(step, {
-            ...{ name, retriesAllowed: true, maxAttempts: RETRY.attempts },
-            ...{ intervalSeconds: RETRY.firstMs / 1_000, backoffRate: RETRY.factor },
+            name,
+            retriesAllowed: true,
+            maxAttempts: RETRY.attempts,
+            intervalSeconds: RETRY.firstMs / 1_000,
+            backoffRate: RETRY.factor,
           }),
         answer: (outcome) => DBOS.setEvent<Outcome>(OUTCOME, outcome),
         live: () => DBOS.sleep(untilReminder(order)),

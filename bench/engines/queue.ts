@@ -56,7 +56,10 @@ export const startQueue: StartEngine = async ({ clients, databaseUrl, poolSize }
   }
 
   const runner = await run({
-    ...{ connectionString: databaseUrl, concurrency: CONCURRENCY, maxPoolSize: poolSize, noHandleSignals: true },
+    connectionString: databaseUrl,
+    concurrency: CONCURRENCY,
+    maxPoolSize: poolSize,
+    noHandleSignals: true,
     logger: new Logger(() => () => undefined),
     taskList: {
       book: (payload) => work(payloadSchema.parse(payload).id),

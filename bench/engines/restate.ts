@@ -74,8 +74,10 @@ function handlersOf(steps: Steps) {
       bookSession(steps, order, {
         run: (name, step) =>
           ctx.run(name, step, {
-            ...{ initialRetryInterval: RETRY.firstMs, retryIntervalFactor: RETRY.factor },
-            ...{ maxRetryInterval: RETRY.longestMs, maxRetryAttempts: RETRY.attempts },
+            initialRetryInterval: RETRY.firstMs,
+            retryIntervalFactor: RETRY.factor,
+            maxRetryInterval: RETRY.longestMs,
+            maxRetryAttempts: RETRY.attempts,
           }),
         answer: (outcome) => ctx.promise<Outcome>(OUTCOME).resolve(outcome),
         live: () => ctx.sleep(untilReminder(order)),

@@ -42,7 +42,9 @@ export async function openStage(
     settings: {
       ...(await ownSettings()),
       ...Object.fromEntries(unlimited.map((name) => [name, 'off'])),
-      ...{ DATA_DIR: dataDir, LOG_LEVEL: 'error', RATE_LIMIT_API: '1000000' },
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'error',
+      RATE_LIMIT_API: '1000000',
       ...settings,
     },
     envFile: 'no-env-file-here',

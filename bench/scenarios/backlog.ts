@@ -43,21 +43,18 @@ export const backlog: RunScenario = async (options) => {
     const drained = await drain(stage, readyAt);
     const latencies = first.map(({ latencyMs }) => latencyMs);
     const figures = {
-      ...{ waiting, lost: told.filter(({ outcome }) => outcome.outcome === 'failed').length + left },
-      ...{
-        postP50: percentile(latencies, 0.5),
-        postP99: percentile(latencies, 0.99),
-        postMost: Math.max(...latencies),
-      },
+      waiting,
+      lost: told.filter(({ outcome }) => outcome.outcome === 'failed').length + left,
+      postP50: percentile(latencies, 0.5),
+      postP99: percentile(latencies, 0.99),
+      postMost: Math.max(...latencies),
       answeredLate: first.filter(({ status }) => status === 202 || status === 503).length,
       answeredOtherwise: first.filter(({ status }) => status !== 202 && status !== 503).length,
-      ...{
-        reads: reads.count,
-        readsFailed: reads.failed,
-        readsP50: reads.p50,
-        readsP99: reads.p99,
-        readsMost: reads.most,
-      },
+      reads: reads.count,
+      readsFailed: reads.failed,
+      readsP50: reads.p50,
+      readsP99: reads.p99,
+      readsMost: reads.most,
       workersReadySeconds: readyMs / 1_000,
       ...drained,
       ...(drainMs !== undefined && { drainSeconds: drainMs / 1_000, drainPerSecond: (waiting * 1_000) / drainMs }),

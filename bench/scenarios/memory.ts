@@ -43,16 +43,23 @@ export const memory: RunScenario = async (options) => {
       const grown = (name: string, of: keyof Memory) => toMb((after[name]?.[of] ?? 0) - (before[name]?.[of] ?? 0));
       const figures = {
         ...atStart,
-        ...{ servicesBefore: toMb(before.services?.pss ?? 0), servicesAfter: toMb(after.services?.pss ?? 0) },
-        ...{ workersBefore: toMb(before.workers?.pss ?? 0), workersAfter: toMb(after.workers?.pss ?? 0) },
-        ...{ servicesGrowth: grown('services', 'pss'), workersGrowth: grown('workers', 'pss') },
-        ...{ servicesGrowthRss: grown('services', 'rss'), workersGrowthRss: grown('workers', 'rss') },
+        servicesBefore: toMb(before.services?.pss ?? 0),
+        servicesAfter: toMb(after.services?.pss ?? 0),
+        workersBefore: toMb(before.workers?.pss ?? 0),
+        workersAfter: toMb(after.workers?.pss ?? 0),
+        servicesGrowth: grown('services', 'pss'),
+        workersGrowth: grown('workers', 'pss'),
+        servicesGrowthRss: grown('services', 'rss'),
+        workersGrowthRss: grown('workers', 'rss'),
         growth: grown('services', 'pss') + grown('workers', 'pss'),
       };
       return [
         {
-          ...{ scenario: 'memory', scale: { count, clients, warmUp }, figures },
-          ...{ contradictions: wrong, versions: stage.versions },
+          scenario: 'memory',
+          scale: { count, clients, warmUp },
+          figures,
+          contradictions: wrong,
+          versions: stage.versions,
         },
       ];
     });
@@ -81,8 +88,11 @@ async function memoryAfterStart({ say }: ScenarioOptions): Promise<Record<string
     const others = all.filter(({ isNode }) => !isNode).map(({ pid }) => memoryOf(pid));
     const sum = (list: Memory[], of: keyof Memory) => toMb(list.reduce((total, one) => total + one[of], 0));
     return {
-      ...{ nodeProcesses: node.length, nodePss: sum(node, 'pss'), nodeRss: sum(node, 'rss') },
-      ...{ otherPss: sum(others, 'pss'), otherRss: sum(others, 'rss') },
+      nodeProcesses: node.length,
+      nodePss: sum(node, 'pss'),
+      nodeRss: sum(node, 'rss'),
+      otherPss: sum(others, 'pss'),
+      otherRss: sum(others, 'rss'),
     };
   } finally {
     if (platform.exitCode === null) {

@@ -59,9 +59,14 @@ export const overload: RunScenario = async (options) => {
     const others = answered.length - made.length - refused.length - pending.length;
     const wrong = await contradictions(stage, made.map(sampleOf));
     const figures = {
-      ...{ sustainable, offered: rate, acceptedPerSecond, acceptedShare: acceptedPerSecond / sustainable },
-      ...{ settledPerSecond: settledMeanwhile / seconds, settledShare: settledMeanwhile / seconds / sustainable },
-      ...{ refusedShare: refused.length / answered.length, otherShare: others / answered.length },
+      sustainable,
+      offered: rate,
+      acceptedPerSecond,
+      acceptedShare: acceptedPerSecond / sustainable,
+      settledPerSecond: settledMeanwhile / seconds,
+      settledShare: settledMeanwhile / seconds / sustainable,
+      refusedShare: refused.length / answered.length,
+      otherShare: others / answered.length,
       pendingShare: pending.length / answered.length,
       refusedWithRetryAfter: refused.filter(({ reply }) => reply?.hasRetryAfter).length / Math.max(1, refused.length),
       refusedP50: percentile(latenciesOf(refused), 0.5),
@@ -76,8 +81,11 @@ export const overload: RunScenario = async (options) => {
     if (lost > 0) wrong.push(`${lost} requests got no answer`);
     return [
       {
-        ...{ scenario: 'overload', scale: { count, clients, rate, seconds }, figures },
-        ...{ contradictions: wrong, versions: stage.versions },
+        scenario: 'overload',
+        scale: { count, clients, rate, seconds },
+        figures,
+        contradictions: wrong,
+        versions: stage.versions,
       },
     ];
   });

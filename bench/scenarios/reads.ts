@@ -38,7 +38,9 @@ export const reads: RunScenario = async ({ scale, profileFolder, say, signal }) 
     };
     return [
       {
-        ...{ scenario: 'reads', scale: { count, clients, seconds }, figures },
+        scenario: 'reads',
+        scale: { count, clients, seconds },
+        figures,
         contradictions: failed.map(
           ({ name, failures }) => `${failures} replies to ${name} were not what was asked for`,
         ),

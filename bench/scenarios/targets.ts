@@ -82,12 +82,14 @@ export function figuresOf({ runs }: Results): Record<string, number> {
   const ratio = (a: number | undefined, b: number | undefined) => (a && b ? a / b : undefined);
   const ours = of('ours')?.donePerSecond;
   const found = {
-    ...{ oursToDbos: of('ours')?.toDbos, oursToBare: of('ours')?.toBare },
+    oursToDbos: of('ours')?.toDbos,
+    oursToBare: of('ours')?.toBare,
     oursToNaive: ratio(ours, of('naive')?.donePerSecond),
     oursToQueue: ratio(ours, of('queue')?.donePerSecond),
     gatewayToOurs: ratio(of('gateway')?.donePerSecond, ours),
     latencyToDbos: ratio(under('ours', 1)?.p50, under('dbos', 1)?.p50),
-    ...{ gateway: of('gateway')?.donePerSecond, gatewayTogether: of('gateway-together')?.donePerSecond },
+    gateway: of('gateway')?.donePerSecond,
+    gatewayTogether: of('gateway-together')?.donePerSecond,
   };
   return Object.fromEntries(
     Object.entries(found).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

@@ -28,7 +28,10 @@ export const waiting: RunScenario = async (options, wanted) => {
     await fill(stage, count, options);
     const open = await openCount(stage);
     const finding = (scenario: 'open' | 'restart', figures: Record<string, number>, wrong: string[]): Finding => ({
-      ...{ scenario, scale: { count, clients }, figures: { open, ...figures }, contradictions: wrong },
+      scenario,
+      scale: { count, clients },
+      figures: { open, ...figures },
+      contradictions: wrong,
       versions: stage.versions,
     });
     const beside = wanted.has('open')
@@ -68,9 +71,13 @@ async function besideAnother(
     const { without, beside } = sides;
     return {
       figures: {
-        ...{ without: median(without.perSecond), beside: median(beside.perSecond), pairs: MEASURED_PAIRS },
-        ...{ ratio: median(ratios), ratioLeast: Math.min(...ratios), ratioMost: Math.max(...ratios) },
-        ...{ openWithout: await openCount(empty) },
+        without: median(without.perSecond),
+        beside: median(beside.perSecond),
+        pairs: MEASURED_PAIRS,
+        ratio: median(ratios),
+        ratioLeast: Math.min(...ratios),
+        ratioMost: Math.max(...ratios),
+        openWithout: await openCount(empty),
         ...named(cpuEach(without.cpu, bookings * MEASURED_PAIRS), 'without'),
         ...named(cpuEach(beside.cpu, bookings * MEASURED_PAIRS), 'beside'),
       },
@@ -154,7 +161,9 @@ async function restarts(
     say(`Ready ${ready.at(-1)?.toFixed(2)} s after SIGKILL, a booking confirmed ${first.at(-1)?.toFixed(2)} s later`);
   }
   return {
-    ...{ readySeconds: median(ready), firstSeconds: median(first), firstMostSeconds: Math.max(...first) },
+    readySeconds: median(ready),
+    firstSeconds: median(first),
+    firstMostSeconds: Math.max(...first),
     requestedMeanwhileSeconds: median(meanwhile),
   };
 }

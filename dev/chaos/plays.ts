@@ -83,8 +83,14 @@ const startOf = (cast: Cast, slot: Slot) => new Date(cast.startsFrom + slot.minu
 async function playBooking(cast: Cast, plan: BookingPlan, records: Records): Promise<void> {
   const { student, tutor } = pairOf(cast, plan);
   const record: BookingRecord = {
-    ...{ plan, student, tutor, tutorIsInstant: tutor.instant, contested: cast.contested.has(plan.number) },
-    ...{ id: undefined, asked: undefined, cancels: [] },
+    plan,
+    student,
+    tutor,
+    tutorIsInstant: tutor.instant,
+    contested: cast.contested.has(plan.number),
+    id: undefined,
+    asked: undefined,
+    cancels: [],
   };
   records.bookings.push(record);
   await sleep(plan.pauseMs);

@@ -6,37 +6,56 @@ import { bookingSchema, paymentSchema, refundSchema } from './wire';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 const person = (id: string, role: 'student' | 'tutor') => ({
-  ...{ id, role, email: `${id}@chaos.example`, firstName: id, lastName: id, token: '', signedInAt: 0 },
+  id,
+  role,
+  email: `${id}@chaos.example`,
+  firstName: id,
+  lastName: id,
+  token: '',
+  signedInAt: 0,
 });
 const PEOPLE = { student: person('s', 'student'), tutor: person('t', 'tutor') };
 const AT = '2030-01-01T10:00:00.000Z';
 const LATER = '2030-01-02T10:00:00.000Z';
 
 const PLAN: BookingPlan = {
-  ...{ kind: 'booking', number: 1, student: 0, tutor: 0, rivalOf: undefined, copies: 1, pauseMs: 0 },
-  ...{ card: 'pm_card_visa', bank: 'none', declines: false, answer: 'confirm', studentCancels: 'never' },
-  ...{ tutorCancels: false, move: undefined },
+  kind: 'booking',
+  number: 1,
+  student: 0,
+  tutor: 0,
+  rivalOf: undefined,
+  copies: 1,
+  pauseMs: 0,
+  card: 'pm_card_visa',
+  bank: 'none',
+  declines: false,
+  answer: 'confirm',
+  studentCancels: 'never',
+  tutorCancels: false,
+  move: undefined,
   slot: { minutesAhead: 600, durationMinutes: 60, refundPercent: 50 },
 };
 
 const view = (status: string, statusReason: string | null, captured = 0, refunded = 0, scheduledAt = AT) =>
   bookingSchema.parse({
-    ...{ id: 'b', status, statusReason, scheduledAt, price: EUR(4_501) },
+    id: 'b',
+    status,
+    statusReason,
+    scheduledAt,
+    price: EUR(4_501),
     payment: { id: 'p', status: '', captured: EUR(captured), refunded: EUR(refunded) },
   });
 const reply = (status: number, body: unknown = {}, code?: string): Reply => ({ status, body, code });
 const CONFIRMED = view('confirmed', null, 4_501);
 
 const record = (more: Partial<BookingRecord>): BookingRecord => ({
-  ...{
-    plan: PLAN,
-    ...PEOPLE,
-    tutorIsInstant: true,
-    contested: false,
-    id: 'b',
-    asked: reply(201, CONFIRMED),
-    cancels: [],
-  },
+  plan: PLAN,
+  ...PEOPLE,
+  tutorIsInstant: true,
+  contested: false,
+  id: 'b',
+  asked: reply(201, CONFIRMED),
+  cancels: [],
   ...more,
 });
 const studentCancels = (answer: Reply) => record({ cancels: [{ by: 'student', reply: answer }] });
@@ -98,17 +117,32 @@ test.each([
 });
 
 const PAYMENT: PaymentPlan = {
-  ...{ kind: 'payment', number: 1, student: 0, tutor: 0, amount: 1_000, refundPercents: [60, 60], pauseMs: 0 },
-  ...{ card: 'pm_card_visa', bank: 'none', declines: false },
+  kind: 'payment',
+  number: 1,
+  student: 0,
+  tutor: 0,
+  amount: 1_000,
+  refundPercents: [60, 60],
+  pauseMs: 0,
+  card: 'pm_card_visa',
+  bank: 'none',
+  declines: false,
 };
 const money = (captured: number, refunded: number) =>
   paymentSchema.parse({
-    ...{ id: 'p', status: '', amount: EUR(1_000), captured: EUR(captured), refunded: EUR(refunded) },
+    id: 'p',
+    status: '',
+    amount: EUR(1_000),
+    captured: EUR(captured),
+    refunded: EUR(refunded),
     refundPending: EUR(0),
   });
 const refund = (status: string) => refundSchema.parse({ id: 'r', status, amount: EUR(600) });
 const paid = (...refunds: Reply[]): PaymentRecord => ({
-  ...{ plan: PAYMENT, ...PEOPLE, id: 'p', asked: reply(201, money(1_000, 0)) },
+  plan: PAYMENT,
+  ...PEOPLE,
+  id: 'p',
+  asked: reply(201, money(1_000, 0)),
   refunds: refunds.map((answer) => ({ amount: 600, reply: answer })),
 });
 const GIVEN = reply(201, refund('pending'));

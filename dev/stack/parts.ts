@@ -44,7 +44,10 @@ export async function startParts(
     Object.entries(plan).map(([name, args]) =>
       supervisor.start(
         nodeChild({
-          ...{ name, args, ...common, graceMs: graceMs(config) },
+          name,
+          args,
+          ...common,
+          graceMs: graceMs(config),
           memory: args.every(isWorker) ? 'workers' : 'services',
         }),
       ),

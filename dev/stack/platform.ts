@@ -79,7 +79,12 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   }
   const { children, kill, halt, resume, killAll } = supervisor;
   return {
-    ...{ config, children, kill, halt, resume, stop },
+    config,
+    children,
+    kill,
+    halt,
+    resume,
+    stop,
     environment: settings.environment,
     urls: urlsOf(settings),
     tookMs: performance.now() - started,

@@ -51,11 +51,18 @@ export async function embeddedTemporal(config: Config, say: (line: string) => vo
 function serverArguments(config: Config, dbFile: string): string[] {
   const pairs = (flag: string, values: Record<string, string>) =>
     Object.entries(values).flatMap(([name, value]) => [flag, `${name}=${value}`]);
+  const flags = {
+    '--ip': '127.0.0.1',
+    '--port': String(config.TEMPORAL_PORT),
+    '--ui-port': String(config.TEMPORAL_UI_PORT),
+    '--db-filename': dbFile,
+    '--log-level': 'warn',
+    '--log-format': 'json',
+  };
   return [
     'server',
     'start-dev',
-    ...['--ip', '127.0.0.1', '--port', String(config.TEMPORAL_PORT), '--ui-port', String(config.TEMPORAL_UI_PORT)],
-    ...['--db-filename', dbFile, '--log-level', 'warn', '--log-format', 'json'],
+    ...Object.entries(flags).flat(),
     ...(config.TEMPORAL_NAMESPACE === 'default' ? [] : ['--namespace', config.TEMPORAL_NAMESPACE]),
     ...pairs('--dynamic-config-value', DYNAMIC_CONFIG),
     ...pairs('--sqlite-pragma', SQLITE),
