@@ -1,9 +1,10 @@
 import { defineConfig } from 'drizzle-kit';
 
-// One set of migrations per context: `npm run db:generate -- booking`.
+// One set of migrations per context.
+const COMMAND = 'CONTEXT=booking npx drizzle-kit generate --config db/drizzle.config.ts --name what_changed';
+
 const context = process.env.CONTEXT;
-if (!context)
-  throw new Error('Set CONTEXT to the context whose schema changed, as `npm run db:generate -- booking` does');
+if (!context) throw new Error(`Set CONTEXT to the context whose schema changed: ${COMMAND}`);
 
 export default defineConfig({
   dialect: 'postgresql',

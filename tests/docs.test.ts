@@ -1,22 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SERVICE_NAMES, WORKER_NAMES } from '../dev/stack/process-plan';
+import { filesBelow, missingPrograms, missingScripts, ROOT, textOf, unknownCommands } from './support/named-scripts';
 
-const ROOT = join(__dirname, '..');
-const SKIPPED = new Set(['node_modules', 'dist', 'coverage', '.git', '.data']);
+const pages = filesBelow('.', (path) => path.endsWith('.md'));
 
-const pages = markdownBelow('.');
-const scripts: Record<string, string> = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
-
-function markdownBelow(folder: string): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : markdownBelow(path);
-    return entry.name.endsWith('.md') ? [path] : [];
-  });
-}
-
-const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const withoutCode = (text: string) => text.replaceAll(/^ *```[\s\S]*?^ *```/gm, '').replaceAll(/`[^`\n]*`/g, '');
 
 /** The anchors of a page, as GitHub makes them of its headings. */
@@ -56,22 +44,6 @@ function missingFiles(page: string): string[] {
   });
 }
 
-/** `node dist/…/x.js` is compiled from `…/x.ts`. */
-function missingPrograms(page: string): string[] {
-  return [...textOf(page).matchAll(/\bdist\/([\w/.-]+)\.js\b/g)]
-    .map(([, name = '']) => `${name}.ts`)
-    .filter((name) => !existsSync(join(ROOT, name)));
-}
-
-function missingScripts(page: string): string[] {
-  const named = [...textOf(page).matchAll(/\bnpm (?:run )?(?:-s )?([a-z][a-z:-]*)/g)];
-  const builtIn = new Set(['ci', 'install', 'start', 'test', 'run']);
-  return named
-    .map(([whole, name = '']) => ({ name, run: whole.includes('run ') }))
-    .filter(({ name, run }) => (run || name === 'start' || name === 'test' ? !(name in scripts) : !builtIn.has(name)))
-    .map(({ name }) => name);
-}
-
 test('there is documentation to check', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/sagas/booking.md']));
   expect(pages.length).toBeGreaterThan(25);
@@ -82,11 +54,11 @@ test.each(pages)('every link of %s leads somewhere', (page) => {
 });
 
 test.each(pages)('every file and program that %s names exists', (page) => {
-  expect([...missingFiles(page), ...missingPrograms(page)]).toEqual([]);
+  expect([...missingFiles(page), ...missingPrograms(textOf(page))]).toEqual([]);
 });
 
 test.each(pages)('every npm script that %s names exists', (page) => {
-  expect(missingScripts(page)).toEqual([]);
+  expect([...missingScripts(textOf(page)), ...unknownCommands(textOf(page))]).toEqual([]);
 });
 
 test('the README names every service and every worker', () => {
