@@ -11,7 +11,8 @@ import { errorCode, messageOf } from '../machine/error-code';
  * @throws Error for a person to read, naming the context
  */
 export async function prepareDatabases(options: {
-  databaseUrl: Record<DatabaseContext, string | undefined>;
+  /** The databases that settings give. */
+  databaseUrl: Partial<Record<DatabaseContext, string | undefined>>;
   serverUrl: string | undefined;
   /** Whether the server is the embedded one, on which nobody else's databases can be. */
   embedded: boolean;

@@ -104,14 +104,7 @@ test("each context's role opens its own database and no other", async () => {
   await kill();
   const { url } = await start();
   const options = { serverUrl: url, embedded: true, roleSecret: ROLE_SECRET, contexts: CONTEXTS };
-  const none = {
-    identity: undefined,
-    tutoring: undefined,
-    booking: undefined,
-    notification: undefined,
-    payment: undefined,
-  };
-  const settings = await prepareDatabases({ ...options, databaseUrl: none, say: () => undefined });
+  const settings = await prepareDatabases({ ...options, databaseUrl: {}, say: () => undefined });
   const booking = contextUrl(url, 'booking', ROLE_SECRET);
   expect(settings.BOOKING_DATABASE_URL).toBe(booking);
   const rows = await query(booking, (sql) => sql`select current_user as role, current_database() as database`);
@@ -128,14 +121,13 @@ test("each context's role opens its own database and no other", async () => {
 
 test('a database that a setting names is used as it is', async () => {
   const url = contextUrl(`postgres://127.0.0.1:${port}`, 'booking', ROLE_SECRET);
-  const databaseUrl = {
-    identity: undefined,
-    tutoring: undefined,
-    booking: url,
-    notification: undefined,
-    payment: undefined,
+  const given = {
+    databaseUrl: { booking: url },
+    serverUrl: undefined,
+    embedded: false,
+    roleSecret: '',
+    say: () => undefined,
   };
-  const given = { databaseUrl, serverUrl: undefined, embedded: false, roleSecret: '', say: () => undefined };
   const settings = await prepareDatabases({ ...given, contexts: ['booking'] });
   expect(settings).toEqual({ BOOKING_DATABASE_URL: url });
   await expect(prepareDatabases({ ...given, contexts: ['payment'] })).rejects.toThrow(

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DATABASE_CONTEXTS } from '../../kernel/contexts';
 import { readSettings } from './settings';
 
 let folder: string;
@@ -33,8 +34,8 @@ test('what a setting names is not embedded', () => {
 });
 
 test('Postgres is embedded until every context has its own database', () => {
-  const urls = ['IDENTITY', 'TUTORING', 'BOOKING', 'NOTIFICATION', 'PAYMENT'].map((name): [string, string] => [
-    `${name}_DATABASE_URL`,
+  const urls = DATABASE_CONTEXTS.map((context): [string, string] => [
+    `${context.toUpperCase()}_DATABASE_URL`,
     'postgres://db.example/one',
   ]);
   expect(read(Object.fromEntries(urls)).embedded.postgres).toBe(false);
