@@ -14,7 +14,10 @@ export interface ComparePlan {
   engines: EngineName[];
   loads: { arrival: Arrival; bookings: number }[];
   rounds: number;
-  /** Where to write profiles; undefined: none are made. Profiling takes time, so such a run's figures are its own. */
+  /**
+   * Where to write profiles; undefined: none are made. Profiling takes time, so the figures of a profiled run compare
+   * with no others.
+   */
   profileFolder?: string | undefined;
   say(line: string): void;
   /** Aborted: the stack is stopped and `compare` rejects. */
@@ -24,12 +27,13 @@ export interface ComparePlan {
 const LAYOUTS = ['apart', 'together'] as const;
 const WARM_UP = { bookings: 80, clients: 8 };
 const SETTLE_MS = 60_000;
-// A hundred tutors are booked around the clock; two students for each, of whom one in twenty is unlucky.
+// A hundred tutors are booked around the clock. Each has two students, and one student in twenty is unlucky.
 const PEOPLE = { students: 210, tutors: 100 };
 
 /**
- * Lets the engines take turns: in every round each of them, under each load, on a fresh platform of its layout; in the next round in
- * another order, so that no engine always has the emptiest tables.
+ * Lets the engines take turns. Every round starts a fresh platform of each layout and measures its engines on it, one
+ * load after the other. The order of the engines differs from round to round, so that no engine always has the
+ * emptiest tables.
  */
 export async function compare({
   engines,
@@ -53,7 +57,8 @@ export async function compare({
       );
       const stack = await startStack({
         say(line) {
-          // Lines in brackets are what the services log; what ends or comes back is the supervisor's word.
+          // Lines in brackets are logs of the services. The other lines are the supervisor's: what ended and what is
+          // back.
           if (!line.startsWith('[')) say(`  ${line}`);
         },
         layout,
@@ -66,7 +71,7 @@ export async function compare({
         const people = await makePeople(stack, PEOPLE);
         const orders = createOrders(stack, people);
         await stack.setUnlucky(orders.unluckyStudents);
-        // Services that just started are slow: without this the first engine would pay for all.
+        // Services that just started are slow: without a warm-up the first engine would pay for all of them.
         const warmUp = await orders.next(WARM_UP.bookings, { stored: false });
         await drained(
           stack,
@@ -105,7 +110,7 @@ async function reconcile(
   measured: MeasuredRun[],
   say: (line: string) => void,
 ): Promise<void> {
-  // Runs that were given up may still be at work: what does not agree yet gets a minute.
+  // Runs that were given up may still be at work, so everything gets a minute to agree.
   let found = await contradictionsAtStripe(stack);
   const deadline = performance.now() + SETTLE_MS;
   while (found.overall.length + found.byBooking.size > 0 && performance.now() < deadline) {

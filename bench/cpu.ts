@@ -14,11 +14,14 @@ const MS_PER_TICK = 10;
 
 interface Stat {
   parent: number;
-  /** Its own time and that of its children that have ended. */
+  /** The time of the process itself and of its children that have ended. */
   ticks: number;
 }
 
-/** Reads the times of all processes with their descendants (proc(5)). Elsewhere than on Linux there is nothing to read: all zero. */
+/**
+ * Reads the times of all processes with their descendants (proc(5)). All times are zero where the system is not
+ * Linux.
+ */
 export function cpuTimes(groups: ProcessGroup[]): CpuTimes {
   const stats = readStats();
   const childrenOf = new Map<number, number[]>();
@@ -49,7 +52,7 @@ function readStats(): Map<number, Stat> {
     if (!Number.isInteger(pid)) continue;
     try {
       const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The name before it is in parentheses and may itself hold spaces and parentheses.
+      // The name comes before the state, in parentheses, and may itself hold spaces and parentheses.
       const fields = text
         .slice(text.lastIndexOf(')') + 2)
         .split(' ')
@@ -58,7 +61,7 @@ function readStats(): Map<number, Stat> {
       const [utime = 0, stime = 0, cutime = 0, cstime = 0] = fields.slice(11, 15);
       stats.set(pid, { parent, ticks: utime + stime + cutime + cstime });
     } catch {
-      // it has ended meanwhile
+      // the process has ended meanwhile
     }
   }
   return stats;

@@ -71,7 +71,7 @@ async function comparisonParts(results: Results | undefined): Promise<Record<str
   };
 }
 
-/** How fast an engine could be at most beside `naive`, from what a booking costs without one. */
+/** The most that any engine could gain over `naive`, derived from what a booking costs without an engine. */
 function limitText(lines: readonly Line[]): string {
   const lineOf = (engine: string) => lines.find((line) => line.engine === engine);
   const cpuOf = (engine: string) => lineOf(engine)?.cpuTotal;
@@ -157,7 +157,7 @@ function readsTable(result: ScenarioResult | undefined): string {
   );
 }
 
-/** With how much of everything each scenario ran. */
+/** The scale of each scenario. */
 function scenariosText(scenarios: ReadonlyMap<string, ScenarioResult>): string {
   return SCENARIOS.map((name) => {
     const result = scenarios.get(name);

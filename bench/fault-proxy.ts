@@ -1,9 +1,9 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 
-// A process between everybody and the payment service: `node fault-proxy.js <port> <upstream>`. Told by POST /faults which students are
-// unlucky, it lets the payment service take the first charge of each of their bookings and closes the connection instead of
-// answering: the money has moved, and whoever asked cannot know. Everything else passes.
+// A process between the payment service and its callers: `node fault-proxy.js <port> <upstream>`. POST /faults names
+// the unlucky students. The proxy passes on the first charge of each of their bookings and closes the connection
+// instead of answering: the money has moved, and the caller cannot know. Everything else passes.
 
 const CHARGE = /^\/internal\/bookings\/[0-9a-f-]{36}\/payment$/;
 const faultsSchema = z.strictObject({ unlucky: z.array(z.uuid()) });

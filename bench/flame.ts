@@ -22,7 +22,7 @@ interface Frame {
   where: 'ours' | 'packages' | 'node';
 }
 
-// Narrower ones could not be seen.
+// Narrower frames could not be seen.
 const LEAST_SHARE = 0.002;
 const LABELLED_SHARE = 0.03;
 const ROW_PX = 15;

@@ -5,8 +5,8 @@ import { loadConfig } from '../platform/config';
 import { HOSTED, type HostedEngine } from './engines';
 import { orderSchema } from './order';
 
-// The process of one engine: `node host.js <engine>`, settings by environment. Takes bookings over HTTP, so that every engine is asked the
-// same way and its CPU time can be told from the load generator's.
+// The process of one engine: `node host.js <engine>`, with settings from the environment. The process takes bookings
+// over HTTP, so that every engine is asked the same way and its CPU time can be told from the load generator's.
 
 const CLOSE_WITHIN_MS = 20_000;
 
@@ -55,7 +55,7 @@ async function main(name: string | undefined): Promise<void> {
       );
   };
   process.once('SIGTERM', stop);
-  process.once('disconnect', () => process.exit(1)); // whoever measured is gone
+  process.once('disconnect', () => process.exit(1)); // the benchmark that started this process is gone
   process.send?.({ port: (server.address() as AddressInfo).port });
 }
 

@@ -8,7 +8,7 @@ import type { People } from './people';
 /** What became of one request, as its client saw it. */
 export interface Sample {
   planned: PlannedOrder;
-  /** As the answer names it; undefined when there was none. */
+  /** The id that the answer names; undefined without an answer. */
   bookingId: string | undefined;
   latencyMs: number;
   outcome: Outcome | { outcome: 'failed'; how: string };
@@ -60,7 +60,7 @@ async function sampleOf(ask: Ask, planned: PlannedOrder, since: number): Promise
   }
 }
 
-// As many connections as there are clients: what waits, waits at the gateway.
+// There are as many connections as clients, so that requests wait at the gateway and not here.
 const dispatcher = new Agent({ headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });
 
 /** Asks the process of an engine. */
@@ -85,7 +85,10 @@ export interface Reply {
   body: unknown;
 }
 
-/** Sends the request once. The service gives the booking an id of its own; the order's is the key. @throws Error when there is no answer */
+/**
+ * Sends the request once. The service gives the booking an id of its own; the order's id is the idempotency key.
+ * @throws Error when there is no answer
+ */
 export async function postBooking(url: string, people: People, order: Order): Promise<Reply> {
   const { studentId, tutorId, scheduledAt, durationMinutes, paymentMethodId } = order;
   const reply = await request(`${url}/api/bookings`, {
@@ -112,7 +115,7 @@ export function isLate({ statusCode, body }: Reply): boolean {
 export function outcomeOfReply({ statusCode, body }: Reply): { bookingId: string; outcome: Outcome } {
   if (statusCode === 201 || statusCode === 202) {
     const booking = bookingSchema.parse(body);
-    // A 202 that became a refusal meanwhile shows the booking that came to nothing.
+    // A request that was answered 202 and refused later shows the booking that came to nothing.
     if (booking.status === 'cancelled') {
       return { bookingId: booking.id, outcome: { outcome: 'refused', code: booking.statusReason ?? 'cancelled' } };
     }

@@ -10,7 +10,7 @@ import type { Machine } from './results';
 
 const LOOK_MS = 3_000;
 
-/** Looks for a few seconds how busy the machine is; the load average would still hold what was measured before. */
+/** Watches for a few seconds how busy the machine is. The load average would still hold earlier measurements. */
 export async function describeMachine(): Promise<Machine> {
   const before = busyMs();
   await sleep(LOOK_MS);

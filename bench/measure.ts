@@ -82,7 +82,10 @@ function loadOf(ask: Ask, planned: Parameters<typeof closedLoop>[1], arrival: Ar
     : openLoop(ask, planned, arrival.perSecond);
 }
 
-/** Waits until both mails of every confirmed booking were sent. What was not in time the verification will say. */
+/**
+ * Waits until both mails of every confirmed booking were sent. The verification names mails that were not sent in
+ * time.
+ */
 export async function drained(stack: Stack, { samples }: Load): Promise<void> {
   const ids = samples.flatMap(({ bookingId, outcome }) =>
     bookingId !== undefined && outcome.outcome === 'confirmed' ? [bookingId] : [],

@@ -9,7 +9,7 @@ export const orderSchema = z.strictObject({
   scheduledAt: z.string(),
   durationMinutes: z.number(),
   paymentMethodId: z.string(),
-  /** When the request arrived; deadlines count from it, so that a repeated step says the same. */
+  /** When the request arrived. Deadlines count from this moment, so that a repeated step asks for the same. */
   requestedAt: z.string(),
 });
 export type Order = z.output<typeof orderSchema>;
@@ -24,7 +24,7 @@ export type Outcome = z.output<typeof outcomeSchema>;
 export const SUBJECT = 'Mathematics';
 const REMIND_HOURS = 24;
 
-/** How long a confirmed booking waits for its reminder; every durable engine lives on that long. */
+/** How long a confirmed booking waits for its reminder. A durable engine keeps the booking for that long. */
 export function untilReminder(order: Order): number {
   return Math.max(0, Date.parse(order.scheduledAt) - REMIND_HOURS * 3_600_000 - Date.now());
 }

@@ -3,14 +3,15 @@ import { type Order, SUBJECT } from './order';
 import type { People } from './people';
 import type { Stack } from './stack';
 
-/** One in ten cards is declined, and one in twenty bookings loses the answer to its charge; none meets both. */
+/** One card in ten is declined. One booking in twenty loses the answer to its charge. No booking meets both. */
 const DECLINED = { every: 10, at: 7 };
 const UNLUCKY = { every: 20, at: 3 };
 
 const SESSION_MINUTES = 60;
 const HOUR_MS = 3_600_000;
 const FIRST_DAY = 3;
-// Until the reminder, a day before the start, it is never longer than Node's timers can wait (24.8 days), on which some engines sleep.
+// Some engines sleep on Node's timers, which wait 24.8 days at most. The reminder comes a day before the start, and
+// so within that time.
 const LAST_DAY = 23;
 
 export interface PlannedOrder {
@@ -19,14 +20,18 @@ export interface PlannedOrder {
 }
 
 export interface Orders {
-  /** The next `count` bookings, none at a time that another has. `stored`: also their requests, as the booking endpoint would. */
+  /**
+   * The next `count` bookings; nobody has two at one time. `stored`: their requests are stored too, as the booking
+   * endpoint would.
+   */
   next(count: number, options: { stored: boolean }): Promise<PlannedOrder[]>;
   unluckyStudents: string[];
 }
 
 /**
- * Spreads bookings over tutors and hours, the same way in every run: the n-th booking of a stack is with tutor n mod tutors, and its
- * card and its luck follow from n. Of the students one in twenty is unlucky, and nobody has two sessions in one hour.
+ * Spreads bookings over tutors and hours, the same way in every run. The n-th booking of a stack is with tutor n mod
+ * tutors; n also decides the card and whether the student is unlucky. One student in twenty is unlucky. Nobody has
+ * two sessions in one hour.
  */
 export function createOrders(stack: Stack, { students, tutors }: People): Orders {
   const unluckyPerHour = Math.ceil(tutors.length / UNLUCKY.every);

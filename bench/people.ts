@@ -11,7 +11,9 @@ export interface People {
   students: string[];
   /** Tutors who take bookings at once, day and night. */
   tutors: string[];
-  /** An access token of this person, as identity would give at a login; signed anew before it expires. */
+  /**
+   * An access token of this person, as identity would give it at a login. The token is signed anew before it expires.
+   */
   token(userId: string, role: 'student' | 'tutor'): Promise<string>;
   close(): Promise<void>;
 }
@@ -21,8 +23,8 @@ export const PRICE = 4_500;
 const TOKEN_FRESH_MS = 10 * 60_000;
 
 /**
- * Makes people. Users are written into identity's tables (hashing a password takes a tenth of a second on purpose); everything
- * else is made by the services' own endpoints, as sign-up and the tutors themselves would.
+ * Makes people. Users are written into identity's tables, because hashing a password takes a tenth of a second on
+ * purpose. Everything else is made by the services' own endpoints, as sign-up and the tutors themselves would.
  */
 export async function makePeople(stack: Stack, counts: { students: number; tutors: number }): Promise<People> {
   const { config } = stack.platform;

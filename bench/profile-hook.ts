@@ -3,8 +3,9 @@ import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
-// Loaded before everything else in each thread of each process of a profiled run (NODE_OPTIONS); workflows run in threads of their own. SIGUSR2
-// starts the profilers; the next one stops them, and each writes BENCH_PROFILE_DIR/<pid>-<thread>.cpuprofile, the main thread last.
+// NODE_OPTIONS loads this file before everything else in each thread of each process of a profiled run; workflows run
+// in threads of their own. The first SIGUSR2 starts the profilers. The next one stops them, and each writes
+// BENCH_PROFILE_DIR/<pid>-<thread>.cpuprofile, the main thread last.
 
 const folder = process.env.BENCH_PROFILE_DIR;
 let session: Session | undefined;
@@ -34,7 +35,7 @@ function toggle(): void {
   ending.post('Profiler.stop', (_, { profile }) => {
     const file = join(folder ?? '', `${process.pid}-${threadId}.cpuprofile`);
     writeFileSync(`${file}.part`, JSON.stringify(profile));
-    renameSync(`${file}.part`, file); // whoever waits for it never sees half of it
+    renameSync(`${file}.part`, file); // a reader who waits for the file never sees half of it
     ending.disconnect();
   });
 }

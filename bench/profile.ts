@@ -6,7 +6,7 @@ import type { ProcessGroup } from './cpu';
 import { flameGraph } from './flame';
 import { svgOf } from './svg';
 
-/** Who is looked into: processes of Node in which the product or an engine runs. */
+/** The processes of Node that are profiled: the product or an engine runs in them. */
 const PROFILED = new Set(['services', 'booking', 'workers', 'engine']);
 const WRITTEN_WITHIN_MS = 30_000;
 
@@ -17,8 +17,9 @@ export function profileSettings(folder: string): Record<string, string> {
 }
 
 /**
- * Begins to profile; what it returns ends that and writes, for each thread of each process, `<run>-<process>[-thread-<n>].cpuprofile` (speedscope and the browser's own
- * tools open it) and the same as a flame graph in SVG.
+ * Begins to profile. The function that it returns ends the profile and writes two files for each thread of each
+ * process: `<run>-<process>[-thread-<n>].cpuprofile`, which speedscope and the browser's own tools open, and a flame
+ * graph of the same in SVG.
  */
 export function startProfile(running: readonly ProcessGroup[], folder: string, run: string): () => Promise<string[]> {
   const processes = running.filter(({ name }) => PROFILED.has(name));

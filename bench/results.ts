@@ -42,7 +42,7 @@ const scenarioSchema = z.object({
   scale: z.record(z.string(), z.number()),
   /** What was measured, by the names that `scenarios/targets.ts` asks for. */
   figures: z.record(z.string(), z.number()),
-  /** Why it does not count. */
+  /** Why the result does not count. */
   contradictions: z.array(z.string()),
   tookSeconds: z.number(),
 });

@@ -8,7 +8,10 @@ import type { Order, Outcome } from './order';
 /** The outcome of a step as an engine stores it: a business refusal is an answer and not a failure, so nothing retries it. */
 export type Answer<T> = { value: T } | { refused: string };
 
-/** How an engine runs one step: under `name`, once or again until it answers, and remembers the answer if the engine does. */
+/**
+ * How an engine runs one step: under `name`, again and again until the step answers. A durable engine remembers the
+ * answer.
+ */
 export type RunStep = <T>(name: string, step: () => Promise<Answer<T>>) => Promise<Answer<T>>;
 
 /** The retry policy of every step, that of the product's money steps: 500 ms, doubling, up to 30 s. */
@@ -95,7 +98,7 @@ export async function bookSession(
   await must('notify', () => steps.notify(order));
   await engine.live();
 
-  /** Up to the charge, which is the pivot. @returns the code of the step that was refused */
+  /** Runs the steps up to the charge, which is the pivot. @returns the code of the step that was refused */
   async function request(): Promise<string | undefined> {
     const created = await run('create', () => answered(() => steps.create(order)));
     if ('refused' in created) return created.refused;
@@ -107,7 +110,7 @@ export async function bookSession(
     return 'refused' in paid ? paid.refused : undefined;
   }
 
-  /** What may not be refused any more. */
+  /** Runs a step that may not be refused any more. */
   async function must(name: string, step: () => Promise<null>): Promise<void> {
     const done = await run(name, () => answered(step));
     if ('refused' in done) throw new Error(`${name} of booking ${order.bookingId} was refused: ${done.refused}`);

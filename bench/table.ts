@@ -23,7 +23,10 @@ export interface Line {
   temporal?: { events: number; workflowTasks: number; eager: number };
 }
 
-/** Medians over the rounds, of the runs that count, in the order of loads and engines. An engine none of whose runs count has no line. */
+/**
+ * Medians over the rounds of the runs that count, in the order of loads and engines. An engine without a run that
+ * counts has no line.
+ */
 export function linesOf(runs: readonly Run[]): Line[] {
   const loads = [...new Map(runs.map((run) => [arrivalText(run.arrival), run.arrival])).values()];
   return loads.flatMap((arrival) => {

@@ -2,7 +2,9 @@ import type { Outcome } from '../order';
 import { bookSession, createSteps, retrying } from '../saga';
 import type { StartEngine } from './engine';
 
-/** An async function with retries and nothing durable: whatever is under way when its process ends is lost. The ceiling. */
+/**
+ * The ceiling: an async function with retries and nothing durable. Bookings under way are lost when the process ends.
+ */
 export const startBare: StartEngine = async ({ clients }) => {
   const steps = createSteps(clients);
   const running = new Set<Promise<void>>();

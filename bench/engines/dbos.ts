@@ -6,7 +6,10 @@ import type { StartEngine } from './engine';
 const OUTCOME = 'outcome';
 const PATIENCE_SECONDS = 60;
 
-/** DBOS: every step's answer is a row in Postgres; the caller is answered by an event of the workflow, which then sleeps on. */
+/**
+ * DBOS stores every step's answer as a row in Postgres. An event of the workflow answers the caller, and the workflow
+ * sleeps on.
+ */
 export const startDbos: StartEngine = async ({ clients, databaseUrl, poolSize }) => {
   const steps = createSteps(clients);
   DBOS.setConfig({

@@ -4,7 +4,7 @@ import type { Order, Outcome } from '../order';
 
 /** An engine as the host runs it. */
 export interface Engine {
-  /** Makes the booking; resolves when the client can be told. What is still to be done goes on by itself. */
+  /** Makes the booking and resolves when the client can be told. The rest of the saga goes on by itself. */
   book(order: Order): Promise<Outcome>;
   close(): Promise<void>;
 }

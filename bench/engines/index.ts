@@ -1,6 +1,9 @@
 import type { StartEngine } from './engine';
 
-/** How the process of each engine starts it. The gateway's lines have none: they are the product as clients see it. */
+/**
+ * How the process of each engine starts the engine. `gateway` and `gateway-together` have no process: they are the
+ * product as clients see it.
+ */
 export const HOSTED = {
   bare: async () => (await import('./bare.js')).startBare,
   naive: async () => (await import('./naive.js')).startNaive,
@@ -16,8 +19,15 @@ export type EngineName = HostedEngine | 'gateway' | 'gateway-together';
 
 /** In the order of tables and plots. */
 export const ENGINES = [
-  ...(['bare', 'restate', 'dbos', 'queue', 'ours'] as const),
-  ...(['gateway-together', 'gateway', 'naive', 'tutorial'] as const),
+  'bare',
+  'restate',
+  'dbos',
+  'queue',
+  'ours',
+  'gateway-together',
+  'gateway',
+  'naive',
+  'tutorial',
 ] as const satisfies EngineName[];
 
 export const isHosted = (name: EngineName): name is HostedEngine => name in HOSTED;
@@ -30,7 +40,8 @@ const RESTATE_NEEDS_NODE = 22;
 /** Why an engine cannot run here; undefined when it can. */
 export function missingFor(name: EngineName): string | undefined {
   if (name !== 'restate') return undefined;
-  // Its SDK says nothing of it, but calls Promise.withResolvers, which came with Node 22: on Node 20 every invocation hangs.
+  // Restate's SDK calls Promise.withResolvers, which came with Node 22, and does not say so: on Node 20 every
+  // invocation hangs.
   if (Number.parseInt(process.versions.node, 10) < RESTATE_NEEDS_NODE)
     return `it needs Node ${RESTATE_NEEDS_NODE}, and this is ${process.versions.node}`;
   try {

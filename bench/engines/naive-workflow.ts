@@ -3,7 +3,7 @@ import { booking } from '../../workflows/booking';
 import type { BookingInput, BookingResult } from '../../workflows/booking.api';
 import { onState } from './recorded-steps';
 
-/** Whether the booking is confirmed; what it was refused for is the workflow's result. */
+/** Whether the booking is confirmed. The reason of a refusal is the workflow's result. */
 export const confirmedUpdate = defineUpdate<boolean, []>('confirmed');
 
 /** The product's saga, whose caller waits for an update to be answered. */

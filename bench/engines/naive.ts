@@ -15,8 +15,8 @@ const naiveSaga: SagaType<BookingInput> = {
 };
 
 /**
- * The product's own saga without what makes it fast: every step a recorded activity with the SDK's defaults, a worker with all defaults, a
- * start through the server's queue, the caller answered by update-with-start.
+ * The product's own saga without what makes it fast. Every step is a recorded activity with the SDK's defaults, the
+ * worker has all defaults, the saga starts through the server's queue, and update-with-start answers the caller.
  */
 export const startNaive: StartEngine = async ({ config, clients }) => {
   const { client, close } = await startUntuned(config, {

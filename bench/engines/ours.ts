@@ -11,8 +11,9 @@ import type { StartEngine } from './engine';
 const PATIENCE_MS = 60_000;
 
 /**
- * The product's own saga and worker in one process, so that each saga is handed to the worker as it starts, without the gateway and
- * the booking endpoint; answered as the product does, from booking's database when Postgres announces that the row has changed.
+ * The product's own saga and worker in one process, so that each saga is handed to the worker as it starts. The
+ * gateway and the booking endpoint are left out. The caller is answered as by the product: from booking's database,
+ * when Postgres announces that the row has changed.
  */
 export const startOurs: StartEngine = async ({ config }) => {
   const url = config.databaseUrl.booking;

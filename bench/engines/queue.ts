@@ -18,9 +18,10 @@ const answerSchema = z.union([z.object({ value: z.unknown() }), z.object({ refus
 const rowSchema = z.object({ input: orderSchema, answers: z.record(z.string(), answerSchema) });
 
 /**
- * What teams build themselves: a row per saga and a job on graphile-worker, added in one transaction (an outbox). The job runs the steps
- * and stores each answer before the next; a job that is run again goes on behind the last one. 0.17 is the newest that Node 20 runs, and
- * the other queue on Postgres, pg-boss, polls where this one is woken by NOTIFY.
+ * What teams build themselves: a row per saga and a job on graphile-worker, added in one transaction (an outbox). The
+ * job runs the steps and stores each answer before the next step. A job that is run again goes on after the last
+ * stored answer. Version 0.17 is the newest that Node 20 runs. pg-boss, the other queue on Postgres, polls, while
+ * NOTIFY wakes graphile-worker.
  */
 export const startQueue: StartEngine = async ({ clients, databaseUrl, poolSize }) => {
   const steps = createSteps(clients);

@@ -1,8 +1,8 @@
-// By its own path, because the bundle of `naive` puts this file in the place of the package's name.
+// Imported by its own path, because the bundle of `naive` resolves the name of the package to this file.
 import * as workflow from '@temporalio/workflow/lib/index';
 
-// `@temporalio/workflow` as someone uses it who sets nothing: every step is a recorded activity with the SDK's defaults, whatever
-// options the saga gives it.
+// `@temporalio/workflow` as it works for somebody who sets nothing. Every step is a recorded activity with the SDK's
+// defaults, whatever options the saga gives the step.
 
 export * from '@temporalio/workflow/lib/index';
 

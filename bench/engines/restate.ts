@@ -23,7 +23,7 @@ function serverProgram(): string {
   return require.resolve(`@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`);
 }
 
-/** Restate: a server of its own records every step's answer in its log; the caller is answered by a promise of the workflow. */
+/** A server of Restate's own records every step's answer in its log. A promise of the workflow answers the caller. */
 export const startRestate: StartEngine = async ({ clients, folder }) => {
   const booking = workflow({ name: 'booking', handlers: handlersOf(createSteps(clients)) });
   const handlers = createServer(createEndpointHandler({ services: [booking], logger: () => undefined }));

@@ -2,7 +2,8 @@ import { condition, defineUpdate, proxyActivities, setHandler, sleep } from '@te
 import type { Order, Outcome } from '../order';
 import type { TutorialActivities } from './tutorial-activities';
 
-// The tutorial's way: every step an activity with the SDK's defaults, every undo too, and the answer by an update.
+// The tutorial's way: every step and every undo is an activity with the SDK's defaults, and an update answers the
+// caller.
 
 const act = proxyActivities<TutorialActivities>({ startToCloseTimeout: '1 minute' });
 

@@ -7,7 +7,10 @@ import { startUntuned } from './untuned';
 
 const TASK_QUEUE = 'bench-tutorial';
 
-/** Temporal as its tutorial has it: an activity for every step, all defaults, the caller answered by update-with-start. */
+/**
+ * Temporal as its tutorial shows it: an activity for every step, all defaults, and update-with-start answers the
+ * caller.
+ */
 export const startTutorial: StartEngine = async ({ config, clients }) => {
   const { client, close } = await startUntuned(config, {
     taskQueue: TASK_QUEUE,

@@ -3,8 +3,8 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import type { Config } from '../../platform/config';
 
 /**
- * A worker with all defaults and a client of its own in one process, for the engines that show Temporal as nobody tuned it. They share
- * the product's server, whose queue is polled 5,000 times a second instead of 20.
+ * A worker with all defaults and a client of its own in one process, for the engines that show Temporal untuned.
+ * These engines share the product's server, whose queue is polled 5,000 times a second instead of 20.
  */
 export async function startUntuned(
   { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace }: Config,

@@ -12,17 +12,21 @@ export interface ReadResult {
   p95: number;
   p99: number;
   failures: number;
-  /** Milliseconds of processor time for one request, by process (where it can be had), `client` for the load generator's own. */
+  /**
+   * Milliseconds of processor time for one request by process, where the system tells; `client` is the load
+   * generator.
+   */
   cpu: Record<string, number>;
 }
 
 export interface ReadBesideFloor extends ReadResult {
-  /** Of one row by `floor.ts`, the mean of two: right before and right after. */
+  /** p95 of one row by `floor.ts`: the mean of one measurement right before and one right after. */
   floorP95: number;
 }
 
 /**
- * Asks every question from so many keep-alive connections at once, each with the next request as soon as the last is answered.
+ * Asks every question over many keep-alive connections at once. Each connection sends its next request as soon as the
+ * last is answered.
  * @throws Error when there are no data
  */
 export async function measureReads(
@@ -77,7 +81,7 @@ async function ask(
   question: Question,
   { logins, clients, ms }: { logins: readonly string[]; clients: number; ms: number },
 ): Promise<ReadResult> {
-  // Whoever answers counts as services: while one of the two is asked, the other idles.
+  // The floor's server counts as `services` too: while one of the two is asked, the other idles.
   const processes = [...processesOf(stage), { name: 'services', pid: stage.floor.pid }];
   const times: number[] = [];
   let failures = 0;

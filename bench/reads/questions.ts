@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Reader } from './stage';
 
-/** One kind of read: the paths that clients ask for, in turn, and whose token goes along. */
+/** One kind of read: the paths that clients ask for in turn, and the person whose token they send. */
 export interface Question {
   name: string;
   paths: readonly { path: string; reader?: number }[];

@@ -17,7 +17,7 @@ export const sizeOf = (bookings: number): Size => ({
   students: Math.ceil(bookings / 100) * 2,
 });
 
-/** Of the 50 weeks with bookings these come first and are over; seven lie ahead. */
+/** Bookings fill 50 weeks. The first 43 are over, seven lie ahead. */
 const WEEKS_PAST = 43;
 
 const SUBJECTS =
@@ -33,8 +33,9 @@ const FAMILIES =
 const WORDS =
   'patient,structured,friendly,exam,preparation,university,school,beginners,advanced,weekly,homework,practice,project,' +
   'online,certified,experienced,bilingual,motivating,research,concepts,fundamentals,theory,grammar,conversation';
-// Two halves of a place's name: people do not write in 24 words alone. Postgres guesses how many rows a beginning of a word finds as
-// long as its statistics hold fewer than 100 words (ts_selfuncs.c), and then looks for what nobody wrote by reading every tutor.
+// Names of places have two halves, so that there are far more words than 24. While its statistics hold fewer than 100
+// words, Postgres only guesses how many rows the beginning of a word finds (ts_selfuncs.c), and then reads every
+// tutor to look for a word that nobody wrote.
 const BEGINNINGS =
   'Alt,Berg,Birk,Brunn,Buch,Dorn,Eich,Erlen,Falk,Frei,Gold,Grün,Hasel,Heil,Hoch,Kalt,Kirch,Königs,Linden,Lichten,' +
   'Marien,Mühl,Neu,Ober,Rosen,Roth,Salz,Schön,Schwarz,Silber,Sonnen,Stein,Tannen,Unter,Wald,Weiden,Weiss,Wild,Winter,Wolf';
@@ -49,7 +50,7 @@ const pick = (list: string, n: string, factor = 1) =>
 /** Tutor `t` (0 …) has a fixed id, whose time part puts the sign-ups a minute apart. */
 const tutorId = (t: string) => madeId(`1700000000000 + (${t})::bigint * 60000`, `'7' || lpad(to_hex(${t}), 3, '0')`, t);
 
-// Of tutor `t`, in SQL: what stands in several tables has to be the same in all.
+// Facts of tutor `t`, in SQL. A fact that stands in several tables has to be the same in all of them.
 const HOURLY = '1500 + t * 37 % 80 * 100';
 const RATING_AVERAGE = 'case when t % 10 = 0 then 0 else 2.5 + (t * 13 % 251)::numeric / 100 end';
 const RATING_COUNT = 'case when t % 10 = 0 then 0 else 1 + t * 17 % 300 end';
@@ -117,7 +118,7 @@ export async function seedTutoring(
         case when t % 3 = 0 then now() end,
         ${RATING_AVERAGE}, ${RATING_COUNT}
       from generate_series(0, ${tutors - 1}) t`);
-    // The trigger that carries ratings to the profiles would look for each of them without an index.
+    // Without an index the trigger that carries ratings to the profiles would search for each rating.
     await tx`alter table tutor_ratings disable trigger user`;
     await tx.unsafe(`
       insert into tutor_ratings (tutor_id, average, count)
@@ -210,14 +211,14 @@ export async function seedBooking(
   say('booking is indexed');
 }
 
-/** Statistics, and the visibility that index-only scans need, as a database in use has them. */
+/** Makes the statistics, and the visibility map that index-only scans need, as a database in use has them. */
 export async function settle(sql: Sql): Promise<void> {
   await sql`vacuum analyze`;
 }
 
 /**
- * Empties `tables` and loads them without their indexes and constraints, which come back as they were defined: many times
- * faster. One transaction: a load that fails changes nothing.
+ * Empties `tables` and loads them without their indexes and constraints, which is many times faster. Indexes and
+ * constraints come back as they were defined. All of it is one transaction: a load that fails changes nothing.
  */
 async function refilled(
   sql: Sql,

@@ -8,7 +8,10 @@ const noteSchema = z.object({ bookings: z.number(), at: z.number() });
 // Bookings are made around the day of the seed; a few days later there are fewer ahead.
 const FRESH_MS = 3 * 86_400_000;
 
-/** Fills the databases of the stage with so many bookings and their tutors, unless it did; what was in them goes. */
+/**
+ * Fills the databases of the stage with so many bookings and their tutors, unless they hold these already. Earlier
+ * rows are deleted.
+ */
 export async function seeded(stage: ReadStage, bookings: number, say: (line: string) => void): Promise<void> {
   const note = join(stage.dataDir, 'seeded.json');
   const known = existsSync(note) ? noteSchema.parse(JSON.parse(readFileSync(note, 'utf8'))) : undefined;

@@ -9,10 +9,13 @@ import { contradictions, onStage, type Stage, unsettled, untilSettled } from './
 
 const DEFAULTS = FULL_SCALE.backlog;
 const ASKING_AGAIN = 32;
-// As slow as one a second: what is not settled by then is lost.
+// Time enough for one booking a second: a booking that is not settled by then is lost.
 const MS_PER_BOOKING = 1_000;
 
-/** Bookings are requested while no worker runs: the platform answers, nothing is lost, and all are made once the workers are back. */
+/**
+ * Bookings are requested while no worker runs. The platform answers, nothing is lost, and all bookings are made once
+ * the workers are back.
+ */
 export const backlog: RunScenario = async (options) => {
   const { say, scale } = options;
   const { count, rate } = { count: scale.count ?? DEFAULTS.count, rate: scale.rate ?? DEFAULTS.rate };

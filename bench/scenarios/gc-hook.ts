@@ -4,8 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 
-// Loaded before everything else in each process of a run that measures memory, and in each of its threads (NODE_OPTIONS). SIGUSR2
-// has every thread collect its garbage, and when all have had the time writes BENCH_GC_DIR/<pid>.
+// NODE_OPTIONS loads this file before everything else in each process of a run that measures memory, and in each of
+// its threads. On SIGUSR2 every thread collects its garbage. BENCH_GC_DIR/<pid> is written when all threads have had
+// the time.
 
 const folder = process.env.BENCH_GC_DIR;
 const TIMES = 3;

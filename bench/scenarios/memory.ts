@@ -15,10 +15,13 @@ import { contradictions, onStage, type Stage } from './stage';
 
 const DEFAULTS = FULL_SCALE.memory;
 const START_WITHIN_MS = 120_000;
-/** After the start: what starting itself needed has been given back by then. */
+/** How long after the start memory is measured: what only the start needed has been given back by then. */
 const AT_REST_MS = 10_000;
 const COLLECTED_WITHIN_MS = 30_000;
-/** Caches that fill up with use are full by then, so that what grows afterwards grows for ever. */
+/**
+ * The share of bookings that come before the first measurement. Caches that fill up with use are full by then, so
+ * that what grows afterwards grows for ever.
+ */
 const WARM_UP_SHARE = 0.25;
 
 /** What `npm start` takes, and what its services and workers keep after many bookings. */

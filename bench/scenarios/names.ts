@@ -2,10 +2,11 @@
 export const SCENARIOS = ['memory', 'backlog', 'overload', 'open', 'restart', 'reads'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
-/** How much of everything the targets speak of: what a scenario runs with unless it is told otherwise. */
+/** The scale that the targets speak of. A scenario runs with it unless it is told otherwise. */
 export const FULL_SCALE = {
   memory: { count: 10_000, clients: 16 },
-  // No faster than the product lets them in: 64 requests at once, of which each waits ten seconds for its saga.
+  // The product lets 64 requests in at once, and each waits ten seconds for its saga: no more than six a second get
+  // in.
   backlog: { count: 2_000, rate: 6 },
   overload: { count: 600, clients: 64, seconds: 25 },
   open: { count: 20_000, clients: 16 },
@@ -13,12 +14,15 @@ export const FULL_SCALE = {
   reads: { count: 1_000_000, clients: 64, seconds: 8 },
 } as const satisfies Record<ScenarioName, Record<string, number>>;
 
-/** Whether what was run is what the target speaks of. */
+/** Whether a scenario was run on the scale that the targets speak of. */
 export function isFull(scenario: ScenarioName, scale: Record<string, number>): boolean {
   return Object.entries(FULL_SCALE[scenario]).every(([what, amount]) => scale[what] === amount);
 }
 
-/** What the figures of `reads` are named by, before the kind of read. Milliseconds, but for the replies a second. */
+/**
+ * How the names of the figures of `reads` begin; the kind of read follows. Figures are milliseconds, except replies a
+ * second.
+ */
 export const READ_FIGURES = {
   p95: 'p95 of ',
   /** p95 of the floor (bench/reads/floor.ts) right before and after. */

@@ -8,7 +8,7 @@ import { contradictions, onStage, type Stage, untilSettled } from './stage';
 
 const DEFAULTS = FULL_SCALE.overload;
 const TIMES = 10;
-// As slow as one a second: what is not settled by then is lost.
+// Time enough for one booking a second: a booking that is not settled by then is lost.
 const MS_PER_BOOKING = 1_000;
 const PROBE = { everyMs: 500, quickMs: 1_000, inARow: 3, withinMs: 600_000 };
 
@@ -21,7 +21,10 @@ interface Answer {
   latencyMs: number;
 }
 
-/** Ten times as many requests as can be carried out: what is refused is refused in order, the rest is made, and it recovers by itself. */
+/**
+ * Ten times as many requests come as can be carried out. The platform refuses some properly, carries out the rest,
+ * and recovers by itself.
+ */
 export const overload: RunScenario = async (options) => {
   const { say, scale } = options;
   const count = scale.count ?? DEFAULTS.count;
@@ -52,7 +55,7 @@ export const overload: RunScenario = async (options) => {
     const emptyMs = settledMs === undefined ? undefined : performance.now() - ended;
     const made = answered.filter(isTold);
     const refused = answered.filter(({ reply }) => reply?.statusCode === 429 || reply?.statusCode === 503);
-    // The last of them are answered up to twenty seconds after the last request.
+    // The last of these requests are answered up to twenty seconds after the last one was sent.
     const answeringSeconds = Math.max(seconds, ...made.map(({ answeredMs }) => answeredMs / 1_000));
     const acceptedPerSecond = made.length / answeringSeconds;
     const pending = answered.filter(({ reply }) => reply?.statusCode === 202 && isLate(reply));

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Bytes. What several processes share, `rss` counts for each and `pss` once, in equal parts. */
+/**
+ * Bytes. `rss` counts shared memory in full for each process; `pss` divides it equally among the processes that share
+ * it.
+ */
 export interface Memory {
   rss: number;
   pss: number;
@@ -28,10 +31,10 @@ export function treeOf(root: number): { pid: number; isNode: boolean }[] {
 function parentOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before it is in parentheses and may itself hold spaces and parentheses.
+    // The name comes before the state, in parentheses, and may itself hold spaces and parentheses.
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
-    return undefined; // it has ended meanwhile
+    return undefined; // the process has ended meanwhile
   }
 }
 

@@ -15,9 +15,12 @@ export interface Reads {
 const EVERY_MS = 100;
 const PATIENCE_MS = 30_000;
 
-/** Reads through the gateway, one after the other from each service in turn, however long those before take, until it is ended. */
+/**
+ * Reads through the gateway at a fixed pace until it is ended, from each service in turn. A slow read holds up no
+ * later one.
+ */
 export function watchReads({ gateway, people }: Stage): () => Promise<Reads> {
-  // Connections of its own: it must not wait in the load generator.
+  // These reads have connections of their own, so that they do not wait in the load generator.
   const dispatcher = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const [student = ''] = people.students;
   const [tutor = ''] = people.tutors;

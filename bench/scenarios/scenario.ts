@@ -1,6 +1,6 @@
 import type { ScenarioName } from './names';
 
-/** How much of everything; what is not given is as the targets say. */
+/** The scale of a run. A value that is not given is that of the targets. */
 export interface Scale {
   /** Bookings. */
   count?: number | undefined;

@@ -16,7 +16,10 @@ export interface Stage {
   orders: Orders;
   gateway: string;
   versions: Record<string, string>;
-  /** Bookings by so many clients at once, each asking again until it is told what became of it, until the last mail was sent. */
+  /**
+   * Lets `clients` clients at once make `count` bookings. Each client asks again until it is told what became of its
+   * booking. Resolves when the last mail was sent.
+   */
   book(count: number, clients: number): Promise<Load & { donePerSecond: number }>;
 }
 

@@ -13,9 +13,9 @@ export interface Target {
   unit: string;
   /** Decimal places. */
   places: number;
-  /** Without it the product does not do what it is for. */
+  /** Outside this bound the product does not do what it is for. */
   must?: Bound;
-  /** What it should come to. */
+  /** The bound that is aimed at. */
   aim?: Bound;
 }
 

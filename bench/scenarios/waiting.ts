@@ -10,7 +10,7 @@ import { contradictions, onStage, type Stage } from './stage';
 
 const DEFAULTS = FULL_SCALE.open;
 const FILL_CLIENTS = 64;
-/** Of each measured round; fewer where few bookings wait. */
+/** The bookings of each measured round; fewer where few bookings wait. */
 const MEASURED = { most: 200, share: 0.1 };
 /** An even number: in each pair of rounds the other platform comes first. */
 const MEASURED_PAIRS = 6;
@@ -47,8 +47,8 @@ export const waiting: RunScenario = async (options, wanted) => {
 };
 
 /**
- * What `full` gets done against a second platform where nothing waits, in turn: they are minutes apart at most, so that what the
- * machine lends to others meets both. The one that is not measured idles beside.
+ * Measures `full` and a second platform where nothing waits, in turn. The rounds are minutes apart at most, so that
+ * other load of the machine meets both platforms. The platform that is not measured idles.
  */
 async function besideAnother(
   full: Stage,
@@ -58,7 +58,7 @@ async function besideAnother(
 ): Promise<Pick<Finding, 'figures' | 'contradictions'>> {
   return onStage(options, {}, async (empty) => {
     const sides = { without: measured(empty, bookings, clients), beside: measured(full, bookings, clients) };
-    // What is compiled and cached with use is so before the first measured round.
+    // Code is compiled and caches are filled before the first measured round.
     for (const { stage } of Object.values(sides)) await stage.book(bookings, clients);
     const ratios: number[] = [];
     for (let pair = 0; pair < MEASURED_PAIRS; pair++) {
@@ -90,7 +90,7 @@ interface Side {
   stage: Stage;
   /** Bookings done a second, by round. */
   perSecond: number[];
-  /** Of all rounds together, by process: it tells what grew from what the machine lent to others. */
+  /** The CPU time of all rounds together, by process. It tells growth of the product from other load of the machine. */
   cpu: CpuTimes;
   round(): Promise<void>;
 }
