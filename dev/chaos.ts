@@ -28,7 +28,10 @@ interface Options {
   keep: boolean;
 }
 
-/** Few bookings have few clients, so that most of them are played in the storm, which ends when none is left to begin. */
+/**
+ * Few bookings get few clients, because the storm ends when no booking is left to begin: most bookings are to be
+ * played in it.
+ */
 const clientsFor = (bookings: number) => Math.min(40, Math.ceil(bookings / 5));
 const TICK_MS = 500;
 const QUARTER_HOUR_MS = 15 * 60_000;
@@ -61,7 +64,7 @@ function parsed(args: string[]) {
       },
     }).values;
   } catch (error) {
-    // Its second sentence is advice on how to write options that do not exist.
+    // The second sentence of Node's error is advice on how to write options that do not exist.
     throw new Error(`${messageOf(error).split('. ')[0]}\n\n${USAGE}`);
   }
 }
@@ -120,7 +123,7 @@ async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
 async function run(platform: RunningPlatform, { bookings, seed }: Options, live: LiveLine): Promise<string[]> {
   const started = performance.now();
   const script = writeScript(seed, bookings);
-  const cast = await engage(platform, script);
+  const cast = await signUpCast(platform, script);
   const records = emptyRecords();
   const storm = startStorm(platform, seed);
   const queue = [...script.plans];
@@ -172,8 +175,8 @@ async function judge(platform: RunningPlatform, cast: Cast, records: Records, li
   }
 }
 
-/** Signs everybody up who plays from the start. */
-async function engage({ urls }: RunningPlatform, script: Script): Promise<Cast> {
+/** Signs up everybody who plays from the start. */
+async function signUpCast({ urls }: RunningPlatform, script: Script): Promise<Cast> {
   const client = createClient(urls.gateway);
   const run = randomBytes(3).toString('hex');
   const tutors = await Promise.all(
@@ -205,7 +208,7 @@ async function engage({ urls }: RunningPlatform, script: Script): Promise<Cast> 
             await body.dump();
             return true;
           },
-          () => false, // the sandbox is down just now
+          () => false, // the sandbox is down at the moment
         );
         if (answered) return;
         await sleep(TICK_MS);

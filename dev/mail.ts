@@ -20,7 +20,7 @@ export interface MailCatcherOptions {
   uiPort: number;
   /** The loopback address, unless in a container. */
   host?: string;
-  /** Keeps mails from one start to the next; without it they go with the catcher. */
+  /** Where mails are kept from one start to the next; without it they are lost with the catcher. */
   directory?: string;
 }
 
@@ -28,8 +28,8 @@ export interface MailCatcherOptions {
 const CLOSE_TIMEOUT_MS = 300;
 
 /**
- * Starts maildev. Its parts are put together here instead of by its own entry, which takes over the process's signals, and
- * whose `listen` throws in its callback (2.2.0). One per process at a time: maildev keeps its state in its modules.
+ * Starts maildev from its parts. Its own entry would take over the signals of the process, and its `listen` throws in
+ * its callback (2.2.0). A process can have one catcher at a time, because maildev keeps its state in its modules.
  * @throws Error with code EADDRINUSE when a port is taken
  */
 export async function startMailCatcher(options: MailCatcherOptions): Promise<MailCatcher> {
@@ -43,7 +43,7 @@ export async function startMailCatcher(options: MailCatcherOptions): Promise<Mai
 
   const { smtp } = mailserver;
   smtp.options.closeTimeout = CLOSE_TIMEOUT_MS;
-  // It would ask the name server who 127.0.0.1 is, and greet late where none answers.
+  // The server would ask the name server who 127.0.0.1 is, and greet late where no name server answers.
   smtp.options.disableReverseLookup = true;
   acknowledgeWhenKept();
   // maildev's own listener throws at a client that hangs up. `listening` reports what matters here.
@@ -72,7 +72,7 @@ async function listening(server: Server): Promise<void> {
   if (!server.listening) await once(server, 'listening');
 }
 
-/** maildev answers 250 and then reads the mail; here a mail that was accepted can be found in the inbox at once. */
+/** Answers 250 when the mail is in the inbox. Maildev alone answers first and reads the mail then. */
 function acknowledgeWhenKept(): void {
   const { smtp } = mailserver;
   const receive = smtp.onData;

@@ -3,9 +3,9 @@ import { messageOf } from './machine/error-code';
 import { prepareDatabases } from './postgres/databases';
 
 /**
- * `node prepare.js`: makes the databases in a process that ends, so that the drivers it needs do not stay in the
- * supervisor's memory. Reads the settings, and PREPARE_DATABASE_SERVER, the connection string of a superuser, which no
- * service is given. Prints its progress and last `settings` and what it found out, as JSON.
+ * `node prepare.js` makes the databases in a process that ends, so that the drivers do not stay in the supervisor's
+ * memory. It reads the settings and PREPARE_DATABASE_SERVER, the connection string of a superuser, which no service
+ * is given. It prints its progress. Its last line is `settings` and the settings it found out, as JSON.
  */
 async function main(): Promise<void> {
   const config = loadConfig();

@@ -11,8 +11,9 @@ import { loadConfig } from '../platform/config';
 import { createStripe, type IntentParams, type StripeDoor } from '../services/payment/stripe/door';
 
 /**
- * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which holds parameters and
- * paths against Stripe's own OpenAPI description. It keeps no state, so only what is asked is checked, not what comes of it.
+ * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which compares
+ * parameters and paths with Stripe's own OpenAPI description. stripe-mock keeps no state: what is asked is checked,
+ * and not what comes of it.
  */
 
 const VERSION = 'v0.203.0';
@@ -33,7 +34,10 @@ const person = { email: 'ada@example.com', name: 'Ada Lovelace' };
 const refund = { intentId: 'pi_123', amount: 1, paymentId: payment.paymentId };
 const since = new Date(Date.now() - 86_400_000);
 
-/** Every request of the door in each of its forms. One that is added to the door has to be added here: else this does not compile. */
+/**
+ * Every request of the door in each of its forms. A request that is added to the door has to be added here, or this
+ * file does not compile.
+ */
 const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor) => Promise<unknown>[]> = {
   createIntent: (door) => [door.createIntent('k1', payment), door.createIntent('k2', direct)],
   claimIntentKey: (door) => [door.claimIntentKey('k3', payment), door.claimIntentKey('k4', direct)],
@@ -97,7 +101,7 @@ async function check({ url, seen }: Pick<Watch, 'url' | 'seen'>): Promise<void> 
 
   for (const [name, send] of Object.entries(requests)) {
     const before = seen.length;
-    // What it makes of the canned answer is no concern of this check; what was refused has been seen on the way.
+    // This check does not care what the door makes of the canned answer. Refusals were seen on the way.
     await Promise.allSettled(send(door));
     if (seen.length === before) throw new Error(`${name} sent nothing`);
     for (const { line, status } of seen.slice(before)) console.log(`${status} ${name}: ${line}`);
@@ -145,7 +149,7 @@ async function watchOn(port: number, behind: number): Promise<Watch> {
   };
 }
 
-/** The canned refund never failed; with this one did, and the payment service asks for the money's way back as well. */
+/** Says of the canned refund that it failed, so that the payment service also asks for the way back of its money. */
 function failedLater(url: string | undefined, body: string): string {
   if (!url?.startsWith('/v1/refunds?')) return body;
   const list: { data: object[] } = JSON.parse(body);

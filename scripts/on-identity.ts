@@ -25,7 +25,7 @@ export async function onIdentity(
       await database.close();
     }
   } catch (error) {
-    // The cause and not what drizzle wraps it in: that holds the parameters of the statement.
+    // The cause is shown, and not drizzle's error around it, which holds the parameters of the statement.
     console.error(messageOf([...causesOf(error)].at(-1)));
     process.exitCode = 1;
   }

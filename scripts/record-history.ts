@@ -72,7 +72,10 @@ export async function recordHistory(client: Client, workflowId: string, name: st
   return file;
 }
 
-/** Worker and client names hold the host's name and process, stack traces its folders. */
+/**
+ * Removes what names the machine: names of workers and clients hold the host's name and process, and stack traces
+ * hold its folders.
+ */
 function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (!isObject(value)) return value;
@@ -126,7 +129,7 @@ export async function connectClient(address: string, namespace: string): Promise
 async function main([workflowId, name = workflowId?.replace(/.*:/, ''), ...more]: string[]): Promise<void> {
   if (!workflowId || !name || more.length > 0 || workflowId.startsWith('-')) throw new RecordingError(USAGE);
   if (!/^[a-z0-9][a-z0-9.-]*$/.test(name)) throw new RecordingError(`A name is made of a-z, 0-9, - and ., not ${name}`);
-  // Asked for by the settings, and not used here.
+  // The settings ask for a secret that is not used here.
   const config = loadConfig({ SERVICE_TOKEN_SECRET: 'x'.repeat(32), ...process.env });
   const client = await connectClient(config.TEMPORAL_ADDRESS, config.TEMPORAL_NAMESPACE);
   try {

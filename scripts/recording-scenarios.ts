@@ -137,7 +137,7 @@ const booking: Record<string, Scenario> = {
     await stage.settled(workflowId, 'Confirmed');
     return workflowId;
   },
-  // The saga believes when the request says it came; so nobody has to wait for the session to end.
+  // The saga believes the request about when it came, so that nobody has to wait for the session to end.
   'completed-by-tutor': async (stage) => {
     const { tutor, workflowId } = await confirmedBooking(stage, 2);
     await stage.update(workflowId, 'complete', { actorId: tutor.id, requestedAt: fullHour(4) });

@@ -98,7 +98,7 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
       return who;
     },
 
-    /** Asks for an hour, `hoursAhead` of now on the next full hour. */
+    /** Asks for a session of an hour, on the next full hour that is `hoursAhead` away. */
     book(student: Person, tutor: Person, options: { hoursAhead: number; card?: string; expect?: number[] }) {
       const { hoursAhead, card = 'pm_card_visa', expect = [201] } = options;
       const body = {
@@ -118,11 +118,11 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
 
     readBooking: (who: Person, id: string) => api(bookingSchema, 'GET', `/api/bookings/${id}`, { who }),
 
-    /** The person's booking that has come furthest: found while the request that makes it is still waiting. */
+    /** The newest booking of the person. It is found while the request that makes it is still waiting. */
     latestBooking: async (who: Person) =>
       (await api(pendingSchema, 'GET', '/api/bookings?role=student&limit=1', { who })).items[0]?.id,
 
-    /** What the bank's page does when the customer agrees, or not. */
+    /** Agrees or refuses, as a customer does on the page of the bank. */
     async threeDSecure(clientSecret: string | undefined, action: 'complete' | 'fail'): Promise<void> {
       const [intent] = String(clientSecret).split('_secret_');
       await call(z.unknown(), 'POST', `${sandbox}/sandbox/3ds/${intent}/${action}`, { expect: [200, 402] });
@@ -133,7 +133,7 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
     update: (workflowId: string, name: string, argument: unknown) =>
       client.workflow.getHandle(workflowId).executeUpdate(name, { args: [argument] }),
 
-    /** Waits until the saga says so, and then until it has nothing more to do for now, so that the record is of a whole chapter. */
+    /** Waits until the saga shows `state` and has nothing more to do for now: the history stops between two steps. */
     async settled(workflowId: string, state: string): Promise<void> {
       const handle = client.workflow.getHandle(workflowId);
       await until(`${workflowId} is ${state}`, async () => {

@@ -6,7 +6,10 @@ import { WAITING } from './reconciliation';
 import { sandboxState } from './stripe-state';
 
 const LOOK_EVERY_MS = 1_000;
-/** Longer than the longest pauses that some failed attempts in a row lead to: a notice is tried again after 64 s, 128 s, then 256 s. */
+/**
+ * Longer than the longest pause after some failed attempts in a row: a notice is tried again after 64 s, 128 s, then
+ * 256 s.
+ */
 const SETTLES_WITHIN_MS = 340_000;
 
 /** Waits until all processes are up. @throws Error when they are not */
@@ -20,10 +23,10 @@ export async function untilReady(platform: RunningPlatform): Promise<void> {
   }
 }
 
-/** What stays as it is for longer than the longest of these pauses will not change by itself. */
+/** A state that lasts longer than the longest of these pauses will not change by itself. */
 const STUCK_AFTER_MS = 260_000;
 
-/** Waits until nothing goes on by itself any more. Returns what still did when the time was over, in sentences. */
+/** Waits until nothing goes on by itself any more. @returns what still goes on when the time is over, in sentences */
 export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[]) => void): Promise<string[]> {
   const deadline = performance.now() + SETTLES_WITHIN_MS;
   let before = '';
@@ -34,7 +37,7 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
     before = left.join();
     tell(left);
     quiet = left.length === 0 ? quiet + 1 : 0;
-    // Visibility lags a moment behind what happens: twice, to be sure.
+    // Temporal's visibility lags a moment behind, so two looks in a row have to find nothing.
     if (quiet === 2) return [];
     if (performance.now() > deadline || performance.now() - since > STUCK_AFTER_MS)
       return left.map((one) => `not settled: ${one}`);

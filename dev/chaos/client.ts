@@ -6,7 +6,7 @@ import { messageOf } from '../machine/error-code';
 /** What a client was told, for good. */
 export interface Reply {
   status: number;
-  /** Of a problem document. */
+  /** The code of a problem document. */
   code: string | undefined;
   body: unknown;
 }
@@ -23,7 +23,7 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
 export interface Client {
   /** Asks again, under the same key, while there is no final answer. @throws Error when there is none for minutes */
   ask(method: Method, path: string, call?: Call): Promise<Reply>;
-  /** How often it had to ask again, by why. */
+  /** How often the client had to ask again, by reason. */
   retries: Map<string, number>;
   /** Answers that no crash excuses, in sentences. */
   offences: string[];
@@ -33,7 +33,7 @@ const problemSchema = z.looseObject({ code: z.string() });
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
 const ANSWER_WITHIN_MS = 35_000;
-/** A crash lasts seconds. Whoever is still not answered by then never will be. */
+/** A crash lasts seconds. A client that is not answered by then never will be. */
 const GIVE_UP_MS = 240_000;
 
 export function createClient(baseUrl: string): Client {
@@ -87,7 +87,7 @@ export function createClient(baseUrl: string): Client {
   };
 }
 
-/** What a client is to ask again: nobody knows yet, or too much at once. */
+/** Whether a client is to ask again: nobody knows the outcome yet, or too much was asked at once. */
 function isTemporary({ status, code }: Reply): boolean {
   return status >= 500 || status === 429 || code === 'idempotency_in_progress';
 }

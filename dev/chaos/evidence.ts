@@ -10,12 +10,12 @@ export type CaughtMail = z.output<typeof mailSchema>;
 
 export interface ChaosEvidence extends Evidence {
   mails(): Promise<CaughtMail[]>;
-  /** The sender of all mails, which their ids are made of. */
+  /** The sender of all mails. Message ids are made of it. */
   mailFrom: string;
   close(): Promise<void>;
 }
 
-// A catcher that is killed while it writes a mail, before it said 250, shows what there is of it.
+// A catcher that is killed while it writes a mail has not said 250 yet, and shows the part that was written.
 const mailSchema = z.object({
   subject: z.string().default(''),
   text: z.string().default(''),

@@ -19,7 +19,7 @@ export interface Findings {
   ends: Map<string, number>;
 }
 
-/** Holds everything against everything: what people were told, the databases, Stripe, Temporal and the mails. */
+/** Compares what people were told, the databases, Stripe, Temporal and the mails with each other. */
 export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
   const people = [...cast.students, ...cast.tutors, ...records.signUps.map(({ person }) => person)];
   const ends = new Map<string, number>();
@@ -97,7 +97,7 @@ async function promisesBroken(
   return [...wrong, ...(await copiesDiffer(evidence))];
 }
 
-/** What booking shows of a payment is what payment says of it. */
+/** Payments that booking shows differently from what payment says of them, in sentences. */
 async function copiesDiffer(evidence: ChaosEvidence): Promise<string[]> {
   interface Row {
     booking_id: string;
@@ -118,7 +118,7 @@ async function copiesDiffer(evidence: ChaosEvidence): Promise<string[]> {
     );
 }
 
-/** Everybody has one account here and one at Stripe. */
+/** People who have not exactly one account at Stripe, and accounts at Stripe of nobody, in sentences. */
 async function accountsBroken(people: Person[], evidence: ChaosEvidence): Promise<string[]> {
   const { customers, accounts } = await sandboxState(evidence);
   const atStripe = grouped([...customers, ...accounts], ({ metadata }) => metadata.userId ?? '');

@@ -30,7 +30,10 @@ export function succeededActivities(events: HistoryEvent[]): string[] {
   });
 }
 
-/** What Temporal answers when a signal or update comes while a workflow is closing: the workflow is to hear it first. No fault. */
+/**
+ * The cause of a workflow task that failed because a signal or update came while the workflow was closing: the
+ * workflow is to hear it first. That is no fault.
+ */
 const UNHANDLED_COMMAND = 1;
 
 export function failedWorkflowTasks(events: HistoryEvent[]): string[] {

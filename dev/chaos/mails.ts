@@ -18,7 +18,7 @@ interface BookingRow {
   retained: string | null;
 }
 
-/** Messages that somebody has to get and did not yet, in sentences. */
+/** Mails that somebody has to get and did not get yet, in sentences. */
 export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
   const [notices, bookings, payments, users] = await Promise.all([
     evidence.database('notification')<NotificationRow[]>`
@@ -81,7 +81,8 @@ export async function judgeMails(
     const came = copies.get(messageId(key, evidence.mailFrom))?.length ?? 0;
     copies.delete(messageId(key, evidence.mailFrom));
     if (came === 0) wrong.push(`the mail ${key} is recorded as sent and did not arrive`);
-    // Known limit (docs/decisions/0014): the server has it, and whoever sent it, or the server itself, died before that was recorded.
+    // Known limit (docs/decisions/0014): the mail server has the mail, and the sender or the server died before that
+    // was recorded.
     else if (came === 2 && (attempts.get(key) ?? 0) > 0) twice.push(key);
     else if (came > 1)
       wrong.push(`the mail ${key} arrived ${came} times, after ${attempts.get(key) ?? 0} doubtful attempts`);

@@ -22,8 +22,9 @@ const ACTIVE_WITHIN_MS = 180_000;
 const TOKEN_LIVES_MS = 14 * 60_000;
 
 /**
- * Signs somebody up as a person would who sees the network fail: whose answer was lost, tries to log in; whose account is still being
- * made, comes back. @throws Error when the account is not active within minutes
+ * Signs somebody up as a person does on a failing network. A person whose answer was lost tries to log in. A person
+ * whose account is still being made comes back later.
+ * @throws Error when the account is not active within minutes
  */
 export async function signUp(client: Client, role: Person['role'], mark: string): Promise<Person> {
   const email = `${mark}@chaos.example`;
@@ -41,7 +42,7 @@ export async function signUp(client: Client, role: Person['role'], mark: string)
     const reply = await logIn(client, email);
     const person = personOf(reply, who);
     if (person) return person;
-    // Undone: the address is free again.
+    // The sign-up was undone: the address is free again.
     if (reply.code === 'invalid_credentials') registered = false;
     else if (reply.code !== 'account_pending') throw unexpected('log-in', reply);
     await sleep(ASK_EVERY_MS);
@@ -82,7 +83,7 @@ export async function openForBookings(
   await put('PUT', '/api/tutors/pricing', { options });
 }
 
-/** Asks with somebody's token, and with a new one when that is over. */
+/** Asks with somebody's token, and with a new one when the token has expired. */
 export async function askAs(
   client: Client,
   who: Person,

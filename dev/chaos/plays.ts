@@ -57,7 +57,7 @@ export interface Cast {
   startsFrom: number;
   /** Plays the bank of 3-D Secure. */
   bank(intent: string, verdict: 'complete' | 'fail'): Promise<void>;
-  /** Part of addresses, so that every person of every run has their own. */
+  /** A part of every e-mail address, so that people of different runs never share one. */
   run: string;
 }
 
@@ -114,8 +114,8 @@ async function playBooking(cast: Cast, plan: BookingPlan, records: Records): Pro
 async function request(cast: Cast, plan: BookingPlan, { student, tutor }: BookingRecord): Promise<Reply> {
   const key = randomUUID();
   const { durationMinutes } = plan.slot;
-  const wish = { tutorId: tutor.id, subject: SUBJECT, scheduledAt: startOf(cast, plan.slot), durationMinutes };
-  const body = { ...wish, paymentMethodId: plan.card };
+  const session = { tutorId: tutor.id, subject: SUBJECT, scheduledAt: startOf(cast, plan.slot), durationMinutes };
+  const body = { ...session, paymentMethodId: plan.card };
   const ask = () => askAs(cast.client, student, 'POST', '/api/bookings', { key, body });
   const [reply, ...others] = await Promise.all(Array.from({ length: plan.copies }, ask));
   if (!reply) throw new Error('nothing was asked');
@@ -132,7 +132,7 @@ function aboutOf({ status, body }: Reply): string | undefined {
 
 const CAN_WAIT = ['awaiting_tutor', 'awaiting_payment'];
 
-/** Waits, and answers the bank meanwhile, until nothing goes on by itself. */
+/** Waits until nothing goes on by itself, and answers the bank meanwhile. */
 async function untilItRests(cast: Cast, record: BookingRecord): Promise<BookingView> {
   const { bank } = record.plan;
   let answered = false;
@@ -159,7 +159,7 @@ async function read(cast: Cast, { id, student }: BookingRecord): Promise<Booking
   return bookingSchema.parse(reply.body);
 }
 
-/** The tutor answers, the student may be faster. */
+/** The tutor answers. The student may cancel first. */
 async function decide(cast: Cast, record: BookingRecord): Promise<void> {
   const { plan } = record;
   if (plan.studentCancels === 'waiting') return cancel(cast, record, 'student');
@@ -220,8 +220,8 @@ async function playPayment(cast: Cast, plan: PaymentPlan, records: Records): Pro
   await Promise.all(
     plan.refundPercents.map(async (percent) => {
       const part = Math.round((plan.amount * percent) / 100);
-      const wish = { amount: { amount: part, currency: 'EUR' }, reason: 'As agreed' };
-      const call = { key: randomUUID(), body: wish };
+      const body = { amount: { amount: part, currency: 'EUR' }, reason: 'As agreed' };
+      const call = { key: randomUUID(), body };
       const reply = await askAs(client, tutor, 'POST', `/api/payments/${record.id}/refund`, call);
       record.refunds.push({ amount: part, reply });
     }),

@@ -5,7 +5,7 @@ import type { DatabaseContext } from '../../kernel/contexts';
 import { failedWorkflowTasks, historyOf, textOf } from './histories';
 import { moneyAtStripe, type SandboxState, sandboxState } from './stripe-state';
 
-/** Where everything that is to agree can be looked at. */
+/** Access to everything that has to agree. */
 export interface Evidence {
   /** A request to the Stripe sandbox's controls. */
   sandbox(method: string, path: string): Promise<{ body: unknown }>;
@@ -165,7 +165,7 @@ export async function workflowTroubles(
   return { troubles, workflows };
 }
 
-/** What a running saga may be when nothing happens. */
+/** The states in which a running saga may rest. */
 export const WAITING = ['Confirmed', 'AwaitingTutor', 'AwaitingPayment'];
 
 /** A running saga waits for something with a name, and for nothing else. */

@@ -22,7 +22,7 @@ export interface BookingPlan extends Card {
   student: number;
   tutor: number;
   slot: Slot;
-  /** The number of the booking whose slot this one wants too, when it came first. */
+  /** The number of an earlier booking whose slot this booking wants too. */
   rivalOf: number | undefined;
   /** How many copies of the request are sent at once, under one key. */
   copies: number;
@@ -42,7 +42,7 @@ export interface PaymentPlan extends Card {
   student: number;
   tutor: number;
   amount: number;
-  /** What the tutor gives back, in percent; two at once: of two refunds that race. */
+  /** What the tutor gives back, in percent of the amount. Two numbers are two refunds that race. */
   refundPercents: number[];
   pauseMs: number;
 }
@@ -68,9 +68,12 @@ export const MOST_BOOKINGS = 3_000;
 const TUTORS = 6;
 const STUDENTS = 40;
 const HOUR = 60;
-/** The last bookings a student may cancel for nothing start here; one hour per booking, so that no student has two at one time. */
+/**
+ * From here on a cancel costs the student nothing. Each booking has an hour of its own, so that no student has two at
+ * one time.
+ */
 const FAR = 72 * HOUR;
-/** Half an hour each, between 24 h and 4 h ahead with hours to spare on both sides: half is given back. */
+/** Sessions of half an hour between 24 h and 4 h ahead, with hours to spare on both sides: half is given back. */
 const NEAR = { from: 7 * HOUR, cells: 28, refundPercent: 50 };
 /** Less than 4 h ahead and more than the hour before which a reminder is sent: nothing is given back. */
 const SOON = { from: 2 * HOUR, cells: 2, refundPercent: 0 };
@@ -156,7 +159,7 @@ function planBooking(
     tutorCancels: draw.holds(0.08),
     pauseMs: pause(draw),
   };
-  // Only what is far may be moved by a student, and a moved one must not meet a student's other session.
+  // A student may only move a session that is far ahead. The moved session must not meet another one of the student.
   const mover = draw.pick<'student' | 'tutor' | undefined>([
     [12, 'student'],
     [8, 'tutor'],
@@ -197,7 +200,7 @@ function card(draw: Chance): Card {
   ]);
 }
 
-/** People think between what they do; without it a run would be over before much was killed. */
+/** People think between their actions. Without these pauses a run would be over before much was killed. */
 const pause = (draw: Chance) => Math.round(draw.between(200, 2_500));
 
 function lastBooking(plans: Plan[]): BookingPlan | undefined {

@@ -6,11 +6,11 @@ import { planTroubles } from './troubles';
 export interface Storm {
   kills: { atMs: number; name: string; wasUp: boolean }[];
   faults: { atMs: number; kind: string; taken: boolean }[];
-  /** Ends it; what was ordered at the sandbox is taken back. */
+  /** Ends the storm, and takes back the faults that were ordered at the sandbox. */
   end(): Promise<void>;
 }
 
-/** On a machine that starts processes slowly a kill waits until the others are back: where most are down nothing is worth killing. */
+/** How often a kill looks whether enough processes are up again: where most are down, one more kill shows nothing. */
 const LOOK_EVERY_MS = 100;
 
 /** Kills processes of the platform and spoils Stripe's answers, one after another, until it is ended. */
@@ -45,7 +45,7 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
     }
   }
 
-  /** False when the sandbox is down just now: then there is nothing to spoil. */
+  /** False when the sandbox is down at the moment: then there is nothing to spoil. */
   async function tell(method: 'POST' | 'DELETE', body?: unknown): Promise<boolean> {
     try {
       const headers = { 'content-type': 'application/json' };
@@ -64,7 +64,7 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
   }
 
   const under = Promise.all([kill(), spoil()]);
-  under.catch(() => undefined); // told where it is ended
+  under.catch(() => undefined); // `end` throws the error
   return {
     ...storm,
     async end() {
@@ -75,7 +75,7 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
   };
 }
 
-/** False when it was ended meanwhile. */
+/** False when the storm was ended meanwhile. */
 function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }

@@ -65,7 +65,7 @@ export function moneyAtStripe(
   id: string,
   of: 'bookingId' | 'paymentId' = 'bookingId',
 ): MoneyAtStripe {
-  // Inert ones only occupy a key, so that a request that was given up cannot take effect late.
+  // Inert PaymentIntents only occupy a key, so that a request that was given up cannot take effect late.
   const intents = state.payment_intents.filter(({ metadata }) => metadata[of] === id && metadata.inert === undefined);
   const ids = new Set(intents.map(({ id }) => id));
   const ours = <T extends { payment_intent?: string | null | undefined; status: string }>(objects: T[]) =>

@@ -42,7 +42,7 @@ function faultOf(draw: Chance): Fault {
     [3, () => ({ kind: 'error_500', match, times, stored: draw.holds(0.5) })],
     [3, () => ({ kind: 'error_500_after', match, times })],
     [2, () => ({ kind: 'rate_limit_429', match, times, retryAfterSeconds: 1 + draw.below(3) })],
-    // The SDK repeats a request whose connection was closed: it is noticed from the second time on.
+    // The SDK repeats a request whose connection was closed, so the service notices a fault from the second time on.
     [2, () => ({ kind: 'drop_before', match, times: 2 * times })],
     [4, () => ({ kind: 'drop_after', match, times: 2 * times })],
     [2, () => ({ kind: 'truncate_after', match, times })],

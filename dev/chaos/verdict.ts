@@ -12,14 +12,20 @@ import {
 /** A booking as it stands when everything is over. */
 export interface BookingEnd {
   booking: BookingView | undefined;
-  /** What a cancel after the payment left with the tutor, in cents; null: it was not cancelled after the payment. */
+  /**
+   * What a cancel after the payment left with the tutor, in cents; null: the booking was not cancelled after the
+   * payment.
+   */
   retained: number | null;
 }
 
 const said = (reply: Reply | undefined) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'nothing');
 const isOk = (reply: Reply | undefined) => reply !== undefined && reply.status < 300;
 
-/** Whether what the clients of a booking were told is true, and what they were refused had a reason; sentences where not. */
+/**
+ * Checks that the clients of a booking were told the truth, and that every refusal had a reason.
+ * @returns what is wrong, in sentences
+ */
 export function judgeBooking(record: BookingRecord, { booking, retained }: BookingEnd): string[] {
   const { plan, asked, id } = record;
   const wrong: string[] = [];
@@ -27,7 +33,7 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
   const expect = (holds: boolean, what: string) => {
     if (!holds) wrong.push(`booking ${id ?? `${plan.number}, without an id,`} (${state}): ${what}`);
   };
-  if (!asked) return wrong; // why is told where the play broke
+  if (!asked) return wrong; // the records say why the play broke
   if (asked.status >= 300) return [...wrong, ...judgeRefusal(record, state)];
   if (!booking) {
     expect(false, `is not there, though the client was answered ${said(asked)}`);
@@ -37,7 +43,7 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
   const told = bookingSchema.parse(asked.body);
   if (asked.status === 201) {
     const promised = record.tutorIsInstant ? 'confirmed/null' : 'pending/awaiting_tutor';
-    // A repeat of a stored reply tells of the moment it was made.
+    // A stored reply shows the booking as it was when the reply was made.
     expect(`${told.status}/${told.statusReason}` === promised, `201 said ${told.status}/${told.statusReason}`);
   }
   for (const { by, reply } of record.cancels) {
@@ -77,7 +83,7 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
   return [...wrong, ...judgeMoney(record, booking, retained)];
 }
 
-/** The ends that what was said leaves open, as `status/reason`. */
+/** How the booking may end after what its clients were told, as `status/reason`. */
 function ends(record: BookingRecord, state: string): string[] {
   const { asked, cancels, decline, confirm } = record;
   const cancelled = cancels.filter(({ reply }) => isOk(reply));
@@ -86,7 +92,7 @@ function ends(record: BookingRecord, state: string): string[] {
   }
   if (isOk(decline)) return ['cancelled/declined'];
   if (isOk(confirm)) return ['confirmed/null'];
-  // Told 202, because it took long, and then the other one was first.
+  // The answer was 202, because the request took long, and the rival got the slot.
   const lost = record.contested && asked?.status === 202 ? ['cancelled/slot_unavailable'] : [];
   return [...lost, ...undisturbed(record, state)];
 }
@@ -96,7 +102,7 @@ function undisturbed({ plan, decline, confirm, tutorIsInstant }: BookingRecord, 
   if (plan.declines) return ['cancelled/payment_declined'];
   if (plan.bank === 'abandon') return ['pending/awaiting_payment'];
   if (tutorIsInstant) return ['confirmed/null'];
-  // Told above when a confirm or decline was refused without a reason.
+  // A confirm or decline that was refused without a reason is reported above.
   if (confirm || decline) return [state];
   return ['pending/awaiting_tutor'];
 }
@@ -109,7 +115,7 @@ function story({ asked, confirm, decline, cancels }: BookingRecord): string {
   return parts.join(', ');
 }
 
-/** A request that was refused: for a reason of its own, and with nothing left of it. */
+/** Checks that a refused request had a reason of its own and left nothing behind. */
 function judgeRefusal({ plan, asked, id, contested }: BookingRecord, state: string): string[] {
   const code = asked?.code;
   const reasons = [...(plan.declines ? ['payment_declined'] : []), ...(contested ? ['slot_unavailable'] : [])];
@@ -128,7 +134,7 @@ function judgeMoney(record: BookingRecord, { price, payment, id }: BookingView, 
   const kept = captured - (payment?.refunded.amount ?? 0);
   const cancelled = cancels.filter(({ reply }) => isOk(reply)).map(({ by }) => by);
   if (cancelled.length === 0) return [];
-  // Cancelled before it was paid: everything is given back. Prices are rounded up in favour of who gets money back.
+  // A booking that is cancelled before it is paid gives everything back. Refunds are rounded up.
   const percentOf = (by: 'student' | 'tutor') => (by === 'tutor' ? 100 : record.move ? 100 : plan.slot.refundPercent);
   const due = price?.amount ?? 0;
   const terms = cancelled.map((by) => due - Math.ceil((due * percentOf(by)) / 100));

@@ -35,7 +35,7 @@ export async function register(
   return { id: body.user.id, name, email, token };
 }
 
-/** Answers 403 until the sign-up saga has made the account active. */
+/** Tries to log in until it succeeds: the API answers 403 until the sign-up saga has made the account active. */
 async function logIn(gateway: Gateway, timeline: Timeline, email: string): Promise<string> {
   timeline.aside('the account is still being set up');
   const deadline = performance.now() + ACTIVE_WITHIN_MS;

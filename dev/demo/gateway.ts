@@ -8,7 +8,7 @@ export class ExpectationError extends Error {
   override readonly name = 'ExpectationError';
 }
 
-/** Goes on only when it is so. @throws ExpectationError */
+/** Shows on the timeline that `what` is so. @throws ExpectationError when it is not */
 export function expectThat(timeline: Timeline, what: string, holds: boolean, instead = ''): void {
   if (!holds) throw new ExpectationError(`Expected: ${what}${instead && `; instead: ${instead}`}`);
   timeline.held(what);
@@ -20,7 +20,7 @@ export interface Call {
   body?: unknown;
   /** Statuses that are as they should be. */
   expect: readonly number[];
-  /** Said on the timeline; without it the call is not shown. */
+  /** The words on the timeline; without them the call is not shown. */
   what?: string;
   /** What of the reply is worth showing. */
   note?: (body: unknown) => string | undefined;

@@ -5,9 +5,14 @@ import { book, expectMails, expectMoney, readBooking, type Stage, untilBooking }
 import type { StoryOutcome } from './timeline';
 import { inWords, when } from './wire';
 
-/** How long Stripe's answer is held back after the charge: time to kill the worker while nobody knows of it yet. */
+/**
+ * How long Stripe's answer is held back after the charge: time to kill the worker before anybody knows of the charge.
+ */
 const ANSWER_LATE_MS = 5_000;
-/** Temporal gives an attempt up whose heartbeat stays away for 8 s (`workflows/activity-options.ts`) and the next one looks the charge up. */
+/**
+ * Temporal gives an attempt up after 8 s without a heartbeat (`workflows/activity-options.ts`). The next attempt
+ * looks the charge up.
+ */
 const COMPLETES_WITHIN_MS = 180_000;
 
 /**
@@ -38,7 +43,7 @@ export async function killedWorker(
   );
   answered.catch(() => undefined); // awaited below
   const bookingId = await newlyCharged(stage, before).catch(async (error: unknown) => {
-    await stripe.calm(); // what was not used up would meet somebody else's payment
+    await stripe.calm(); // a fault that was not used up would meet another payment
     throw error;
   });
   timeline.step('The money is taken, and nobody knows yet', { note: bookingId });

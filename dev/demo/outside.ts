@@ -23,7 +23,10 @@ export interface StripeView {
 }
 
 export interface MailView {
-  /** Waits until a mail about the booking whose subject begins so has arrived; its subject, or undefined when none came in time. */
+  /**
+   * Waits until a mail about the booking has arrived whose subject begins so.
+   * @returns the whole subject; undefined when no mail came in time
+   */
   arrived(to: string, subjectBegins: string, bookingId: string): Promise<string | undefined>;
 }
 

@@ -5,7 +5,10 @@ import { killedWorker } from './killed-worker';
 import type { Stage } from './stage';
 import type { StoryOutcome } from './timeline';
 
-/** Plays the four stories; D's wait for Temporal is filled with B and C. @throws ExpectationError at the first thing that is not as it should be */
+/**
+ * Plays the four stories. B and C are played while D waits for Temporal.
+ * @throws ExpectationError at the first thing that is not as it should be
+ */
 export async function play(stage: Stage): Promise<StoryOutcome[]> {
   const { student, tutor, outcome } = await instantTutor(stage);
   const crash = await killedWorker(stage, student, tutor);

@@ -11,7 +11,7 @@ export interface Stage {
   run: string;
   gateway: Gateway;
   timeline: Timeline;
-  /** Undefined where a real mail server or Stripe's test mode is set: what they got cannot be looked at from here. */
+  /** Undefined where a setting names a mail server or a Stripe: the demo cannot look into those. */
   mails: MailView | undefined;
   stripe: StripeView | undefined;
   /** The saga's page in Temporal's Web UI. */

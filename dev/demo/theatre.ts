@@ -10,14 +10,14 @@ import { ExpectationError } from './gateway';
 import type { Stage } from './stage';
 
 const BOOKING_WORKER = 'worker-booking';
-// By default all workers share a process: then that is the one that is killed.
+// By default all workers share a process. Then that process is killed.
 const WORKER_PROCESSES = [BOOKING_WORKER, 'workers'];
 const BACK_WITHIN_MS = 60_000;
 
 export interface Theatre {
   urls: PlatformUrls;
   namespace: string;
-  /** Undefined: it ran before, and goes on. */
+  /** Undefined: the platform ran before the demo, and goes on after it. */
   started: RunningPlatform | undefined;
   killBookingWorker: Stage['killBookingWorker'];
 }

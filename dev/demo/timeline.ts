@@ -16,7 +16,7 @@ export interface Timeline {
   heading(text: string): void;
   /** One step: what was done, how it was answered, and the ids it concerns. */
   step(what: string, result?: { status?: number | undefined; note?: string | undefined }): void;
-  /** One thing that had to be so, and is. */
+  /** One expectation that is met. */
   held(what: string): void;
   /** Something that goes on without being asked. */
   aside(text: string): void;

@@ -1,4 +1,7 @@
-/** The code of a system error (`ENOENT`, `EEXIST`). By its shape: Node's own errors are of another realm under Jest. */
+/**
+ * The code of a system error (`ENOENT`, `EEXIST`). The error is known by its shape, because Node's own errors are of
+ * another realm under Jest.
+ */
 export function errorCode(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }

@@ -16,7 +16,7 @@ export function answersAt(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** @throws Error naming the setting that moves it when the port is taken */
+/** Checks that the port can be had. @throws Error naming the setting that moves it when the port is taken */
 export async function requireFreePort(port: number, setting: string, host = '127.0.0.1'): Promise<void> {
   await listenOnce(port, host).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'EADDRINUSE'
@@ -35,8 +35,8 @@ function listenOnce(port: number, host: string): Promise<void> {
 }
 
 /**
- * `count` different ports that were free a moment ago. Not those that the system itself would give: it hands them out to any outgoing
- * connection as well, and so to one that is made before the port is used (Linux from 32768 on, others higher).
+ * `count` different ports that were free a moment ago. None is from the range that the system gives to outgoing
+ * connections (Linux from 32768 on, others higher), where a connection might take a port before it is used.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();

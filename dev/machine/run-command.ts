@@ -19,7 +19,7 @@ export interface CommandResult {
   errors: string;
 }
 
-// Whoever is told to stop in the middle of a long command takes it along.
+// A process that ends in the middle of a long command takes the command along.
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');

@@ -1,13 +1,13 @@
 /** Being told to stop: by a signal, or because the npm that started this process was. */
 export interface StopSignals {
   first: Promise<void>;
-  /** Somebody could not wait. */
+  /** Told once more: somebody does not want to wait. */
   second: Promise<void>;
-  /** Aborted at the first. */
+  /** Aborted when it is told first. */
   signal: AbortSignal;
 }
 
-// npm passes Ctrl-C on although the terminal has sent it to everybody: both are one.
+// The terminal sends Ctrl-C to every process, and npm passes it on to this one again: both are one.
 const SAME_MS = 500;
 const PARENT_CHECK_MS = 500;
 
@@ -31,15 +31,15 @@ export function untilToldToStop(): StopSignals {
     } else if (now - since > SAME_MS) tellSecond();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, told);
-  // A terminal that was closed, or `| head`: output is lost, the stop must not be.
+  // A terminal that was closed, or `| head`: the output is lost, the stop must not be.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   watchNpm(told);
   return { first, second, signal: controller.signal };
 }
 
 /**
- * A `kill` of npm ends npm and its shell, which does not pass it on: this process would go on with nobody to stop it. Under
- * npm the parent never changes otherwise.
+ * A `kill` of npm ends npm and its shell, and the shell passes nothing on: this process would go on with nobody to
+ * stop it. The parent of a process under npm changes for no other reason.
  */
 function watchNpm(told: () => void): void {
   if (!process.env.npm_lifecycle_event) return;

@@ -41,7 +41,7 @@ export async function prepareDatabases(options: {
   return settings;
 }
 
-/** Contexts' roles open their own database and no other; every role could open these two. */
+/** Takes from every role the right to open these two databases: the role of a context opens its own and no other. */
 async function closeToStrangers(serverUrl: string): Promise<void> {
   const sql = postgres(serverUrl, { max: 1, onnotice: () => undefined, connect_timeout: 5 });
   try {

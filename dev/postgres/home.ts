@@ -24,16 +24,16 @@ export interface PostgresHome {
 
 // Folders of the system where root may keep programs and data that another user reaches.
 const SYSTEM_FOLDERS = ['/var/lib/tutorconnect', '/var/tmp/tutorconnect'];
-// In this order; the second exists on every system. None is ever created.
+// They are tried in this order. The second exists on every system. No user is ever made.
 const SYSTEM_USERS = ['postgres', 'nobody'];
 
 const packageSchema = z.object({ version: z.string() });
 
 /**
- * Finds a place for Postgres. For a normal user that is the installed package and `<dataDir>/postgres`. As root it has to
- * run as another user, who often cannot pass through root's own folders (`/root` has mode 700): then the programs are
- * copied and the data kept in a folder of the system instead, and one line says so. Permissions of folders that are not
- * ours are never changed.
+ * Finds a place for Postgres. For a normal user that is the installed package and `<dataDir>/postgres`. Root has to
+ * run Postgres as another user, who often cannot pass through root's own folders (`/root` has mode 700). The programs
+ * are then copied to a folder of the system, the data are kept there too, and one line says so. Permissions of
+ * folders that are not ours are never changed.
  * @throws Error saying what to do when no place or user is to be had
  */
 export async function postgresHome(dataDir: string, say: (line: string) => void): Promise<PostgresHome> {
@@ -76,7 +76,7 @@ async function systemUser(): Promise<SystemUser> {
   );
 }
 
-/** Who owns data that exist already: they stay with the user who made them. */
+/** The owner of data that exist already: data stay with the user who made them. */
 function ownerOf(folder: string): SystemUser | undefined {
   if (!existsSync(join(folder, 'PG_VERSION'))) return undefined;
   const { uid, gid } = statSync(folder);
@@ -111,7 +111,10 @@ async function runs(folder: string, user: SystemUser): Promise<boolean> {
   return true;
 }
 
-/** The data folder: beside the other data, or where an earlier start put it because its user could not get there. */
+/**
+ * The folder of the data: beside the other data, or where an earlier start put it because Postgres's user could not
+ * get there.
+ */
 function dataFolder(dataDir: string): string {
   const note = join(dataDir, 'postgres.location');
   return existsSync(note) ? readFileSync(note, 'utf8').trim() : join(dataDir, 'postgres');
@@ -125,7 +128,7 @@ async function reachableData(dataDir: string, user: SystemUser, say: (line: stri
       `PostgreSQL's own user (uid ${user.uid}) cannot reach its data in ${data} any more: let it pass through the folders above, or set DATA_DIR to another`,
     );
   }
-  // A name of its own for every DATA_DIR: who deletes that folder starts with an empty database, as expected.
+  // A name of its own for every DATA_DIR: a person who deletes that folder starts with an empty database as expected.
   const elsewhere = join(await systemFolder(user), `data-${randomBytes(6).toString('hex')}`);
   writeFileSync(join(dataDir, 'postgres.location'), `${elsewhere}\n`);
   say(`PostgreSQL's own user cannot reach ${dataDir}: its data are in ${elsewhere}`);

@@ -21,8 +21,9 @@ const STOP_MS = 10_000;
 const environment = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 
 /**
- * A PostgreSQL server of our own with its data under `dataDir`: made the first time (a second or two), durable (fsync
- * stays on), on the loopback interface only and without a Unix socket. Nothing is started yet.
+ * A PostgreSQL server of our own with its data under `dataDir`. The first call makes the database, which takes a
+ * second or two. The server is durable (fsync stays on), listens on the loopback interface only and has no Unix
+ * socket. Nothing is started yet.
  * @throws Error for a person to read when it cannot be set up or its port is taken
  */
 export async function embeddedPostgres(options: {
@@ -79,7 +80,7 @@ function serverArguments(home: PostgresHome, different: Record<string, string> =
   return ['-D', home.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
-/** Makes the database cluster under another name first, so that one that was interrupted is never taken for whole. */
+/** Makes the database cluster under another name first, so that a half-made one is never taken for whole. */
 async function initialise(home: PostgresHome, password: string, say: (line: string) => void): Promise<void> {
   const { data } = home;
   const draft = `${data}.new`;
@@ -125,11 +126,11 @@ function rememberPassword(home: PostgresHome, password: string): void {
   writeFileSync(passwordMark(home), markOf(password), { mode: 0o600 });
 }
 
-/** Gives the superuser `password` when the data know another: after secrets.json was deleted and made anew. */
+/** Gives the superuser `password` where the data know another one: after secrets.json was deleted and made anew. */
 async function usePassword(home: PostgresHome, password: string): Promise<void> {
   const mark = passwordMark(home);
   if (existsSync(mark) && readFileSync(mark, 'utf8') === markOf(password)) return;
-  // No connection is possible without the old one: single-user mode needs none. base64url has nothing to escape.
+  // A connection needs the old password, single-user mode needs none. A password in base64url has nothing to escape.
   const { code, output } = await runCommand(
     join(home.bin, 'postgres'),
     ['--single', ...serverArguments(home), 'postgres'],
@@ -142,9 +143,9 @@ async function usePassword(home: PostgresHome, password: string): Promise<void> 
 }
 
 /**
- * Stops a server that a killed supervisor left running on these data. When the pid in its pid file belongs to somebody
- * else by now, Postgres would refuse to start: that pid is replaced by one that cannot exist, so that Postgres sees a
- * dead predecessor and still checks itself that no process of it holds the shared memory.
+ * Stops a server that a killed supervisor left running on these data. Postgres refuses to start when the pid in its
+ * pid file belongs to another process by now. Such a pid is replaced by one that cannot exist: Postgres sees a dead
+ * predecessor, and still checks itself that no old process holds the shared memory.
  */
 async function stopLeftover(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');

@@ -6,8 +6,9 @@ import { startReaper } from '../processes/reaper';
 import { embeddedPostgres } from './server';
 
 /**
- * A Postgres for one test run: a free port, a temporary folder, and no durability, because nothing outlives the run. Works
- * wherever the embedded one does (as root in a clone that Postgres's own user cannot reach, too), and ends with its caller.
+ * A Postgres for one test run: a free port, a temporary folder, and no durability, because nothing outlives the run.
+ * It works wherever the embedded server works, also as root in a clone that Postgres's own user cannot reach, and
+ * ends with its caller.
  */
 export async function startThrowawayPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
   const dataDir = temporaryDataDir();

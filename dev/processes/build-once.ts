@@ -4,8 +4,9 @@ import { runCommand } from '../machine/run-command';
 import { withLock } from './lock';
 
 /**
- * Builds the project for tests that run real processes, as `npm run build` does: once for all files of a run of Jest, of which those
- * that ask at once wait for each other. @throws Error with the compiler's words when it wrote nothing, or outside such a run
+ * Builds the project for tests that run real processes, as `npm run build` does. A run of Jest builds once: test
+ * files that ask meanwhile wait.
+ * @throws Error with the compiler's words when it wrote nothing, or outside such a run
  */
 export async function buildOnce(): Promise<void> {
   const { TEST_RUN: run } = process.env;

@@ -7,7 +7,7 @@ export interface ChildSpec {
   env: NodeJS.ProcessEnv;
   cwd: string;
   user?: { uid: number; gid: number } | undefined;
-  /** Runs before every start: what a killed predecessor left behind is put right here. */
+  /** Runs before every start, and puts right what a killed predecessor left behind. */
   beforeStart?: () => Promise<void>;
   /** Ready when it has printed a line that matches, or when the probe says so. */
   ready: { line: RegExp } | { probe: () => Promise<boolean> };
@@ -17,6 +17,6 @@ export interface ChildSpec {
   stopSignal: 'SIGTERM' | 'SIGINT';
   /** How long it may take to stop before it is killed. */
   graceMs: number;
-  /** What of a line of its output is worth the screen; undefined: only its log file keeps it. */
+  /** The part of an output line that is worth the screen; undefined: only the log file keeps the line. */
   show: (line: string) => string | undefined;
 }

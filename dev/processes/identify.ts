@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A process that is not mistaken for another after its number was given away: the pid with the moment of its birth as
- * the system tells it.
+ * The pid of a process with the moment of its birth, as the system tells it. The system may give the pid alone to
+ * another process later.
  */
 export interface ProcessId {
   pid: number;
@@ -73,7 +73,7 @@ export async function until(
 function bornOnLinux(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before it is in parentheses and may itself hold spaces and parentheses.
+    // The name comes before the state, in parentheses, and may itself hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, started] = [fields[0], fields[19]];
     if (state === 'Z' || state === 'X' || started === undefined) return undefined;

@@ -29,7 +29,8 @@ export async function launch(spec: ChildSpec, listener: LaunchListener, unwanted
     cwd: spec.cwd,
     env: spec.env,
     ...spec.user,
-    // A session of its own: Ctrl-C in the terminal reaches the supervisor alone, who stops children in order.
+    // The child has a session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops children
+    // in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -37,7 +38,7 @@ export async function launch(spec: ChildSpec, listener: LaunchListener, unwanted
   if (id) listener.born(child, id);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    // Not `close`: that waits for the pipes, which a grandchild may hold open for ever.
+    // `close` would wait for the pipes, which a grandchild may hold open for ever.
     child.once('exit', (code, by) => resolve(by ?? `exit code ${code}`));
   });
   if (id) void ended.then(() => listener.died(id));

@@ -31,7 +31,7 @@ export async function tryLock(file: string): Promise<(() => void) | undefined> {
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
       if (link(draft, file)) {
-        // Another one that also saw a dead holder may be removing the file just now: look again when it is done.
+        // Another process that also saw the dead holder may be removing the file just now: look again after that.
         await sleep(20);
         if (contentOf(file) === content) return () => release(file, content);
       }

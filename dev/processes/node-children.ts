@@ -17,7 +17,7 @@ const MEMORY_FLAGS = {
  */
 const MEMORY_ENV = { MALLOC_ARENA_MAX: '2' };
 
-/** What every process of ours has in common: Node, compiled code, settings by environment, and the data folder as its own. */
+/** A process of ours: Node, compiled code, settings by environment, and the data folder as its own. */
 export function nodeChild(
   options: Pick<ChildSpec, 'name' | 'ready' | 'graceMs' | 'env'> & {
     script: string;

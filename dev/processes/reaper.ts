@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Ends our processes when we are killed and cannot do it ourselves: a shell of its own session that is told each pid over
- * a pipe. When the pipe closes it stops what is still on its list, and after `graceSeconds` kills it. A shell, because it
- * takes a megabyte where another Node process would take forty.
+ * Ends our processes when we are killed and cannot do it ourselves. The reaper is a shell in a session of its own
+ * that is told each pid over a pipe. When the pipe closes, the reaper stops the processes that are still on its list
+ * and kills them after `graceSeconds`. A shell takes a megabyte; another Node process would take forty.
  */
 export interface Reaper {
   add(pid: number, signal: string): void;

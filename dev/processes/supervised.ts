@@ -12,15 +12,19 @@ export interface Supervised {
   readonly spec: ChildSpec;
   state(): ChildState;
   pid(): number | undefined;
-  /** Resolves when it is ready. @throws Error with what it said last when it does not get there */
+  /** Resolves when the child is ready. @throws Error with what the child said last when it does not get there */
   start(): Promise<void>;
   /** Tells it to stop, waits, and kills it when its time is over. It stays down until `start`. */
   stop(): Promise<void>;
-  /** Sends a signal as a crash would, so that it comes back by itself; resolves when a killed one is gone. */
+  /**
+   * Sends a signal as a crash would: a child that ends by it is started again. After SIGKILL it resolves when the
+   * process is gone.
+   */
   kill(name: NodeJS.Signals): Promise<void>;
 }
 
-// The first restart comes at once, then each at double the distance; a child that stayed up for a while starts over.
+// The pause before a restart begins so short and doubles each time. A child that stayed up for a while begins with
+// the first pause again.
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 10_000;
 const STEADY_MS = 8_000;

@@ -22,7 +22,10 @@ export interface Supervisor {
   /** Stops it in order; it stays down until `resume`. */
   halt(name: string): Promise<void>;
   resume(name: string): Promise<void>;
-  /** Stops what was started last first; `order` names whole steps whose children stop together. */
+  /**
+   * Stops the children that `order` does not name, then those of each step of `order`. Children of one step stop
+   * together.
+   */
   stopAll(order: string[][]): Promise<void>;
   /** SIGKILL to all, for somebody who cannot wait. */
   killAll(): Promise<void>;
@@ -106,7 +109,7 @@ export function createSupervisor(options: { dataDir: string; say: (line: string)
   };
 }
 
-/** Appends; what passed the limit is kept as `.1`, once. */
+/** Opens a log file to append to. A file that passed the limit is kept as `.1`, one at most. */
 function openLog(file: string): WriteStream {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size > LOG_LIMIT_BYTES) renameSync(file, `${file}.1`);

@@ -36,7 +36,7 @@ export async function startParts(
     embedded.stripe && supervisor.start(stripeSandbox(settings)),
   ]);
   Object.assign(settings.environment, databases);
-  // Whoever knows it can derive every role's password; a service has its own in its connection string.
+  // The role secret gives the password of every role. A service only gets its own, in its connection string.
   const { DATABASE_ROLE_SECRET: _, ...env } = settings.environment;
   say(`Starting ${Object.values(plan).flat().join(', ')}`);
   const common = { script: 'main.js', env, dataDir: config.DATA_DIR, ready: { line: /^ready$/ } };
@@ -100,7 +100,7 @@ async function prepare(
   const args = ['--disable-warning=ExperimentalWarning', compiledPath(script)];
   const { code, errors } = await runCommand(process.execPath, args, {
     env,
-    cwd: env.DATA_DIR, // where there is no .env: the environment holds all
+    cwd: env.DATA_DIR, // there is no .env in this folder: the environment holds all
     onLine(line, stream) {
       if (stream !== 'stdout') return;
       if (line.startsWith('settings ')) settings = settingsSchema.parse(JSON.parse(line.slice('settings '.length)));

@@ -105,13 +105,13 @@ async function takeDataFolder(dataDir: string): Promise<() => void> {
   );
 }
 
-/** What works, though not as somebody may expect. */
+/** Says what works otherwise than a person may expect. */
 function warn({ embedded, environment, secrets }: Settings, say: (line: string) => void): void {
   if (embedded.stripe || environment.STRIPE_WEBHOOK_SECRET !== secrets.STRIPE_WEBHOOK_SECRET) return;
   say('STRIPE_WEBHOOK_SECRET is not set: webhooks of this Stripe account are refused, payments are found by polling');
 }
 
-/** Asked before anything that takes long, so that a port in use is told at once. */
+/** Checks the ports before anything that takes long, so that a port in use is told at once. */
 async function requireFreePorts({ config, embedded }: Settings, plan: ProcessPlan): Promise<void> {
   const names = partsOf(Object.values(plan).flat());
   for (const context of CONTEXT_NAMES) {
@@ -138,7 +138,7 @@ export function urlsOf({ config, embedded }: Settings): PlatformUrls {
 
 async function unlessAborted(signal: AbortSignal | undefined, work: Promise<void>): Promise<void> {
   if (!signal) return work;
-  work.catch(() => undefined); // stopping what it starts makes it fail, and by then nobody asks
+  work.catch(() => undefined); // the work fails when what it starts is stopped, and by then nobody asks
   const aborted = new Promise<never>((_, reject) => {
     const refuse = () => reject(new Error('Told to stop while starting'));
     if (signal.aborted) refuse();

@@ -32,9 +32,10 @@ export function partsOf(names: readonly string[]): Set<string> {
 export const processName = (name: string) => name.replace(':', '-');
 
 /**
- * One process for all services and one for all workers: few, because each takes tens of megabytes, yet a crash in a
- * workflow's code takes no request with it. `names` chooses services, each with the workers of its sagas, or single
- * workers; `isolated` gives each a process of its own. @throws Error naming what there is not
+ * One process for all services and one for all workers. They are few, because each takes tens of megabytes, and two,
+ * so that a crash in the code of a workflow takes no request with it. `names` chooses services, each with the workers
+ * of its sagas, or single workers; `isolated` gives each a process of its own.
+ * @throws Error naming what there is not
  */
 export function planProcesses(names: readonly string[], isolated: boolean): ProcessPlan {
   const chosen = new Set(

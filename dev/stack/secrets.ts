@@ -16,7 +16,8 @@ export type Secrets = Required<z.output<typeof secretsSchema>>;
 
 /**
  * The secrets of the embedded platform: made at random the first time, then read from `<dataDir>/secrets.json`, which
- * only its owner can read. Of two processes that start at once both get the same. @throws Error naming a damaged file
+ * only its owner can read. Two processes that start at once get the same secrets.
+ * @throws Error naming a damaged file
  */
 export function readOrMakeSecrets(dataDir: string): Secrets {
   makeDataDir(dataDir);
@@ -40,7 +41,8 @@ function make(file: string): Secrets {
     STRIPE_WEBHOOK_SECRET: `whsec_${text()}`,
     POSTGRES_PASSWORD: text(),
   };
-  // Written in full under another name, then linked: the file never exists half, and the first of two wins.
+  // The file is written in full under another name and then linked: it never exists half, and the first of two
+  // processes wins.
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   try {
@@ -68,7 +70,10 @@ function read(file: string): Secrets | undefined {
   throw new Error(`${file} is damaged: delete it, and the next start makes new secrets`);
 }
 
-/** A folder from before there was a key secret has none. Derived and not drawn, so that all processes find the same one. */
+/**
+ * A folder from before there was a key secret has none. The secret is then derived and not drawn, so that all
+ * processes find the same one.
+ */
 function complete(stored: z.output<typeof secretsSchema>): Secrets {
   const derived = () =>
     createHmac('sha256', stored.POSTGRES_PASSWORD).update('IDENTITY_KEY_SECRET').digest('base64url');

@@ -7,7 +7,10 @@ import { findOnPath, runCommand } from '../machine/run-command';
 import { withLock } from '../processes/lock';
 import { downloadBySdk } from './sdk-download';
 
-/** What can be built from the Go module proxy alone; later tags need modules replaced in the CLI's own checkout. */
+/**
+ * The newest version that the Go module proxy alone can build; later tags need modules replaced in the checkout of
+ * the CLI.
+ */
 const GO_MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
 /** The server inside must know updates with start and eager activities as the sagas use them. */
 const LEAST_SERVER = [1, 28] as const;

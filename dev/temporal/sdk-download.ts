@@ -2,13 +2,14 @@ import { readdirSync } from 'node:fs';
 import { sourcePath } from '../machine/paths';
 import { runCommand } from '../machine/run-command';
 
-// A network that swallows packets would keep it trying for minutes: by now it must have begun to write.
+// A network that swallows packets would keep the SDK trying for minutes. A download that works has begun by then.
 const PATIENCE_MS = 20_000;
 const LIMIT_MS = 600_000;
 
 /**
- * Lets the Temporal SDK download one of its servers as `file`, by way of the empty folder `into`. In a process of its own:
- * the SDK's native part would stay in this one's memory. @returns false when that is not possible from here
+ * Lets the Temporal SDK download one of its servers as `file`, by way of the empty folder `into`. The SDK runs in a
+ * process of its own, because its native part would stay in the memory of this one.
+ * @returns false when that is not possible from here
  */
 export async function downloadBySdk(
   kind: 'dev-server' | 'time-skipping',

@@ -43,7 +43,7 @@ export async function embeddedTemporal(config: Config, say: (line: string) => vo
     readyTimeoutMs: 60_000,
     stopSignal: 'SIGTERM',
     graceMs: 15_000,
-    // It logs its own shutdown and every client that goes as warnings.
+    // The server logs its own shutdown, and every client that leaves, as warnings.
     show: () => undefined,
   };
 }

@@ -22,8 +22,9 @@ export interface TestServerSources {
 }
 
 /**
- * Temporal's test server that skips time, for tests of long timers: from the cache, by the SDK's download, else the Java
- * one that the SDK's is compiled from, out of Maven Central. Tests that ask at once get it once.
+ * Temporal's test server that skips time, for tests of long timers. It comes from the cache, by the SDK's download,
+ * or else out of Maven Central: the Java program that the SDK's server is compiled from. Tests that ask at once get
+ * it once.
  * @throws Error that names every way out
  */
 export async function timeSkippingServer(sources: Partial<TestServerSources> = {}): Promise<TimeSkippingServer> {
@@ -110,8 +111,9 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-// The SDK calls it with the port and kills it by its pid, hence exec. A test process that is killed cannot do that: then the
-// watcher beside it does. The quick compiler alone starts faster and takes less of the processor from the tests.
+// The SDK calls this script with the port and kills it by its pid, hence exec. A test process that is killed cannot
+// do that: then the watcher beside the server does. Java's quick compiler alone starts faster and takes less of the
+// processor from the tests.
 const LAUNCHER = `#!/bin/sh
 here=$(dirname "$0")
 tests=$PPID
