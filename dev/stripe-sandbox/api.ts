@@ -172,7 +172,8 @@ function run(endpoint: Endpoint, call: Call, form: unknown, requestId: string): 
     if ('problem' in outcome) return refusalOf(outcome.problem, requestId);
     return { status: 200, body: JSON.stringify(outcome.body), headers: {} };
   } catch (error) {
-    // Before execution nothing is kept: the throw ends the transaction. After it the refusal is, without its effects.
+    // A refusal before execution keeps nothing: the throw ends the transaction. A refusal after it is kept, without
+    // its effects.
     if (!(error instanceof StripeProblem && error.executed)) throw error;
     call.tx.unit.discard();
     return refusalOf(error, requestId);

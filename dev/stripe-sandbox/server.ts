@@ -174,7 +174,7 @@ function refuse(res: express.Response, status: number, message: string): void {
   res.status(status).set('Request-Id', requestId).type('json').send(errorBody({ type, message }, requestId));
 }
 
-/** What the banks do later, each in one transaction with the removal of its job. */
+/** Does what a bank does later, in one transaction with the removal of the job. */
 async function settleJob(store: Store, job: Job): Promise<void> {
   await store.transact(job.account, NO_REQUEST, (tx) => {
     if (tx.unit.unschedule('bank', job)) settle(tx, job);

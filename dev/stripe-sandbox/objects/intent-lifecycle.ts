@@ -52,7 +52,10 @@ export function attemptPayment(
   return ok(waiting);
 }
 
-/** With a return URL the customer is sent to the bank's page, without one Stripe.js shows it; both are ours. */
+/**
+ * With a return URL the customer is sent to the page of the bank; without one Stripe.js shows that page. Both are
+ * ours.
+ */
 function nextAction(
   tx: Tx,
   intent: Stripe.PaymentIntent,

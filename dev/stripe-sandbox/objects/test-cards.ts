@@ -11,7 +11,7 @@ export interface TestCard {
   brand: string;
   last4: string;
   funding: 'credit' | 'debit';
-  /** Every charge is declined so. */
+  /** How every charge is declined. */
   declines?: Decline;
   /** Declined cards cannot be attached to a customer either, but for the one made for that. */
   attachable?: true;

@@ -40,8 +40,8 @@ function useDestination(tx: Tx, id: string): string {
 }
 
 /**
- * When the money of the charge behind a transfer arrives: such a transfer needs no funds now and waits for it.
- * See https://docs.stripe.com/connect/separate-charges-and-transfers#transfer-availability
+ * The moment at which the money of the charge behind a transfer arrives. Such a transfer needs no funds now and waits
+ * for that moment. See https://docs.stripe.com/connect/separate-charges-and-transfers#transfer-availability
  * @throws StripeProblem if the charge was not captured in this currency, or has less left to transfer
  */
 function arrivalOf(tx: Tx, chargeId: string, params: CreateParams): number {

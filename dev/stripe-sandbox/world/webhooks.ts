@@ -17,7 +17,7 @@ import {
 } from '../memory/tables';
 import type { Faults, WebhookFault } from './faults';
 
-/** Stripe retries "for up to three days with an exponential back off"; how fast at first it does not say. */
+/** Stripe retries "for up to three days with an exponential back off". It does not say how fast it begins. */
 const RETRIED_FOR_MS = 3 * 24 * 3600 * 1000;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 3600 * 1000;
