@@ -9,8 +9,19 @@ const room = (name) => `^services/.+/${name}(?:\\.ts$|/)`;
 const compiledRoom = (name) => `^dist/services/.+/${name}(?:\\.js$|/)`;
 const PRODUCT = '^(main\\.ts$|(kernel|platform|db|workflows|activities|services|workers)/)';
 
+/** Folders of `root` that stand on each other, the ground first: each may import those before it, and nothing else of `root`. */
+const floors = (name, root, stories) =>
+  stories.map((story, height) => ({
+    name: `${name}-${story.join('-')}-imports-downward`,
+    severity: 'error',
+    from: { path: `^${root}/(${story.join('|')})/`, pathNot: TEST },
+    to: { path: `^${root}/`, pathNot: `^${root}/(${[...stories.slice(0, height).flat(), '$1'].join('|')})/` },
+  }));
+
 module.exports = {
   forbidden: [
+    ...floors('dev', 'dev', [['machine'], ['processes'], ['postgres', 'temporal'], ['stack']]),
+    ...floors('sandbox', 'dev/stripe-sandbox', [['memory'], ['wire'], ['objects'], ['world']]),
     {
       name: 'product-needs-no-tooling',
       severity: 'error',

@@ -52,6 +52,14 @@ const compiled = (path: string) => `dist/${path.replace(/ts$/, 'js')}`;
 
 /** Per rule the files that break it, each by what it imports: [rule, files, imported]. */
 const PLANTED: [rule: string, from: string[], to: string | string[]][] = [
+  ['dev-machine-imports-downward', ['dev/machine/a.ts'], ['dev/processes/b.ts', 'dev/top.ts']],
+  ['dev-processes-imports-downward', ['dev/processes/a.ts'], 'dev/postgres/b.ts'],
+  ['dev-postgres-temporal-imports-downward', ['dev/postgres/a.ts', 'dev/temporal/a.ts'], 'dev/stack/b.ts'],
+  ['dev-stack-imports-downward', ['dev/stack/a.ts'], ['dev/top.ts', 'dev/chaos/b.ts']],
+  ['sandbox-memory-imports-downward', ['dev/stripe-sandbox/memory/a.ts'], 'dev/stripe-sandbox/wire/b.ts'],
+  ['sandbox-wire-imports-downward', ['dev/stripe-sandbox/wire/a.ts'], 'dev/stripe-sandbox/objects/b.ts'],
+  ['sandbox-objects-imports-downward', ['dev/stripe-sandbox/objects/a.ts'], 'dev/stripe-sandbox/world/b.ts'],
+  ['sandbox-world-imports-downward', ['dev/stripe-sandbox/world/a.ts'], 'dev/stripe-sandbox/server.ts'],
   ['product-needs-no-tooling', ['platform/a.ts'], ['dev/tool.ts', 'dev/machine/tool.ts', 'bench/tool.ts']],
   ['kernel-is-pure', ['kernel/a.ts'], 'platform/config.ts'],
   ['workflows-stay-deterministic', ['workflows/a.ts'], 'platform/config.ts'],
@@ -90,6 +98,11 @@ const ALLOWED: [from: string[], to: string | string[]][] = [
   [['activities/b.ts'], [...places('payment', 'client'), ...places('payment', 'contract')]],
   [places('payment', 'store'), ['db/schema/payment.ts', 'db/client.ts']],
   [places('payment', 'rules'), [...places('payment', 'contract'), 'kernel/money.ts']],
+  [
+    ['dev/stack/c.ts'],
+    ['dev/machine/b.ts', 'dev/processes/b.ts', 'dev/temporal/b.ts', 'dev/stack/b.ts', 'platform/config.ts'],
+  ],
+  [['dev/stripe-sandbox/world/c.ts'], ['dev/stripe-sandbox/objects/b.ts', 'dev/stripe-sandbox/memory/b.ts']],
   [['services/payment/stripe/door.ts'], 'stripe'],
   [['services/notification/mailer.ts'], 'nodemailer'],
 ];
