@@ -9,8 +9,6 @@ const SESSION_MAX_DAYS = 90;
 /** A client that lost the reply of a refresh may repeat the old token this long without being taken for a thief. */
 export const REUSE_GRACE_MS = 10 * SECOND;
 export const EMAIL_TOKEN_HOURS = 24;
-/** How long register waits for the sign-up saga before it answers 202. */
-export const SIGN_UP_WAIT_MS = 10 * SECOND;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
 

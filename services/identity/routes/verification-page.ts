@@ -4,7 +4,7 @@ import { ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import type { ServiceDeps } from '../../../platform/service';
 import { VERIFICATION_PAGE } from '../contract';
-import { verifyEmail } from '../store/users';
+import { verifyEmail } from '../store/email-verification';
 
 const STYLE =
   'body{margin:15vh auto;max-width:28rem;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff}' +
@@ -24,7 +24,7 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 };
 
-/** Of a token as it is issued: nothing in it could be markup. */
+/** A token as it is issued: nothing in it could be markup. */
 const TOKEN = /^[\w-]{1,512}$/;
 
 /**

@@ -181,13 +181,13 @@ test('sessions are listed newest first, page by page, without those that can do 
     .update(userSessions)
     .set({ lastUsedAt: new Date(Date.now() - 31 * DAY) })
     .where(eq(userSessions.id, idle));
-  const page = await listSessions(db, userId, second, { after: undefined, limit: 2 });
+  const page = await listSessions(db, userId, second, { limit: 2 });
   expect(page.items.map(({ id, current }) => [id, current])).toEqual([
     [third, false],
     [second, true],
   ]);
   expect(page.items[0]).toMatchObject({ userAgent: 'Firefox', address: '203.0.113.7' });
-  const rest = await listSessions(db, userId, second, { after: page.nextCursor ?? undefined, limit: 2 });
+  const rest = await listSessions(db, userId, second, { cursor: page.nextCursor ?? undefined, limit: 2 });
   expect(rest).toMatchObject({ items: [{ id: first }], nextCursor: null });
 });
 

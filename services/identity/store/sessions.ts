@@ -2,8 +2,10 @@ import { and, desc, eq, gt, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { refreshTokens, type SessionEnd, userSessions, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
+import { listCursor } from '../../../platform/cursor';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
+import { Uuid } from '../../../platform/schemas';
 import type { Session } from '../contract';
 import { decideRefresh, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from '../rules';
 import { hashToken, randomToken } from '../secrets';
@@ -142,12 +144,15 @@ export async function isSessionOpen(db: Database, userId: string, sessionId: str
   return rows.length > 0;
 }
 
-/** The user's usable sessions, newest first, after the one with id `after`. */
+/** Where a page of sessions ends: at the id of its last one. Ids of sessions are in the order of their creation. */
+const afterSession = listCursor(Uuid);
+
+/** The user's usable sessions, newest first, from where `page.cursor` points. @throws ProblemError validation_failed */
 export async function listSessions(
   db: Database,
   userId: string,
   currentId: string,
-  page: { after: string | undefined; limit: number },
+  page: { cursor?: string | undefined; limit: number },
 ): Promise<{ items: Session[]; nextCursor: string | null }> {
   const rows = await db
     .select()
@@ -156,7 +161,7 @@ export async function listSessions(
       and(
         eq(userSessions.userId, userId),
         isUsable,
-        page.after === undefined ? undefined : lt(userSessions.id, page.after),
+        page.cursor === undefined ? undefined : lt(userSessions.id, afterSession.read(page.cursor)),
       ),
     )
     .orderBy(desc(userSessions.id))
@@ -172,7 +177,7 @@ export async function listSessions(
   }));
   // The last of the page, where there is more behind it.
   const [last] = rows.slice(page.limit - 1, -1);
-  return { items, nextCursor: last?.id ?? null };
+  return { items, nextCursor: last ? afterSession.write(last.id) : null };
 }
 
 /** Deletes sessions that ended a month ago, and spent tokens that would be refused for their age anyway. */

@@ -1,0 +1,134 @@
+import { ProblemError } from '../../../kernel/errors';
+import type { Call, Service } from '../../../platform/http-server';
+import { byUser } from '../../../platform/idempotency';
+import { created, done, ok } from '../../../platform/replies';
+import type { ServiceDeps } from '../../../platform/service';
+import { identityContract as contract, Email, type Tokens } from '../contract';
+import type { Keyring } from '../keyring';
+import { verifyPassword } from '../passwords';
+import { deviceLabel, rateLimitHeaders } from '../rules';
+import { verifyEmail } from '../store/email-verification';
+import { createLimits } from '../store/limits';
+import {
+  endSession,
+  endSessionOfToken,
+  listSessions,
+  type NewSession,
+  openSession,
+  rotateRefreshToken,
+} from '../store/sessions';
+import { findByEmail, readUser, updateProfile } from '../store/users';
+import { createSignUp } from './sign-up';
+
+/** Replies that hold tokens are kept by nobody (RFC 6749 §5.1). */
+const NO_STORE = { 'Cache-Control': 'no-store' };
+
+/** What people call: sign-up, sign-in and their tokens, their sessions and their account. */
+export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyring): void {
+  serveAccess(service, deps, keyring);
+  serveSessions(service, deps);
+  serveUsers(service, deps, keyring);
+}
+
+function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): void {
+  const { db } = deps.database;
+  const limits = createLimits(deps);
+  const signUp = createSignUp(deps);
+  const sessionFor = async (
+    call: Caller,
+    user: { id: string; role: 'student' | 'tutor' | 'admin' },
+    by: NewSession['by'],
+  ) => {
+    const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
+    const { sessionId, ...refresh } = await openSession(db, { userId: user.id, by, ...device });
+    return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId }), refresh);
+  };
+
+  service.serve(contract.register, async (call) => {
+    const limit = rateLimitHeaders(await limits.register(call.address));
+    return telling(limit, async () => {
+      const headers = { ...NO_STORE, ...limit };
+      const userId = await signUp(call.body, call.receivedAt);
+      const user = await readUser(db, userId);
+      if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
+      return { ...created({ user, tokens: await sessionFor(call, user, 'registration') }), headers };
+    });
+  });
+
+  service.serve(contract.login, async (call) => {
+    const email = Email.safeParse(call.body.email).data;
+    const limit = rateLimitHeaders(await limits.login(call.address, email ?? call.body.email));
+    return telling(limit, async () => {
+      const found = email === undefined ? undefined : await findByEmail(db, email);
+      const right = await verifyPassword(found?.passwordHash, call.body.password.normalize('NFC'));
+      if (!found || !right) throw new ProblemError('invalid_credentials');
+      if (found.status === 'pending') throw new ProblemError('account_pending');
+      const body = { user: await readUser(db, found.id), tokens: await sessionFor(call, found, 'password') };
+      return { ...ok(body), headers: { ...NO_STORE, ...limit } };
+    });
+  });
+
+  service.serve(contract.refresh, async (call) => {
+    await keyring.ready();
+    const { userId, role, sessionId, ...refresh } = await rotateRefreshToken(db, call.body.refreshToken);
+    const access = await keyring.sign({ id: userId, role, sessionId });
+    return { ...ok({ tokens: tokens(access, refresh) }), headers: NO_STORE };
+  });
+
+  service.serve(contract.logout, async (call) => {
+    await endSessionOfToken(db, call.body.refreshToken);
+    return done;
+  });
+
+  service.serve(contract.verifyEmail, async (call) => {
+    await verifyEmail(db, call.body.token);
+    return done;
+  });
+}
+
+/** Has a refusal tell of the limit as well: who guesses passwords is to see what is left. */
+async function telling<Reply>(headers: Record<string, string>, answer: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { code, detail, more } = error;
+    throw new ProblemError(code, detail, { ...more, headers: { ...headers, ...more.headers } });
+  }
+}
+
+type Caller = Pick<Call<typeof contract.login>, 'address' | 'headers'>;
+
+function tokens(
+  access: Pick<Tokens, 'accessToken' | 'accessTokenExpiresAt'>,
+  refresh: Pick<Tokens, 'refreshToken' | 'refreshTokenExpiresAt'>,
+): Tokens {
+  return { tokenType: 'Bearer', ...access, ...refresh };
+}
+
+function serveSessions(service: Service, { database: { db } }: ServiceDeps): void {
+  service.serve(contract.listSessions, async ({ user, query }) =>
+    ok(await listSessions(db, user.id, user.sessionId, query)),
+  );
+
+  service.serve(contract.endSession, async ({ user, params }) => {
+    await endSession(db, user.id, params.id);
+    return done;
+  });
+}
+
+function serveUsers(service: Service, { database: { db } }: ServiceDeps, keyring: Keyring): void {
+  service.serve(contract.me, async ({ user }) => ok(await readUser(db, user.id)));
+
+  service.serve(contract.updateUser, async (call) => {
+    const { user, params, body } = call;
+    if (params.id !== user.id) throw new ProblemError('not_found');
+    const reply = await updateProfile(db, byUser(call), user.id, body);
+    return ok(reply.body);
+  });
+
+  service.serve(contract.jwks, async () => ({
+    ...ok({ keys: await keyring.published() }),
+    headers: { 'Cache-Control': 'public, max-age=300' },
+  }));
+}

@@ -1,0 +1,92 @@
+import { and, eq, isNull, lt, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../db/client';
+import { type Registration, users } from '../../../db/schema/identity';
+import { ProblemError } from '../../../kernel/errors';
+import { uuidv7 } from '../../../platform/ids';
+import { SIGN_UP_LEASE_SECONDS } from '../rules';
+import { hasEmail } from './users';
+
+/** A registration that owns a pending user. */
+export interface PendingSignUp {
+  userId: string;
+  attemptId: string;
+}
+
+export interface NewUser {
+  email: string;
+  passwordHash: string;
+  role: 'student' | 'tutor';
+  registration: Registration;
+}
+
+/**
+ * Stores a pending user, or takes over one whose sign-up never started: same id, everything else new. The
+ * registration owns the row for as long as starting its saga may take. Another registration of the address is refused
+ * meanwhile.
+ * @throws ProblemError email_taken
+ */
+export async function storePendingUser(db: Database, input: NewUser): Promise<PendingSignUp> {
+  const attemptId = uuidv7();
+  const values = {
+    ...input,
+    attemptId,
+    attemptUntil: sql`clock_timestamp() + make_interval(secs => ${SIGN_UP_LEASE_SECONDS})`,
+  };
+  const insert = (tx: Transaction) =>
+    tx
+      .insert(users)
+      .values({ id: uuidv7(), status: 'pending', ...values })
+      .onConflictDoNothing()
+      .returning({ id: users.id });
+  const takeOver = (tx: Transaction) =>
+    tx
+      .update(users)
+      .set({ ...values, createdAt: sql`now()`, updatedAt: sql`now()` })
+      .where(
+        and(
+          hasEmail(input.email),
+          eq(users.status, 'pending'),
+          isNull(users.sagaStartedAt),
+          lt(users.attemptUntil, sql`clock_timestamp()`),
+        ),
+      )
+      .returning({ id: users.id });
+  return db.transaction(async (tx) => {
+    // The last try: the row that stood in the way of the first may have been removed before the second.
+    const [row] = (await orNothing(insert(tx))) ?? (await orNothing(takeOver(tx))) ?? (await insert(tx));
+    if (!row) throw new ProblemError('email_taken');
+    return { userId: row.id, attemptId };
+  });
+}
+
+async function orNothing<Row>(query: PromiseLike<Row[]>): Promise<Row[] | undefined> {
+  const rows = await query;
+  return rows.length > 0 ? rows : undefined;
+}
+
+/**
+ * Notes that the saga of a sign-up runs: nobody takes the user over any more. False when the row is gone or belongs to
+ * another registration.
+ */
+export async function markSagaStarted(db: Database, { userId, attemptId }: PendingSignUp): Promise<boolean> {
+  const marked = await db
+    .update(users)
+    .set({ sagaStartedAt: sql`coalesce(${users.sagaStartedAt}, now())` })
+    .where(and(eq(users.id, userId), eq(users.attemptId, attemptId)))
+    .returning({ id: users.id });
+  return marked.length > 0;
+}
+
+/** Gives up a user whose saga could not be started: the next registration of the address takes the user over at once. */
+export async function releasePendingUser(db: Database, { userId, attemptId }: PendingSignUp): Promise<void> {
+  await db
+    .update(users)
+    .set({ attemptUntil: sql`now() - interval '1 second'` })
+    .where(and(eq(users.id, userId), eq(users.attemptId, attemptId)));
+}
+
+/** What a sign-up has come to. Nothing remains of a sign-up that was undone. */
+export async function signUpState(db: Database, userId: string): Promise<'pending' | 'active' | 'removed'> {
+  const [user] = await db.select({ status: users.status }).from(users).where(eq(users.id, userId));
+  return user?.status ?? 'removed';
+}
