@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { endpoint } from '../../../platform/endpoint';
+import { IdParams, InstantOut, PageQuery, pageOf, Uuid } from '../../../platform/schemas';
+import { RegisterRequest, UpdateUserRequest, User } from './account';
+
+export const Tokens = z
+  .object({
+    tokenType: z.literal('Bearer'),
+    accessToken: z.string(),
+    accessTokenExpiresAt: InstantOut,
+    refreshToken: z.string(),
+    refreshTokenExpiresAt: InstantOut,
+  })
+  .meta({ id: 'Tokens', description: 'The access token lives 15 minutes; the refresh token works once' });
+export type Tokens = z.output<typeof Tokens>;
+
+/** Any text is accepted here and simply does not match, so that a refusal says nothing about the address. */
+export const LoginRequest = z
+  .strictObject({ email: z.string().min(1).max(1_024), password: z.string().min(1).max(1_024) })
+  .meta({ id: 'LoginRequest' });
+
+export const RefreshRequest = z
+  .strictObject({ refreshToken: z.string().min(1).max(512) })
+  .meta({ id: 'RefreshRequest' });
+export const VerifyEmailRequest = z
+  .strictObject({ token: z.string().min(1).max(512) })
+  .meta({ id: 'VerifyEmailRequest' });
+
+export const Session = z
+  .object({
+    id: Uuid,
+    current: z.boolean(),
+    userAgent: z.string().nullable(),
+    address: z.string().nullable(),
+    createdAt: InstantOut,
+    lastUsedAt: InstantOut,
+    expiresAt: InstantOut,
+  })
+  .meta({ id: 'Session', description: 'One sign-in on one device' });
+export type Session = z.output<typeof Session>;
+
+export const Jwk = z
+  .object({
+    kty: z.literal('EC'),
+    crv: z.literal('P-256'),
+    x: z.string(),
+    y: z.string(),
+    kid: z.string(),
+    alg: z.literal('ES256'),
+    use: z.literal('sig'),
+  })
+  .meta({ id: 'Jwk', description: 'A public key (RFC 7517)' });
+export type Jwk = z.output<typeof Jwk>;
+
+const UserAndTokens = z.object({ user: User, tokens: Tokens });
+
+/** The page for people that the welcome mail links to, `?token=…`. No operation of the API: it answers HTML. */
+export const VERIFICATION_PAGE = '/api/auth/confirm-email';
+
+/** What people call, through the gateway. */
+export const peopleOperations = {
+  register: endpoint({
+    method: 'post',
+    path: '/api/auth/register',
+    operationId: 'register',
+    summary: 'Register a student or tutor',
+    description:
+      'Answers 201 with tokens once the account is active, or 202 without tokens when setting it up takes more than ten seconds; until then login answers `account_pending`.',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: RegisterRequest,
+    replies: { 201: UserAndTokens, 202: z.object({ user: User }) },
+    errors: ['email_taken'],
+  }),
+  login: endpoint({
+    method: 'post',
+    path: '/api/auth/login',
+    operationId: 'login',
+    summary: 'Sign in and open a session',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: LoginRequest,
+    replies: { 200: UserAndTokens },
+    errors: ['invalid_credentials', 'account_pending'],
+  }),
+  refresh: endpoint({
+    method: 'post',
+    path: '/api/auth/refresh',
+    operationId: 'refreshTokens',
+    summary: 'Exchange a refresh token for new tokens',
+    description:
+      'Each refresh token works once. Within ten seconds of its use it is only refused; using it later ends the session it belongs to.',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: RefreshRequest,
+    replies: { 200: z.object({ tokens: Tokens }) },
+    errors: ['invalid_refresh_token'],
+  }),
+  logout: endpoint({
+    method: 'post',
+    path: '/api/auth/logout',
+    operationId: 'logout',
+    summary: 'End the session of a refresh token',
+    description: 'Answers 204 whether or not the token was still of use (RFC 7009 §2.2).',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: RefreshRequest,
+    replies: { 204: null },
+  }),
+  me: endpoint({
+    method: 'get',
+    path: '/api/auth/me',
+    operationId: 'getMe',
+    summary: 'The signed-in user',
+    access: 'user',
+    replies: { 200: User },
+  }),
+  jwks: endpoint({
+    method: 'get',
+    path: '/api/auth/.well-known/jwks.json',
+    operationId: 'getJwks',
+    summary: 'The public keys that access tokens are verified with (RFC 7517)',
+    access: 'anonymous',
+    replies: { 200: z.object({ keys: z.array(Jwk) }) },
+  }),
+  verifyEmail: endpoint({
+    method: 'post',
+    path: '/api/auth/verify-email',
+    operationId: 'verifyEmail',
+    summary: 'Prove an e-mail address with the token that was sent to it',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: VerifyEmailRequest,
+    replies: { 204: null },
+    errors: ['invalid_token'],
+  }),
+  listSessions: endpoint({
+    method: 'get',
+    path: '/api/auth/sessions',
+    operationId: 'listSessions',
+    summary: 'Where the user is signed in, newest first',
+    access: 'user',
+    query: PageQuery,
+    replies: { 200: pageOf(Session) },
+  }),
+  endSession: endpoint({
+    method: 'delete',
+    path: '/api/auth/sessions/{id}',
+    operationId: 'endSession',
+    summary: 'Sign out one session',
+    access: 'user',
+    idempotency: 'none',
+    params: IdParams,
+    replies: { 204: null },
+  }),
+  updateUser: endpoint({
+    method: 'patch',
+    path: '/api/users/{id}',
+    operationId: 'updateUser',
+    summary: "Change one's own profile",
+    access: 'user',
+    idempotency: 'optional',
+    params: IdParams,
+    body: UpdateUserRequest,
+    replies: { 200: User },
+  }),
+} as const;

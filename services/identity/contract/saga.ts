@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { endpoint } from '../../../platform/endpoint';
+import { IdParams, InstantOut, Uuid } from '../../../platform/schemas';
+import { UserRole, UserStatus } from './account';
+
+/** What other contexts need of a user, by way of activities. */
+export const InternalUser = z
+  .object({
+    id: Uuid,
+    email: z.string(),
+    role: UserRole,
+    status: UserStatus,
+    emailVerified: z.boolean(),
+    firstName: z.string(),
+    lastName: z.string(),
+    timeZone: z.string(),
+    locale: z.string(),
+  })
+  .meta({ id: 'InternalUser' });
+export type InternalUser = z.output<typeof InternalUser>;
+
+export const CreatedProfile = z
+  .object({ displayName: z.string(), timeZone: z.string(), locale: z.string(), role: UserRole })
+  .meta({ id: 'CreatedProfile' });
+export type CreatedProfile = z.output<typeof CreatedProfile>;
+
+export const EmailVerification = z
+  .object({ token: z.string(), expiresAt: InstantOut })
+  .meta({ id: 'EmailVerification' });
+export type EmailVerification = z.output<typeof EmailVerification>;
+
+/** What activities call: the steps and undos of the sign-up saga, and what other contexts need to know of a user. */
+export const sagaOperations = {
+  getUser: endpoint({
+    method: 'get',
+    path: '/internal/users/{id}',
+    operationId: 'internalGetUser',
+    summary: 'A user with name and address',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: InternalUser },
+  }),
+  getPair: endpoint({
+    method: 'get',
+    path: '/internal/users',
+    operationId: 'internalGetPair',
+    summary: 'The two people of a booking or payment, with names and addresses',
+    access: 'service',
+    query: z.strictObject({ first: Uuid, second: Uuid }),
+    replies: { 200: z.object({ first: InternalUser, second: InternalUser }) },
+    errors: ['not_found'],
+  }),
+  createProfile: endpoint({
+    method: 'post',
+    path: '/internal/users/{id}/profile',
+    operationId: 'internalCreateProfile',
+    summary: 'Make the profile from what registration stored',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: CreatedProfile },
+    errors: ['undone'],
+  }),
+  removeProfile: endpoint({
+    method: 'post',
+    path: '/internal/users/{id}/profile/remove',
+    operationId: 'internalRemoveProfile',
+    summary: 'Undo of making the profile',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  activateUser: endpoint({
+    method: 'post',
+    path: '/internal/users/{id}/activate',
+    operationId: 'internalActivateUser',
+    summary: 'Let the user log in: the pivot of sign-up',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: z.object({ status: UserStatus }) },
+    errors: ['invalid_state', 'undone'],
+  }),
+  removeUser: endpoint({
+    method: 'post',
+    path: '/internal/users/{id}/remove',
+    operationId: 'internalRemoveUser',
+    summary: 'Undo of registering: removes a pending user, so that the address can register again',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  issueEmailVerification: endpoint({
+    method: 'post',
+    path: '/internal/users/{id}/email-verification',
+    operationId: 'internalIssueEmailVerification',
+    summary: 'A single-use token that proves the e-mail address, valid for 24 hours',
+    description: 'A new key replaces tokens that were not used; the same key gives the same token again.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: EmailVerification },
+  }),
+} as const;
