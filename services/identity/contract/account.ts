@@ -6,8 +6,8 @@ const MIN_PASSWORD = 10;
 const MAX_PASSWORD = 128;
 
 /**
- * Length counts characters (code points) after NFC, so that a password typed on another keyboard is the same password. It is never
- * trimmed.
+ * Length counts characters (code points) after NFC, so that a password typed on another keyboard is the same password. It
+ * is never trimmed.
  */
 export const NewPassword = z
   .string()

@@ -1,0 +1,76 @@
+import { emailVerifications } from '../../../db/schema/identity';
+import { uuidv7 } from '../../../platform/ids';
+import { type Accounts, completes, expectProblem, startAccounts } from '../../../tests/support/accounts';
+
+let accounts: Accounts;
+
+beforeAll(async () => {
+  accounts = await startAccounts();
+});
+
+afterEach(() => accounts.settle());
+
+afterAll(() => accounts.close());
+
+describe('what activities call', () => {
+  test('needs a service token: neither anonymous people nor users get in', async () => {
+    const { user, accessToken } = await accounts.signUp();
+    expectProblem(await accounts.service.ask('GET', `/internal/users/${user.id}`), 401, 'unauthenticated');
+    expectProblem(
+      await accounts.service.ask('GET', `/internal/users/${user.id}`, { token: accessToken }),
+      401,
+      'unauthenticated',
+    );
+  });
+
+  test('both people of a booking are read in one call', async () => {
+    const [one, two] = [await accounts.signUp(), await accounts.signUp()];
+    const { first, second } = await accounts.identity.getPair(one.user.id, two.user.id);
+    expect([first.id, second.email]).toEqual([one.user.id, two.user.email]);
+    await expect(accounts.identity.getPair(one.user.id, uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a user is read with name and address, before and after activation; an unknown one is 404', async () => {
+    accounts.sagas.saga = async (client, { userId }) => {
+      expect(await client.getUser(userId)).toMatchObject({ status: 'pending', firstName: 'Ada', timeZone: 'UTC' });
+      await completes(client, { userId, role: 'student' });
+    };
+    const { user } = await accounts.signUp();
+    expect(await accounts.identity.getUser(user.id)).toEqual({
+      id: user.id,
+      email: user.email,
+      role: 'student',
+      status: 'active',
+      emailVerified: false,
+      firstName: 'Ada',
+      lastName: 'Lovelace',
+      timeZone: 'UTC',
+      locale: 'en',
+    });
+    await expect(accounts.identity.getUser(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a verification token proves the address once, and its reply is stored nowhere', async () => {
+    const { user, accessToken } = await accounts.signUp();
+    const { token } = await accounts.identity.issueEmailVerification(user.id, `user:${user.id}/verify`);
+    expect(JSON.stringify(await accounts.service.database.sql`select * from idempotency_keys`)).not.toContain(token);
+    expect(JSON.stringify(await accounts.service.database.db.select().from(emailVerifications))).not.toContain(token);
+    const verify = () => accounts.service.ask('POST', '/api/auth/verify-email', { body: { token } });
+    expect((await verify()).status).toBe(204);
+    expect((await accounts.me(accessToken)).body.emailVerified).toBe(true);
+    expectProblem(await verify(), 400, 'invalid_token');
+  });
+
+  test('an undo whose key is not that of an undo is refused', async () => {
+    const { user } = await accounts.signUp();
+    await expect(accounts.identity.removeUser(user.id, `user:${user.id}/register`)).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+    await expect(accounts.identity.removeUser(user.id, `user:${user.id}/register/undo`)).rejects.toMatchObject({
+      code: 'invalid_state',
+    });
+    await expect(accounts.identity.removeProfile(user.id, `user:${user.id}/profile/undo`)).rejects.toMatchObject({
+      code: 'invalid_state',
+    });
+  });
+});

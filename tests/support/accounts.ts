@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { serviceTokens } from '../../platform/auth';
+import { createServiceClient } from '../../platform/http-client';
+import { createIdentityClient, type IdentityClient } from '../../services/identity/client';
+import { identityService } from '../../services/identity/routes';
+import type { UserCreationInput } from '../../workflows/user-creation.api';
+import { type Reply, startTestService } from './service';
+import { uniqueEmail } from './users';
+
+/** What stands in for the saga: the same calls, made by the typed client over HTTP. Each test may put another in its place. */
+type Saga = (identity: IdentityClient, input: UserCreationInput) => Promise<void>;
+
+export const completes: Saga = async (identity, { userId }) => {
+  await identity.createProfile(userId, `user:${userId}/profile`);
+  await identity.activateUser(userId, `user:${userId}/activate`);
+};
+export const isUndone: Saga = async (identity, { userId }) => {
+  await identity.createProfile(userId, `user:${userId}/profile`);
+  await identity.removeProfile(userId, `user:${userId}/profile/undo`);
+  await identity.removeUser(userId, `user:${userId}/register/undo`);
+};
+export const takesLong: Saga = async () => undefined;
+
+/** Ids and role only: people read histories. */
+const sagaInput = z.strictObject({ userId: z.uuid(), role: z.enum(['student', 'tutor']) });
+
+export const password = 'correct horse battery';
+
+/** A registration of somebody new; `change` replaces single fields. */
+export const form = (change: object = {}) => ({
+  email: uniqueEmail(),
+  password,
+  role: 'student',
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  ...change,
+});
+
+const NO_LIMITS = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off', RATE_LIMIT_REGISTER: 'off' };
+
+/** identity as it runs, and what people and activities ask of it. Sagas are played by `saga`. */
+export async function startAccounts(environment: Record<string, string> = NO_LIMITS) {
+  const running: Promise<void>[] = [];
+  const started: { type: string; workflowId: string; input: unknown }[] = [];
+  const sagas = {
+    /** What each saga that is started does. */
+    saga: completes,
+    /** What happens before Temporal takes a saga; it may throw. */
+    starting: async (): Promise<void> => undefined,
+    started,
+  };
+  const service = await startTestService(identityService, {
+    environment,
+    sagas: {
+      start: async (type, input) => {
+        await sagas.starting();
+        started.push({ type: type.workflowType, workflowId: type.workflowId(input), input });
+        running.push(sagas.saga(identity, sagaInput.parse(input)));
+      },
+    },
+  });
+  const identity = createIdentityClient(
+    createServiceClient(service.url, serviceTokens(service.config.SERVICE_TOKEN_SECRET)),
+  );
+  const register = (body: object) => service.ask('POST', '/api/auth/register', { body });
+  return {
+    service,
+    /** The client that activities have. */
+    identity,
+    sagas,
+    register,
+    login: (email: string, pass = password) =>
+      service.ask('POST', '/api/auth/login', { body: { email, password: pass } }),
+    refresh: (refreshToken: string) => service.ask('POST', '/api/auth/refresh', { body: { refreshToken } }),
+    me: (token: string) => service.ask('GET', '/api/auth/me', { token }),
+    /** Registers somebody, whose sign-up completes. */
+    async signUp(change: object = {}) {
+      const reply = await register(form(change));
+      expect(reply.status).toBe(201);
+      const { user, tokens } = reply.body;
+      return { user, accessToken: String(tokens.accessToken), refreshToken: String(tokens.refreshToken) };
+    },
+    /** Waits for the sagas of a test; those of the next complete again. */
+    async settle() {
+      await Promise.all(running.splice(0));
+      sagas.saga = completes;
+      sagas.starting = async () => undefined;
+      started.length = 0;
+    },
+    close: () => service.close(),
+  };
+}
+
+export type Accounts = Awaited<ReturnType<typeof startAccounts>>;
+
+/** Expects a refusal as a problem document. */
+export function expectProblem(reply: Reply, status: number, code: string): void {
+  expect({ status: reply.status, code: reply.body.code }).toEqual({ status, code });
+  expect(String(reply.headers['content-type'])).toContain('application/problem+json');
+}
