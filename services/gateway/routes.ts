@@ -12,9 +12,9 @@ import { serveDocs } from './docs/pages';
 import { apiReference } from './docs/reference';
 import { apiLimit, type TakeAllowance } from './limits';
 import { readBody } from './proxy/body';
+import { forward } from './proxy/forward';
 import { handOver } from './proxy/hand-over';
 import { headersUp, isAmbiguous } from './proxy/headers';
-import { forward } from './proxy/proxy';
 import {
   addressKey,
   type Destination,
@@ -30,7 +30,7 @@ import { openUpstreams, PATIENCE, type Patience, type Upstreams } from './upstre
 
 /**
  * Starts the gateway, the one door for clients: it knows which service answers, checks tokens, counts requests and passes
- * on. It keeps no state that matters, so any number of it may run. @throws Error naming the setting when its port is taken.
+ * them on. The gateway keeps no state that matters, so any number of gateways may run. @throws Error naming the setting when its port is taken.
  */
 export async function startGateway(
   { config }: Pick<Platform, 'config'>,
@@ -116,7 +116,10 @@ function clientAddress({ ip = '', socket }: Request): string {
 function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Parts): RequestHandler {
   const scheme = config.PUBLIC_URL.startsWith('https:') ? 'https' : 'http';
 
-  /** Who asks, for the limit; a bad token counts against the address, so that guessing is limited as well. */
+  /**
+   * Counts the request for whoever asks. A bad token counts against the address, so that guessing is limited as well.
+   * @throws ProblemError rate_limited, unauthenticated
+   */
   async function admit(request: Request, response: Response, destination: Destination | undefined): Promise<void> {
     let user: User | undefined;
     let refusal: ProblemError | undefined;

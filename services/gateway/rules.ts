@@ -45,9 +45,9 @@ const TARGET = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(\?[^#]*)?$/i;
 const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%[0-9a-f]{2})+)+\/?$/i;
 
 /**
- * Where the request target goes, `undefined` for everything that is not offered. Paths are compared, never repaired: one
- * that servers could read in two ways (dot segments, empty segments, encoded slashes, double encoding, other case) goes
- * nowhere, so no spelling reaches a path that is not in the table.
+ * Where the request target goes, `undefined` for everything that is not offered. Paths are compared, never repaired: a
+ * path that servers could read in two ways (dot segments, empty segments, encoded slashes, double encoding, other case)
+ * goes nowhere, so no spelling reaches a path that is not in the table.
  */
 export function destinationOf(target: string): Destination | undefined {
   const [, given, query = ''] = TARGET.exec(target) ?? [];
@@ -87,22 +87,22 @@ export function isMethod(name: string): name is Method {
   return METHODS.some((method) => method === name);
 }
 
-/** Whether a request has nothing to say in a body (RFC 9110 §9.3.1): one that comes along is read and left out. */
+/** Whether a request has nothing to say in a body (RFC 9110 §9.3.1). A body that comes along is read and left out. */
 export function isBodiless(method: Method): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
 /**
- * Whether the request changes nothing. Only such a one may be sent a second time when its connection was lost before an
- * answer: whether the effect of anything else happened is not known (RFC 9110 §9.2.2).
+ * Whether the request changes nothing. Only a read may be sent a second time when its connection was lost before an answer:
+ * nobody knows whether a write took effect (RFC 9110 §9.2.2).
  */
 export function isRead(method: Method): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
 /**
- * The name under which requests of nobody in particular are counted. Of an IPv6 address the first 64 bits, since a
- * single line at home has as many addresses as it likes below them (RFC 6177 §2).
+ * The name under which requests are counted that come from nobody in particular. An IPv6 address counts by its first 64
+ * bits: a single line at home has as many addresses as it likes below them (RFC 6177 §2).
  */
 export function addressKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -48,7 +48,7 @@ export function openUpstreams(config: Config, patience: Patience): Upstreams {
       // Below the 65 s after which services close an idle connection, so that none is closed in the moment of its use.
       keepAliveTimeout: 30_000,
       connect: { timeout: patience.connect },
-      // The wait for an answer is measured from the client's point of view, queueing included: see proxy.ts.
+      // The wait for an answer is measured from the client's point of view, queueing included: see proxy/forward.ts.
       headersTimeout: 0,
       bodyTimeout: patience.pause,
     });

@@ -150,6 +150,15 @@ export async function raw(port: number, text: string | Buffer): Promise<string> 
   });
 }
 
+/** What a refusal with `code` looks like to a client. */
+export function problem(status: number, code: string) {
+  return {
+    status,
+    headers: { 'content-type': expect.stringMatching(/^application\/problem\+json/) },
+    body: { code, status },
+  };
+}
+
 /** Waits until `check` holds, asking again and again. @throws Error after `withinMs` */
 export async function until(check: () => boolean | Promise<boolean>, withinMs = 8_000): Promise<void> {
   const deadline = Date.now() + withinMs;

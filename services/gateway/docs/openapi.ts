@@ -20,8 +20,8 @@ export const ServiceDocument = z.object({
   components: Components.default({}),
 });
 
-export type ServiceDocument = z.infer<typeof ServiceDocument>;
-type Operation = z.infer<typeof Operation>;
+export type ServiceDocument = z.output<typeof ServiceDocument>;
+type Operation = z.output<typeof Operation>;
 
 /** The services mean different things by one name, so no single document can describe both. */
 export class ReferenceConflict extends Error {

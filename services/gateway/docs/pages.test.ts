@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { DATABASE_CONTEXTS } from '../../../kernel/contexts';
 import { ERROR_CODES } from '../../../kernel/errors';
 import { type Endpoint, endpoint } from '../../../platform/endpoint';
 import { openApiDocument } from '../../../platform/openapi';
 import { type Answer, echo, startTestGateway, type TestGateway, until } from '../../../tests/support/gateway';
-import type { RoutedContext } from '../rules';
+import { ROUTES, type RoutedContext } from '../rules';
 
 function contract(path: string, operationId: string, schema: z.ZodType = z.string()): Record<string, Endpoint> {
   return {
@@ -18,15 +19,12 @@ function contract(path: string, operationId: string, schema: z.ZodType = z.strin
   };
 }
 
-const CONTRACTS: Record<RoutedContext, Record<string, Endpoint>> = {
-  identity: contract('/api/auth/me', 'getMe'),
-  tutoring: contract('/api/tutors', 'searchTutors'),
-  booking: contract('/api/bookings', 'listBookings'),
-  notification: contract('/api/notifications', 'listNotifications'),
-  payment: contract('/api/payments/{id}', 'getPayment'),
-};
+/** The one path that a context describes here. */
+const pathOf = (context: RoutedContext) => `${ROUTES[context].prefixes[0]}/{id}`;
+const pathsWithout = (...missing: RoutedContext[]) =>
+  DATABASE_CONTEXTS.filter((context) => !missing.includes(context)).map(pathOf);
 
-function describing(context: RoutedContext, described = CONTRACTS[context]): Answer {
+function describing(context: RoutedContext, described = contract(pathOf(context), `read_${context}`)): Answer {
   return (received, response, request) => {
     if (received.url !== '/openapi.json') return echo(received, response, request);
     response.setHeader('content-type', 'application/json').end(JSON.stringify(openApiDocument(context, described)));
@@ -40,8 +38,7 @@ async function startDescribed(): Promise<TestGateway> {
     environment: { PUBLIC_URL: 'https://api.example.org/' },
     patience: { probe: 500 },
   });
-  for (const [context, upstream] of Object.entries(gateway.upstreams))
-    upstream.answer = describing(context as RoutedContext);
+  for (const context of DATABASE_CONTEXTS) gateway.upstreams[context].answer = describing(context);
   return gateway;
 }
 
@@ -59,15 +56,9 @@ describe('/openapi.json', () => {
       expect(headers).not.toHaveProperty('x-degraded');
       expect(body).not.toHaveProperty('x-degraded');
       expect(body.servers).toEqual([{ url: 'https://api.example.org' }]);
-      expect(Object.keys(body.paths)).toEqual([
-        '/api/auth/me',
-        '/api/tutors',
-        '/api/bookings',
-        '/api/notifications',
-        '/api/payments/{id}',
-      ]);
+      expect(Object.keys(body.paths)).toEqual(pathsWithout());
     }
-    expect(gateway.reached()).toBe(5);
+    expect(gateway.reached()).toBe(DATABASE_CONTEXTS.length);
   });
 
   test('says which part is missing while a service is down, and has it again soon after', async () => {
@@ -79,10 +70,11 @@ describe('/openapi.json', () => {
       headers: { 'x-degraded': 'booking, payment' },
       body: { 'x-degraded': ['booking', 'payment'] },
     });
-    expect(Object.keys(without.body.paths)).toEqual(['/api/auth/me', '/api/tutors', '/api/notifications']);
+    expect(Object.keys(without.body.paths)).toEqual(pathsWithout('booking', 'payment'));
     gateway.upstreams.booking.answer = describing('booking');
     gateway.upstreams.payment.answer = describing('payment');
-    await until(async () => Object.keys((await gateway.ask('GET', '/openapi.json')).body.paths).length === 5, 4_000);
+    const described = async () => Object.keys((await gateway.ask('GET', '/openapi.json')).body.paths).length;
+    await until(async () => (await described()) === DATABASE_CONTEXTS.length, 4_000);
     // One that was known stays known: the parts are kept when services go away later.
     expect((await gateway.ask('GET', '/openapi.json')).headers).not.toHaveProperty('x-degraded');
   });
@@ -95,7 +87,7 @@ describe('/openapi.json', () => {
       async () => (await gateway.ask('GET', '/openapi.json')).headers['x-degraded'] === 'booking, payment',
       4_000,
     );
-    expect(Object.keys((await gateway.ask('GET', '/openapi.json')).body.paths)).toContain('/api/bookings');
+    expect(Object.keys((await gateway.ask('GET', '/openapi.json')).body.paths)).toContain(pathOf('booking'));
   });
 
   test('leaves out a service that contradicts another one, and says so', async () => {
