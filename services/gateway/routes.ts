@@ -30,7 +30,8 @@ import { openUpstreams, PATIENCE, type Patience, type Upstreams } from './upstre
 
 /**
  * Starts the gateway, the one door for clients: it knows which service answers, checks tokens, counts requests and passes
- * them on. The gateway keeps no state that matters, so any number of gateways may run. @throws Error naming the setting when its port is taken.
+ * them on. The gateway keeps no state that matters, so any number of gateways may run.
+ * @throws Error naming the setting when its port is taken
  */
 export async function startGateway(
   { config }: Pick<Platform, 'config'>,
@@ -118,7 +119,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
 
   /**
    * Counts the request for whoever asks. A bad token counts against the address, so that guessing is limited as well.
-   * @throws ProblemError rate_limited, unauthenticated
+   * @throws ProblemError rate_limited, unauthenticated; upstream_unavailable when the token cannot be checked
    */
   async function admit(request: Request, response: Response, destination: Destination | undefined): Promise<void> {
     let user: User | undefined;
