@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { endpoint } from '../../../platform/endpoint';
+import {
+  IdParams,
+  Instant,
+  InstantOut,
+  Money,
+  SessionMinutes,
+  SessionStart,
+  TimeZone,
+  text,
+  Uuid,
+} from '../../../platform/schemas';
+
+export const Quote = z
+  .strictObject({
+    tutorId: Uuid,
+    displayName: z.string(),
+    timeZone: z.string(),
+    instantBooking: z.boolean(),
+    subject: z.string().meta({ description: 'As the tutor spells it' }),
+    price: Money,
+    startsAt: InstantOut,
+    endsAt: InstantOut,
+  })
+  .meta({ id: 'Quote' });
+export type Quote = z.output<typeof Quote>;
+
+/** The interval a booking keeps of its tutor's time. `expiresAt` is null once it is booked. */
+export const Slot = z
+  .strictObject({
+    bookingId: Uuid,
+    tutorId: Uuid,
+    state: z.enum(['held', 'booked']),
+    start: InstantOut,
+    end: InstantOut,
+    expiresAt: z.union([InstantOut, z.null()]),
+  })
+  .meta({ id: 'Slot' });
+export type Slot = z.output<typeof Slot>;
+
+const BookingParams = z.strictObject({ bookingId: Uuid });
+
+/** The steps of sagas: sign-up's and booking's. */
+export const sagaOperations = {
+  createTutor: endpoint({
+    method: 'post',
+    path: '/internal/tutors',
+    operationId: 'registerTutor',
+    summary: 'Make the empty profile of a new user',
+    access: 'service',
+    idempotency: 'required',
+    body: z.strictObject({ userId: Uuid, displayName: text(1, 250), timeZone: TimeZone }),
+    replies: { 201: z.strictObject({ id: Uuid }) },
+    errors: ['undone'],
+  }),
+  removeTutor: endpoint({
+    method: 'post',
+    path: '/internal/tutors/{id}/remove',
+    operationId: 'removeTutor',
+    summary: 'Undo createTutor',
+    description: 'A profile that its tutor completed meanwhile stays.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+  }),
+  quoteSession: endpoint({
+    method: 'post',
+    path: '/internal/tutors/{id}/quote',
+    operationId: 'quoteSession',
+    summary: 'Price a session and check that the tutor offers it',
+    access: 'service',
+    params: IdParams,
+    body: z.strictObject({
+      subject: text(1, 80),
+      scheduledAt: SessionStart,
+      durationMinutes: SessionMinutes,
+      pricingOptionId: Uuid.optional(),
+    }),
+    replies: { 200: Quote },
+    errors: ['slot_unavailable'],
+  }),
+  holdSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/hold',
+    operationId: 'holdSlot',
+    summary: 'Keep an interval for a booking until it expires, or book it outright',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: z.strictObject({
+      tutorId: Uuid,
+      start: SessionStart,
+      durationMinutes: SessionMinutes,
+      /** Null: booked, as by `blockSlot`. */
+      expiresAt: Instant.nullable(),
+    }),
+    replies: { 200: Slot },
+    errors: ['slot_unavailable', 'invalid_state', 'undone'],
+  }),
+  extendHold: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/extend',
+    operationId: 'extendSlot',
+    summary: 'Let a hold expire at another time',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: z.strictObject({ expiresAt: Instant }),
+    replies: { 200: Slot },
+    errors: ['slot_unavailable', 'undone'],
+  }),
+  blockSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/block',
+    operationId: 'blockSlot',
+    summary: 'Turn a hold, also an expired one that nobody took, into a booked slot',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    replies: { 200: Slot },
+    errors: ['slot_unavailable', 'undone'],
+  }),
+  releaseSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/release',
+    operationId: 'releaseSlot',
+    summary: 'Undo holdSlot and blockSlot: the interval is free again',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    replies: { 204: null },
+  }),
+  moveSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/move',
+    operationId: 'moveSlot',
+    summary: 'Move a slot to another start, of the same length',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: z.strictObject({ start: SessionStart }),
+    replies: { 200: Slot },
+    errors: ['slot_unavailable', 'undone'],
+  }),
+} as const;
