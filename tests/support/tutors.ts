@@ -1,5 +1,7 @@
+import { ProblemError } from '../../kernel/errors';
+import { DAY, MINUTE } from '../../kernel/time';
 import { uuidv7 } from '../../platform/ids';
-import type { TestService } from './service';
+import type { Reply, TestService } from './service';
 
 /** Monday to Sunday, day and night. */
 export const ALWAYS = [1, 2, 3, 4, 5, 6, 7].map((weekday) => ({ weekday, from: '00:00', to: '24:00' }));
@@ -59,3 +61,40 @@ export async function listedTutor(
   }
   return tutor;
 }
+
+/** The codes and paths of a refusal. */
+export function refusal(work: () => unknown): { code: string; paths: string[] } | undefined {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ProblemError)
+      return { code: error.code, paths: (error.more.errors ?? []).map(({ path }) => path) };
+    throw error;
+  }
+  return undefined;
+}
+
+/** The fields that are wrong; one may be wrong in two ways. */
+export const paths = (reply: Reply): string[] => [
+  ...new Set<string>(reply.body.errors.map(({ path }: { path: string }) => path)),
+];
+
+/** An id that nobody has. */
+export const nowhere = '0199c0de-0000-7000-8000-00000000dead';
+
+/** Asks `service` as a tutor. */
+export const asTutor =
+  (service: () => TestService) =>
+  (tutor: TestTutor, method: string, path: string, body?: unknown, key?: string): Promise<Reply> =>
+    service().ask(method, path, { token: tutor.token, ...(body !== undefined && { body }), ...(key && { key }) });
+
+/** A Monday at 00:00 UTC, at least ten days from now. */
+const monday = Math.ceil((Date.now() + 10 * DAY - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY;
+/** The instant that is `minutes` after the start of that Monday. */
+export const on = (minutes: number) => new Date(monday + minutes * MINUTE).toISOString();
+/** A tutor who can be booked on Mondays from 09:00 to 12:00 UTC. */
+export const utcHours: TutorFacts = {
+  hourly: 4500,
+  profile: { timeZone: 'UTC' },
+  weekly: [{ weekday: 1, from: '09:00', to: '12:00' }],
+};

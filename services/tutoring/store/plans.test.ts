@@ -3,8 +3,8 @@ import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { plansOf } from '../../../tests/support/plans';
 import type { TutorSort } from '../contract';
-import { tutorCursor } from '../rules';
-import { listTutors, readPublicAvailability, readTutor } from './search';
+import { readPublicAvailability, readTutor } from './reads';
+import { listTutors, TUTOR_CURSORS } from './search';
 import { takenSpans } from './slots';
 
 const TUTORS = 10_000;
@@ -34,7 +34,10 @@ afterAll(() => database.drop());
 
 const search = (change: Partial<Parameters<typeof listTutors>[1]>) => (db: Database) =>
   listTutors(db, { sort: 'rating', limit: 20, ...change });
-const later = (sort: TutorSort, values: number[]) => ({ sort, cursor: tutorCursor(sort, { values, id: uuidv7() }) });
+const later = (sort: TutorSort, values: number[]) => ({
+  sort,
+  cursor: TUTOR_CURSORS[sort].write([sort, uuidv7(), ...values]),
+});
 const week = () => ({ start: Date.now(), end: Date.now() + 7 * 86_400_000 });
 
 /** After a search, the tutors of its page are looked up by their ids. */

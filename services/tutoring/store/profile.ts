@@ -22,8 +22,10 @@ import type {
   ProfilePatch,
   Tutor,
 } from '../contract';
-import { lowestHourly, minutesOf, searchKey, searchWords, withIds } from '../rules';
-import { readAnyTutor, readTutor } from './search';
+import { minutesOf } from '../rules/hours';
+import { lowestHourly, withIds } from '../rules/prices';
+import { searchKey, searchWords } from '../rules/search';
+import { readAnyTutor, readTutor } from './reads';
 
 /** More than anybody shows; keeps a reply small. */
 const MOST_CERTIFICATIONS = 50;

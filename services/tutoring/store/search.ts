@@ -1,79 +1,17 @@
-import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
-import { builtOnce, type Database, type Transaction } from '../../../db/client';
-import {
-  certifications,
-  education,
-  tutorAvailability,
-  tutorPricingOptions,
-  tutorProfiles,
-} from '../../../db/schema/tutoring';
-import { ProblemError } from '../../../kernel/errors';
+import { and, type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { builtOnce, type Database } from '../../../db/client';
+import { tutorProfiles } from '../../../db/schema/tutoring';
+import { isUuid } from '../../../kernel/ids';
 import { remember } from '../../../kernel/remember';
-import type {
-  Availability,
-  Certification,
-  DatedHours,
-  Education,
-  OwnTutor,
-  PricingOption,
-  Tutor,
-  TutorQuery,
-  TutorSort,
-  WeeklyHours,
-} from '../contract';
-import { clockOf, readTutorCursor, searchKey, searchWords, tutorCursor } from '../rules';
-
-type Handle = Database | Transaction;
+import { type Cursor, listCursor } from '../../../platform/cursor';
+import { Uuid } from '../../../platform/schemas';
+import type { Tutor, TutorQuery, TutorSort } from '../contract';
+import { searchKey, searchWords } from '../rules/search';
+import { profileId, toTutor, tutorColumns } from './reads';
 
 const profiles = tutorProfiles;
 const { placeholder } = sql;
-
-// With its table: drizzle leaves that out where nothing is joined, and the tables inside have an id of their own.
-const profileId = sql`${profiles}.id`;
-
-/** A tutor in one query: what hangs on the profile comes as arrays, and only for the rows that a page keeps. */
-const tutorColumns = {
-  id: profiles.id,
-  displayName: profiles.displayName,
-  headline: profiles.headline,
-  biography: profiles.biography,
-  languages: profiles.languages,
-  subjects: profiles.subjects,
-  timeZone: profiles.timeZone,
-  instantBooking: profiles.instantBooking,
-  listed: profiles.listed,
-  verifiedAt: profiles.verifiedAt,
-  hourlyAmount: profiles.hourlyAmount,
-  average: profiles.ratingAverage,
-  count: profiles.ratingCount,
-  pricing: sql<PricingOption[]>`coalesce((
-    select json_agg(json_strip_nulls(json_build_object(
-      'id', id, 'kind', kind, 'price', json_build_object('amount', amount, 'currency', currency),
-      'sessions', sessions, 'label', label)) order by position)
-    from ${tutorPricingOptions} where tutor_id = ${profileId}), '[]')`,
-  education: sql<Education[]>`coalesce((
-    select json_agg(json_build_object(
-      'institution', institution, 'degree', degree, 'startYear', start_year, 'endYear', end_year) order by position)
-    from ${education} where tutor_id = ${profileId}), '[]')`,
-  certifications: sql<Certification[]>`coalesce((
-    select json_agg(json_build_object(
-      'id', id, 'name', name, 'issuer', issuer, 'issuedOn', issued_on, 'expiresOn', expires_on,
-      'credentialUrl', credential_url) order by id)
-    from ${certifications} where tutor_id = ${profileId}), '[]')`,
-};
-
-const selectTutors = (handle: Handle) => handle.select(tutorColumns).from(profiles);
-
-type TutorRow = Awaited<ReturnType<typeof selectTutors>>[number];
-
-function toTutor({ average, count, verifiedAt, hourlyAmount: _, ...row }: TutorRow): Tutor {
-  return {
-    ...row,
-    userId: row.id,
-    rating: { average: count === 0 ? null : average, count },
-    verified: verifiedAt !== null,
-  };
-}
 
 /**
  * Which version of its row this is: the transaction that wrote it (PostgreSQL, System Columns). Whoever changes anything of a
@@ -95,8 +33,8 @@ type Kept = Map<string, { version: string; tutor: Tutor }>;
 const keptTutors = new WeakMap<Database, Kept>();
 
 /**
- * These tutors in their order, as they are now: what is kept is used only while its row has the same version, everything else
- * is read. Subjects aside, what hangs on a profile costs more to gather than a page costs to find.
+ * These tutors in their order, as they are now. A kept tutor is used only while its row has the same version; the others are
+ * read. Gathering what hangs on a profile costs more than finding a page.
  */
 async function currentTutors(db: Database, wanted: readonly { id: string; version: string }[]): Promise<Tutor[]> {
   const kept: Kept = keptTutors.get(db) ?? new Map();
@@ -115,94 +53,6 @@ async function currentTutors(db: Database, wanted: readonly { id: string; versio
     }
   }
   return wanted.flatMap(({ id }) => found.get(id) ?? []);
-}
-
-const oneTutor = builtOnce((handle: Handle, { completed }: { completed: boolean }) =>
-  selectTutors(handle)
-    .where(and(eq(profiles.id, placeholder('id')), completed ? isNotNull(profiles.completedAt) : undefined))
-    .prepare('one_tutor'),
-);
-
-/** A tutor as everybody sees them. @throws ProblemError not_found, also before they completed their profile */
-export async function readTutor(handle: Handle, id: string): Promise<Tutor> {
-  return found(await oneTutor(handle, { completed: true }).execute({ id }));
-}
-
-/** A tutor, whether their profile is complete or still empty. @throws ProblemError not_found */
-export async function readAnyTutor(handle: Handle, id: string): Promise<Tutor> {
-  return found(await oneTutor(handle, { completed: false }).execute({ id }));
-}
-
-function found([row]: TutorRow[]): Tutor {
-  if (!row) throw new ProblemError('not_found', 'There is no such tutor');
-  return toTutor(row);
-}
-
-/** A tutor as they see themselves. @throws ProblemError not_found */
-export async function readOwnTutor(db: Database, id: string): Promise<OwnTutor> {
-  const tutor = await readAnyTutor(db, id);
-  return { ...tutor, availability: await readAvailability(db, id, tutor.timeZone) };
-}
-
-const hoursOfTutor = builtOnce((handle: Handle) =>
-  handle
-    .select({
-      timeZone: profiles.timeZone,
-      weekday: tutorAvailability.weekday,
-      date: tutorAvailability.date,
-      fromMinute: tutorAvailability.fromMinute,
-      toMinute: tutorAvailability.toMinute,
-    })
-    .from(profiles)
-    .leftJoin(tutorAvailability, eq(tutorAvailability.tutorId, profiles.id))
-    .where(and(eq(profiles.id, placeholder('id')), isNotNull(profiles.completedAt)))
-    .orderBy(asc(tutorAvailability.position))
-    .prepare('hours_of_tutor'),
-);
-
-/** The hours of a tutor who completed their profile. @throws ProblemError not_found */
-export async function readPublicAvailability(db: Database, id: string): Promise<Availability> {
-  const rows = await hoursOfTutor(db, {}).execute({ id });
-  const [first] = rows;
-  if (!first) throw new ProblemError('not_found', 'There is no such tutor');
-  return toAvailability(rows, first.timeZone);
-}
-
-/** The hours of a tutor whose zone is known. */
-export async function readAvailability(handle: Handle, tutorId: string, timeZone: string): Promise<Availability> {
-  const rows = await handle
-    .select()
-    .from(tutorAvailability)
-    .where(eq(tutorAvailability.tutorId, tutorId))
-    .orderBy(asc(tutorAvailability.position));
-  return toAvailability(rows, timeZone);
-}
-
-interface HoursRow {
-  weekday: number | null;
-  date: string | null;
-  fromMinute: number | null;
-  toMinute: number | null;
-}
-
-function toAvailability(rows: HoursRow[], timeZone: string): Availability {
-  return {
-    timeZone,
-    weekly: rows.flatMap((row): WeeklyHours[] => {
-      const hours = hoursOf(row);
-      return row.weekday !== null && hours ? [{ weekday: row.weekday, ...hours }] : [];
-    }),
-    exceptions: rows.flatMap((row): DatedHours[] => {
-      const { date } = row;
-      const hours = hoursOf(row);
-      if (date === null) return [];
-      return hours ? [{ date, ...hours }] : [{ date, available: false }];
-    }),
-  };
-}
-
-function hoursOf({ fromMinute, toMinute }: { fromMinute: number | null; toMinute: number | null }) {
-  return fromMinute === null || toMinute === null ? undefined : { from: clockOf(fromMinute), to: clockOf(toMinute) };
 }
 
 interface Order {
@@ -270,6 +120,30 @@ const listed = builtOnce((db: Database, shape: { sort: TutorSort; paged: boolean
 type Listed = Awaited<ReturnType<ReturnType<typeof listed>['execute']>>[number];
 
 /**
+ * Where a page of tutors ended: the sort, the id of the last tutor, and the whole numbers by which the sort compares tutors
+ * before their ids, the most significant first.
+ */
+type TutorPosition = [sort: TutorSort, id: string, ...values: number[]];
+
+const Count = z.int().min(0);
+
+/** The cursor of lists by `sort`, which compares `values` numbers before the id. */
+function cursorBy(sort: TutorSort, values: number): Cursor<TutorPosition> {
+  // `Uuid` accepts the nil id too, which no tutor has.
+  return listCursor(
+    z.tuple([z.literal(sort), Uuid.refine(isUuid)], Count).refine(([, , ...found]) => found.length === values),
+  );
+}
+
+/** The cursors of lists of tutors: each is of one sort only. */
+export const TUTOR_CURSORS: Record<TutorSort, Cursor<TutorPosition>> = {
+  rating: cursorBy('rating', 2),
+  price_asc: cursorBy('price_asc', 1),
+  price_desc: cursorBy('price_desc', 1),
+  newest: cursorBy('newest', 0),
+};
+
+/**
  * One page of the tutors that can be booked and meet every filter.
  * @throws ProblemError validation_failed for a cursor of another list or sort
  */
@@ -278,7 +152,8 @@ export async function listTutors(
   query: TutorQuery,
 ): Promise<{ items: Tutor[]; nextCursor: string | null }> {
   const { sort, limit, q, subject, language, minRating, maxPrice } = query;
-  const position = query.cursor === undefined ? undefined : readTutorCursor(sort, query.cursor);
+  const cursor = TUTOR_CURSORS[sort];
+  const position = query.cursor === undefined ? undefined : cursor.read(query.cursor);
   const words = q ? searchWords(q) : undefined;
   // What holds no word at all, such as `?!`, is found nowhere.
   if (words?.length === 0) return { items: [], nextCursor: null };
@@ -292,14 +167,17 @@ export async function listTutors(
   const filters = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const rows = await listed(db, { sort, paged: position !== undefined, filters }).execute({
     ...values,
-    ...{ rows: limit + 1, id: position?.id, first: position?.values[0], second: position?.values[1] },
+    rows: limit + 1,
+    id: position?.[1],
+    first: position?.[2],
+    second: position?.[3],
   });
   const kept = rows.slice(0, limit);
   const last = kept.at(-1);
   const more = rows.length > kept.length && last;
   return {
     items: await currentTutors(db, kept),
-    nextCursor: more ? tutorCursor(sort, { values: ORDERS[sort].valuesOf(last), id: last.id }) : null,
+    nextCursor: more ? cursor.write([sort, last.id, ...ORDERS[sort].valuesOf(last)]) : null,
   };
 }
 

@@ -7,9 +7,9 @@ import type { Span } from '../../../kernel/zone';
 import { type KeyedRequest, once, onceWith, undoOnce } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import type { Slot } from '../contract';
-import { assertOffered } from '../rules';
+import { assertOffered } from '../rules/hours';
 import { lockTutor } from './profile';
-import { readAvailability } from './search';
+import { readAvailability } from './reads';
 
 // Every function here locks the tutor before it touches a slot. The exclusion constraint stands behind that: should a
 // lock ever be forgotten, Postgres refuses the second slot.
@@ -101,7 +101,7 @@ export async function holdSlot(
         .returning({ bookingId: slots.bookingId }),
     );
     if (inserted.length === 0) throw new ProblemError('invalid_state', 'This booking has a slot already');
-    await announce(tx, expiresAt ? 'SlotHeld' : 'SlotBooked', row);
+    await appendSlotEvent(tx, expiresAt ? 'SlotHeld' : 'SlotBooked', row);
   });
   return reply.body;
 }
@@ -143,7 +143,7 @@ export async function releaseSlot(db: Database, request: KeyedRequest, bookingId
     const slot = await findSlot(tx, bookingId);
     if (slot) {
       await tx.delete(slots).where(eq(slots.bookingId, bookingId));
-      await announce(tx, 'SlotReleased', slot);
+      await appendSlotEvent(tx, 'SlotReleased', slot);
     }
     return { status: 204, body: undefined };
   });
@@ -183,7 +183,7 @@ async function claimTime(tx: Transaction, tutorId: string, bookingId: string, sp
       ),
     )
     .returning(slotColumns);
-  for (const row of expired) await announce(tx, 'SlotHoldExpired', row);
+  for (const row of expired) await appendSlotEvent(tx, 'SlotHoldExpired', row);
 }
 
 /** The booking's slot, its tutor locked. @throws ProblemError slot_unavailable when there is none */
@@ -214,7 +214,7 @@ async function change(tx: Transaction, slot: SlotRow, event: string, changed: Ch
   const { state, expiresAt } = row;
   const during = rangeOf({ start: row.start.getTime(), end: row.end.getTime() });
   await unlessTaken(tx.update(slots).set({ during, state, expiresAt }).where(eq(slots.bookingId, slot.bookingId)));
-  return announce(tx, event, row);
+  return appendSlotEvent(tx, event, row);
 }
 
 async function unlessTaken<T>(write: PromiseLike<T>): Promise<T> {
@@ -227,7 +227,7 @@ async function unlessTaken<T>(write: PromiseLike<T>): Promise<T> {
 }
 
 /** Appends the event to the tutor's stream, whose lock every caller holds. */
-async function announce(tx: Transaction, type: string, row: SlotRow): Promise<Slot> {
+async function appendSlotEvent(tx: Transaction, type: string, row: SlotRow): Promise<Slot> {
   const slot = toSlot(row);
   await appendEvent(tx, { streamId: row.tutorId, type, data: { ...slot } });
   return slot;

@@ -1,0 +1,51 @@
+import type { Service } from '../../../platform/http-server';
+import { byService } from '../../../platform/idempotency';
+import { created, done, ok } from '../../../platform/replies';
+import type { ServiceDeps } from '../../../platform/service';
+import { tutoringContract as contract } from '../contract';
+import { quoteFor } from '../rules/quote';
+import { createTutor, removeTutor } from '../store/profile';
+import { readAvailability, readTutor } from '../store/reads';
+import { blockSlot, extendHold, holdSlot, moveSlot, releaseSlot } from '../store/slots';
+
+/** What activities of sagas call: sign-up makes and removes profiles, booking asks for a quote and takes the tutor's time. */
+export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
+  serveSignUp(service, deps);
+  serveBooking(service, deps);
+}
+
+function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void {
+  service.serve(contract.createTutor, async (call) => created(await createTutor(db, byService(call), call.body)));
+
+  service.serve(contract.removeTutor, async (call) => {
+    await removeTutor(db, byService(call), call.params.id);
+    return done;
+  });
+}
+
+function serveBooking(service: Service, { database: { db } }: ServiceDeps): void {
+  service.serve(contract.quoteSession, async ({ params, body, receivedAt }) => {
+    const tutor = await readTutor(db, params.id);
+    const hours = await readAvailability(db, tutor.id, tutor.timeZone);
+    return ok(quoteFor(tutor, hours, body, receivedAt.getTime()));
+  });
+
+  service.serve(contract.holdSlot, async (call) =>
+    ok(await holdSlot(db, byService(call), call.params.bookingId, call.body)),
+  );
+
+  service.serve(contract.extendHold, async (call) =>
+    ok(await extendHold(db, byService(call), call.params.bookingId, call.body.expiresAt)),
+  );
+
+  service.serve(contract.blockSlot, async (call) => ok(await blockSlot(db, byService(call), call.params.bookingId)));
+
+  service.serve(contract.releaseSlot, async (call) => {
+    await releaseSlot(db, byService(call), call.params.bookingId);
+    return done;
+  });
+
+  service.serve(contract.moveSlot, async (call) =>
+    ok(await moveSlot(db, byService(call), call.params.bookingId, call.body.start)),
+  );
+}
