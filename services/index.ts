@@ -10,6 +10,6 @@ export const services = {
   tutoring: async (platform) => runService((await import('./tutoring/routes/index.js')).tutoringService, platform),
   booking: async (platform) => runService((await import('./booking/routes/index.js')).bookingService, platform),
   notification: async (platform) =>
-    runService((await import('./notification/routes.js')).notificationService, platform),
+    runService((await import('./notification/routes/index.js')).notificationService, platform),
   payment: async (platform) => runService((await import('./payment/routes/index.js')).paymentService, platform),
 } as const satisfies Record<string, Start>;

@@ -1,7 +1,5 @@
-import { ProblemError } from '../../kernel/errors';
-import { uuidv7 } from '../../platform/ids';
 import { SendNotification } from './contract';
-import { channelsFor, DEFAULT_PREFERENCES, decodeCursor, encodeCursor, KIND_OF, outcomeOf } from './rules';
+import { channelsFor, DEFAULT_PREFERENCES, KIND_OF, outcomeOf } from './rules';
 
 const NOTHING = { reminders: { email: false, inApp: false }, reviewRequests: { email: false, inApp: false } };
 
@@ -52,15 +50,3 @@ describe('a failed attempt', () => {
     });
   });
 });
-
-test('a cursor leads back to its id', () => {
-  const id = uuidv7();
-  expect(decodeCursor(encodeCursor(id))).toBe(id);
-});
-
-test.each(['x', '', '!!!!', encodeCursor('00000000-0000-0000-0000-000000000000'), 'AAAA'.repeat(100)])(
-  'a cursor that the list never gave (%s) is refused as a wrong field',
-  (cursor) => {
-    expect(() => decodeCursor(cursor)).toThrow(ProblemError);
-  },
-);

@@ -1,5 +1,3 @@
-import { ProblemError } from '../../kernel/errors';
-import { isUuid } from '../../kernel/ids';
 import type { NotificationPreferences, TemplateName } from './contract';
 
 /** What a message is about. Only reminders and review requests may be switched off: the rest concerns an account, a booking or money. */
@@ -81,19 +79,4 @@ export function outcomeOf(failure: SmtpFailure): SendOutcome {
     smtpCode: responseCode ?? null,
     errorCode: failure.code ?? null,
   };
-}
-
-/** The cursor of the page that ends with notification `id`; ids are UUIDv7 and so sort by time. */
-export function encodeCursor(id: string): string {
-  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
-}
-
-/** The id in a cursor of `encodeCursor`. @throws ProblemError validation_failed */
-export function decodeCursor(cursor: string): string {
-  const hex = Buffer.from(cursor, 'base64url').toString('hex');
-  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  if (isUuid(id)) return id;
-  throw new ProblemError('validation_failed', 'Some fields are not valid', {
-    errors: [{ path: 'query.cursor', message: 'is not a cursor of this list' }],
-  });
 }

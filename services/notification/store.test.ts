@@ -3,7 +3,19 @@ import { notificationDeliveryLog, notifications } from '../../db/schema/notifica
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import type { SendOutcome } from './rules';
-import * as store from './store';
+import {
+  type Announcement,
+  claimSend,
+  createPreferences,
+  listNotifications,
+  markAllRead,
+  markRead,
+  readPreferences,
+  recordOutcome,
+  removePreferences,
+  type Sending,
+  writePreferences,
+} from './store';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -15,7 +27,7 @@ const SENT: SendOutcome = { kind: 'sent', smtpCode: 250 };
 const REFUSED: SendOutcome = { kind: 'refused', smtpCode: 550, errorCode: 'EENVELOPE' };
 const UNAVAILABLE: SendOutcome = { kind: 'unavailable', smtpCode: null, errorCode: 'ESOCKET' };
 
-function announcement(change: Partial<store.Announcement> = {}): store.Announcement {
+function announcement(change: Partial<Announcement> = {}): Announcement {
   return {
     businessKey: `booking:${uuidv7()}/confirmed/student`,
     recipientId: uuidv7(),
@@ -28,10 +40,10 @@ function announcement(change: Partial<store.Announcement> = {}): store.Announcem
   };
 }
 
-async function claimed(message: store.Announcement): Promise<store.Attempt> {
-  const claim = await store.claimSend(database.db, message);
+async function claimed(message: Announcement): Promise<Sending> {
+  const claim = await claimSend(database.db, message);
   if (claim.kind !== 'send') throw new Error(`settled: ${claim.notification.status}`);
-  return claim.attempt;
+  return claim.sending;
 }
 
 const endLease = (id: string) =>
@@ -44,7 +56,7 @@ const rowOf = async (id: string) => (await database.sql`select * from notificati
 describe('sending', () => {
   test('of 20 requests at once with one business key exactly one may send', async () => {
     const message = announcement();
-    const results = await Promise.allSettled(Array.from({ length: 20 }, () => store.claimSend(database.db, message)));
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => claimSend(database.db, message)));
     const won = results.filter((result) => result.status === 'fulfilled');
     expect(won).toHaveLength(1);
     for (const result of results)
@@ -55,7 +67,7 @@ describe('sending', () => {
     const message = announcement();
     const { id } = await claimed(message);
     await endLease(id);
-    const results = await Promise.allSettled(Array.from({ length: 20 }, () => store.claimSend(database.db, message)));
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => claimSend(database.db, message)));
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     expect(await logOf(id)).toMatchObject([
       { attempt: 1, outcome: 'unknown' },
@@ -69,9 +81,9 @@ describe('sending', () => {
   ])('an outcome that is final (%j) settles the key for ever, with one event', async (outcome, status, type) => {
     const message = announcement();
     const attempt = await claimed(message);
-    expect(await store.recordOutcome(database.db, attempt, outcome)).toEqual({ id: attempt.id, status });
-    expect(await store.recordOutcome(database.db, attempt, outcome)).toEqual({ id: attempt.id, status });
-    expect(await store.claimSend(database.db, message)).toEqual({
+    expect(await recordOutcome(database.db, attempt, outcome)).toEqual({ id: attempt.id, status });
+    expect(await recordOutcome(database.db, attempt, outcome)).toEqual({ id: attempt.id, status });
+    expect(await claimSend(database.db, message)).toEqual({
       kind: 'settled',
       notification: { id: attempt.id, status },
     });
@@ -93,10 +105,10 @@ describe('sending', () => {
   test('a failure that may pass ends the lease, so that the next request tries at once', async () => {
     const message = announcement();
     const first = await claimed(message);
-    expect(await store.recordOutcome(database.db, first, UNAVAILABLE)).toEqual({ id: first.id, status: 'pending' });
+    expect(await recordOutcome(database.db, first, UNAVAILABLE)).toEqual({ id: first.id, status: 'pending' });
     const second = await claimed(message);
     expect(second).toEqual({ ...first, attempt: 2 });
-    await store.recordOutcome(database.db, second, SENT);
+    await recordOutcome(database.db, second, SENT);
     expect(await logOf(first.id)).toEqual([
       { attempt: 1, outcome: 'unavailable', smtp_code: null, error_code: 'ESOCKET', finished_at: expect.any(String) },
       { attempt: 2, outcome: 'sent', smtp_code: 250, error_code: null, finished_at: expect.any(String) },
@@ -109,8 +121,8 @@ describe('sending', () => {
     const first = await claimed(message);
     await endLease(first.id);
     await claimed(message);
-    await store.recordOutcome(database.db, first, UNAVAILABLE);
-    await expect(store.claimSend(database.db, message)).rejects.toMatchObject({ code: 'idempotency_in_progress' });
+    await recordOutcome(database.db, first, UNAVAILABLE);
+    await expect(claimSend(database.db, message)).rejects.toMatchObject({ code: 'idempotency_in_progress' });
   });
 
   test('a late success of an earlier attempt settles the message, and a later refusal does not unsettle it', async () => {
@@ -118,18 +130,18 @@ describe('sending', () => {
     const first = await claimed(message);
     await endLease(first.id);
     const second = await claimed(message);
-    await store.recordOutcome(database.db, first, SENT);
-    expect(await store.recordOutcome(database.db, second, REFUSED)).toEqual({ id: first.id, status: 'sent' });
+    await recordOutcome(database.db, first, SENT);
+    expect(await recordOutcome(database.db, second, REFUSED)).toEqual({ id: first.id, status: 'sent' });
     expect(await eventsOf(first.id)).toMatchObject([{ type: 'NotificationSent' }]);
   });
 
   test('a retry brings the newest words, a settled message keeps its own', async () => {
     const message = announcement();
     const first = await claimed(message);
-    await store.recordOutcome(database.db, first, UNAVAILABLE);
+    await recordOutcome(database.db, first, UNAVAILABLE);
     const second = await claimed({ ...message, title: 'Confirmed again' });
-    await store.recordOutcome(database.db, second, SENT);
-    await store.claimSend(database.db, { ...message, title: 'Confirmed a third time' });
+    await recordOutcome(database.db, second, SENT);
+    await claimSend(database.db, { ...message, title: 'Confirmed a third time' });
     expect(await rowOf(first.id)).toMatchObject({ title: 'Confirmed again' });
   });
 
@@ -137,8 +149,8 @@ describe('sending', () => {
     'a key that stands for another message is refused (%j)',
     async (change) => {
       const message = announcement();
-      await store.recordOutcome(database.db, await claimed(message), SENT);
-      await expect(store.claimSend(database.db, { ...message, ...change })).rejects.toMatchObject({
+      await recordOutcome(database.db, await claimed(message), SENT);
+      await expect(claimSend(database.db, { ...message, ...change })).rejects.toMatchObject({
         code: 'idempotency_key_reused',
       });
     },
@@ -146,7 +158,7 @@ describe('sending', () => {
 
   test('an outcome of a message that does not exist is refused', async () => {
     const attempt = { id: uuidv7(), attempt: 1, createdAt: new Date() };
-    await expect(store.recordOutcome(database.db, attempt, SENT)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(recordOutcome(database.db, attempt, SENT)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 
@@ -155,36 +167,36 @@ describe('what the recipient chose', () => {
 
   test('keeps an optional mail back for ever, and says so', async () => {
     const message = announcement({ template: 'booking_reminder_student' });
-    await store.writePreferences(database.db, message.recipientId, quiet);
-    const claim = await store.claimSend(database.db, message);
+    await writePreferences(database.db, message.recipientId, quiet);
+    const claim = await claimSend(database.db, message);
     expect(claim).toMatchObject({ kind: 'settled', notification: { status: 'suppressed' } });
-    await store.writePreferences(database.db, message.recipientId, {
+    await writePreferences(database.db, message.recipientId, {
       ...quiet,
       reminders: { email: true, inApp: true },
     });
-    expect(await store.claimSend(database.db, message)).toEqual(claim);
+    expect(await claimSend(database.db, message)).toEqual(claim);
     if (claim.kind === 'settled') expect(await logOf(claim.notification.id)).toEqual([]);
   });
 
   test('counts at each attempt: a mail that waited for the server is not sent once it is unwanted', async () => {
     const message = announcement({ template: 'booking_reminder_student' });
-    await store.recordOutcome(database.db, await claimed(message), UNAVAILABLE);
-    await store.writePreferences(database.db, message.recipientId, quiet);
-    expect(await store.claimSend(database.db, message)).toMatchObject({ notification: { status: 'suppressed' } });
+    await recordOutcome(database.db, await claimed(message), UNAVAILABLE);
+    await writePreferences(database.db, message.recipientId, quiet);
+    expect(await claimSend(database.db, message)).toMatchObject({ notification: { status: 'suppressed' } });
   });
 
   test('never keeps back what is not optional', async () => {
     const message = announcement();
-    await store.writePreferences(database.db, message.recipientId, quiet);
-    expect(await store.claimSend(database.db, message)).toMatchObject({ kind: 'send' });
+    await writePreferences(database.db, message.recipientId, quiet);
+    expect(await claimSend(database.db, message)).toMatchObject({ kind: 'send' });
   });
 
   test('shows a suppressed mail in the list unless that is switched off as well', async () => {
     const userId = uuidv7();
-    await store.writePreferences(database.db, userId, quiet);
-    await store.claimSend(database.db, announcement({ recipientId: userId, template: 'booking_reminder_student' }));
-    await store.claimSend(database.db, announcement({ recipientId: userId, template: 'booking_completed_student' }));
-    const page = await store.listNotifications(database.db, userId, {
+    await writePreferences(database.db, userId, quiet);
+    await claimSend(database.db, announcement({ recipientId: userId, template: 'booking_reminder_student' }));
+    await claimSend(database.db, announcement({ recipientId: userId, template: 'booking_completed_student' }));
+    const page = await listNotifications(database.db, userId, {
       before: undefined,
       limit: 10,
       unreadOnly: false,
@@ -197,9 +209,9 @@ describe('what the recipient chose', () => {
     const on = { reminders: { email: true, inApp: true }, reviewRequests: { email: true, inApp: true } };
     const off = { reminders: { email: false, inApp: false }, reviewRequests: { email: false, inApp: false } };
     await Promise.all(
-      Array.from({ length: 10 }, (_, index) => store.writePreferences(database.db, userId, index % 2 ? on : off)),
+      Array.from({ length: 10 }, (_, index) => writePreferences(database.db, userId, index % 2 ? on : off)),
     );
-    expect([on, off]).toContainEqual(await store.readPreferences(database.db, userId));
+    expect([on, off]).toContainEqual(await readPreferences(database.db, userId));
   });
 });
 
@@ -212,16 +224,16 @@ describe('the preferences of a new user', () => {
 
   test('are made once and undone, and a step that comes after its undo is refused', async () => {
     const userId = uuidv7();
-    const make = () => store.createPreferences(database.db, request(userId, 'preferences'), userId);
-    const undo = () => store.removePreferences(database.db, request(userId, 'preferences/undo'), userId);
+    const make = () => createPreferences(database.db, request(userId, 'preferences'), userId);
+    const undo = () => removePreferences(database.db, request(userId, 'preferences/undo'), userId);
     expect(await make()).toEqual(await make());
     await undo();
     await undo();
     expect(await database.sql`select 1 from notification_preferences where user_id = ${userId}`).toEqual([]);
 
     const late = uuidv7();
-    await store.removePreferences(database.db, request(late, 'preferences/undo'), late);
-    await expect(store.createPreferences(database.db, request(late, 'preferences'), late)).rejects.toMatchObject({
+    await removePreferences(database.db, request(late, 'preferences/undo'), late);
+    await expect(createPreferences(database.db, request(late, 'preferences'), late)).rejects.toMatchObject({
       code: 'undone',
     });
     expect(await database.sql`select 1 from notification_preferences where user_id = ${late}`).toEqual([]);
@@ -230,8 +242,8 @@ describe('the preferences of a new user', () => {
   test('do not overwrite what the user chose meanwhile', async () => {
     const userId = uuidv7();
     const chosen = { reminders: { email: false, inApp: true }, reviewRequests: { email: true, inApp: true } };
-    await store.writePreferences(database.db, userId, chosen);
-    const reply = await store.createPreferences(database.db, request(userId, 'preferences'), userId);
+    await writePreferences(database.db, userId, chosen);
+    const reply = await createPreferences(database.db, request(userId, 'preferences'), userId);
     expect(reply).toEqual({ status: 201, body: chosen });
   });
 });
@@ -244,7 +256,7 @@ describe('the list', () => {
     const seen: string[] = [];
     let before: string | undefined;
     do {
-      const page = await store.listNotifications(database.db, userId, { before, limit: 2, unreadOnly: false });
+      const page = await listNotifications(database.db, userId, { before, limit: 2, unreadOnly: false });
       seen.push(...page.items.map((item) => item.id));
       before = page.nextId ?? undefined;
     } while (before);
@@ -252,7 +264,7 @@ describe('the list', () => {
   });
 
   test('is empty, without a next page, for somebody who was told nothing', async () => {
-    const page = await store.listNotifications(database.db, uuidv7(), {
+    const page = await listNotifications(database.db, uuidv7(), {
       before: undefined,
       limit: 2,
       unreadOnly: true,
@@ -266,20 +278,20 @@ describe('the list', () => {
       await claimed(announcement({ recipientId: userId })),
       await claimed(announcement({ recipientId: userId })),
     ];
-    const read = await store.markRead(database.db, userId, first.id);
+    const read = await markRead(database.db, userId, first.id);
     expect(read.readAt).not.toBeNull();
-    expect((await store.markRead(database.db, userId, first.id)).readAt).toBe(read.readAt);
-    const page = await store.listNotifications(database.db, userId, { before: undefined, limit: 10, unreadOnly: true });
+    expect((await markRead(database.db, userId, first.id)).readAt).toBe(read.readAt);
+    const page = await listNotifications(database.db, userId, { before: undefined, limit: 10, unreadOnly: true });
     expect(page).toMatchObject({ items: [{ id: second.id }], unreadCount: 1 });
-    expect(await store.markAllRead(database.db, userId)).toBe(1);
-    expect(await store.markAllRead(database.db, userId)).toBe(0);
-    expect((await store.markRead(database.db, userId, first.id)).readAt).toBe(read.readAt);
+    expect(await markAllRead(database.db, userId)).toBe(1);
+    expect(await markAllRead(database.db, userId)).toBe(0);
+    expect((await markRead(database.db, userId, first.id)).readAt).toBe(read.readAt);
   });
 
   test('hides a notification from everybody but its recipient', async () => {
     const { id } = await claimed(announcement());
-    await expect(store.markRead(database.db, uuidv7(), id)).rejects.toMatchObject({ code: 'not_found' });
-    expect(await store.markAllRead(database.db, uuidv7())).toBe(0);
+    await expect(markRead(database.db, uuidv7(), id)).rejects.toMatchObject({ code: 'not_found' });
+    expect(await markAllRead(database.db, uuidv7())).toBe(0);
     expect(await rowOf(id)).toMatchObject({ read_at: null });
   });
 });

@@ -24,20 +24,22 @@ export interface Announcement {
   paymentId: string | null;
 }
 
-/** The right to make one attempt: `attempt` names it when the outcome is recorded. */
-export interface Attempt {
+/** The right to send a message once. */
+export interface Sending {
+  /** The message's id. */
   id: string;
+  /** Which attempt this is, from 1; names it when the outcome is recorded. */
   attempt: number;
   /** When the message was first recorded. */
   createdAt: Date;
 }
 
-export type SendClaim = { kind: 'send'; attempt: Attempt } | { kind: 'settled'; notification: SentNotification };
+export type SendClaim = { kind: 'send'; sending: Sending } | { kind: 'settled'; notification: SentNotification };
 
 /**
- * Records the message and claims the right to send it, in one transaction: of any number of requests with one business
- * key, now or in a year, exactly one may send at a time, and none once it is settled. An attempt whose process died may
- * be made again when its lease is over.
+ * Records the message and claims the right to send it, in one transaction. Requests with one business key, however many
+ * and however late, send one at a time, and none sends once the message is settled. When the process of an attempt died,
+ * another attempt may be made after the lease.
  * @throws ProblemError idempotency_key_reused when the key stands for another template or recipient;
  * idempotency_in_progress while another attempt holds the lease
  */
@@ -87,7 +89,7 @@ async function begin(tx: Transaction, row: Row): Promise<SendClaim> {
   await tx
     .insert(notificationDeliveryLog)
     .values({ notificationId: row.id, attempt: row.attempts, outcome: 'unknown' });
-  return { kind: 'send', attempt: { id: row.id, attempt: row.attempts, createdAt: row.createdAt } };
+  return { kind: 'send', sending: { id: row.id, attempt: row.attempts, createdAt: row.createdAt } };
 }
 
 function settled(id: string, status: Exclude<DeliveryStatus, 'pending'>): SendClaim {
@@ -100,7 +102,7 @@ function settled(id: string, status: Exclude<DeliveryStatus, 'pending'>): SendCl
  */
 export async function recordOutcome(
   db: Database,
-  { id, attempt }: Attempt,
+  { id, attempt }: Sending,
   outcome: SendOutcome,
 ): Promise<{ id: string; status: DeliveryStatus }> {
   return db.transaction(async (tx) => {
@@ -219,7 +221,7 @@ export async function readPreferences(db: Database | Transaction, userId: string
   };
 }
 
-/** Replaces the user's choice; of two at once the later one stays, whole. */
+/** Replaces the user's choice as a whole. When two choices arrive at once, the later one stays. */
 export async function writePreferences(
   db: Database,
   userId: string,

@@ -28,6 +28,11 @@ export async function receivedMails(inboxUrl: string): Promise<ReceivedMail[]> {
   );
 }
 
+/** The mails in a catcher's inbox that were for `address`, oldest first. */
+export async function mailsOf(inboxUrl: string, address: string): Promise<ReceivedMail[]> {
+  return (await receivedMails(inboxUrl)).filter((mail) => mail.recipients.includes(address));
+}
+
 /** A mail catcher on free ports. */
 export async function startTestCatcher(): Promise<MailCatcher> {
   const [smtpPort = 0, uiPort = 0] = await freePorts(2);

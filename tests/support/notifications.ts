@@ -1,5 +1,6 @@
 import { uuidv7 } from '../../platform/ids';
 import { SendNotification, type TemplateName } from '../../services/notification/contract';
+import type { Reply, TestService } from './service';
 
 export const TEMPLATES: readonly TemplateName[] = SendNotification.options.map((option) => option.shape.template.value);
 
@@ -59,3 +60,14 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   return { ...(template.startsWith('booking_') ? BOOKING : PAYMENT), ...EXTRA[template] };
 }
+
+/** A business key that nobody has used. */
+export const newKey = () => `booking:${uuidv7()}/confirmed/student`;
+/** An address that nobody else has. */
+export const somebody = () => `${uuidv7()}@example.com`;
+
+/** Sends a message as an activity does, to `service` unless another is named. */
+export const sendBy =
+  (service: () => TestService) =>
+  (body: unknown, key = newKey(), to = service()): Promise<Reply> =>
+    to.internal('POST', '/internal/notifications', { key, body });
