@@ -31,7 +31,7 @@ import { readAnyTutor, readTutor } from './reads';
 const MOST_CERTIFICATIONS = 50;
 
 /**
- * Locks the tutor until the transaction ends. Every change of anything of a tutor's begins with it, so changes of one
+ * Locks the tutor until the transaction ends. Every change of a tutor's data begins with this lock, so changes of one
  * tutor follow each other and cannot deadlock.
  * @throws ProblemError not_found
  */
@@ -45,7 +45,7 @@ export async function lockTutor(tx: Transaction, id: string): Promise<{ timeZone
   return row;
 }
 
-/** Makes the empty profile of a new user, with the user's id. One that is there stays as it is. */
+/** Makes the empty profile of a new user, with the user's id. A profile that is there stays as it is. */
 export async function createTutor(
   db: Database,
   request: KeyedRequest,
@@ -210,12 +210,12 @@ export async function setPricing(
   return reply.body;
 }
 
-/** Makes a new version of the profile's row when only what hangs on it has changed: searches look at no more than that. */
+/** Makes a new version of the profile's row when only what hangs on it has changed: searches look at that version alone. */
 async function touchProfile(tx: Transaction, id: string): Promise<void> {
   await tx.update(tutorProfiles).set({ updatedAt: sql`now()` }).where(eq(tutorProfiles.id, id));
 }
 
-/** @throws ProblemError not_found when there is no profile; conflict when there are too many certifications */
+/** Adds a certification. @throws ProblemError not_found when there is no profile; conflict when there are too many */
 export async function addCertification(
   db: Database,
   request: KeyedRequest | undefined,
@@ -240,7 +240,7 @@ export async function addCertification(
   return reply.body;
 }
 
-/** @throws ProblemError not_found, also for another tutor's */
+/** Removes a certification. @throws ProblemError not_found, also for another tutor's certification */
 export async function removeCertification(
   db: Database,
   request: KeyedRequest | undefined,

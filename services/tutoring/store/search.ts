@@ -14,8 +14,8 @@ const profiles = tutorProfiles;
 const { placeholder } = sql;
 
 /**
- * Which version of its row this is: the transaction that wrote it (PostgreSQL, System Columns). Whoever changes anything of a
- * tutor's also writes the profile's row, so what was read with a version is right for as long as the row has it.
+ * The version of the profile's row: the transaction that wrote the row (PostgreSQL, System Columns). Every change of a
+ * tutor's data also writes this row, so what was read with a version is right for as long as the row has that version.
  */
 const rowVersion = sql<string>`${profiles}.xmin::text`;
 
@@ -65,7 +65,7 @@ interface Order {
 const { ratingAverage: average, ratingCount: count, hourlyAmount, id } = profiles;
 const [first, second, lastId] = [placeholder('first'), placeholder('second'), sql`${placeholder('id')}::uuid`];
 
-// Every listed tutor has one.
+// Every listed tutor has an hourly price.
 const listedPrice = (row: Listed) => [Number(row.hourlyAmount)];
 
 /** Every order ends with the id, so that tutors who are equal otherwise stay in place from page to page. */
@@ -155,7 +155,7 @@ export async function listTutors(
   const cursor = TUTOR_CURSORS[sort];
   const position = query.cursor === undefined ? undefined : cursor.read(query.cursor);
   const words = q ? searchWords(q) : undefined;
-  // What holds no word at all, such as `?!`, is found nowhere.
+  // A question without any word, such as `?!`, finds nobody.
   if (words?.length === 0) return { items: [], nextCursor: null };
   const values = {
     words: words && beginning(words),
@@ -181,7 +181,7 @@ export async function listTutors(
   };
 }
 
-/** Every word begins a word of the tutor's. Words are letters, digits, + and # only, so the quotes hold. */
+/** A tsquery: every word begins a word of the tutor's. Words are letters, digits, + and # only, so the quotes hold. */
 function beginning(words: string[]): string {
   return words.map((word) => `'${word}':*`).join(' & ');
 }

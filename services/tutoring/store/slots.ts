@@ -11,8 +11,8 @@ import { assertOffered } from '../rules/hours';
 import { lockTutor } from './profile';
 import { readAvailability } from './reads';
 
-// Every function here locks the tutor before it touches a slot. The exclusion constraint stands behind that: should a
-// lock ever be forgotten, Postgres refuses the second slot.
+// Every function here locks the tutor before it touches a slot. The exclusion constraint stands behind that: if a lock is
+// ever forgotten, Postgres refuses the second slot.
 const EXCLUSION_VIOLATION = '23P01';
 
 const slotColumns = {
@@ -68,7 +68,8 @@ export async function takenSpans(db: Database, tutorId: string, window: Span): P
 }
 
 /**
- * Holds an interval for a booking until `expiresAt`, or books it where that is null. Holds in its way that expired are deleted first.
+ * Holds an interval for a booking until `expiresAt`, or books the interval where `expiresAt` is null. Expired holds in the
+ * way are deleted first.
  * @throws ProblemError slot_unavailable when taken or not within the hours; invalid_state when the booking has a slot;
  * undone when the hold was released before it arrived
  */
@@ -107,7 +108,7 @@ export async function holdSlot(
 }
 
 /**
- * Lets a hold expire at another time, also one that expired and that nobody took. A booked slot stays as it is.
+ * Lets a hold expire at another time. The hold may have expired, if nobody took its time. A booked slot stays as it is.
  * @throws ProblemError slot_unavailable when the booking has no slot (any longer)
  */
 export async function extendHold(
@@ -125,7 +126,7 @@ export async function extendHold(
 }
 
 /**
- * Turns a hold into a booked slot, also one that expired and that nobody took.
+ * Turns a hold into a booked slot. The hold may have expired, if nobody took its time.
  * @throws ProblemError slot_unavailable when the booking has no slot (any longer)
  */
 export async function blockSlot(db: Database, request: KeyedRequest, bookingId: string): Promise<Slot> {
@@ -150,7 +151,7 @@ export async function releaseSlot(db: Database, request: KeyedRequest, bookingId
 }
 
 /**
- * Moves a slot to another start; length, state and expiry stay. Until it is moved it keeps its old time.
+ * Moves a slot to another start; length, state and expiry stay. The slot keeps its old time until it is moved.
  * @throws ProblemError slot_unavailable when the new time is taken or not within the hours, or the booking has no slot
  */
 export async function moveSlot(db: Database, request: KeyedRequest, bookingId: string, start: string): Promise<Slot> {
@@ -165,7 +166,7 @@ export async function moveSlot(db: Database, request: KeyedRequest, bookingId: s
   return reply.body;
 }
 
-/** Locks the tutor, checks that they offer the time and clears it of other bookings' expired holds. */
+/** Locks the tutor, checks that they offer the time and deletes other bookings' expired holds in it. */
 async function claimTime(tx: Transaction, tutorId: string, bookingId: string, span: Span): Promise<void> {
   const { timeZone } = await lockTutor(tx, tutorId);
   const hours = await readAvailability(tx, tutorId, timeZone);
@@ -177,7 +178,7 @@ async function claimTime(tx: Transaction, tutorId: string, bookingId: string, sp
         eq(slots.tutorId, tutorId),
         ne(slots.bookingId, bookingId),
         eq(slots.state, 'held'),
-        // Not now(), which is when the transaction began: it may have waited for the lock since.
+        // Not now(): that is when the transaction began, and the transaction may have waited for the lock since.
         lte(slots.expiresAt, sql`clock_timestamp()`),
         sql`${slots.during} && ${rangeOf(span)}`,
       ),
