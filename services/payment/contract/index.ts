@@ -1,7 +1,6 @@
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
-export { PaymentStatus, RefundStatus } from './money';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {
   type ChargeBooking,
