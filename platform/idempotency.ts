@@ -166,7 +166,7 @@ export async function claimKey(
   return { kind: 'run', resourceId: row.resourceId, first: false };
 }
 
-/** Replies that say nothing about the request: under a key they would be repeated for a day. */
+/** Whether a reply may be stored. One that says nothing about the request would be repeated under its key for a day. */
 function isStorable(status: number): boolean {
   return status < 500 && status !== 429 && status !== 401;
 }
@@ -282,10 +282,10 @@ export async function forgetOldKeys(db: Database): Promise<number> {
 }
 
 /**
- * Runs the undo of a saga step once. Its key is the step's key with `/undo` behind it. Before the effect it leaves a mark
- * under the step's own key: if the step has not happened, it never will (it is refused with `undone` when it arrives
- * late); if it is happening right now, this waits for it and then undoes it. The first undo counts and bodies are not compared: a
- * saga that a crash makes repeat its undo may by then have learned of a better reason for it.
+ * Runs the undo of a saga step once. The undo's key is the step's key with `/undo` behind it. Before its effect the undo leaves a
+ * mark under the step's own key. A step that has not happened then never will: it is refused with `undone` when it arrives late.
+ * A step that is happening right now is waited for, and then undone. The first undo counts, and bodies are not compared: a saga
+ * that repeats its undo after a crash may know a better reason by then.
  * @throws ProblemError validation_failed when the key does not end so, and those of `once`
  */
 export async function undoOnce<Body>(

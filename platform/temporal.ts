@@ -54,8 +54,8 @@ export interface Sagas {
     argument: Argument,
   ): Promise<void>;
   /**
-   * Hands the sagas of `taskQueue` to the worker of this same process as they start, without a way through the server's queue:
-   * Temporal's eager start, for which both share the worker's `connection`. When the worker has no room the server queues them as
+   * Hands the sagas of `taskQueue` to the worker of this same process as they start (Temporal's eager start). They do not go
+   * through the server's queue then. Both sides share the worker's `connection`. When the worker has no room the server queues them as
    * usual. Returns what takes it back; to be called before the connection is closed.
    */
   startEagerly(taskQueue: string, connection: ConnectionLike): () => void;

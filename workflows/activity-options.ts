@@ -5,8 +5,8 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
  * (`services/payment/client.ts`).
  *
  * A local activity costs no round trip to Temporal: 1 workflow task instead of 7 for six steps. But one that ran and was not yet
- * recorded is forgotten when a crash, a cancel or a reset comes first. So a step is local when its undo runs whether or not the step is
- * remembered (create, taking the slot), or when it is harmless twice (block, notices, whose mails are one per business key).
+ * recorded is forgotten when a crash, a cancel or a reset comes first. So a step is local when its undo runs anyway (create, taking the
+ * slot), or when it is harmless twice (block; notices, of which each key sends one).
  *
  * Money is always recorded. So is the first step after the pivot and after an update: an update enters the history with the task that
  * handles it. Had that task cancelled a booking by a local step and been lost, the row would be cancelled and the saga would not know.

@@ -4,8 +4,8 @@ import { z } from 'zod';
 /** RFC 5321 §4.5.3.1.3 allows a path of 256 octets with its angle brackets. */
 const MAX_EMAIL = 254;
 const MAX_LOCAL_PART = 64;
-// Deliberately less than RFC 5321 allows: no quotes, no leading sign, nothing a shell, a spreadsheet or a mail header could
-// misread, and nothing that zod's own `z.email()`, by which other services check it again, refuses.
+// This is less than RFC 5321 allows, on purpose: no quotes, no leading sign, nothing that a shell, a spreadsheet or a mail header
+// could misread. It also takes nothing that zod's own `z.email()` refuses, by which other services check addresses again.
 const EMAIL =
   /^[A-Za-z0-9_][A-Za-z0-9_+-]*('[A-Za-z0-9_+-]+)*(\.[A-Za-z0-9_+-]+('[A-Za-z0-9_+-]+)*)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/;
 

@@ -36,8 +36,8 @@ export function isOfPayment(event: StripeEvent): event is PaymentEvent {
 }
 
 /**
- * Acts on an event: asks Stripe what is true now, whatever the event says (events come late, twice and out of order), records
- * it and tells the saga if it waits for that. Repeating it does no harm. `again`: the event came before, and how far that got is unknown.
+ * Acts on an event: asks Stripe what is true now, records it, and tells the saga if it waits for that. What the event says does
+ * not count: events come late, twice and out of order. Repeating it does no harm. `again`: the event came before, and how far that got is unknown.
  * @throws ProblemError rate_limited, upstream_unavailable: Stripe shall send the event again
  */
 export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again }: { again: boolean }): Promise<void> {
