@@ -1,0 +1,77 @@
+import { uuidv7 } from '../../../platform/ids';
+import { bookingServiceUnderTest, key } from '../../../tests/support/booking-service';
+import { inHours } from '../../../tests/support/bookings';
+
+const { service, saga, roles, updates, people, given } = bookingServiceUnderTest();
+
+describe('a booking that is still to be made', () => {
+  const requested = () => given(async () => undefined);
+  const at = (id: string, path = '') => `/api/bookings/${id}${path}`;
+
+  test('is read by its parties as what was asked for, has no history and is in no list', async () => {
+    const who = await requested();
+    const wanted = {
+      id: who.id,
+      status: 'pending',
+      tutorId: who.tutor,
+      durationMinutes: 60,
+      price: null,
+      refusal: null,
+    };
+    for (const token of [who.studentToken, who.tutorToken, await service.userToken({ role: 'admin' })]) {
+      expect(await service.ask('GET', at(who.id), { token })).toMatchObject({ status: 200, body: wanted });
+    }
+    const stranger = await people();
+    expect((await service.ask('GET', at(who.id), { token: stranger.studentToken })).status).toBe(404);
+    const token = who.studentToken;
+    expect((await service.ask('GET', at(who.id, '/timeline'), { token })).body).toEqual({ items: [] });
+    expect((await service.ask('GET', '/api/bookings', { token })).body.items).toEqual([]);
+  });
+
+  test('and is refused: says so where the client was sent to, in the words of the refusal', async () => {
+    const who = await requested();
+    await saga.refuseRequest(
+      who.id,
+      { code: 'not_found', detail: 'There is no such tutor' },
+      key(who.id, 'create/refuse'),
+    );
+    const { body } = await service.ask('GET', at(who.id), { token: who.studentToken });
+    expect(body).toMatchObject({
+      status: 'cancelled',
+      statusReason: null,
+      price: null,
+      refusal: { code: 'not_found', detail: 'There is no such tutor' },
+    });
+    const late = await service.ask('POST', at(who.id, '/cancel'), { token: who.studentToken, body: {} });
+    expect(late.body.code).toBe('invalid_state');
+    expect(updates).toEqual([]);
+  });
+
+  test('is cancelled like any other, and nothing else can be done to it', async () => {
+    const who = await requested();
+    const [token, tutor] = [who.studentToken, who.tutorToken];
+    for (const action of ['/confirm', '/decline', '/complete']) {
+      const reply = await service.ask('POST', at(who.id, action), { token: tutor, body: {} });
+      expect(reply.body.code).toBe('invalid_state');
+    }
+    for (const [by, body] of [
+      [token, { scheduledAt: inHours(100) }],
+      [tutor, { scheduledAt: inHours(100) }],
+      [tutor, { meetingUrl: 'https://meet.example/1' }],
+    ] as const) {
+      expect((await service.ask('PATCH', at(who.id), { token: by, body })).body.code).toBe('invalid_state');
+    }
+    expect(updates).toEqual([]);
+
+    roles.answerUpdate = async ({ argument }) => {
+      const { noteId } = argument as { noteId: string };
+      const cancel = { reason: 'cancelled_by_student', noteId, cancelledBy: 'student' } as const;
+      await saga.cancelPending(who.id, cancel, key(who.id, 'create/undo'));
+    };
+    const options = { token, key: uuidv7(), body: { reason: 'Ill' } };
+    const reply = await service.ask('POST', at(who.id, '/cancel'), options);
+    expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled', refusal: { code: 'invalid_state' } } });
+    expect(await service.ask('POST', at(who.id, '/cancel'), options)).toMatchObject({ status: 200, body: reply.body });
+    expect(updates).toHaveLength(1);
+  });
+});

@@ -1,0 +1,74 @@
+import { uuidv7 } from '../../../platform/ids';
+import { bookingServiceUnderTest, key } from '../../../tests/support/booking-service';
+import { eur, inHours, payment } from '../../../tests/support/bookings';
+import { InternalBooking } from '../contract';
+
+const { service, saga, create, pay, confirmedAtOnce, given } = bookingServiceUnderTest();
+
+describe('the saga’s door', () => {
+  test('opens to a service token only', async () => {
+    const who = await given(create);
+    for (const token of [who.tutorToken, await service.userToken({ role: 'admin' }), '']) {
+      const reply = await service.ask('GET', `/internal/bookings/${who.id}`, { token });
+      expect(reply.body.code).toBe('unauthenticated');
+    }
+    const { scheduledAt } = await saga.readForNotices(who.id);
+    const reply = await service.internal('POST', `/internal/bookings/${who.id}/reschedule`, { body: { scheduledAt } });
+    expect(reply.body.code).toBe('idempotency_key_required');
+  });
+
+  test('tells what mails need, and no secret of the payment', async () => {
+    const who = await given(async (id) => {
+      await create(id);
+      await pay(id, payment({ status: 'requires_action', captured: eur(0), clientSecret: 'pi_secret' }), inHours(1));
+    });
+    const booking = await saga.readForNotices(who.id);
+    expect(booking).toMatchObject({
+      studentEmail: 'sam@example.org',
+      tutorEmail: 'ada@example.org',
+      tutorTimeZone: 'Europe/Berlin',
+    });
+    expect(JSON.stringify(booking)).not.toContain('pi_secret');
+    expect(InternalBooking.parse(booking)).toEqual(booking);
+    await expect(saga.readForNotices(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+    await expect(saga.getRequest(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a step repeated under its key has its first answer; its key with other parameters is refused', async () => {
+    const who = await given(confirmedAtOnce);
+    const cancel = { by: 'student', noteId: null, requestedAt: new Date().toISOString() } as const;
+    const first = await saga.cancelConfirmed(who.id, cancel, key(who.id, 'cancel'));
+    expect(await saga.cancelConfirmed(who.id, cancel, key(who.id, 'cancel'))).toEqual(first);
+    await expect(saga.cancelConfirmed(who.id, { ...cancel, by: 'tutor' }, key(who.id, 'cancel'))).rejects.toMatchObject(
+      { code: 'idempotency_key_reused' },
+    );
+  });
+
+  test('amounts that contradict each other are refused', async () => {
+    const who = await given(create);
+    await expect(pay(who.id, payment({ refunded: eur(4501) }))).rejects.toMatchObject({ code: 'validation_failed' });
+    await expect(pay(who.id, payment({ captured: { amount: 4500, currency: 'USD' } }))).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+  });
+
+  test('news of a payment repeated without its deadline are no other news', async () => {
+    const who = await given(create);
+    const asked = payment({ status: 'requires_action', captured: eur(0), clientSecret: 'pi_secret' });
+    const until = inHours(1);
+    await pay(who.id, asked, until);
+    await pay(who.id, asked);
+    expect((await saga.readForNotices(who.id)).waitingUntil).toBe(until);
+  });
+
+  test('an undo needs a key that says so', async () => {
+    const who = await given(create);
+    const cancel = { reason: 'declined', noteId: null, cancelledBy: null } as const;
+    await expect(saga.cancelPending(who.id, cancel, key(who.id, 'create'))).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+    await expect(saga.cancelPending(who.id, cancel, key(who.id, 'other'))).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+  });
+});
