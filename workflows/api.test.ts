@@ -10,8 +10,12 @@ const { refundSaga } = refundApi;
 const { userCreationSaga } = userCreationApi;
 
 const booking = {
-  ...{ bookingId: 'b1', studentId: 's1', tutorId: 't1', scheduledAt: '2030-01-01T10:00:00.000Z' },
-  ...{ durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
+  bookingId: 'b1',
+  studentId: 's1',
+  tutorId: 't1',
+  scheduledAt: '2030-01-01T10:00:00.000Z',
+  durationMinutes: 60,
+  paymentMethodId: 'pm_card_visa',
 };
 const refund = { refundId: 'r1', paymentId: 'p1' };
 

@@ -20,8 +20,11 @@ afterAll(() => harness?.close());
 const somePayment = (): PaymentInput => ({ paymentId: randomUUID(), payerId: randomUUID(), payeeId: randomUUID() });
 
 const state = (status: string, version = 1) => ({
-  ...{ paymentId: randomUUID(), bookingId: null, captureBefore: null },
-  ...{ status, version },
+  paymentId: randomUUID(),
+  bookingId: null,
+  captureBefore: null,
+  status,
+  version,
 });
 
 /** Activities with which everything goes well. */

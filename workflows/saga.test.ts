@@ -290,7 +290,8 @@ test('a failure is known by its code, wrapped or not; one that ran out of time a
 
 test('a saga that was started without a trace runs without one', async () => {
   const running = harness.env.client.workflow.execute(rehearsalSaga.workflowType, {
-    ...{ workflowId: `rehearsal:${randomUUID()}`, taskQueue: rehearsalSaga.taskQueue },
+    workflowId: `rehearsal:${randomUUID()}`,
+    taskQueue: rehearsalSaga.taskQueue,
     args: [{ id: '', play: 'codes', runs: 'local' }],
   });
   await expect(running).resolves.toHaveLength(5);

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { DAY, HOUR } from '../kernel/time';
+import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
+import { fails, gate, refuses, type TestActivity } from '../tests/support/saga-harness';
+import { type BookingInput, bookingSaga } from './booking.api';
+
+const { harness, now, someBooking, awaitingTutor, cancelBy } = bookingSagas();
+
+describe('a cancel before the pivot', () => {
+  // A local step and its record are one workflow task, so a cancel is heard before or after it: only recorded steps can meet one.
+  test.each([
+    ['authorizePayment', false, ['settleToZero', 'releaseSlot', 'cancelBooking']],
+    ['chargePayment', true, ['settleToZero', 'releaseSlot', 'cancelBooking']],
+  ])('while %s runs waits for it to end, then gives everything back', async (step, instant, undone) => {
+    const input = await someBooking();
+    const well = allGoesWell(input, { instant });
+    const running = gate(await well[step]?.(input, 1));
+    const saga = await harness.start(bookingSaga, input, { ...well, [step]: running.activity });
+    await saga.called(step);
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await saga.cancelRequested();
+    running.open();
+    await cancelled;
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+    expect(saga.calls.slice(saga.calls.indexOf(step) + 1)).toEqual(undone);
+  });
+
+  test('while the tutor decides voids the authorisation and tells both', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    await saga.update('cancel', await cancelBy('student'));
+    await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+    expect(saga.calls.slice(6)).toEqual(['settleToZero', 'releaseSlot', 'cancelBooking', 'notifyBooking']);
+  });
+
+  test('does not stop the notices that are on their way', async () => {
+    const input = await someBooking();
+    const sent: string[] = [];
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      notifyBooking: ({ notice }: { notice: string }, attempt) => {
+        return attempt < 3 ? fails()(undefined, attempt) : sent.push(notice);
+      },
+    });
+    await saga.update('cancel', await cancelBy('student'));
+    await saga.result();
+    expect(sent.toSorted()).toEqual(['cancelled', 'requested']);
+  });
+
+  test("Temporal's own Cancel counts as an operator's", async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    await saga.handle.cancel();
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_operator' });
+    expect(saga.calls).toContain('settleToZero');
+  });
+
+  test('that meets the tutor’s confirmation while it captures: the cancel wins, the confirmation is refused', async () => {
+    const input = await someBooking();
+    const well = allGoesWell(input, { instant: false });
+    const capture = gate(await well.capturePayment?.(input, 1));
+    const saga = await awaitingTutor(input, { ...well, capturePayment: capture.activity });
+    const confirmation = saga.update('confirm', { actorId: input.tutorId }).catch((error: Error) => error.message);
+    await saga.called('capturePayment');
+    const cancelled = saga.update('cancel', await cancelBy('student'));
+    await saga.cancelRequested();
+    capture.open();
+    await cancelled;
+    expect(await confirmation).toBe('invalid_state');
+    expect(saga.calls).toContain('settleToZero');
+    expect(saga.calls).not.toContain('confirmBooking');
+  });
+});
+
+describe('the tutor', () => {
+  test('declines: all is undone and the student told', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    await saga.update('decline', { actorId: input.tutorId, noteId: null });
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'declined' });
+    expect(saga.calls.slice(6)).toEqual(['settleToZero', 'releaseSlot', 'cancelBooking', 'notifyBooking']);
+  });
+
+  test.each([
+    ['six days', 30 * DAY, null, 6 * DAY],
+    ['twelve hours before the authorisation ends', 30 * DAY, 4 * DAY, 3.5 * DAY],
+    ['the start of the session', 2 * DAY, 7 * DAY, 2 * DAY],
+  ])('does not answer: after %s everything is undone', async (_, startsIn, authorisedFor, expected) => {
+    const input = await someBooking(startsIn);
+    const started = await now();
+    const captureBefore = authorisedFor === null ? null : new Date(started + authorisedFor).toISOString();
+    const saga = await harness.start(bookingSaga, input, allGoesWell(input, { instant: false, captureBefore }));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'tutor_expired' });
+    const waited = (await now()) - started;
+    expect(waited).toBeGreaterThanOrEqual(expected - 60_000);
+    expect(waited).toBeLessThan(expected + 2 * HOUR);
+    expect(saga.calls).toContain('settleToZero');
+  });
+
+  test('confirms and the capture is refused: everything is undone and the tutor is told payment_failed', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      capturePayment: refuses('payment_failed'),
+    });
+    await expect(saga.update('confirm', { actorId: input.tutorId })).rejects.toThrow('payment_failed');
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_declined' });
+  });
+
+  test('confirms and declines at once: what came first counts, the other is refused', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    const [confirmation, refusal] = await Promise.allSettled([
+      saga.update('confirm', { actorId: input.tutorId }),
+      saga.update('decline', { actorId: input.tutorId, noteId: null }),
+    ]);
+    const declined = saga.calls.includes('settleToZero');
+    expect([confirmation?.status, refusal?.status]).toEqual(
+      declined ? ['rejected', 'fulfilled'] : ['fulfilled', 'rejected'],
+    );
+    expect(saga.calls.includes('capturePayment')).toBe(!declined);
+  });
+
+  test('confirms twice: the second is refused and nothing is captured twice', async () => {
+    const input = await someBooking();
+    const saga = await awaitingTutor(input);
+    await saga.update('confirm', { actorId: input.tutorId });
+    await expect(saga.update('confirm', { actorId: input.tutorId })).rejects.toThrow('invalid_state');
+    expect(saga.calls.filter((call) => call === 'capturePayment')).toHaveLength(1);
+  });
+});
+
+test('a tutor who answers at the very moment of being asked is heard', async () => {
+  const input = await someBooking();
+  const asking = gate();
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input, { instant: false }),
+    awaitTutor: asking.activity,
+  });
+  await saga.called('awaitTutor');
+  const confirmed = saga.update('confirm', { actorId: input.tutorId });
+  asking.open();
+  await confirmed;
+  expect(saga.calls).toContain('capturePayment');
+});
+
+describe('3-D Secure', () => {
+  const asked = (input: BookingInput, refreshed: string, abandoned = 'voided'): Record<string, TestActivity> => {
+    const payment = { paymentId: randomUUID(), bookingId: input.bookingId, captureBefore: null };
+    return {
+      ...allGoesWell(input),
+      chargePayment: () => ({ ...payment, version: 1, status: 'requires_action' }),
+      refreshPayment: () => ({ ...payment, version: 2, status: refreshed }),
+      abandonPayment: () => ({ ...payment, version: 3, status: abandoned }),
+    };
+  };
+
+  test('completed: the webhook’s signal wakes the saga, which asks Stripe', async () => {
+    const input = await someBooking();
+    const saga = await harness.start(bookingSaga, input, asked(input, 'captured'));
+    await saga.called('chargePayment');
+    await saga.handle.signal('paymentChanged', { paymentId: randomUUID(), version: 2 });
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
+    expect(saga.calls.filter((call) => call === 'refreshPayment')).toHaveLength(1);
+  });
+
+  test('completed and the webhook lost: a poll finds it', async () => {
+    const input = await someBooking();
+    const saga = await harness.start(bookingSaga, input, asked(input, 'captured'));
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
+    expect(saga.calls).toContain('refreshPayment');
+  });
+
+  test('failed: the booking is declined and undone', async () => {
+    const input = await someBooking();
+    const saga = await harness.start(bookingSaga, input, asked(input, 'failed'));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_declined' });
+    expect(saga.calls).toContain('settleToZero');
+  });
+
+  test('not completed in 15 minutes: the payment is abandoned first, then everything undone', async () => {
+    const input = await someBooking();
+    const started = await now();
+    const saga = await harness.start(bookingSaga, input, asked(input, 'requires_action'));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'payment_expired' });
+    expect(saga.calls.indexOf('abandonPayment')).toBeLessThan(saga.calls.indexOf('settleToZero'));
+    expect((await now()) - started).toBeGreaterThanOrEqual(15 * 60_000);
+  });
+
+  test('completed in the very moment it is abandoned: Stripe says paid and the booking goes on', async () => {
+    const input = await someBooking();
+    const saga = await harness.start(bookingSaga, input, asked(input, 'requires_action', 'captured'));
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
+    expect(saga.calls).not.toContain('settleToZero');
+  });
+});
