@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { freePortSettings } from '../dev/machine/ports';
 import { launch } from '../dev/processes/launch';
 import { embeddedTemporal } from '../dev/temporal/server';
+import { DATABASE_CONTEXTS } from '../kernel/contexts';
 import { ProblemError } from '../kernel/errors';
 import { serviceTokens } from '../platform/auth';
 import { type Config, loadConfig } from '../platform/config';
@@ -37,8 +38,15 @@ interface Call {
 }
 
 const PERSON = {
-  ...{ role: 'student', status: 'pending', email: 'a@b.example', emailVerified: false },
-  ...{ firstName: 'A', lastName: 'B', displayName: 'A B', timeZone: 'UTC', locale: 'en' },
+  role: 'student',
+  status: 'pending',
+  email: 'a@b.example',
+  emailVerified: false,
+  firstName: 'A',
+  lastName: 'B',
+  displayName: 'A B',
+  timeZone: 'UTC',
+  locale: 'en',
 };
 
 let config: Config;
@@ -70,11 +78,11 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => services.listen(0, '127.0.0.1', resolve));
   const address = services.address();
   const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
-  const names = ['IDENTITY', 'TUTORING', 'BOOKING', 'NOTIFICATION', 'PAYMENT'];
+  const urls = DATABASE_CONTEXTS.map((name) => [`${name.toUpperCase()}_URL`, url]);
   config = loadConfig(
     {
       ...(await freePortSettings()),
-      ...Object.fromEntries(names.map((name) => [`${name}_URL`, url])),
+      ...Object.fromEntries(urls),
       DATA_DIR: mkdtempSync(join(tmpdir(), 'tutorconnect-workers-')),
       LOG_LEVEL: 'silent',
       SERVICE_TOKEN_SECRET: SECRET,
