@@ -3,204 +3,14 @@ import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation
 import { sandboxState } from '../../dev/chaos/stripe-state';
 import { DAY } from '../../kernel/time';
 import { BOOKING_STEPS } from '../../workflows/booking';
-import { type BookingFacts, bookingFacts } from '../support/booking-facts';
+import { bookingFacts } from '../support/booking-facts';
 import type { BookingFaults, Meeting } from '../support/fault-proxy';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import type { Reply } from '../support/service';
-
-type Step = keyof typeof BOOKING_STEPS;
-/** What meets a step; in the order in which the tests run. */
-const FAULTS = {
-  refused: 'is refused',
-  answerLost: 'takes effect and its answer is lost',
-  answerLostForGood: 'takes effect, its answer is lost and all later attempts fail, until it is given up',
-  failing: 'fails at every attempt without an effect, until it is given up',
-  cancelled: 'is met by a cancel',
-  killed: 'takes effect and its worker is killed',
-  killedAndCancelled: 'takes effect, its worker is killed, and a cancel comes before the next one is there',
-} as const;
-type Fault = keyof typeof FAULTS;
-
-/** What is left of the money: nothing ever asked for, declined, reserved and let go, taken, taken and given back. */
-type Money = 'none' | 'declined' | 'voided' | 'captured' | 'refunded';
-
-interface Undone {
-  /** Of the booking, `status/reason`; null when none was made. */
-  booking: string | null;
-  money: Money;
-  /** What the one who waits is answered: the student who books or, from the tutor's decision on, the tutor who confirms. */
-  reply: [status: number, code: string];
-  /** The last step that is undone; default: the one that met the fault. */
-  from?: Step;
-}
-type Cell = 'confirmed' | Undone | { impossible: string };
-interface Row {
-  step: Step;
-  tutor: 'instant' | 'confirming';
-  cells: Record<Fault, Cell> | { impossible: string };
-}
-
-const byStudent = (money: Money, from?: Step): Undone => ({
-  booking: 'cancelled/cancelled_by_student',
-  money,
-  reply: [409, 'invalid_state'],
-  ...(from && { from }),
-});
-const ended = (reason: string, money: Money, reply: Undone['reply']): Undone => ({
-  booking: `cancelled/${reason}`,
-  money,
-  reply,
-});
-
-/**
- * Every step against every fault. Two things are not timed here but with skipped time (`workflows/booking.test.ts`): after how many
- * failing attempts a step is given up by itself (1½ min, money 10 min), and undos that fail. Here a cancel gives it up.
- *
- * A local step and its record are one workflow task, so that a cancel that comes during one is heard at the next recorded step.
- */
-const TABLE: Row[] = [
-  {
-    step: 'create',
-    tutor: 'instant',
-    cells: {
-      refused: { booking: null, money: 'none', reply: [409, 'conflict'] },
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('none'),
-      // There is nothing yet that a person could cancel: an operator does, in Temporal.
-      failing: { booking: null, money: 'none', reply: [409, 'invalid_state'] },
-      cancelled: byStudent('refunded', 'take-payment'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('none', 'create'),
-    },
-  },
-  {
-    step: 'hold-slot', // booked at once
-    tutor: 'instant',
-    cells: {
-      refused: ended('slot_unavailable', 'none', [409, 'slot_unavailable']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('none'),
-      failing: byStudent('none'),
-      cancelled: byStudent('refunded', 'take-payment'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('none', 'create'),
-    },
-  },
-  {
-    step: 'hold-slot',
-    tutor: 'confirming',
-    cells: {
-      refused: ended('slot_unavailable', 'none', [409, 'slot_unavailable']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('none'),
-      failing: byStudent('none'),
-      cancelled: byStudent('voided', 'authorize'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('none', 'create'),
-    },
-  },
-  {
-    step: 'authorize',
-    tutor: 'confirming',
-    cells: {
-      refused: ended('payment_declined', 'declined', [402, 'payment_declined']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('voided'),
-      failing: byStudent('none'),
-      cancelled: byStudent('voided'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('voided'),
-    },
-  },
-  {
-    step: 'block-slot',
-    tutor: 'confirming',
-    cells: {
-      refused: ended('slot_unavailable', 'voided', [409, 'invalid_state']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('voided'),
-      failing: byStudent('voided'),
-      cancelled: byStudent('refunded', 'take-payment'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('voided'),
-    },
-  },
-  {
-    step: 'take-payment', // a charge
-    tutor: 'instant',
-    cells: {
-      refused: ended('payment_declined', 'declined', [402, 'payment_declined']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('refunded'),
-      failing: byStudent('none'),
-      cancelled: byStudent('refunded'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('refunded'),
-    },
-  },
-  {
-    step: 'take-payment', // a capture
-    tutor: 'confirming',
-    cells: {
-      refused: ended('payment_declined', 'voided', [409, 'payment_failed']),
-      answerLost: 'confirmed',
-      answerLostForGood: byStudent('refunded'),
-      failing: byStudent('voided'),
-      cancelled: byStudent('refunded'),
-      killed: 'confirmed',
-      killedAndCancelled: byStudent('refunded'),
-    },
-  },
-  { step: 'create', tutor: 'confirming', cells: { impossible: 'the same calls as for an instant tutor' } },
-  { step: 'block-slot', tutor: 'instant', cells: { impossible: 'an instant tutor’s slot is booked when it is taken' } },
-  { step: 'authorize', tutor: 'instant', cells: { impossible: 'an instant tutor’s money is taken at once' } },
-];
-
-const STRIPE_FEE = 88;
-const NOTHING_AT_STRIPE = { charges: 0, captured: 0, refunded: 0, reserved: 0 };
-const MONEY: Record<Money, Pick<BookingFacts, 'payment' | 'shownPayment' | 'stripe' | 'ledger'>> = {
-  none: { payment: null, shownPayment: null, stripe: { ...NOTHING_AT_STRIPE, intents: [] }, ledger: {} },
-  declined: { ...rows('failed 0-0'), stripe: { ...NOTHING_AT_STRIPE, intents: ['canceled'] }, ledger: {} },
-  voided: { ...rows('voided 0-0'), stripe: { ...NOTHING_AT_STRIPE, intents: ['canceled'], charges: 1 }, ledger: {} },
-  captured: {
-    ...rows('captured 4500-0'),
-    stripe: { ...NOTHING_AT_STRIPE, intents: ['succeeded'], charges: 1, captured: 4_500 },
-    ledger: {
-      platform_revenue: -675,
-      stripe_balance: 4_500 - STRIPE_FEE,
-      stripe_fees: STRIPE_FEE,
-      tutor_pending: -3_825,
-    },
-  },
-  // Stripe keeps its fee.
-  refunded: {
-    ...rows('refunded 4500-4500'),
-    stripe: { ...NOTHING_AT_STRIPE, intents: ['succeeded'], charges: 1, captured: 4_500, refunded: 4_500 },
-    ledger: { stripe_balance: -STRIPE_FEE, stripe_fees: STRIPE_FEE },
-  },
-};
-
-function rows(payment: string) {
-  return { payment, shownPayment: payment };
-}
-
-const STEPS = Object.entries(BOOKING_STEPS) as [Step, (typeof BOOKING_STEPS)[Step]][];
-/** Met while the student's request waits; the later ones of a confirming tutor while the tutor's confirmation does. */
-const BEFORE_THE_TUTOR = new Set<Step>(['create', 'hold-slot', 'authorize']);
-const UNDOS = new Set<string>(STEPS.map(([, { undo }]) => undo));
-
-/** The undos of a booking that came as far as `from`, last first. */
-function undosFrom(from: Step, tutor: Row['tutor']): string[] {
-  // One that came no further than being made releases a slot all the same: a task that was lost may have held it.
-  if (from === 'create') return [BOOKING_STEPS['hold-slot'].undo, BOOKING_STEPS.create.undo];
-  const begun = STEPS.filter(([, { manual }]) => !manual || tutor === 'confirming');
-  const last = begun.findIndex(([name]) => name === from);
-  return begun
-    .slice(0, last + 1)
-    .map(([, { undo }]) => undo)
-    .reverse();
-}
+import { MONEY } from './money';
+import { BEFORE_THE_TUTOR, STEPS, type Step, type TutorKind, UNDOS, undosFrom } from './steps';
+import { FAULTS, type Fault, type Row, TABLE, type Undone } from './table';
 
 /** Somebody waits for the step: the student's request, or the tutor's confirmation. */
 interface Scene {
@@ -213,11 +23,11 @@ jest.setTimeout(120_000);
 
 let platform: TestPlatform;
 let market: Marketplace;
-let tutors: Record<Row['tutor'], Tutor>;
+let tutors: Record<TutorKind, Tutor>;
 let student: Person;
 let rival: Person;
 let askedTutor: Scene;
-/** Those that the kill met, by the fault they stand for. */
+/** The scenes that the kill met, by the fault that each stands for. */
 const killed = { killed: new Map<Row, Scene>(), killedAndCancelled: new Map<Row, Scene>() };
 
 beforeAll(async () => {
@@ -418,7 +228,9 @@ async function expectConfirmed(row: Row, { id }: Scene, reply: Reply): Promise<v
     async () => (await workflow(id).describe()).searchAttributes.SagaState?.[0] === 'Confirmed',
   );
   expect(await bookingFacts(platform, id)).toEqual({
-    ...{ booking: 'confirmed', refusal: null, slot: 'booked' },
+    booking: 'confirmed',
+    refusal: null,
+    slot: 'booked',
     ...MONEY.captured,
   });
   expect(succeededActivities(await history(id)).filter((name) => UNDOS.has(name))).toEqual([]);

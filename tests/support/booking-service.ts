@@ -204,7 +204,7 @@ export function bookingServiceUnderTest() {
       return { ...who, id };
     },
 
-    /** Of a request that was not refused: how the booking is once its script was played. On a slow machine the answer came before that. */
+    /** The status of a booking once its script was played. Its request was not refused; on a slow machine it was answered before that. */
     async endOf({ studentToken: token }: People, reply: Reply | undefined): Promise<string> {
       expect([201, 202]).toContain(reply?.status);
       await Promise.all(played);
