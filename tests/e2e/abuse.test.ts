@@ -1,26 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { freePortSettings } from '../../dev/machine/ports';
-import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
+import { DOORS } from '../support/doors';
+import { forgedServiceTokens, forgedUserTokens, signServiceToken } from '../support/forged-tokens';
+import { HOSTILE_BODIES, HOSTILE_PATHS, NEVER_STORED, ODD_TEXTS } from '../support/hostile-input';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
-import { type Ask, ask, type Reply } from '../support/service';
+import { expectProblem } from '../support/problems';
+import { sendRaw } from '../support/raw-http';
+import { ask, type Reply } from '../support/service';
 
 /** What somebody who means harm tries against the whole running platform, from outside and, with a foot in the door, at its services. */
 
 jest.setTimeout(120_000);
 
 const SERVICE_SECRET = randomBytes(32).toString('hex');
-/** Services that take users' tokens: an operation for any signed-in user each, and one for the platform's own parts. */
-const DOORS = {
-  identity: { user: '/api/auth/me', internal: `/internal/users/${uuidv7()}` },
-  booking: { user: '/api/bookings', internal: `/internal/bookings/${uuidv7()}` },
-  notification: { user: '/api/notifications', internal: undefined },
-  payment: { user: `/api/payments/${uuidv7()}`, internal: `/internal/payments/${uuidv7()}` },
-} as const;
-
 let platform: TestPlatform;
 let market: Marketplace;
 let ports: Record<string, string>;
@@ -33,22 +27,20 @@ let paymentId: string;
 let directId: string;
 
 const urlOf = (context: string) => `http://127.0.0.1:${ports[`${context.toUpperCase()}_PORT`]}`;
+/** Sends bytes as they are to the gateway and gives all that comes back until the connection ends. */
+const send = (bytes: string) => sendRaw(platform.gatewayUrl, bytes);
+const payment = (description: string) => ({
+  payeeId: tutor.id,
+  amount: { amount: 1_000, currency: 'EUR' },
+  paymentMethodId: 'pm_card_visa',
+  description,
+});
 const pay = (token: string, change: Record<string, unknown> = {}, key = uuidv7()) =>
   platform.ask('POST', '/api/payments', {
-    ...{ token, key },
-    body: {
-      ...{ payeeId: tutor.id, amount: { amount: 1_000, currency: 'EUR' }, paymentMethodId: 'pm_card_visa' },
-      ...{ description: 'Books', ...change },
-    },
+    token,
+    key,
+    body: { ...payment('Books'), ...change },
   });
-
-/** What every refusal must be: a problem of the documented form that tells nothing about the server. */
-function expectProblem(reply: Reply, status: number | number[], code?: string) {
-  expect([status].flat()).toContain(reply.status);
-  expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
-  expect(reply.body).toMatchObject({ status: reply.status, code: code ?? expect.any(String) });
-  expect(JSON.stringify(reply.body)).not.toMatch(/node_modules|\.[jt]s:\d|select |insert |postgres/i);
-}
 
 beforeAll(async () => {
   ports = await freePortSettings();
@@ -69,57 +61,14 @@ beforeAll(async () => {
 afterAll(() => platform?.stop());
 
 describe('tokens', () => {
-  const now = () => Math.floor(Date.now() / 1_000);
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const parts = () => {
-    const [header = '', payload = '', signature = ''] = student.token.split('.');
-    const claims: JWTPayload = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    const { kid }: { kid: string } = JSON.parse(Buffer.from(header, 'base64url').toString());
-    return { header, payload, signature, claims, kid };
-  };
-
-  /** Every way of having a token that identity did not give to this person. */
-  async function forgeries(): Promise<Record<string, string>> {
-    const { header, payload, signature, claims, kid } = parts();
-    const own = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
-    const jwk = await exportJWK(own.publicKey);
-    const { body: known } = await platform.ask('GET', '/api/auth/.well-known/jwks.json');
-    const signed = (change: JWTPayload, head: Record<string, unknown> = {}) =>
-      new SignJWT({ ...claims, ...change })
-        .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid, ...head })
-        .sign(own.privateKey);
-    const byPublicKey = (key: string) =>
-      new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid }).sign(new TextEncoder().encode(key));
-    return {
-      'alg none': `${part({ alg: 'none', kid })}.${payload}.`,
-      'alg nOnE with a signature': `${part({ alg: 'nOnE', kid })}.${payload}.${signature}`,
-      'no signature': `${header}.${payload}.`,
-      'a signature of zeros': `${header}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
-      'another role under the same signature': `${header}.${part({ ...claims, role: 'admin' })}.${signature}`,
-      'a key of their own': await signed({}),
-      'a key of their own, brought along': await signed({}, { jwk }),
-      'a key of their own, to be fetched': await signed(
-        {},
-        { jku: 'http://127.0.0.1:1/keys', x5u: 'http://127.0.0.1:1/' },
-      ),
-      'an unknown extension': `${part({ alg: TOKEN_ALGORITHM, kid, crit: ['exp2'], exp2: 1 })}.${payload}.${signature}`,
-      'the public key as a shared secret': await byPublicKey(JSON.stringify(known.keys[0])),
-      'the secret of the services': await byPublicKey(SERVICE_SECRET),
-      'a service token': await serviceToken(),
-    };
-  }
-
-  const serviceToken = (claims: JWTPayload = {}, secret = SERVICE_SECRET) =>
-    new SignJWT({ aud: 'tutorconnect-internal', exp: now() + 200, ...claims })
-      .setProtectedHeader({ alg: 'HS256' })
-      .sign(new TextEncoder().encode(secret));
-
   test('that identity did not sign open nothing, at the gateway or at a service', async () => {
-    for (const [what, token] of Object.entries(await forgeries())) {
+    const { body } = await platform.ask('GET', '/api/auth/.well-known/jwks.json');
+    const forgeries = await forgedUserTokens(student.token, body.keys, SERVICE_SECRET);
+    for (const [what, token] of Object.entries(forgeries)) {
       const replies = await Promise.all([
         platform.ask('GET', '/api/auth/me', { token }),
         platform.ask('GET', '/api/tutors', { token }), // where none is needed a wrong one is still refused
-        ...Object.entries(DOORS).map(([context, { user }]) => ask(urlOf(context), 'GET', user, { token })),
+        ...DOORS.map(({ context, user }) => ask(urlOf(context), 'GET', user, { token })),
       ]);
       for (const reply of replies) {
         expect({ what, status: reply.status }).toEqual({ what, status: 401 });
@@ -129,18 +78,11 @@ describe('tokens', () => {
   });
 
   test('of a person, or forged ones of a service, open no internal operation', async () => {
-    const tokens = {
-      person: student.token,
-      expired: await serviceToken({ exp: now() - 1 }),
-      'without an end': await serviceToken({ exp: undefined }),
-      'for the public API': await serviceToken({ aud: TOKEN_AUDIENCE, iss: TOKEN_ISSUER }),
-      'without an audience': await serviceToken({ aud: undefined }),
-      'of another secret': await serviceToken({}, 'x'.repeat(32)),
-      'alg none': `${part({ alg: 'none' })}.${part({ aud: 'tutorconnect-internal', exp: now() + 200 })}.`,
-    };
-    for (const [context, { internal }] of Object.entries(DOORS)) {
+    const tokens = { person: student.token, ...(await forgedServiceTokens(SERVICE_SECRET)) };
+    const valid = await signServiceToken(SERVICE_SECRET);
+    for (const { context, internal } of DOORS) {
       if (!internal) continue;
-      expectProblem(await ask(urlOf(context), 'GET', internal, { token: await serviceToken() }), 404, 'not_found');
+      expectProblem(await ask(urlOf(context), 'GET', internal, { token: valid }), 404, 'not_found');
       for (const [what, token] of Object.entries(tokens)) {
         const { status } = await ask(urlOf(context), 'GET', internal, { token });
         expect({ what, context, status }).toEqual({ what, context, status: 401 });
@@ -215,25 +157,7 @@ describe('other people’s things', () => {
 });
 
 describe('paths', () => {
-  test.each([
-    '/internal/users/1',
-    '/api/v1/internal/users/1',
-    '/api/internal/users/1',
-    '/api/../internal/users/1',
-    '/api/auth/%2e%2e/%2e%2e/internal/users/1',
-    '/api/users/..%2f..%2finternal/users/1',
-    '/api/auth/..;/..;/internal/users/1',
-    '/api/auth\\..\\..\\internal\\users\\1',
-    '//internal/users/1',
-    '/INTERNAL/users/1',
-    'http://127.0.0.1/internal/users/1',
-    '/docs/../../../../etc/passwd',
-    '/docs/..%2f..%2f..%2fetc%2fpasswd',
-    '/.env',
-    '/api/tutors/%00',
-    '/api/tutors/%ff',
-    '/api/tutors/..%252f..%252finternal',
-  ])('%s leads nowhere', async (path) => {
+  test.each(HOSTILE_PATHS)('%s leads nowhere', async (path) => {
     const reply = await send(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(reply).toMatch(/^HTTP\/1\.1 404 /);
     expect(reply).toContain('"code":"not_found"');
@@ -242,22 +166,7 @@ describe('paths', () => {
 
 describe('bodies', () => {
   const PLACES = ['/api/auth/register', '/api/auth/login', '/api/bookings', '/api/payments', '/api/stripe/webhooks'];
-  const packed = Buffer.from([0x1f, 0x8b, 0x08, 0x00]);
-  const cases: [what: string, sent: Ask, status: number[]][] = [
-    ['of a megabyte', { raw: `{"a":"${'a'.repeat(1_000_000)}"}` }, [413]],
-    ['of 10,000 objects in each other', { raw: `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}` }, [400, 422]],
-    ['of 40,000 lists in each other', { raw: `${'['.repeat(40_000)}${']'.repeat(40_000)}` }, [400, 422]],
-    ['that break off', { raw: '{"email":' }, [400]],
-    ['that are not UTF-8', { raw: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]) }, [400]],
-    ['that break off packed', { raw: packed, headers: { 'content-encoding': 'gzip' } }, [400]],
-    ['in an encoding nobody knows', { raw: '{}', headers: { 'content-encoding': 'snappy' } }, [400, 415]],
-    ['of XML', { raw: '<a/>', headers: { 'content-type': 'application/xml' } }, [400, 415]],
-    ['of a form', { raw: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, [400, 415]],
-    ['that are null', { raw: 'null' }, [400, 422]],
-    ['that are a list', { raw: '[]' }, [400, 422]],
-    ['that are empty', {}, [400, 422]],
-  ];
-  test.each(cases)('%s are refused everywhere', async (_, sent, status) => {
+  test.each(HOSTILE_BODIES)('%s are refused everywhere', async (_, sent, status) => {
     for (const path of PLACES) {
       expectProblem(await platform.ask('POST', path, { token: student.token, key: uuidv7(), ...sent }), status);
     }
@@ -278,19 +187,7 @@ describe('bodies', () => {
 });
 
 describe('texts', () => {
-  const odd = {
-    NUL: 'a\u0000b',
-    'a lone surrogate': 'a\ud800b',
-    'an escape sequence': '\u001b[31mred',
-    emoji: '👩‍🏫🎓',
-    markup: '<script>alert(1)</script>',
-    'a line break with a header': 'a\r\nBcc: x@y.example',
-    SQL: "'; drop table users; --",
-    'a template': '{{constructor}}',
-  };
-  const REFUSED = ['NUL', 'a lone surrogate', 'an escape sequence'];
-
-  test.each(Object.entries(odd))('%s is stored as it is or refused, in every field and filter', async (what, text) => {
+  test.each(ODD_TEXTS)('%s is stored as it is or refused, in every field and filter', async (what, text) => {
     const mine = `/api/users/${stranger.id}`;
     const fields: [who: Person, method: string, path: string, body: unknown][] = [
       [stranger, 'PATCH', mine, { firstName: text }],
@@ -302,7 +199,7 @@ describe('texts', () => {
     ];
     for (const [{ token }, method, path, body] of fields) {
       const reply = await platform.ask(method, path, { token, key: uuidv7(), body });
-      const expected = REFUSED.includes(what) ? 422 : method === 'PATCH' ? 200 : 201;
+      const expected = NEVER_STORED.includes(what) ? 422 : method === 'PATCH' ? 200 : 201;
       expect({ path, status: reply.status }).toEqual({ path, status: expected });
     }
     const never: [method: string, path: string, body: unknown, status: number[]][] = [
@@ -330,10 +227,6 @@ describe('texts', () => {
       const { status } = await platform.ask('GET', `/api/${filter}=${query}`, { token: student.token });
       expect({ filter, fine: [200, 422].includes(status), status }).toMatchObject({ fine: true });
     }
-  });
-
-  const payment = (description: string) => ({
-    ...{ payeeId: tutor.id, amount: { amount: 1_000, currency: 'EUR' }, paymentMethodId: 'pm_card_visa', description },
   });
 
   test('markup and line breaks in names and descriptions are only text in mails', async () => {
@@ -467,14 +360,7 @@ describe('headers', () => {
   });
 
   function post(headers: Record<string, string>) {
-    const body = JSON.stringify({
-      ...{
-        payeeId: tutor.id,
-        amount: { amount: 100, currency: 'EUR' },
-        paymentMethodId: 'pm_card_visa',
-        description: 'x',
-      },
-    });
+    const body = JSON.stringify({ ...payment('x'), amount: { amount: 100, currency: 'EUR' } });
     const all = { Host: 'x', Authorization: `Bearer ${student.token}`, 'Content-Type': 'application/json', ...headers };
     const lines = Object.entries({ ...all, 'Content-Length': body.length, Connection: 'close' });
     return send(
@@ -494,18 +380,3 @@ test('passwords cannot be guessed in a row, nor is it told whether an account ex
     expect(new Set(replies.slice(0, 10).map(({ body }) => `${body.code} ${body.detail}`)).size).toBe(1);
   }
 });
-
-/** Sends bytes as they are to the gateway and gives all that comes back until the connection ends. */
-function send(bytes: string): Promise<string> {
-  const { hostname, port } = new URL(platform.gatewayUrl);
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname, port: Number(port) });
-    let reply = '';
-    socket.setTimeout(20_000, () => socket.destroy(new Error('the connection was left open')));
-    socket.setEncoding('utf8').on('data', (chunk) => {
-      reply += chunk;
-    });
-    socket.once('error', reject).once('close', () => resolve(reply));
-    socket.write(bytes);
-  });
-}

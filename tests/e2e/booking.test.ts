@@ -1,12 +1,13 @@
-import Stripe from 'stripe';
-import { failedWorkflowTasks, historyOf, isCancelRequested } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
 import { sandboxState } from '../../dev/chaos/stripe-state';
 import { uuidv7 } from '../../platform/ids';
-import { bookingFacts } from '../support/booking-facts';
+import { bookingFacts, CAPTURED, NO_MONEY } from '../support/booking-facts';
+import { type BookingScenes, createBookingScenes, intentOf } from '../support/booking-scenes';
+import { forgedWebhook } from '../support/forged-webhooks';
 import { createMarketplace, type Marketplace, type Person, PRICE, type Tutor } from '../support/marketplace';
+import { outcomeOf, tally } from '../support/outcomes';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
-import type { Reply } from '../support/service';
+import { createRaces, type Races } from '../support/races';
 
 jest.setTimeout(120_000);
 
@@ -16,6 +17,8 @@ let instant: Tutor;
 let confirming: Tutor;
 let student: Person;
 let crowd: Person[];
+let scenes: BookingScenes;
+let races: Races;
 
 const CROWD = 50;
 const RACES = 12;
@@ -29,29 +32,13 @@ beforeAll(async () => {
     market.student(),
   ]);
   crowd = await market.students(CROWD);
+  scenes = createBookingScenes(platform, market, { student, instant, confirming });
+  races = createRaces(platform, crowd);
 });
 afterEach(async () => {
   await platform?.sandbox('DELETE', '/sandbox/faults');
 });
 afterAll(() => platform?.stop());
-
-const outcomeOf = ({ status, body }: Reply) => `${status}${body?.code ? ` ${body.code}` : ''}`;
-const tally = (replies: Reply[]) => {
-  const counts: Record<string, number> = {};
-  for (const outcome of replies.map(outcomeOf)) counts[outcome] = (counts[outcome] ?? 0) + 1;
-  return counts;
-};
-const workflow = (id: string) => platform.temporal.workflow.getHandle(`booking:${id}`);
-const fault = async (body: object) =>
-  expect((await platform.sandbox('POST', '/sandbox/faults', body)).status).toBe(201);
-const CAPTURED = { charges: 1, captured: PRICE, refunded: 0, reserved: 0, intents: ['succeeded'] };
-const NO_MONEY = { charges: 0, captured: 0, refunded: 0, reserved: 0, intents: [] };
-
-async function awaitingTutor(wish: { student?: Person; at?: string } = {}): Promise<string> {
-  const reply = await market.book({ student, tutor: confirming, ...wish });
-  expect([reply.status, reply.body.statusReason]).toEqual([201, 'awaiting_tutor']);
-  return String(reply.body.id);
-}
 
 test(`of ${CROWD} students who race for one slot one gets it and is charged; the others are told so and lose nothing`, async () => {
   const at = market.nextHour();
@@ -69,7 +56,7 @@ test(`of ${CROWD} students who race for one slot one gets it and is charged; the
   for (const [index, id] of ids.entries()) {
     const won = winners.includes(id);
     expect(won ? ['201', '202'] : ['409 slot_unavailable', '202']).toContain(replies.map(outcomeOf)[index]);
-    if (!won) await workflow(id).result();
+    if (!won) await scenes.workflow(id).result();
     expect(await bookingFacts(platform, id)).toMatchObject(
       won
         ? { slot: 'booked', stripe: CAPTURED }
@@ -91,7 +78,7 @@ test('a request whose booking cannot be made yet is answered 202; cancelled then
 
   const cancelled = await market.cancelPatiently(student, id);
   expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
-  await workflow(id).result();
+  await scenes.workflow(id).result();
   create.release();
   const nothing = { booking: null, refusal: 'invalid_state', slot: null, payment: null, stripe: NO_MONEY, ledger: {} };
   expect(await bookingFacts(platform, id)).toMatchObject(nothing);
@@ -129,22 +116,9 @@ describe('ten copies of one request under one key', () => {
 });
 
 describe('3-D Secure', () => {
-  async function asked(): Promise<{ id: string; intent: string; key: string; at: string }> {
-    const key = uuidv7();
-    const at = market.nextHour();
-    const reply = await market.book({ student, tutor: instant, card: 'pm_card_threeDSecure2Required', key, at });
-    expect([reply.status, reply.body.statusReason, reply.body.payment.status]).toEqual([
-      ...[202, 'awaiting_payment', 'requires_action'],
-    ]);
-    const { id, payment } = reply.body;
-    return { id: String(id), intent: String(payment.clientSecret).split('_secret')[0] ?? '', key, at };
-  }
-  const bank = (intent: string, verdict: 'complete' | 'fail') =>
-    platform.sandbox('POST', `/sandbox/3ds/${intent}/${verdict}`);
-
   test('completed: the booking is confirmed within seconds, and a repeated request shows that', async () => {
-    const { id, intent, key, at } = await asked();
-    await bank(intent, 'complete');
+    const { id, intent, key, at } = await scenes.askedByBank();
+    await scenes.bank(intent, 'complete');
     const since = performance.now();
     expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
     expect(performance.now() - since).toBeLessThan(10_000);
@@ -155,19 +129,22 @@ describe('3-D Secure', () => {
   });
 
   test('completed, and all webhooks lost: a poll finds it', async () => {
-    const { id, intent } = await asked();
-    await fault({ kind: 'webhook_lose', times: 1_000, match: {} });
-    await bank(intent, 'complete');
+    const { id, intent } = await scenes.askedByBank();
+    await scenes.fault({ kind: 'webhook_lose', times: 1_000, match: {} });
+    await scenes.bank(intent, 'complete');
     expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
     expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
   });
 
   test('failed: the booking is cancelled, nothing is kept and the slot is free again', async () => {
-    const { id, intent, at } = await asked();
-    await bank(intent, 'fail');
-    await workflow(id).result();
+    const { id, intent, at } = await scenes.askedByBank();
+    await scenes.bank(intent, 'fail');
+    await scenes.workflow(id).result();
     expect(await bookingFacts(platform, id)).toMatchObject({
-      ...{ booking: 'cancelled/payment_declined', slot: null, payment: 'failed 0-0', ledger: {} },
+      booking: 'cancelled/payment_declined',
+      slot: null,
+      payment: 'failed 0-0',
+      ledger: {},
       stripe: { captured: 0, reserved: 0 },
     });
     expect((await market.book({ student, tutor: instant, at })).status).toBe(201);
@@ -176,7 +153,7 @@ describe('3-D Secure', () => {
 
 describe('a tutor who decides', () => {
   test('confirms: the money that was reserved is taken', async () => {
-    const id = await awaitingTutor();
+    const id = await scenes.awaitingTutor();
     expect((await bookingFacts(platform, id)).stripe).toMatchObject({ captured: 0, reserved: PRICE });
     const reply = await market.confirm(confirming, id);
     expect([reply.status, reply.body.status]).toEqual([200, 'confirmed']);
@@ -185,26 +162,28 @@ describe('a tutor who decides', () => {
 
   test('declines: nothing is taken and the slot is free again', async () => {
     const at = market.nextHour();
-    const id = await awaitingTutor({ at });
+    const id = await scenes.awaitingTutor({ at });
     const reply = await market.decline(confirming, id);
     expect([reply.status, reply.body.status, reply.body.statusReason]).toEqual([200, 'cancelled', 'declined']);
-    await workflow(id).result();
+    await scenes.workflow(id).result();
     expect(await bookingFacts(platform, id)).toMatchObject({
-      ...{ slot: null, payment: 'voided 0-0', ledger: {} },
+      slot: null,
+      payment: 'voided 0-0',
+      ledger: {},
       stripe: { captured: 0, reserved: 0 },
     });
-    await awaitingTutor({ at });
+    await scenes.awaitingTutor({ at });
   });
 
   test('says yes twice at once: one yes counts and the money is taken once', async () => {
-    const id = await awaitingTutor();
+    const id = await scenes.awaitingTutor();
     const replies = await Promise.all([market.confirm(confirming, id), market.confirm(confirming, id)]);
     expect(tally(replies)).toEqual({ '200': 1, '409 invalid_state': 1 });
     expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
   });
 
   test('says yes and no at once: one of them counts', async () => {
-    const id = await awaitingTutor();
+    const id = await scenes.awaitingTutor();
     const replies = await Promise.all([market.confirm(confirming, id), market.decline(confirming, id)]);
     expect(tally(replies)).toEqual({ '200': 1, '409 invalid_state': 1 });
     const confirmed = replies[0]?.status === 200;
@@ -216,47 +195,22 @@ describe('a tutor who decides', () => {
 });
 
 describe('a cancel that races the tutor’s confirmation', () => {
-  /** How the race came out, and whether the cancel met the capture. */
-  const seen: Record<string, number> = {};
-
-  async function note(id: string, confirmed: Reply, cancelled: Reply): Promise<void> {
-    const met = isCancelRequested(await historyOf(platform.temporal, `booking:${id}`)) ? ', met the capture' : '';
-    const what = `confirm ${outcomeOf(confirmed)}, cancel ${outcomeOf(cancelled)}${met}`;
-    seen[what] = (seen[what] ?? 0) + 1;
-    // Whichever is first, both may come true one after the other; never can both be refused.
-    expect(what).toMatch(/^confirm (?:200, cancel 200|200, cancel 409 invalid_state|409 invalid_state, cancel 200)/);
-    if (cancelled.status === 200) await workflow(id).result();
-    const { booking, stripe } = await bookingFacts(platform, id);
-    if (cancelled.status === 200) {
-      expect(booking).toMatch(/^(?:cancelled|refunded)\/cancelled_by_student$/);
-      expect([stripe.captured - stripe.refunded, stripe.reserved]).toEqual([0, 0]);
-    } else expect([booking, stripe]).toEqual(['confirmed', CAPTURED]);
-    expect(failedWorkflowTasks(await historyOf(platform.temporal, `booking:${id}`))).toEqual([]);
-  }
-
-  /** A few at a time, so that they race each other and not for the processor. */
-  async function race(count: number, run: (who: Person, index: number) => Promise<void>): Promise<void> {
-    for (let start = 0; start < count; start += 4) {
-      await Promise.all([0, 1, 2, 3].map((offset) => run(crowd[start + offset] ?? student, start + offset)));
-    }
-  }
-
   test(`${RACES} times: cancelled with nothing kept, or confirmed and charged once; and every reply is true`, async () => {
-    await race(RACES, async (who, index) => {
-      const id = await awaitingTutor({ student: who });
+    await races.run(RACES, async (who, index) => {
+      const id = await scenes.awaitingTutor({ student: who });
       const confirmed = market.confirmPatiently(confirming, id);
       // From together to a whole confirmation apart.
       await new Promise((resolve) => setTimeout(resolve, index * 20));
       const cancelled = market.cancelPatiently(who, id);
-      await note(id, await confirmed, await cancelled);
+      await races.note(id, await confirmed, await cancelled);
     });
     // Were it always the same, nothing would have raced.
-    expect(Object.keys(seen).length).toBeGreaterThan(1);
+    expect(Object.keys(races.seen).length).toBeGreaterThan(1);
   });
 
   test(`${RACES} times with the capture being answered in the very moment: the same`, async () => {
-    await race(RACES, async (who, index) => {
-      const id = await awaitingTutor({ student: who });
+    await races.run(RACES, async (who, index) => {
+      const id = await scenes.awaitingTutor({ student: who });
       const capture = platform.proxy.booking(id).on('take-payment', { kind: 'hold-answer' });
       const confirmed = market.confirmPatiently(confirming, id);
       await capture.met();
@@ -267,11 +221,11 @@ describe('a cancel that races the tutor’s confirmation', () => {
       });
       await new Promise((resolve) => setTimeout(resolve, index % 12));
       capture.release();
-      await note(id, await confirmed, await cancelled);
+      await races.note(id, await confirmed, await cancelled);
     });
   });
 
-  afterAll(() => process.stdout.write(process.env.SHOW_RACES ? `${JSON.stringify(seen, null, 1)}\n` : ''));
+  afterAll(() => process.stdout.write(process.env.SHOW_RACES ? `${JSON.stringify(races.seen, null, 1)}\n` : ''));
 });
 
 test('the worker is killed between charge and confirmation: the booking is confirmed all the same, and charged once', async () => {
@@ -286,8 +240,7 @@ test('the worker is killed between charge and confirmation: the booking is confi
   expect([201, 202]).toContain((await booked).status);
   expect(await market.untilBooking(id, 'confirmed', 'cancelled')).toBe('confirmed');
   expect(await bookingFacts(platform, id)).toMatchObject({ slot: 'booked', stripe: CAPTURED });
-  const state = async () => (await workflow(id).describe()).searchAttributes.SagaState?.[0];
-  await eventually('the saga waits for the session', async () => (await state()) === 'Confirmed');
+  await eventually('the saga waits for the session', async () => (await scenes.sagaState(id)) === 'Confirmed');
 });
 
 test('a confirmation takes effect, its worker is killed, and a cancel comes before the next one: it is a confirmed booking that is cancelled', async () => {
@@ -301,9 +254,10 @@ test('a confirmation takes effect, its worker is killed, and a cancel comes befo
   await platform.killBookingWorker();
   held.release();
   expect((await answered).status).toBe(200);
-  await workflow(id).result();
+  await scenes.workflow(id).result();
   expect(await bookingFacts(platform, id)).toMatchObject({
-    ...{ booking: 'refunded/cancelled_by_student', slot: null },
+    booking: 'refunded/cancelled_by_student',
+    slot: null,
     stripe: { charges: 1, captured: PRICE, refunded: PRICE },
   });
   const told = await platform.database('booking')`
@@ -347,16 +301,18 @@ describe('webhooks', () => {
     ['are signed wrongly at first', { kind: 'webhook_bad_signature', times: 100, match: {} }],
     ['carry an old time stamp at first', { kind: 'webhook_stale_timestamp', times: 100, match: {} }],
   ])('that %s change nothing: a booking, and one cancelled after it, end as they should', async (_, rule) => {
-    await fault(rule);
+    await scenes.fault(rule);
     const booked = await market.book({ student, tutor: instant });
     expect(booked.status).toBe(201);
     const { id } = booked.body;
     expect((await bookingFacts(platform, id)).stripe).toEqual(CAPTURED);
     const cancelled = await market.cancelPatiently(student, id);
     expect(outcomeOf(cancelled)).toBe('200');
-    await workflow(id).result();
+    await scenes.workflow(id).result();
     expect(await bookingFacts(platform, id)).toMatchObject({
-      ...{ booking: 'refunded/cancelled_by_student', slot: null, payment: `refunded ${PRICE}-${PRICE}` },
+      booking: 'refunded/cancelled_by_student',
+      slot: null,
+      payment: `refunded ${PRICE}-${PRICE}`,
       stripe: { charges: 1, captured: PRICE, refunded: PRICE },
     });
   });
@@ -364,25 +320,9 @@ describe('webhooks', () => {
   test('of somebody else are refused: wrong secret, wrong body, too old', async () => {
     const { status, body } = await market.book({ student, tutor: instant, card: 'pm_card_threeDSecure2Required' });
     expect(status).toBe(202);
-    const intent = String(body.payment.clientSecret).split('_secret')[0];
-    const payload = JSON.stringify({
-      ...{
-        id: 'evt_forged',
-        object: 'event',
-        type: 'payment_intent.succeeded',
-        created: Math.floor(Date.now() / 1_000),
-      },
-      data: { object: { id: intent, object: 'payment_intent', status: 'succeeded' } },
-    });
-    const stripe = new Stripe('sk_test_unused');
-    const sign = (options: { secret?: string; timestamp?: number }) =>
-      stripe.webhooks.generateTestHeaderString({ payload, secret: platform.webhookSecret, ...options });
+    const intent = intentOf(body);
+    const { payload, sign, deliver } = forgedWebhook(platform, intent);
     const hourAgo = Math.floor(Date.now() / 1_000) - 3_600;
-    const deliver = (signature: string, raw = payload) =>
-      platform.ask('POST', '/api/stripe/webhooks', {
-        raw,
-        headers: { 'stripe-signature': signature, 'content-type': 'application/json' },
-      });
     for (const reply of [
       await deliver(sign({ secret: 'whsec_somebody_elses' })),
       await deliver(sign({}), payload.replace('evt_forged', 'evt_changed')),
@@ -394,7 +334,7 @@ describe('webhooks', () => {
     expect((await deliver(sign({}))).status).toBe(200);
     expect(await bookingFacts(platform, body.id)).toMatchObject({ booking: 'pending/awaiting_payment', ledger: {} });
     expect((await market.cancelPatiently(student, body.id)).status).toBe(200);
-    await workflow(body.id).result();
+    await scenes.workflow(body.id).result();
   });
 });
 
@@ -423,40 +363,11 @@ describe('after all of that', () => {
 
 // Last, because what they leave behind is contradictory on purpose: money that an operator has settled elsewhere.
 describe('a refund saga that is terminated by hand leaves its booking asking for an operator', () => {
-  /** `cancelling` is answered once an operator has decided. */
-  async function cancelledAndTerminated(): Promise<{ id: string; cancelling: Promise<Reply> }> {
-    const booked = await market.book({ student, tutor: instant });
-    expect(booked.status).toBe(201);
-    const id = String(booked.body.id);
-    // Stripe makes no refunds for now.
-    await fault({ kind: 'rate_limit_429', times: 1_000, match: { method: 'POST', path: '/v1/refunds' } });
-    const cancelling = market.cancel(student, id);
-    const refundId = await eventually('its refund is recorded', async () => {
-      const [row] = await platform.database('payment')`
-        select r.id from refunds r join payments p on p.id = r.payment_id where p.booking_id = ${id}`;
-      return typeof row?.id === 'string' && row.id;
-    });
-    const refund = platform.temporal.workflow.getHandle(`refund:${refundId}`);
-    await eventually('its saga runs', () =>
-      refund.terminate('by hand').then(
-        () => true,
-        () => false,
-      ),
-    );
-    await eventually('an operator is asked for', async () => {
-      const { searchAttributes } = await workflow(id).describe();
-      return searchAttributes.SagaState?.[0] === 'NeedsAttention';
-    });
-    return { id, cancelling };
-  }
-  const resolve = (id: string, action: 'retry' | 'accept') =>
-    workflow(id).executeUpdate('resolve', { args: [{ action, noteId: null }] });
-
   test('retry: the refund begins again and is made, once', async () => {
-    const { id, cancelling } = await cancelledAndTerminated();
+    const { id, cancelling } = await scenes.cancelledAndTerminated();
     await platform.sandbox('DELETE', '/sandbox/faults');
-    await resolve(id, 'retry');
-    await workflow(id).result();
+    await scenes.resolve(id, 'retry');
+    await scenes.workflow(id).result();
     expect([200, 503]).toContain((await cancelling).status);
     expect(await bookingFacts(platform, id)).toMatchObject({
       booking: 'refunded/cancelled_by_student',
@@ -465,9 +376,9 @@ describe('a refund saga that is terminated by hand leaves its booking asking for
   });
 
   test('accept: the booking is over, and its refund stays open for whoever settles it', async () => {
-    const { id, cancelling } = await cancelledAndTerminated();
-    await resolve(id, 'accept');
-    await workflow(id).result();
+    const { id, cancelling } = await scenes.cancelledAndTerminated();
+    await scenes.resolve(id, 'accept');
+    await scenes.workflow(id).result();
     expect([200, 503]).toContain((await cancelling).status);
     expect(await bookingFacts(platform, id)).toMatchObject({
       booking: 'cancelled/cancelled_by_student',

@@ -1,4 +1,5 @@
 import { type MoneyAtStripe, moneyAtStripe, sandboxState } from '../../dev/chaos/stripe-state';
+import { PRICE } from './marketplace';
 import type { TestPlatform } from './platform';
 
 /** All that every context and Stripe know of a booking. */
@@ -16,6 +17,11 @@ export interface BookingFacts {
   /** Balances by kind of account, zeros left out. */
   ledger: Record<string, number>;
 }
+
+/** At Stripe: a session's price, taken once. */
+export const CAPTURED = { charges: 1, captured: PRICE, refunded: 0, reserved: 0, intents: ['succeeded'] };
+/** At Stripe: nothing was ever asked for. */
+export const NO_MONEY = { charges: 0, captured: 0, refunded: 0, reserved: 0, intents: [] };
 
 export async function bookingFacts(platform: TestPlatform, id: string): Promise<BookingFacts> {
   const bookings = platform.database('booking');

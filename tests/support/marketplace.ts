@@ -124,7 +124,11 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
 
     book({ student, tutor, at = nextHour(), card = 'pm_card_visa', key = uuidv7() }: Wish): Promise<Reply> {
       const body = {
-        ...{ tutorId: tutor.id, subject: 'Mathematics', scheduledAt: at, durationMinutes: 60, paymentMethodId: card },
+        tutorId: tutor.id,
+        subject: 'Mathematics',
+        scheduledAt: at,
+        durationMinutes: 60,
+        paymentMethodId: card,
       };
       return ask('POST', '/api/bookings', { token: student.token, key, body });
     },

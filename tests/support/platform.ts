@@ -11,7 +11,7 @@ import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
-import type { DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
 import { type Ask, ask, type Reply } from './service';
@@ -38,7 +38,6 @@ export interface TestPlatform {
 
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
 const BOOKING_WORKER = 'worker-booking';
-const PROXIED = ['booking', 'tutoring', 'payment', 'notification'] as const;
 
 /**
  * Starts all services in one process and all workers in another, but that of the booking sagas, which calls through a fault proxy.
@@ -58,7 +57,9 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
       settings: {
         ...(await ownSettings()),
         ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
-        ...{ DATA_DIR: dataDir, LOG_LEVEL: 'warn', SHUTDOWN_GRACE_SECONDS: '2' },
+        DATA_DIR: dataDir,
+        LOG_LEVEL: 'warn',
+        SHUTDOWN_GRACE_SECONDS: '2',
         ...settings,
       },
       envFile: 'no-env-file-in-tests',
@@ -69,7 +70,8 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
     });
     cleanUps.push(() => platform.stop());
     const { serviceUrl } = platform.config;
-    const proxy = await startFaultProxy(Object.fromEntries(PROXIED.map((name) => [name, serviceUrl[name]])));
+    // All but the gateway, which no saga calls.
+    const proxy = await startFaultProxy(Object.fromEntries(DATABASE_CONTEXTS.map((name) => [name, serviceUrl[name]])));
     cleanUps.push(() => proxy.close());
     const worker = await startBookingWorker(platform, proxy, join(dataDir, BOOKING_WORKER));
     cleanUps.push(() => worker.stopAll([]));
