@@ -1,8 +1,9 @@
 import { byService, type KeyedRequest } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import type { Creation, PaymentProjection } from '../../services/booking/contract';
+import { recordPayment } from '../../services/booking/store/payment-copy';
 import { readBooking, readTimeline } from '../../services/booking/store/reads';
-import { confirmPending, createPending, recordPayment } from '../../services/booking/store/saga-steps';
+import { confirmPending, createPending } from '../../services/booking/store/saga-steps';
 import { eur, inHours, payment, person } from './bookings';
 import { createTestDatabase, type TestDatabase } from './database';
 

@@ -3,7 +3,8 @@ import { uuidv7 } from '../../../platform/ids';
 import { bookingRows, refused, step } from '../../../tests/support/booking-rows';
 import { inHours } from '../../../tests/support/bookings';
 import type { ListQuery } from '../contract';
-import { listBookings, liveSessions, readBooking, readTimeline, setMeetingUrl } from './reads';
+import { setMeetingUrl } from './meeting-link';
+import { listBookings, liveSessions, placeInList, readBooking, readTimeline } from './reads';
 import { completeConfirmed, confirmPending } from './saga-steps';
 
 const { db, database, created, confirmed } = bookingRows();
@@ -87,7 +88,7 @@ describe('lists', () => {
     const asked: { text: string; parameters: unknown[] }[] = [];
     const logger = { logQuery: (text: string, parameters: unknown[]) => void asked.push({ text, parameters }) };
     const listening = drizzle(database.sql, { logger });
-    const cursor = Buffer.from(`${Date.parse(inHours(50))} ${uuidv7()}`).toString('base64url');
+    const cursor = placeInList.write([Date.parse(inHours(50)), uuidv7()]);
     for (const more of [{}, { cursor }]) await listBookings(listening, owner, query({ ...change, ...more }));
     expect(asked).toHaveLength(2);
     await database.sql.begin(async (tx) => {

@@ -1,8 +1,9 @@
 import { uuidv7 } from '../../../platform/ids';
 import { bookingRows, refused, step } from '../../../tests/support/booking-rows';
 import { eur, inHours, payment } from '../../../tests/support/bookings';
+import { recordPayment, recordRefund } from './payment-copy';
 import { readBooking, readProgress } from './reads';
-import { cancelConfirmed, cancelPending, completeConfirmed, recordPayment, recordRefund } from './saga-steps';
+import { cancelConfirmed, cancelPending, completeConfirmed } from './saga-steps';
 
 const { db, database, created, confirmed, statusOf, typesOf } = bookingRows();
 
