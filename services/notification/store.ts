@@ -9,7 +9,7 @@ import type { DeliveryStatus, Notification, NotificationPreferences, SentNotific
 import { channelsFor, DEFAULT_PREFERENCES, isOptional, type SendOutcome } from './rules';
 
 /** Longer than one attempt can take (`SEND_DEADLINE_MS` of the mailer), so that a lease never ends under a sender that lives. */
-export const LEASE_SECONDS = 30;
+export const SENDING_LEASE_SECONDS = 30;
 
 type Row = typeof notifications.$inferSelect;
 
@@ -49,7 +49,7 @@ export async function claimSend(db: Database, announcement: Announcement): Promi
     const preferences = isOptional(template) ? await readPreferences(tx, recipientId) : DEFAULT_PREFERENCES;
     const { email, inApp } = channelsFor(template, preferences);
     const status = email ? ('pending' as const) : ('suppressed' as const);
-    const leasedUntil = email ? sql`now() + make_interval(secs => ${LEASE_SECONDS})` : null;
+    const leasedUntil = email ? sql`now() + make_interval(secs => ${SENDING_LEASE_SECONDS})` : null;
 
     const [inserted] = await tx
       .insert(notifications)
