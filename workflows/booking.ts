@@ -81,6 +81,7 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
   const { bookingId, studentId, tutorId, durationMinutes } = input;
   const saga = createSaga();
   const beforePivot = new CancellationScope();
+  // Before the commands: a cancel that came with the first task is heard the moment they are made.
   const facts: Facts = { startsAt: input.scheduledAt };
   const notices = createNotices(bookingId);
   const commands = createCommandQueue({
