@@ -6,19 +6,23 @@ import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
 import { ownSettings } from '../dev/stack/own-platform';
 import { startPlatform } from '../dev/stack/platform';
 import { connectClient, recordHistory } from './record-history';
-import { SCENARIOS } from './recording-scenarios';
+import { isSlow, SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';
 
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
 
 /**
  * Plays every scenario on a platform of its own, in a folder that is thrown away, and stores the histories over those of the same
- * names. With arguments only the named ones (`booking/confirmed`) or sagas (`refund`).
+ * names. With arguments only the named ones (`booking/confirmed`) or sagas (`refund`); stories that wait for real time must be named.
  */
 async function main(wanted: string[]): Promise<void> {
   const stories = Object.entries(SCENARIOS)
     .flatMap(([saga, named]) => Object.entries(named).map(([name, play]) => ({ saga, name, play })))
-    .filter(({ saga, name }) => wanted.length === 0 || wanted.includes(saga) || wanted.includes(`${saga}/${name}`));
+    .filter(({ saga, name, play }) =>
+      isSlow(play)
+        ? wanted.includes(`${saga}/${name}`)
+        : wanted.length === 0 || wanted.includes(saga) || wanted.includes(`${saga}/${name}`),
+    );
   if (stories.length === 0) throw new Error(`There is no scenario ${wanted.join(', ')}`);
   const told = untilToldToStop();
   const dataDir = temporaryDataDir();
@@ -29,6 +33,8 @@ async function main(wanted: string[]): Promise<void> {
         ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
         DATA_DIR: dataDir,
       },
+      // Stories take single services away.
+      isolated: true,
       envFile: join(dataDir, 'no-env-file'),
       say: (line) => console.log(line),
       signal: told.signal,
@@ -36,15 +42,19 @@ async function main(wanted: string[]): Promise<void> {
     try {
       const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = platform.config;
       const client = await connectClient(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE);
-      const stage = createStage(platform.urls.gateway, String(platform.urls.stripeSandbox), client);
-      for (const { saga, name, play } of stories) {
+      const stage = createStage(platform.urls.gateway, String(platform.urls.stripeSandbox), client, platform);
+      const record = async ({ saga, name, play }: (typeof stories)[number]) => {
         if (told.signal.aborted) throw new Error('Told to stop');
         const workflowId = await play(stage).catch((error: unknown) => {
           throw new Error(`${saga}/${name}: ${messageOf(error)}`, { cause: error });
         });
         const file = await recordHistory(client, workflowId, name, sourcePath('workflows/histories'));
         console.log(relative(sourcePath('.'), file));
-      }
+      };
+      const waiting = Promise.all(stories.filter(({ play }) => isSlow(play)).map(record));
+      waiting.catch(() => undefined); // awaited below, after the others
+      for (const story of stories) if (!isSlow(story.play)) await record(story);
+      await waiting;
       await client.connection.close();
     } finally {
       await platform.stop();

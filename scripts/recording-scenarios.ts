@@ -3,12 +3,30 @@ import { bookingWorkflowId } from '../workflows/booking.api';
 import { paymentWorkflowId } from '../workflows/payment.api';
 import { refundWorkflowId } from '../workflows/refund.api';
 import { userCreationWorkflowId } from '../workflows/user-creation.api';
-import { createdSchema, fullHour, itemsSchema, type Person, paymentSchema, type Stage, until } from './recording-stage';
+import {
+  createdSchema,
+  fullHour,
+  itemsSchema,
+  nextQuarter,
+  type Person,
+  paymentSchema,
+  type Stage,
+  until,
+} from './recording-stage';
 
 /** A story to record: its name is the file's, its result the workflow's id. */
 export type Scenario = (stage: Stage) => Promise<string>;
 
 const DAYS = 24;
+const HALF_AN_HOUR_MS = 30 * 60_000;
+
+/** A story that waits for real time: it is played only when it is asked for by name, beside the others that are. */
+const slow = new Set<Scenario>();
+const slowly = (story: Scenario): Scenario => {
+  slow.add(story);
+  return story;
+};
+export const isSlow = (story: Scenario) => slow.has(story);
 const reason = { reason: 'Something came up' };
 
 async function people(stage: Stage, instant = true): Promise<{ student: Person; tutor: Person }> {
@@ -144,6 +162,53 @@ const booking: Record<string, Scenario> = {
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },
+  // The tutor is free then, and the student has a session with another: the slot has moved when the booking is refused.
+  'move-refused': async (stage) => {
+    const { student, id, workflowId } = await confirmedBooking(stage);
+    const other = await stage.tutor(true);
+    await stage.book(student, other, { hoursAhead: 12 * DAYS });
+    const body = { scheduledAt: fullHour(12 * DAYS) };
+    await stage.api(z.unknown(), 'PATCH', `/api/bookings/${id}`, { who: student, body, expect: [409] });
+    await stage.settled(workflowId, 'Confirmed');
+    return workflowId;
+  },
+  'platform-trouble-after-confirm': async (stage) => {
+    const { tutor, id, workflowId } = await askedBooking(stage);
+    await stage.without('tutoring', async () => {
+      const answered = stage.api(z.unknown(), 'POST', `/api/bookings/${id}/confirm`, {
+        who: tutor,
+        expect: [409, 503],
+      });
+      // The slot cannot be blocked for a minute and a half; then everything is undone, and the undo waits for tutoring.
+      await until('it is given up', async () => (await stage.stateOf(workflowId)) === 'Compensating');
+      await answered;
+    });
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
+  'notices-retried': async (stage) => {
+    const cast = await people(stage);
+    let id = '';
+    await stage.without('mail', async () => {
+      id = await stage.book(cast.student, cast.tutor, { hoursAhead: 10 * DAYS });
+      await until('notices have been tried again', async () => (await stage.timersOf(bookingWorkflowId(id))) >= 3);
+    });
+    await stage.settled(bookingWorkflowId(id), 'Confirmed');
+    return bookingWorkflowId(id);
+  },
+  'tutor-expired': slowly(async (stage) => {
+    const { student, tutor } = await people(stage, false);
+    const id = await stage.book(student, tutor, { at: nextQuarter() });
+    await stage.settled(bookingWorkflowId(id), 'Compensated', HALF_AN_HOUR_MS);
+    return bookingWorkflowId(id);
+  }),
+  'three-d-secure-abandoned': slowly(async (stage) => {
+    const { student, tutor } = await people(stage);
+    const card = 'pm_card_threeDSecure2Required';
+    const id = await stage.book(student, tutor, { hoursAhead: 10 * DAYS, card, expect: [202] });
+    await stage.settled(bookingWorkflowId(id), 'Compensated', HALF_AN_HOUR_MS);
+    return bookingWorkflowId(id);
+  }),
   'three-d-secure-completed': threeDSecure('complete', 'Confirmed'),
   'three-d-secure-failed': threeDSecure('fail', 'Compensated'),
 };
@@ -216,6 +281,20 @@ const refund: Record<string, Scenario> = {
     const path = `/api/payments/${paid?.id}/refunds`;
     const { items } = await stage.api(itemsSchema, 'GET', path, { who: cast.student });
     return refundWorkflowId(String(items[0]?.id));
+  },
+  // All of it was given back in Stripe's dashboard before, and nobody has heard of that.
+  refused: async (stage) => {
+    const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_visa', [201]);
+    await stage.settled(payment, 'Completed');
+    await stage.refundAtStripe(id);
+    const path = `/api/payments/${id}/refund`;
+    const refused = z.looseObject({ refundId: z.string() });
+    const { refundId } = await stage.api(refused, 'POST', path, { who: tutor, body: reason, expect: [409] });
+    const workflowId = refundWorkflowId(refundId);
+    await stage.settled(workflowId, 'NeedsAttention');
+    await stage.update(workflowId, 'resolve', { action: 'accept', noteId: null });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
   },
   'failed-twice': async (stage) => {
     const workflowId = await giveBack(stage, 'pm_card_refundFail');

@@ -3,10 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { request } from 'undici';
 import { z } from 'zod';
+import type { RunningPlatform } from '../dev/stack/platform';
 
 const PASSWORD = 'correct horse battery staple';
 const SUBJECT = 'Mathematics';
-const GIVE_UP_MS = 60_000;
+const GIVE_UP_MS = 3 * 60_000;
 
 const personSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
@@ -18,6 +19,9 @@ const moneySchema = z.looseObject({
 const bookingSchema = z.looseObject({ id: z.string(), ...moneySchema.shape });
 const pendingSchema = z.looseObject({ items: z.array(bookingSchema) });
 export const paymentSchema = z.looseObject({ id: z.string(), clientSecret: z.string().optional() });
+const stateSchema = z.looseObject({
+  payment_intents: z.array(z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) })),
+});
 export const createdSchema = z.looseObject({ id: z.string() });
 export const itemsSchema = z.looseObject({ items: z.array(createdSchema) });
 
@@ -33,10 +37,20 @@ interface Ask {
   expect?: number[];
 }
 
+type SessionAsked = ({ hoursAhead: number } | { at: string }) & { card?: string; expect?: number[] };
+
 export type Stage = ReturnType<typeof createStage>;
 
-/** What the scenarios of `record-histories` play on: the platform's public API, Temporal and the Stripe sandbox. */
-export function createStage(gateway: string, sandbox: string, client: Client) {
+/**
+ * What the scenarios of `record-histories` play on: the platform's public API, Temporal, the Stripe sandbox, and the platform's
+ * processes, which can be taken away.
+ */
+export function createStage(
+  gateway: string,
+  sandbox: string,
+  client: Client,
+  processes: Pick<RunningPlatform, 'halt' | 'resume'>,
+) {
   async function call<T>(
     schema: z.ZodType<T>,
     method: 'GET' | 'POST' | 'PUT' | 'PATCH',
@@ -98,13 +112,13 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
       return who;
     },
 
-    /** Asks for a session of an hour, on the next full hour that is `hoursAhead` away. */
-    book(student: Person, tutor: Person, options: { hoursAhead: number; card?: string; expect?: number[] }) {
-      const { hoursAhead, card = 'pm_card_visa', expect = [201] } = options;
+    /** Asks for a session of an hour: `at` an instant, or on the next full hour that is `hoursAhead` away. */
+    book(student: Person, tutor: Person, options: SessionAsked) {
+      const { card = 'pm_card_visa', expect = [201] } = options;
       const body = {
         tutorId: tutor.id,
         subject: SUBJECT,
-        scheduledAt: fullHour(hoursAhead),
+        scheduledAt: 'at' in options ? options.at : fullHour(options.hoursAhead),
         durationMinutes: 60,
         paymentMethodId: card,
       };
@@ -130,17 +144,53 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
 
     fault: (body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/faults`, { body }),
 
+    /** Gives a payment back by Stripe's dashboard, of which no webhook tells. */
+    async refundAtStripe(paymentId: string): Promise<void> {
+      await this.fault({ kind: 'webhook_lose', match: { type: '*' }, times: 10 });
+      const { payment_intents: intents } = await call(stateSchema, 'GET', `${sandbox}/sandbox/state`, {});
+      const intent = intents.find(({ metadata }) => metadata.paymentId === paymentId);
+      const reply = await request(`${sandbox}/v1/refunds`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer sk_test_recording', 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ payment_intent: String(intent?.id) }).toString(),
+      });
+      if (reply.statusCode !== 200) throw new Error(`Stripe answered ${reply.statusCode}: ${await reply.body.text()}`);
+    },
+
+    /** Takes a process of the platform away while `work` runs. */
+    async without(name: string, work: () => Promise<void>): Promise<void> {
+      await processes.halt(name);
+      try {
+        await work();
+      } finally {
+        await processes.resume(name);
+      }
+    },
+
+    stateOf: async (workflowId: string) =>
+      (await client.workflow.getHandle(workflowId).describe()).searchAttributes.SagaState?.[0],
+
+    /** How many timers the saga has begun: each pause between two attempts of a local step is one. */
+    async timersOf(workflowId: string): Promise<number> {
+      const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+      return events?.filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes).length ?? 0;
+    },
+
     update: (workflowId: string, name: string, argument: unknown) =>
       client.workflow.getHandle(workflowId).executeUpdate(name, { args: [argument] }),
 
     /** Waits until the saga shows `state` and has nothing more to do for now: the history stops between two steps. */
-    async settled(workflowId: string, state: string): Promise<void> {
+    async settled(workflowId: string, state: string, withinMs?: number): Promise<void> {
       const handle = client.workflow.getHandle(workflowId);
-      await until(`${workflowId} is ${state}`, async () => {
-        const { searchAttributes, status } = await handle.describe();
-        const ended = ['Completed', 'Compensated'].includes(state);
-        return searchAttributes.SagaState?.[0] === state && (!ended || status.name === 'COMPLETED');
-      });
+      await until(
+        `${workflowId} is ${state}`,
+        async () => {
+          const { searchAttributes, status } = await handle.describe();
+          const ended = ['Completed', 'Compensated'].includes(state);
+          return searchAttributes.SagaState?.[0] === state && (!ended || status.name === 'COMPLETED');
+        },
+        withinMs,
+      );
       let length = -1;
       await until(`${workflowId} rests`, async () => {
         const { events } = await handle.fetchHistory();
@@ -156,10 +206,10 @@ export function createStage(gateway: string, sandbox: string, client: Client) {
 }
 
 /** Polls until it is so. @throws Error naming what did not come */
-export async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + GIVE_UP_MS;
+export async function until(what: string, check: () => Promise<boolean>, withinMs = GIVE_UP_MS): Promise<void> {
+  const deadline = performance.now() + withinMs;
   while (!(await check())) {
-    if (performance.now() > deadline) throw new Error(`It did not come to this within a minute: ${what}`);
+    if (performance.now() > deadline) throw new Error(`It did not come to this in time: ${what}`);
     await pause(50);
   }
 }
@@ -168,4 +218,10 @@ export function fullHour(hoursAhead: number): string {
   const at = new Date(Date.now() + hoursAhead * 3_600_000);
   at.setUTCMinutes(0, 0, 0);
   return at.toISOString();
+}
+
+/** The next start of a session that is at least two minutes away. */
+export function nextQuarter(): string {
+  const quarter = 15 * 60_000;
+  return new Date(Math.ceil((Date.now() + 120_000) / quarter) * quarter).toISOString();
 }
