@@ -1,16 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DATABASE_CONTEXTS } from '../kernel/contexts';
 import { MESSAGES } from '../services/notification/templates/messages';
 import { workers } from '../workers';
 import { quotedIn } from './support/markdown-tables';
+import { filesBelow, textOf } from './support/repository';
 
 // services/README.md says what to touch for a new context, saga or mail. A file that names all there are is a list of them: it must be
 // on the checklist, or be named below with the reason why it is none.
 
-const ROOT = join(__dirname, '..');
-const readme = readFileSync(join(ROOT, 'services/README.md'), 'utf8');
+const readme = textOf('services/README.md');
 
 /** The files that the checklist below `heading` names. */
 function checklist(heading: string): Set<string> {
@@ -19,17 +16,15 @@ function checklist(heading: string): Set<string> {
 }
 
 /** The project's files, without those that a new context, saga or mail gets of its own. */
-function files(): string[] {
-  const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
-  return tracked
-    .split('\n')
-    .filter((path) => /\.(ts|js|cjs|yml|md|example)$/.test(path) && !/histories|migrations|__snapshots__/.test(path));
-}
+const files = filesBelow(
+  '.',
+  (path) => /\.(ts|js|cjs|yml|md|example)$/.test(path) && !/histories|migrations|__snapshots__/.test(path),
+);
 
 /** The files that name each of `words`, as a word of its own. */
 function filesThatName(words: readonly string[]): string[] {
-  return files().filter((path) => {
-    const text = readFileSync(join(ROOT, path), 'utf8');
+  return files.filter((path) => {
+    const text = textOf(path);
     return words.every((word) => new RegExp(`(?<![\\w-])${word}(?![\\w-])`).test(text));
   });
 }
@@ -78,7 +73,7 @@ test('what a checklist names is a list still, and no reason outlives its file', 
   const contexts = filesThatName(DATABASE_CONTEXTS);
   for (const path of ['kernel/contexts.ts', 'services/index.ts', 'services/gateway/rules.ts', 'activities/clients.ts'])
     expect(contexts).toContain(path);
-  const known = new Set(files());
+  const known = new Set(files);
   const gone = Object.values(NO_LIST).flatMap((reasons) => Object.keys(reasons).filter((path) => !known.has(path)));
   expect(gone).toEqual([]);
 });

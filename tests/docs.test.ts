@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SERVICE_NAMES, WORKER_NAMES } from '../dev/stack/process-plan';
-import { filesBelow, missingPrograms, missingScripts, ROOT, textOf, unknownCommands } from './support/named-scripts';
+import { missingPrograms, missingScripts, unknownCommands } from './support/named-scripts';
+import { filesBelow, ROOT, textOf } from './support/repository';
 
 const pages = filesBelow('.', (path) => path.endsWith('.md'));
 

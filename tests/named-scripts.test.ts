@@ -1,4 +1,5 @@
-import { filesBelow, missingPrograms, missingScripts, textOf } from './support/named-scripts';
+import { missingPrograms, missingScripts } from './support/named-scripts';
+import { filesBelow, textOf } from './support/repository';
 
 // Comments, errors and usage texts tell people what to run. tests/docs.test.ts asks the same of documents.
 

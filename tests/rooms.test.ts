@@ -1,12 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DATABASE_CONTEXTS } from '../kernel/contexts';
 import type { Endpoint } from '../platform/endpoint';
+import { filesBelow, ROOT, textOf } from './support/repository';
 
 // How services/ is furnished: services/README.md says it, this holds it.
 
-const ROOT = join(__dirname, '..');
-const SKIPPED = new Set(['node_modules', 'dist', 'coverage', 'histories', 'migrations', '.git', '.data']);
 /** Names of kinds. A room is named by what it holds: a capability or an audience. */
 const KINDS = [
   'shapes',
@@ -24,15 +23,7 @@ const KINDS = [
 ];
 const LONGEST_FILE = 400;
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = folder === '.' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : filesBelow(path);
-    return [path];
-  });
-}
-
-const sources = filesBelow('.').filter((path) => path.endsWith('.ts'));
+const sources = filesBelow('.', (path) => path.endsWith('.ts'));
 const rooms = sources.filter((path) => path.startsWith('services/') && !path.endsWith('.test.ts'));
 
 /** What is wrong with a room's place and name. */
@@ -64,7 +55,7 @@ test.each([
 
 test(`no file has more than ${LONGEST_FILE} lines, tests neither`, () => {
   const long = sources
-    .map((path) => ({ path, lines: readFileSync(join(ROOT, path), 'utf8').split('\n').length - 1 }))
+    .map((path) => ({ path, lines: textOf(path).split('\n').length - 1 }))
     .filter(({ lines }) => lines > LONGEST_FILE);
   expect(long).toEqual([]);
 });
@@ -95,7 +86,7 @@ describe.each(DATABASE_CONTEXTS)('in %s', (context) => {
 
   test('what sagas are promised is served by routes/saga-steps.ts, once routes are a folder', () => {
     if (!existsSync(at('routes')) || !existsSync(at('contract'))) return;
-    const text = readFileSync(at('routes/saga-steps.ts'), 'utf8');
+    const text = textOf(`services/${context}/routes/saga-steps.ts`);
     const served = [...text.matchAll(/\.serve\(\s*contract\.(\w+)/g)].map(([, name]) => name);
     const promised = operationsIn('contract/saga', 'sagaOperations').map(([name]) => name);
     expect(served.toSorted()).toEqual(promised.toSorted());

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { textOf } from './repository';
 
 /** A row of a table, by the names of its columns. */
 export type TableRow = Record<string, string>;
 
 /** The rows of the first table below `heading` of a page. @throws Error when there is none: what is held against it would hold nothing */
 export function tableOf(page: string, heading: string): TableRow[] {
-  const text = readFileSync(join(__dirname, '../..', page), 'utf8');
-  const [, section = ''] = text.split(new RegExp(`^#+ ${heading}$`, 'm'));
+  const [, section = ''] = textOf(page).split(new RegExp(`^#+ ${heading}$`, 'm'));
   const lines =
     section
       .split(/^#+ /m)[0]

@@ -1,23 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ROOT, textOf } from './repository';
 
 // What texts of this repository tell a person to run, and whether it is there.
-
-export const ROOT = join(__dirname, '../..');
-const SKIPPED = new Set(['node_modules', 'dist', 'coverage', '.git', '.data']);
-
-/** The text of a file, by its path from the repository's root. */
-export const textOf = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-
-/** The paths of all files of the repository that are wanted, from its root. What is installed or built is left out. */
-export function filesBelow(folder: string, wanted: (path: string) => boolean): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : filesBelow(path, wanted);
-    return wanted(path) ? [path] : [];
-  });
-}
 
 const packageSchema = z.object({ scripts: z.record(z.string(), z.string()) });
 const scriptsOf = (folder: string) => packageSchema.parse(JSON.parse(textOf(join(folder, 'package.json')))).scripts;
