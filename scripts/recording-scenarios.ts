@@ -19,6 +19,7 @@ export type Scenario = (stage: Stage) => Promise<string>;
 
 const DAYS = 24;
 const HALF_AN_HOUR_MS = 30 * 60_000;
+const HOUR_AND_A_HALF_MS = 90 * 60_000;
 
 /** A story that waits for real time: it is played only when it is asked for by name, beside the others that are. */
 const slow = new Set<Scenario>();
@@ -34,8 +35,12 @@ async function people(stage: Stage, instant = true): Promise<{ student: Person; 
   return { student, tutor };
 }
 
-const act = (stage: Stage, who: Person, id: string, action: string, body?: object) =>
-  stage.api(z.unknown(), 'POST', `/api/bookings/${id}/${action}`, { who, ...(body && { body }) });
+const act = (stage: Stage, who: Person, id: string, action: string, body?: object, expect?: number[]) =>
+  stage.api(z.unknown(), 'POST', `/api/bookings/${id}/${action}`, {
+    who,
+    ...(body && { body }),
+    ...(expect && { expect }),
+  });
 
 /** A booking that came to nothing, by the card that was tried. */
 const failedBooking =
@@ -60,6 +65,25 @@ async function askedBooking(stage: Stage) {
   await stage.settled(bookingWorkflowId(id), 'AwaitingTutor');
   return { ...cast, id, workflowId: bookingWorkflowId(id) };
 }
+
+/** A booking that is called off while its slot and its money cannot be given back, until an operator answers after an hour. */
+const undoneLate =
+  (action: 'retry' | 'accept'): Scenario =>
+  async (stage) => {
+    const { student, id, workflowId } = await askedBooking(stage);
+    const resolve = () => stage.update(workflowId, 'resolve', { action, noteId: null });
+    await stage.without('tutoring', () =>
+      stage.without('payment', async () => {
+        await act(stage, student, id, 'cancel', reason, [200, 503]);
+        const troubles = async () => (await stage.detailsOf(workflowId)).match(/is not done/g)?.length;
+        await until('all that is stuck asks for an operator', async () => (await troubles()) === 2, HOUR_AND_A_HALF_MS);
+        if (action === 'accept') await resolve();
+      }),
+    );
+    if (action === 'retry') await resolve();
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  };
 
 const threeDSecure =
   (action: 'complete' | 'fail', ends: string): Scenario =>
@@ -209,6 +233,8 @@ const booking: Record<string, Scenario> = {
     await stage.settled(bookingWorkflowId(id), 'Compensated', HALF_AN_HOUR_MS);
     return bookingWorkflowId(id);
   }),
+  'undo-retried-past-the-hour': slowly(undoneLate('retry')),
+  'undo-accepted-past-the-hour': slowly(undoneLate('accept')),
   'three-d-secure-completed': threeDSecure('complete', 'Confirmed'),
   'three-d-secure-failed': threeDSecure('fail', 'Compensated'),
 };

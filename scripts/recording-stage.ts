@@ -22,6 +22,7 @@ export const paymentSchema = z.looseObject({ id: z.string(), clientSecret: z.str
 const stateSchema = z.looseObject({
   payment_intents: z.array(z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) })),
 });
+const detailsSchema = z.looseObject({ currentDetails: z.string().default('') });
 export const createdSchema = z.looseObject({ id: z.string() });
 export const itemsSchema = z.looseObject({ items: z.array(createdSchema) });
 
@@ -169,6 +170,11 @@ export function createStage(
 
     stateOf: async (workflowId: string) =>
       (await client.workflow.getHandle(workflowId).describe()).searchAttributes.SagaState?.[0],
+
+    /** The saga's sentence for operators, with what is stuck. */
+    detailsOf: async (workflowId: string) =>
+      detailsSchema.parse(await client.workflow.getHandle(workflowId).query('__temporal_workflow_metadata'))
+        .currentDetails,
 
     /** How many timers the saga has begun: each pause between two attempts of a local step is one. */
     async timersOf(workflowId: string): Promise<number> {
