@@ -1,7 +1,7 @@
 import { ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
 import type { PaymentStatus } from '../kernel/statuses';
-import type { PaymentState } from '../services/payment/contract';
+import type { PaymentState, SettledByHand } from '../services/payment/contract';
 import type { Clients } from './clients';
 import type { Step } from './step';
 
@@ -130,6 +130,23 @@ export function createPaymentActivities({ payment, booking, identity, notificati
         key,
       );
       return { refundId };
+    },
+
+    /**
+     * An operator has settled by hand what could not be given back: nothing of it stays reserved. `key` ends with `/undo`; the step before
+     * it is refused from now on.
+     */
+    async settleByHand(
+      input: Step<({ bookingId: string } | { paymentId: string }) & { as: SettledByHand['as'] }>,
+    ): Promise<void> {
+      const { as, key } = input;
+      if ('bookingId' in input) await payment.settleBookingByHand(input.bookingId, { as }, key);
+      else await payment.settlePaymentByHand(input.paymentId, { as }, key);
+    },
+
+    /** An operator has settled a refund by hand, whose saga was ended: what was reserved for it is free again. */
+    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
+      await payment.giveUpRefund(refundId, { as }, key);
     },
 
     /** Receipt to the payer, notice to the payee. */

@@ -1,5 +1,5 @@
 import type { RefundStatus } from '../kernel/statuses';
-import type { RefundState } from '../services/payment/contract';
+import type { RefundState, SettledByHand } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { projectionOf, recipient } from './payment';
 import type { Step } from './step';
@@ -31,6 +31,11 @@ export function createRefundActivities({ payment, booking, identity, notificatio
     /** Notes that the saga has seen to the refund's end. Returned is its state, which may be another by then. */
     async closeRefund(input: Step<{ refundId: string; as: 'succeeded' | 'failed' }>): Promise<RefundSummary> {
       return summary(await payment.closeRefund(input.refundId, input.as, input.key));
+    },
+
+    /** An operator has settled it by hand: what was reserved for it is free again. */
+    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
+      await payment.giveUpRefund(refundId, { as }, key);
     },
 
     async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {

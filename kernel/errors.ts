@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   payment_expired: { status: 409, retryable: false, title: 'The payment was not completed in time' },
   refund_exceeds_payment: { status: 409, retryable: false, title: 'The refund is more than what is left' },
   refund_failed: { status: 409, retryable: false, title: 'The refund was refused' },
+  too_many_moves: { status: 409, retryable: false, title: 'The booking has been moved as often as it can be' },
   undone: { status: 409, retryable: false, title: 'The step was undone before it arrived' },
   payload_too_large: { status: 413, retryable: false, title: 'The body is too large' },
   unsupported_media_type: { status: 415, retryable: false, title: 'Send application/json in UTF-8' },

@@ -16,6 +16,20 @@ export const SAGA_STATES = [
 ] as const;
 export type SagaState = (typeof SAGA_STATES)[number];
 
+/** How an operator settled money by hand: the one it was owed to has it by other means, or does without. */
+export const SETTLEMENTS = ['paid_elsewhere', 'waived'] as const;
+export type Settlement = (typeof SETTLEMENTS)[number];
+
+/** What an operator can say of something that is stuck. Money is accepted by what became of it: somebody is owed it otherwise. */
+export const OPERATOR_ACTIONS = ['retry', 'accept', ...SETTLEMENTS] as const;
+export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
+
+/**
+ * The type of the failure with which a saga refuses an update while it continues as a new run: what was asked is as good there, a moment
+ * later.
+ */
+export const CONTINUES_AS_NEW = 'continues_as_new';
+
 /** What a service must know to start a saga; every `workflows/<saga>.api.ts` exports one. */
 export interface SagaType<Input> {
   /** The exported name of the workflow function. */

@@ -17,6 +17,9 @@ export const HORIZON_MS = HORIZON_DAYS * DAY;
 /** The least that a session may cost, in minor units: Stripe refuses charges of a few cents, and a price below this is a mistake. */
 export const LEAST_PRICE = 100;
 
+/** So often a booking can be moved: each move holds another time of the tutor, and tells two people. */
+export const MOST_MOVES = 20;
+
 /** As what a person meets a booking. An administrator who is no party of it is an operator. */
 export const PARTIES = ['student', 'tutor', 'operator'] as const;
 export type Party = (typeof PARTIES)[number];

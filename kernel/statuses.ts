@@ -17,6 +17,7 @@ export const CANCEL_REASONS = [
   'cancelled_by_student',
   'cancelled_by_tutor',
   'cancelled_by_operator',
+  'platform_unavailable',
 ] as const;
 export type CancelReason = (typeof CANCEL_REASONS)[number];
 /** By what a booking was completed. */

@@ -16,7 +16,7 @@ type Parts<E extends Endpoint> = (SentParams<E> extends undefined
   (SentQuery<E> extends undefined ? { query?: undefined } : { query?: SentQuery<E> }) &
   (SentBody<E> extends undefined ? { body?: undefined } : { body: SentBody<E> }) &
   (E['idempotency'] extends 'required' ? { idempotencyKey: string } : { idempotencyKey?: string }) & {
-    /** For the whole call, 10 s unless it says otherwise. */
+    /** For the whole call, 10 s unless it says otherwise, and no longer than the context's deadline. */
     timeoutMs?: number;
   };
 
@@ -50,7 +50,7 @@ export function createServiceClient(baseUrl: string, tokens: ServiceTokens): Ser
         },
         body: parts.body === undefined ? undefined : JSON.stringify(parts.body),
         // From the caller's point of view: waiting for a connection counts, and an answer that only trickles in is late.
-        signal: AbortSignal.timeout(parts.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeLeft(parts.timeoutMs ?? DEFAULT_TIMEOUT_MS, context?.deadline)),
       }).catch((error: unknown) => {
         throw unreachable(operation, error);
       });
@@ -61,6 +61,10 @@ export function createServiceClient(baseUrl: string, tokens: ServiceTokens): Ser
     },
     close: () => dispatcher.close(),
   };
+}
+
+function timeLeft(timeoutMs: number, deadline: number | undefined): number {
+  return deadline === undefined ? timeoutMs : Math.max(0, Math.min(timeoutMs, deadline - Date.now()));
 }
 
 function urlOf(baseUrl: string, operation: Endpoint, parts: { params?: unknown; query?: unknown }): string {

@@ -11,6 +11,8 @@ export interface RequestContext {
   requestId: string;
   /** W3C Trace Context, `00-<trace>-<span>-<flags>`. */
   traceparent: string;
+  /** When an answer is of no use any more, in milliseconds since the epoch: no call made for it lasts longer. */
+  deadline?: number;
 }
 
 const contexts = new AsyncLocalStorage<RequestContext>();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Client,
   Connection,
@@ -17,8 +18,8 @@ import {
   type Headers,
   TypedSearchAttributes,
 } from '@temporalio/common';
-import { isErrorCode, ProblemError } from '../kernel/errors';
-import type { SagaType } from '../kernel/saga-type';
+import { ERROR_CODES, isErrorCode, ProblemError } from '../kernel/errors';
+import { CONTINUES_AS_NEW, type SagaType } from '../kernel/saga-type';
 import type { Config } from './config';
 import { currentContext } from './telemetry';
 
@@ -31,7 +32,8 @@ export interface Sagas {
   start<Input>(saga: SagaType<Input>, input: Input): Promise<void>;
   /**
    * Sends an update and waits for its result. The same `updateId` attaches to the first one, whatever its arguments, so
-   * build it with `updateIdOf`.
+   * build it with `updateIdOf`. One that the saga refused because a part of the platform was away is sent anew, and one that meets the
+   * saga while it continues as a new run is sent to that.
    * @throws ProblemError with the code the workflow refused with; invalid_state when the saga has ended or never was;
    * upstream_unavailable with Retry-After when it takes longer than `timeoutMs` or Temporal does not answer
    */
@@ -110,11 +112,22 @@ export function createSagas(config: Config, shared?: Client): Sagas {
       options: { updateId: string; timeoutMs?: number },
     ) {
       const handle = client.workflow.getHandle(workflowId);
-      return within(options.timeoutMs ?? UPDATE_TIMEOUT_MS, () =>
-        handle.executeUpdate<Result, [Argument]>(update.name, { args: [argument], updateId: options.updateId }),
-      ).catch((error: unknown) => {
-        throw refusalOf(error);
-      });
+      const deadline = Date.now() + (options.timeoutMs ?? UPDATE_TIMEOUT_MS);
+      // Temporal answers a repeated id with the first result, also with a refusal that was true for a moment only.
+      for (let updateId = options.updateId, sent = 1; ; ) {
+        try {
+          return await within(deadline - Date.now(), () =>
+            handle.executeUpdate<Result, [Argument]>(update.name, { args: [argument], updateId }),
+          );
+        } catch (error) {
+          if (Date.now() + PAUSE_MS >= deadline) throw refusalOf(error);
+          if (wasAway(error)) {
+            sent += 1;
+            updateId = `${options.updateId}/${sent}`;
+          } else if (!isBetweenRuns(error)) throw refusalOf(error);
+          await sleep(PAUSE_MS);
+        }
+      }
     },
     async signal(workflowId, signal, argument) {
       const handle = client.workflow.getHandle(workflowId);
@@ -162,6 +175,24 @@ function keywords(attributes: Readonly<Record<string, string>>): TypedSearchAttr
   );
 }
 
+/** Between two tries of one update. */
+const PAUSE_MS = 200;
+
+function refusedWith(error: unknown): string | undefined {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+  return cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
+}
+
+/** Whether the saga undid what it was asked for, because a part of the platform did not answer. */
+function wasAway(error: unknown): boolean {
+  return refusedWith(error) === 'upstream_unavailable';
+}
+
+/** Whether an update met a saga just as it continued as a new run, which will take the update. */
+function isBetweenRuns(error: unknown): boolean {
+  return refusedWith(error) === CONTINUES_AS_NEW;
+}
+
 function refusalOf(error: unknown): unknown {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
     return problemOf(error.cause);
@@ -182,6 +213,7 @@ export function problemOf(failure: ApplicationFailure): ProblemError {
   const code = isErrorCode(failure.type) ? failure.type : 'internal';
   const [extras] = failure.details ?? [];
   return new ProblemError(code, code === 'internal' ? undefined : failure.message, {
+    ...(ERROR_CODES[code].retryable && { retryAfterSeconds: 2 }),
     ...(typeof extras === 'object' && extras !== null && { extras: { ...extras } }),
   });
 }

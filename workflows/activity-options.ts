@@ -1,12 +1,13 @@
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
 /**
- * How each kind of step is run, and why. Each call of a service ends by itself: after 10 s, or after 25 s where Stripe is asked
- * (`services/payment/client.ts`).
+ * How each kind of step is run, and why.
  *
  * A local activity costs no round trip to Temporal: 1 workflow task instead of 7 for six steps. But one that ran and was not yet
  * recorded is forgotten when a crash, a cancel or a reset comes first. So a step is local when its undo runs anyway (create, taking the
- * slot), or when it is harmless twice (block; notices, of which each key sends one).
+ * slot), or when it is harmless twice (block; notices, of which each key stores one). And while one runs, its workflow task stays open,
+ * which neither updates nor cancels can enter: so an attempt is short, none waits for a vendor, and what fails for half a minute goes
+ * on as a recorded activity, whose retries are the server's and write no events.
  *
  * Money is always recorded. So is the first step after the pivot and after an update: an update enters the history with the task that
  * handles it. Had that task cancelled a booking by a local step and been lost, the row would be cancelled and the saga would not know.
@@ -21,28 +22,33 @@ const ENDED = 'WAIT_CANCELLATION_COMPLETED';
 const RETRY_BY_TIMER_FROM = '1ms';
 
 /**
- * A call of one service, over after about a minute and a half: before the pivot it is then given up and undone, well before the
- * hold of the slot expires; what must happen is begun again by `saga.ts`, which calls an operator after an hour.
+ * A call of our own services. Its attempts give up by themselves after two and a half seconds (`workers/activity-context.ts`); the
+ * limit here is for one that does not. Over after half a minute, when the service is away.
  */
-export const SERVICE_CALL: LocalActivityOptions = {
+export const LOCAL_CALL: LocalActivityOptions = {
   localRetryThreshold: RETRY_BY_TIMER_FROM,
-  startToCloseTimeout: '20s',
+  startToCloseTimeout: '3s',
   cancellationType: ENDED,
-  retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '30s', maximumAttempts: 8 },
+  retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '10s', maximumAttempts: 7 },
 };
 
 // `activities/index.ts` sends a heartbeat every two seconds while an activity runs: a worker that dies in the middle of one is noticed
 // by then, instead of when the attempt's whole time is over.
 const NOTICED_DEAD_AFTER = '8s';
 
-/** The same, recorded: what a saga may not forget to have done. */
-export const REMEMBERED_CALL: ActivityOptions = {
+/**
+ * The same as a recorded step, for a minute: before the pivot it is then given up and undone, well before the hold of the slot expires.
+ */
+export const RECORDED_CALL: ActivityOptions = {
   startToCloseTimeout: '20s',
   heartbeatTimeout: NOTICED_DEAD_AFTER,
-  scheduleToCloseTimeout: '90s',
+  scheduleToCloseTimeout: '1m',
   cancellationType: ENDED,
   retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '30s' },
 };
+
+/** A move is made while its client waits, or not at all: whoever cancels meanwhile waits behind it. */
+export const MOVE: ActivityOptions = { ...RECORDED_CALL, startToCloseTimeout: '4s', scheduleToCloseTimeout: '8s' };
 
 /** Money before the pivot: 45 s an attempt (Stripe's 30 s and the bookkeeping around it), given up after 10 minutes and undone. */
 export const FORWARD_MONEY: ActivityOptions = {
@@ -53,19 +59,12 @@ export const FORWARD_MONEY: ActivityOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Money that must move (undos, steps after the pivot): an hour of retries, then `saga.ts` calls an operator and begins again. */
-export const UNTIL_DONE_MONEY: ActivityOptions = {
-  startToCloseTimeout: '45s',
-  heartbeatTimeout: NOTICED_DEAD_AFTER,
-  scheduleToCloseTimeout: '1h',
-  cancellationType: ENDED,
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
-};
+/** What must happen, at first: most troubles are over within a minute, and nothing has to wait beside it. */
+export const UNTIL_DONE_SOON: ActivityOptions = { ...FORWARD_MONEY, scheduleToCloseTimeout: '1m' };
 
-/** Mails: a mail server may be away for a day; a mail that never goes never undoes anything. */
-export const NOTICE: LocalActivityOptions = {
-  localRetryThreshold: RETRY_BY_TIMER_FROM,
-  startToCloseTimeout: '30s',
-  cancellationType: ENDED,
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m', maximumAttempts: 150 },
+/** What must happen and has not within a minute: a round lasts a day, in which the server retries without an event more. */
+export const UNTIL_DONE_DAYLONG: ActivityOptions = {
+  ...FORWARD_MONEY,
+  scheduleToCloseTimeout: '1d',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10m' },
 };

@@ -1,10 +1,16 @@
-import { proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { BookingActivities } from '../activities/booking';
 import type { Notice, NoticeFacts } from '../activities/booking-notices';
-import { NOTICE } from './activity-options';
+import { LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
+import { localFirst } from './local-first';
 import { beyondCancel } from './saga';
 
-const mail = proxyLocalActivities<Pick<BookingActivities, 'notifyBooking'>>(NOTICE);
+type Mail = Pick<BookingActivities, 'notifyBooking'>;
+/** Stores the notice, which notification then delivers. */
+const notifyBooking = localFirst(
+  proxyLocalActivities<Mail>(LOCAL_CALL).notifyBooking,
+  proxyActivities<Mail>(UNTIL_DONE_DAYLONG).notifyBooking,
+);
 
 /** What a notice says beyond the booking itself; `startsAt` is the start that it speaks of. */
 interface About extends NoticeFacts {
@@ -14,13 +20,16 @@ interface About extends NoticeFacts {
 export interface Notices {
   /** Tells whom it concerns, beside whatever the saga does next. */
   send(notice: Notice, about: About): void;
-  /** When all that was sent has gone or was given up: a workflow that ended before would drop it. */
+  /** When all notices are stored or were given up: a workflow that ended before would drop them. */
   settled(): Promise<unknown>;
+  /** Whether none is still to be stored. */
+  isIdle(): boolean;
 }
 
 /** The notices of one booking, each once per business key. */
 export function createNotices(bookingId: string): Notices {
   const underWay: Promise<void>[] = [];
+  let open = 0;
   return {
     send(notice, { startsAt, ...about }) {
       const { hoursBefore, previousStart } = about;
@@ -30,11 +39,17 @@ export function createNotices(bookingId: string): Notices {
         ...(hoursBefore ? [hoursBefore, startsAt] : []),
         ...(previousStart ? [startsAt] : []),
       ];
-      // Its failure never undoes a booking: after a day the mail is given up and the delivery log says so.
-      const telling = () => mail.notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
-      // Nor does a cancel stop it: half a notice would be one of two people told, or a mail that nobody noted as sent.
-      underWay.push(beyondCancel(telling).catch(() => undefined));
+      // Its failure never undoes a booking: what cannot be stored for a day is given up. Nor does a cancel stop it: half a notice would
+      // be one of two people told.
+      const telling = () => notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
+      open += 1;
+      const told = beyondCancel(telling).catch(() => undefined);
+      void told.then(() => {
+        open -= 1;
+      });
+      underWay.push(told);
     },
     settled: () => Promise.all(underWay),
+    isIdle: () => open === 0,
   };
 }

@@ -61,11 +61,5 @@ export const rescheduleUpdate = defineUpdate<
 /** The tutor says that the session took place; refused before its end. */
 export const completeUpdate = defineUpdate<void, [{ actorId: string; requestedAt: string }]>('complete');
 
-/**
- * An operator's answer to NeedsAttention: `retry` tries what is stuck again at once, `accept` gives it up for good, because it was
- * settled by other means; `noteId` is the stored explanation.
- */
-export const resolve = defineUpdate<void, [{ action: 'retry' | 'accept'; noteId: string | null }]>('resolve');
-
 /** The student has answered the bank about this payment, says a webhook of Stripe; a saga that waits for that asks what became of it. */
 export const paymentChanged = defineSignal<[{ paymentId: string; version: number }]>('paymentChanged');

@@ -3,26 +3,26 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  log,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BookingActivities, BookingTerms } from '../activities/booking';
-import type { Notice, NoticeFacts } from '../activities/booking-notices';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
-import type { Money } from '../kernel/money';
 import type { Party } from '../kernel/session';
 import type { CancelReason } from '../kernel/statuses';
 import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
-import { FORWARD_MONEY, REMEMBERED_CALL, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { FORWARD_MONEY, LOCAL_CALL, RECORDED_CALL } from './activity-options';
 import { type BookingInput, type BookingResult, paymentChanged } from './booking.api';
 import { createCommandQueue, type QueuedCommand } from './booking-commands';
+import { type BookingSoFar, type LiveBooking, notify, sessionOf, untilSettled } from './booking-confirmed';
 import { createNotices } from './booking-notices';
 import { codeOf, isRefusal, refuse } from './failures';
+import { localFirst } from './local-first';
 import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
-import { refundAsChild } from './refund';
-import { refundWorkflowId } from './refund.api';
-import { createSaga } from './saga';
+import { createSaga, type StepWithUndo } from './saga';
 import { highestVersion } from './versions';
 
 /**
@@ -39,10 +39,18 @@ export const BOOKING_STEPS = {
   // the pivot: from here only forward (confirm, notify, remind, complete)
 } as const;
 
-const act = proxyLocalActivities<BookingActivities>(SERVICE_CALL);
-const remembered = proxyActivities<BookingActivities>(REMEMBERED_CALL);
+type Steps = BookingActivities & PaymentActivities;
+
+const local = proxyLocalActivities<BookingActivities>(LOCAL_CALL);
+const recorded = proxyActivities<BookingActivities>(RECORDED_CALL);
+const createBooking = localFirst(local.createBooking, recorded.createBooking);
+const holdSlot = localFirst(local.holdSlot, recorded.holdSlot);
+const extendHold = localFirst(local.extendHold, recorded.extendHold);
 const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
-const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
+
+/** Once the money is authorised, trouble of the platform is no reason to give a booking up before its time is over. */
+const retriedUntil = (deadline: number) =>
+  proxyActivities<Steps>({ ...FORWARD_MONEY, scheduleToCloseTimeout: Math.max(deadline - Date.now(), MINUTE) });
 
 /** A hold outlives the wait it covers by this much, so that it never ends while its payment is being taken. */
 const HOLD_MARGIN_MS = 10 * MINUTE;
@@ -50,9 +58,11 @@ const HOLD_MARGIN_MS = 10 * MINUTE;
 const TUTOR_DEADLINE_MS = 6 * DAY;
 /** Time to capture before the authorisation ends. */
 const CAPTURE_MARGIN_MS = 12 * HOUR;
-const REMIND_HOURS_BEFORE = [24, 1];
-/** A session that nobody reported completes two days after its end. */
-const COMPLETES_BY_ITSELF_MS = 2 * DAY;
+/** How long an authorisation may be retried before the bank asks its customer. */
+const ASKED_WITHIN_MS = 10 * MINUTE;
+
+/** Bookings that were begun before kept the hold of their first minutes, however late the bank asked. */
+const HOLD_LASTS_FOR_THE_BANK = 'hold-lasts-for-the-bank';
 
 interface Ending {
   reason: CancelReason;
@@ -76,30 +86,48 @@ interface Facts {
   unavailable?: boolean;
 }
 
-/** From a request to a settled booking: see `docs/sagas/booking.md`. */
-export async function booking(input: BookingInput): Promise<BookingResult> {
+/**
+ * From a request to a settled booking: see `docs/sagas/booking.md`. `before`: what the run before this one, of a confirmed booking that
+ * lived long, handed on.
+ */
+export async function booking(input: BookingInput, before?: BookingSoFar): Promise<BookingResult> {
   const { bookingId, studentId, tutorId, durationMinutes } = input;
-  const saga = createSaga();
+  const saga = createSaga<Steps>(before ? { state: 'Confirmed', paymentId: before.paymentId } : { state: 'Running' });
   const beforePivot = new CancellationScope();
   // Before the commands: a cancel that came with the first task is heard the moment they are made.
-  const facts: Facts = { startsAt: input.scheduledAt };
+  const facts: Facts = { startsAt: before?.startsAt ?? input.scheduledAt };
   const notices = createNotices(bookingId);
-  const commands = createCommandQueue({
-    startsAt: () => Date.parse(facts.startsAt),
-    endsAt: end,
-    cancelBeforePivot({ by, noteId }) {
-      facts.ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
-      beforePivot.cancel();
+  const commands = createCommandQueue(
+    {
+      startsAt: () => Date.parse(facts.startsAt),
+      endsAt: () => Date.parse(endOf(facts.startsAt, durationMinutes)),
+      isBusy: () => !saga.isIdle(),
+      cancelBeforePivot({ by, noteId }) {
+        facts.ending ??= { reason: `cancelled_by_${by}`, noteId, cancelledBy: by };
+        beforePivot.cancel();
+      },
     },
-  });
+    before?.commands,
+  );
   // Deadlines that local steps send count from here and not from now: a workflow task that a crash repeats sends its local steps
   // again under the same keys, and has to say the same.
   const bookedAt = workflowInfo().startTime.getTime();
-  const seenVersion = highestVersion(paymentChanged);
+  const seenVersion = highestVersion(paymentChanged, before?.paymentVersion);
+  /** The undo of all money, and what is freed when an operator has settled it by hand. */
+  const settledToZero: Pick<StepWithUndo<Steps, PaymentSummary>, 'undo' | 'money' | 'settled'> = {
+    undo: (act, key) => act.settleToZero({ bookingId, key }),
+    money: true,
+    settled: (act, as) => act.settleByHand({ bookingId, as, key: `booking:${bookingId}/settle-by-hand/undo` }),
+  };
+  const live: LiveBooking = { input, facts, saga, commands, notices, paymentVersion: seenVersion };
   // Temporal's own Cancel counts as an operator's cancel.
   CancellationScope.current().cancelRequested.catch(() => commands.cancelByOperator());
 
   return CancellationScope.nonCancellable(async () => {
+    if (before) {
+      saga.tell('Confirmed', `${sessionOf(live)}. Waits for its reminders and its end.`, before.paymentId);
+      return finish(await untilSettled(live, before.paymentId, before));
+    }
     let paid: PaymentSummary;
     try {
       paid = await beforePivot.run(request);
@@ -111,39 +139,28 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     saga.pivot();
     // A cancel that comes now is one of a confirmed booking; it waits for its turn.
     commands.enter('confirmed');
-    await saga.forward('confirm', (key) => remembered.confirmBooking({ bookingId, key }));
+    await saga.forward('confirm', (act, key) => act.confirmBooking({ bookingId, key }));
     facts.decision?.accept();
-    saga.tell('Confirmed', `${session()}. Waits for its reminders and its end.`, paid.paymentId);
-    notify('confirmed');
-    return finish(await untilSettled(paid.paymentId));
+    saga.tell('Confirmed', `${sessionOf(live)}. Waits for its reminders and its end.`, paid.paymentId);
+    notify(live, 'confirmed');
+    return finish(await untilSettled(live, paid.paymentId));
   });
 
-  function session(): string {
-    return `Session ${facts.startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
-  }
-
-  function end(): number {
-    return Date.parse(endOf(facts.startsAt, durationMinutes));
-  }
-
-  function notify(notice: Notice, about: NoticeFacts = {}): void {
-    notices.send(notice, { startsAt: facts.startsAt, ...about });
-  }
-
   async function request(): Promise<PaymentSummary> {
-    saga.tell('Running', `${session()}. Holding the slot and taking the payment.`);
+    saga.tell('Running', `${sessionOf(live)}. Holding the slot and taking the payment.`);
     const terms = await saga.step('create', {
-      do: (key) => act.createBooking({ bookingId, key }),
-      async undo(_, key) {
+      do: (key) => createBooking({ bookingId, key }),
+      async undo(act, key) {
         // A task that was lost with its worker may have held the slot, which this run of it never came to.
         if (!facts.terms) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
         await act.cancelBooking({ bookingId, key, unavailable: facts.unavailable ?? false, ...ending() });
       },
+      local: true,
     });
     facts.terms = terms;
     await saga.step('hold-slot', {
       do: (key) =>
-        act.holdSlot({
+        holdSlot({
           bookingId,
           tutorId,
           start: facts.startsAt,
@@ -152,22 +169,27 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
           expiresAt: terms.instantBooking ? null : holdUntil(bookedAt + PAYMENT_DEADLINE_MS),
           key,
         }),
-      undo: (_, key) => act.releaseSlot({ bookingId, key }),
+      undo: (act, key) => act.releaseSlot({ bookingId, key }),
+      local: true,
     });
     const authorized = terms.instantBooking ? undefined : await authorizeAndAskTutor(terms);
     commands.enter('taking_payment');
-    if (authorized) {
-      await saga.step('block-slot', {
-        do: (key) => act.blockSlot({ bookingId, key }),
-        undo: (_, key) => act.releaseSlot({ bookingId, key }),
+    if (!authorized) {
+      return saga.step('take-payment', {
+        do: async (key) => requirePaid(await customerPays(await money.chargePayment(charge(terms, key)), key)),
+        ...settledToZero,
       });
     }
+    const { paymentId, captureBefore } = authorized;
+    const pursued = retriedUntil(Math.min(Date.parse(captureBefore ?? terms.startsAt), Date.parse(terms.startsAt)));
+    await saga.step('block-slot', {
+      do: (key) => localFirst(local.blockSlot, pursued.blockSlot)({ bookingId, key }),
+      undo: (act, key) => act.releaseSlot({ bookingId, key }),
+      local: true,
+    });
     return saga.step('take-payment', {
-      do: async (key) =>
-        authorized
-          ? money.capturePayment({ paymentId: authorized.paymentId, bookingId, key })
-          : requirePaid(await customerPays(await money.chargePayment(charge(terms, key)), key)),
-      undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
+      do: (key) => pursued.capturePayment({ paymentId, bookingId, key }),
+      ...settledToZero,
     });
   }
 
@@ -184,17 +206,45 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     };
   }
 
-  /** Waits for 3-D Secure where the card asks for it. */
-  async function customerPays(payment: PaymentSummary, key: string): Promise<PaymentSummary> {
+  /** Waits for 3-D Secure where the card asks for it. `asked`: what is to be done then. */
+  async function customerPays(
+    payment: PaymentSummary,
+    key: string,
+    asked: () => Promise<void> = async () => undefined,
+  ): Promise<PaymentSummary> {
     if (payment.status !== 'requires_action') return payment;
-    saga.tell('AwaitingPayment', `${session()}. Waits for the student to complete 3-D Secure.`, payment.paymentId);
+    saga.tell(
+      'AwaitingPayment',
+      `${sessionOf(live)}. Waits for the student to complete 3-D Secure.`,
+      payment.paymentId,
+    );
+    await asked();
     return awaitCustomerAction(payment, { key, seenVersion });
+  }
+
+  /**
+   * The slot is held for as long as the bank may ask. Where it cannot be extended the booking
+   * goes on: the block takes a slot whose hold is over, unless somebody else has taken its time.
+   */
+  async function holdForTheBank(awaitingUntil: number): Promise<void> {
+    if (!patched(HOLD_LASTS_FOR_THE_BANK)) return;
+    const expiresAt = holdUntil(awaitingUntil + ASKED_WITHIN_MS);
+    await extendHold({ bookingId, expiresAt, key: `booking:${bookingId}/hold-for-the-bank` }).catch(
+      (error: unknown) => {
+        if (isCancellation(error)) throw error;
+        log.warn('the hold ends before the bank has to answer', { bookingId, code: codeOf(error) });
+      },
+    );
   }
 
   async function authorizeAndAskTutor(terms: BookingTerms): Promise<PaymentSummary> {
     const authorized = await saga.step('authorize', {
-      do: async (key) => requirePaid(await customerPays(await money.authorizePayment(charge(terms, key)), key)),
-      undo: (_, key) => moneyMust.settleToZero({ bookingId, key }),
+      async do(key) {
+        const asked = charge(terms, key);
+        const lasting = () => holdForTheBank(Date.parse(asked.awaitingUntil));
+        return requirePaid(await customerPays(await money.authorizePayment(asked), key, lasting));
+      },
+      ...settledToZero,
     });
     const respondBy = Math.min(
       bookedAt + TUTOR_DEADLINE_MS,
@@ -204,13 +254,16 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
       Date.parse(terms.startsAt),
     );
     const respondByIso = new Date(respondBy).toISOString();
-    await act.extendHold({ bookingId, expiresAt: holdUntil(respondBy), key: `booking:${bookingId}/extend-hold` });
-    await act.awaitTutor({ bookingId, respondBy: respondByIso, key: `booking:${bookingId}/await-tutor` });
+    const pursued = retriedUntil(respondBy);
+    const held = { bookingId, expiresAt: holdUntil(respondBy), key: `booking:${bookingId}/extend-hold` };
+    await localFirst(local.extendHold, pursued.extendHold)(held);
+    const asked = { bookingId, respondBy: respondByIso, key: `booking:${bookingId}/await-tutor` };
+    await localFirst(local.awaitTutor, pursued.awaitTutor)(asked);
     facts.tutorAsked = true;
-    notify('requested', { respondBy: respondByIso });
+    notify(live, 'requested', { respondBy: respondByIso });
     saga.tell(
       'AwaitingTutor',
-      `${session()}. Waits for the tutor to confirm or decline until ${respondByIso}.`,
+      `${sessionOf(live)}. Waits for the tutor to confirm or decline until ${respondByIso}.`,
       authorized.paymentId,
     );
     commands.enter('awaiting_tutor');
@@ -234,103 +287,22 @@ export async function booking(input: BookingInput): Promise<BookingResult> {
     const { reason } = facts.ending;
     facts.unavailable = !isMade && !isRefusal(error) && !isCancellation(error);
     commands.enter('ending');
-    saga.tell('Compensating', `${session()}. Undoing everything: ${reason}.`);
-    await saga.undo();
-    saga.tell('Compensated', `${session()}. Nothing was booked: ${reason}.`);
+    saga.tell('Compensating', `${sessionOf(live)}. Undoing everything: ${reason}.`);
+    await (await saga.undo())?.done;
+    saga.tell('Compensated', `${sessionOf(live)}. Nothing was booked: ${reason}.`);
     commands.answerAll(reason);
     if (facts.tutorAsked)
-      notify(reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
-    else if (reason === 'payment_expired') notify('expired');
+      notify(live, reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
+    else if (reason === 'payment_expired') notify(live, 'expired');
+    // Its client has long been answered that it is being worked on.
+    else if (reason === 'platform_unavailable') notify(live, 'cancelled');
     return { outcome: isMade ? 'cancelled' : 'refused', reason };
   }
 
-  /** Confirmed: reminders, changes and the end, whichever comes next. */
-  async function untilSettled(paymentId: string): Promise<BookingResult> {
-    let reminders = remindersFor(facts.startsAt);
-    for (;;) {
-      const reminder = reminders[0];
-      const command = await commands.next(reminder?.at ?? end() + COMPLETES_BY_ITSELF_MS);
-      if (command?.kind === 'cancel') return cancelConfirmed(command, paymentId);
-      if (command?.kind === 'complete') return complete('tutor', paymentId, command);
-      if (command?.kind === 'reschedule') {
-        await reschedule(command);
-        reminders = remindersFor(facts.startsAt);
-      } else if (reminder) {
-        notify('reminder', { hoursBefore: reminder.hours });
-        reminders = reminders.slice(1);
-      } else return complete('time', paymentId);
-    }
-  }
-
-  async function reschedule(command: QueuedCommand & { kind: 'reschedule' }): Promise<void> {
-    const previousStart = facts.startsAt;
-    const change = `reschedule-${command.number}`;
-    try {
-      await saga.step(`${change}/move-slot`, {
-        do: (key) => remembered.moveSlot({ bookingId, start: command.scheduledAt, key }),
-        undo: (_, key) => act.moveSlot({ bookingId, start: previousStart, key }),
-      });
-      await saga.step(`${change}/booking`, {
-        do: (key) => act.rescheduleBooking({ bookingId, scheduledAt: command.scheduledAt, by: command.by, key }),
-        undo: (_, key) => act.rescheduleBooking({ bookingId, scheduledAt: previousStart, by: command.by, key }),
-      });
-    } catch (error) {
-      await saga.undo();
-      return command.refuse(isRefusal(error) ? codeOf(error) : 'upstream_unavailable');
-    }
-    saga.pivot();
-    facts.startsAt = command.scheduledAt;
-    saga.tell('Confirmed', `${session()} (moved from ${previousStart}). Waits for its reminders and its end.`);
-    notify('rescheduled', { previousStart });
-    command.accept();
-  }
-
-  async function cancelConfirmed(
-    command: QueuedCommand & { kind: 'cancel' },
-    paymentId: string,
-  ): Promise<BookingResult> {
-    const { by, noteId, requestedAt } = command;
-    commands.enter('ending');
-    saga.tell('Compensating', `${session()}. Cancelled by ${by}: giving back what the terms say.`);
-    const terms = await saga.forward('cancel', (key) =>
-      remembered.cancelConfirmed({ bookingId, by, noteId, requestedAt, key }),
-    );
-    // Taken back for good, as by the undo of hold-slot: what arrives late of that step is refused.
-    await saga.forward('release-slot', (key) => act.releaseSlot({ bookingId, key: `${key}/undo` }));
-    if (terms && terms.refund.amount > 0) await refund(terms.refund, paymentId);
-    command.accept();
-    if (terms && terms.retained.amount > 0) {
-      await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
-    }
-    notify('cancelled', terms ? { refund: terms.refund } : {});
-    saga.tell(
-      'Compensated',
-      `${session()}. Cancelled by ${by}, refunded ${terms?.refund.amount ?? 0} ${terms?.refund.currency ?? ''}.`,
-    );
-    return { outcome: 'cancelled', reason: `cancelled_by_${by}` };
-  }
-
-  async function refund(amount: Money, paymentId: string): Promise<void> {
-    const made = await saga.forward('refund', (key) => moneyMust.createRefund({ paymentId, amount, key }));
-    if (!made) return;
-    const { refundId } = made;
-    saga.tell('Compensating', `${session()}. Waits for ${refundWorkflowId(refundId)}.`);
-    await refundAsChild(saga, { refundId, paymentId, bookingId });
-  }
-
-  async function complete(by: 'tutor' | 'time', paymentId: string, command?: QueuedCommand): Promise<BookingResult> {
-    commands.enter('ending');
-    await saga.forward('complete', (key) => remembered.completeBooking({ bookingId, by, key }));
-    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
-    command?.accept();
-    notify('completed');
-    saga.tell('Completed', `${session()}. Completed by ${by}; the earnings are payable.`);
-    return { outcome: 'completed', reason: `completed_by_${by}` };
-  }
-
-  /** A workflow that ended with handlers or mails under way would drop them. */
+  /** A workflow that ended with handlers, notices or undos under way would drop them. */
   async function finish(result: BookingResult): Promise<BookingResult> {
     await notices.settled();
+    if (!saga.isIdle()) await condition(() => saga.isIdle());
     commands.answerAll(result.reason);
     await condition(allHandlersFinished);
     return result;
@@ -341,18 +313,11 @@ function holdUntil(deadline: number): string {
   return new Date(deadline + HOLD_MARGIN_MS).toISOString();
 }
 
-/** The reminders still ahead, soonest first. */
-function remindersFor(startsAt: string): { at: number; hours: number }[] {
-  return REMIND_HOURS_BEFORE.map((hours) => ({ hours, at: Date.parse(startsAt) - hours * HOUR })).filter(
-    ({ at }) => at > Date.now(),
-  );
-}
-
 /** Why a booking came to nothing, from the failure that ended it. `isMade`: the failure came after the booking was made. */
 function endReason(error: unknown, isMade: boolean): CancelReason {
   const code = codeOf(error);
   if (code === 'payment_declined' || code === 'payment_failed') return 'payment_declined';
   if (code === 'payment_expired') return 'payment_expired';
   if (code === 'slot_unavailable' || code === 'conflict' || !isMade) return 'slot_unavailable';
-  return 'payment_expired';
+  return 'platform_unavailable';
 }

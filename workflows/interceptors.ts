@@ -25,6 +25,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
         scheduleActivity: (input, next) => next(withTrace(input)),
         scheduleLocalActivity: (input, next) => next(withTrace(input)),
         startChildWorkflowExecution: (input, next) => next(withTrace(input)),
+        continueAsNew: (input, next) => next(withTrace(input)),
       },
     ],
   };

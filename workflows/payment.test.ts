@@ -3,6 +3,7 @@ import { HOUR, MINUTE } from '../kernel/time';
 import {
   fails,
   gate,
+  isAway,
   refuses,
   type SagaHarness,
   startSagaHarness,
@@ -212,7 +213,7 @@ describe('an operator’s cancel', () => {
 
 test('earnings that cannot be released for an hour ask for an operator, and are not undone', async () => {
   let mended = false;
-  const saga = await start({ releaseEarnings: () => (mended ? undefined : fails()(undefined, 1)) });
+  const saga = await start({ releaseEarnings: () => (mended ? undefined : isAway(undefined, 1)) });
   await saga.called('releaseEarnings');
   await harness.env.sleep(2 * HOUR);
   expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
@@ -224,7 +225,7 @@ test('earnings that cannot be released for an hour ask for an operator, and are 
 
 test('a receipt that cannot be sent for a day undoes nothing', async () => {
   const began = await now();
-  const saga = await start({ notifyPayment: fails() });
+  const saga = await start({ notifyPayment: isAway });
   await expect(saga.result()).resolves.toMatchObject({ outcome: 'paid' });
   expect(await saga.attribute('SagaState')).toBe('Completed');
   // However soon the service asks to be asked again: what waits for a mail server of tonight must not have given up by then.

@@ -7,15 +7,18 @@ import {
 } from '@temporalio/workflow';
 import type { PaymentActivities, PaymentSummary } from '../activities/payment';
 import { MINUTE, SECOND } from '../kernel/time';
-import { FORWARD_MONEY, NOTICE, UNTIL_DONE_MONEY } from './activity-options';
+import { FORWARD_MONEY, LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
 import { codeOf, refuse } from './failures';
-import { type PaymentInput, paymentChanged } from './payment.api';
+import { localFirst } from './local-first';
+import { type PaymentInput, paymentChanged, paymentWorkflowId } from './payment.api';
 import { createSaga } from './saga';
 import { highestVersion } from './versions';
 
 const money = proxyActivities<PaymentActivities>(FORWARD_MONEY);
-const moneyMust = proxyActivities<PaymentActivities>(UNTIL_DONE_MONEY);
-const mail = proxyLocalActivities<Pick<PaymentActivities, 'notifyPayment'>>(NOTICE);
+const notifyPayment = localFirst(
+  proxyLocalActivities<PaymentActivities>(LOCAL_CALL).notifyPayment,
+  proxyActivities<PaymentActivities>(UNTIL_DONE_DAYLONG).notifyPayment,
+);
 
 /** How long a customer may take for 3-D Secure. */
 export const PAYMENT_DEADLINE_MS = 15 * MINUTE;
@@ -31,7 +34,7 @@ export interface PaymentResult {
 /** A direct payment from request to receipt: see `docs/sagas/payment.md`. */
 export async function payment(input: PaymentInput): Promise<PaymentResult> {
   const { paymentId } = input;
-  const saga = createSaga();
+  const saga = createSaga<PaymentActivities>();
   const chargeScope = new CancellationScope();
   const seenVersion = highestVersion(paymentChanged);
   CancellationScope.current().cancelRequested.catch(() => chargeScope.cancel());
@@ -43,7 +46,7 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
     } catch (error) {
       const reason = codeOf(error);
       saga.tell('Compensating', `Payment ${paymentId}: giving everything back (${reason}).`);
-      await saga.undo();
+      await (await saga.undo())?.done;
       saga.tell('Compensated', `Payment ${paymentId}: nothing is kept (${reason}).`);
       return { outcome: 'failed', reason };
     }
@@ -54,8 +57,8 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
       paymentId,
     );
     // A direct payment is for something that has been delivered: its earnings are payable at once.
-    await saga.forward('release-earnings', (key) => moneyMust.releaseEarnings({ paymentId, key }));
-    await mail.notifyPayment({ paymentId, notice: 'paid', key: `payment:${paymentId}/paid` }).catch(() => undefined);
+    await saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, key }), { money: true });
+    await notifyPayment({ paymentId, notice: 'paid', key: `payment:${paymentId}/paid` }).catch(() => undefined);
     saga.tell('Completed', `Payment ${paymentId} is settled.`);
     await condition(allHandlersFinished);
     return { outcome: 'paid', reason: 'paid' };
@@ -70,7 +73,10 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
           saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
         return requirePaid(await awaitCustomerAction(charged, { key, seenVersion }));
       },
-      undo: (_, key) => moneyMust.settleDirectPayment({ paymentId, key }),
+      undo: (act, key) => act.settleDirectPayment({ paymentId, key }),
+      money: true,
+      settled: (act, as) =>
+        act.settleByHand({ paymentId, as, key: `${paymentWorkflowId(paymentId)}/settle-by-hand/undo` }),
     });
   }
 }

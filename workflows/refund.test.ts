@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DAY, HOUR } from '../kernel/time';
 import {
   fails,
+  isAway,
   refuses,
   type SagaHarness,
   type StartedSaga,
@@ -35,6 +36,7 @@ function allGoesWell(): Record<string, TestActivity> {
     retryRefund: ({ number }: { number: number }) => made('succeeded', 5, number),
     closeRefund: ({ as }: { as: string }) => made(as, 9),
     recordRefund: done,
+    giveUpRefund: done,
     notifyRefund: done,
   };
 }
@@ -57,7 +59,8 @@ async function detailsOf(saga: StartedSaga): Promise<string | undefined> {
   return currentDetails;
 }
 
-const resolve = (saga: StartedSaga, action: 'retry' | 'accept') => saga.update('resolve', { action, noteId: null });
+const resolve = (saga: StartedSaga, action: 'retry' | 'accept' | 'waived') =>
+  saga.update('resolve', { action, noteId: null });
 
 describe('when Stripe makes it', () => {
   test('at once: the booking shows it and the payer is told', async () => {
@@ -98,7 +101,7 @@ describe('when Stripe makes it', () => {
 });
 
 describe('when Stripe cannot make it', () => {
-  test('an operator is asked; accepted: it ends as failed and nobody is told that money came', async () => {
+  test('an operator is asked; waived: it ends as failed and nobody is told that money came', async () => {
     const closed: string[] = [];
     const saga = await start({
       submitRefund: failed,
@@ -109,7 +112,7 @@ describe('when Stripe cannot make it', () => {
     });
     await saga.called('recordRefund');
     await needsAttention(saga);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
     expect(saga.calls).not.toContain('notifyRefund');
     // Noted, so that the same news of it calls no operator again.
@@ -159,7 +162,7 @@ describe('when Stripe cannot make it', () => {
     // Once per answer of the operator, however long that takes.
     await harness.env.sleep(2 * HOUR);
     expect(saga.calls.filter((call) => call === 'retryRefund')).toHaveLength(1);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 
@@ -171,7 +174,7 @@ describe('when Stripe cannot make it', () => {
     await saga.called('retryRefund');
     await needsAttention(saga);
     expect(await detailsOf(saga)).toMatch(/not made again: not_found/);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 
@@ -189,14 +192,14 @@ describe('when Stripe cannot make it', () => {
   });
 
   test('a new try that an operator gives up, because the service is away for hours, ends as failed', async () => {
-    const saga = await start({ submitRefund: failed, retryRefund: fails(), closeRefund: () => pending() });
+    const saga = await start({ submitRefund: failed, retryRefund: isAway, closeRefund: () => pending() });
     await saga.called('recordRefund');
     await needsAttention(saga);
     await resolve(saga, 'retry');
     await saga.called('retryRefund');
     await harness.env.sleep(2 * HOUR);
     await needsAttention(saga);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 
@@ -205,7 +208,7 @@ describe('when Stripe cannot make it', () => {
     await saga.called('submitRefund');
     await harness.env.sleep(HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 
@@ -215,7 +218,7 @@ describe('when Stripe cannot make it', () => {
     await saga.called('closeRefund');
     await needsAttention(saga);
     expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'notifyRefund', 'closeRefund', 'recordRefund']);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 
@@ -235,7 +238,7 @@ describe('when Stripe cannot make it', () => {
     signalled = true;
     await needsAttention(saga);
     expect(answers).toEqual([]);
-    await resolve(saga, 'accept');
+    await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
 });
@@ -253,7 +256,7 @@ test('a signal of a version that nobody knows does not make it ask Stripe withou
 test('a service that is away for an hour asks for an operator; the refund is pursued meanwhile', async () => {
   let mended = false;
   const saga = await start({
-    submitRefund: (input, attempt) => (mended ? made('succeeded', 1) : fails()(input, attempt)),
+    submitRefund: (input, attempt) => (mended ? made('succeeded', 1) : isAway(input, attempt)),
   });
   await saga.called('submitRefund');
   await harness.env.sleep(2 * HOUR);
@@ -262,13 +265,13 @@ test('a service that is away for an hour asks for an operator; the refund is pur
   await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
 });
 
-test('a refund that the service refuses is given up when an operator accepts that', async () => {
+test('a refund that the service refuses is given up when an operator waives it, and nothing stays reserved', async () => {
   const saga = await start({ submitRefund: refuses('not_found') });
   await saga.called('submitRefund');
   await needsAttention(saga);
-  await resolve(saga, 'accept');
+  await resolve(saga, 'waived');
   await expect(saga.result()).resolves.toEqual({ status: 'failed' });
-  expect(saga.calls).toEqual(['submitRefund']);
+  expect(saga.calls).toEqual(['submitRefund', 'giveUpRefund']);
 });
 
 test('what cannot be noted although an operator accepts that ends all the same', async () => {
@@ -287,7 +290,7 @@ test('an operator’s cancel stops nothing: the money is owed', async () => {
 });
 
 test('a notice that cannot be sent for a day changes nothing', async () => {
-  const saga = await start({ notifyRefund: fails() });
+  const saga = await start({ notifyRefund: isAway });
   await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
 });
 

@@ -8,18 +8,23 @@ import {
   ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { RefundActivities, RefundSummary } from '../activities/refund';
+import type { OperatorAction, Settlement } from '../kernel/saga-type';
 import { DAY, MINUTE } from '../kernel/time';
-import { NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
+import type { Calls } from './duties';
 import { codeOf, isRefusal } from './failures';
+import { localFirst } from './local-first';
 import { type RefundInput, type RefundResult, refundChanged, refundSaga } from './refund.api';
 import { createSaga, type Saga } from './saga';
 import { highestVersion } from './versions';
 
-const money = proxyActivities<RefundActivities>(UNTIL_DONE_MONEY);
-const local = proxyLocalActivities<RefundActivities>(SERVICE_CALL);
-const mail = proxyLocalActivities<Pick<RefundActivities, 'notifyRefund'>>(NOTICE);
+const notifyRefund = localFirst(
+  proxyLocalActivities<RefundActivities>(LOCAL_CALL).notifyRefund,
+  proxyActivities<RefundActivities>(UNTIL_DONE_DAYLONG).notifyRefund,
+);
 
 const FIRST_POLL_MS = MINUTE;
 const SLOWEST_POLL_MS = DAY / 4;
@@ -34,23 +39,29 @@ type Decided = RefundSummary & { status: RefundResult['status'] };
 export async function refund(input: RefundInput): Promise<RefundResult> {
   const { refundId, paymentId, bookingId } = input;
   const about = `Refund ${refundId} of payment ${paymentId}`;
-  const saga = createSaga();
+  const saga = createSaga<RefundActivities>();
   const toldVersion = highestVersion(refundChanged);
+  const giveUp = (act: Calls<RefundActivities>, as: Settlement) =>
+    act.giveUpRefund({ refundId, as, key: `${workflowInfo().workflowId}/by-hand` });
+  const byHand = { money: true, settled: giveUp };
 
   return CancellationScope.nonCancellable(async () => {
     saga.tell('Running', `${about}: asking Stripe.`, paymentId);
-    let state = await saga.forward('submit-1', (key) => money.submitRefund({ refundId, key }));
+    let state = await saga.forward('submit-1', (act, key) => act.submitRefund({ refundId, key }), byHand);
     let lookedAt = 0;
     for (;;) {
       const decided = await untilDecided(state);
       if (!decided) return finish('failed', `${about}: an operator gave it up.`);
-      if (bookingId) await saga.forward('record', (key) => local.recordRefund({ refundId, bookingId, key }));
+      if (bookingId)
+        await saga.forward('record', (act, key) => act.recordRefund({ refundId, bookingId, key }), { local: true });
       if (decided.status === 'failed') {
         state = await tryAgain(decided);
         if (state) continue;
       } else await tellPayer(decided);
 
-      const closed = await saga.forward('close', (key) => local.closeRefund({ refundId, as: decided.status, key }));
+      const closed = await saga.forward('close', (act, key) => act.closeRefund({ refundId, as: decided.status, key }), {
+        local: true,
+      });
       if (decided.status === 'failed')
         return finish('failed', `${about} failed; an operator settled it by other means.`);
       // A bank may return it at the last moment, when no other saga would be started for it.
@@ -71,7 +82,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       const known = Math.max(state.version, heard);
       await condition(() => toldVersion() > known, poll);
       heard = toldVersion();
-      state = await saga.forward('refresh', () => money.refreshRefund({ refundId }));
+      state = await saga.forward('refresh', (act) => act.refreshRefund({ refundId }), byHand);
     }
     return state && { ...state, status: state.status === 'succeeded' ? 'succeeded' : 'failed' };
   }
@@ -84,9 +95,13 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     const number = tries + 1;
     let trouble = 'Stripe could not make it, the customer is still owed the money';
     for (;;) {
-      if ((await saga.askOperator('refund', trouble)) === 'accept') return undefined;
+      const said = await saga.askOperator('refund', trouble);
+      if (said !== 'retry') {
+        if (said !== 'accept') await saga.forward('settle refund by hand', (act) => giveUp(act, said));
+        return undefined;
+      }
       saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
-      const answer = await saga.forward(`submit-${number}`, (key) => retried(number, key));
+      const answer = await saga.forward(`submit-${number}`, (act, key) => retried(act, number, key), byHand);
       if (typeof answer !== 'string') return answer;
       trouble =
         answer === 'refund_exceeds_payment'
@@ -96,9 +111,9 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   }
 
   /** The new try, or the code with which it was refused. */
-  async function retried(number: number, key: string) {
+  async function retried(act: Calls<RefundActivities>, number: number, key: string) {
     try {
-      return await money.retryRefund({ refundId, number, key });
+      return await act.retryRefund({ refundId, number, key });
     } catch (error) {
       if (isRefusal(error)) return codeOf(error);
       throw error;
@@ -108,7 +123,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   /** Once per try: of one that succeeded and came back the payer was told, and of the next one is told again. */
   async function tellPayer({ tries }: Decided): Promise<void> {
     const key = `refund:${refundId}/succeeded-${tries}`;
-    await mail.notifyRefund({ refundId, bookingId, key }).catch(() => undefined);
+    await notifyRefund({ refundId, bookingId, key }).catch(() => undefined);
   }
 
   async function finish(status: RefundResult['status'], sentence: string): Promise<RefundResult> {
@@ -122,9 +137,13 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
  * Runs the refund as a saga of its own, `refund:<refundId>`, and waits for its end. One that was ended from outside asks an operator,
  * and is started again at the retry. An operator's accept ends the wait.
  */
-export async function refundAsChild(saga: Saga, input: RefundInput): Promise<void> {
+export async function refundAsChild(
+  saga: Saga<Pick<RefundActivities, 'giveUpRefund'>>,
+  input: RefundInput,
+): Promise<void> {
+  const { refundId } = input;
   const workflowId = refundSaga.workflowId(input);
-  for (let answer = 'retry'; answer === 'retry'; ) {
+  for (let said: OperatorAction = 'retry'; said === 'retry'; ) {
     try {
       await executeChild(refundSaga.workflowType, {
         args: [input],
@@ -140,8 +159,13 @@ export async function refundAsChild(saga: Saga, input: RefundInput): Promise<voi
     } catch (error) {
       // Started by somebody else already: it runs by itself, and the refund's row says what becomes of it.
       if (error instanceof WorkflowExecutionAlreadyStartedError) return;
-      log.warn('the refund saga ended without a result', { refundId: input.refundId, code: codeOf(error) });
-      answer = await saga.askOperator('refund', `${workflowId} was ended from outside`);
+      log.warn('the refund saga ended without a result', { refundId, code: codeOf(error) });
+      said = await saga.askOperator('refund', `${workflowId} was ended from outside`);
+      if (said === 'retry' || said === 'accept') continue;
+      const as = said;
+      await saga.forward('settle refund by hand', (act) =>
+        act.giveUpRefund({ refundId, as, key: `${workflowId}/by-hand` }),
+      );
     }
   }
 }

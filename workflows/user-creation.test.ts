@@ -3,6 +3,7 @@ import { HOUR, MINUTE } from '../kernel/time';
 import {
   fails,
   gate,
+  isAway,
   refuses,
   type SagaHarness,
   startSagaHarness,
@@ -136,11 +137,12 @@ describe('a step that fails', () => {
       const saga = await start(role, {
         [does]: async (input, attempt) => {
           lastTry = await now();
-          return fails()(input, attempt);
+          return isAway(input, attempt);
         },
       });
       await expect(saga.result()).resolves.toMatchObject({ outcome: 'removed' });
-      expect(saga.calls.slice(saga.calls.indexOf(does) + 1)).toEqual(undoneAfter(role, does));
+      const after = saga.calls.slice(saga.calls.indexOf(does) + 1);
+      expect(after.filter((call) => call !== does)).toEqual(undoneAfter(role, does));
       expect(lastTry - began).toBeGreaterThan(30_000);
       expect(lastTry - began).toBeLessThan(11 * MINUTE);
     },
@@ -211,7 +213,7 @@ describe('a cancel', () => {
 describe('activation', () => {
   test('is pursued until it is done: for an hour quietly, then with an operator', async () => {
     let mended = false;
-    const saga = await start('tutor', { activateUser: () => (mended ? { active: true } : fails()(undefined, 1)) });
+    const saga = await start('tutor', { activateUser: () => (mended ? { active: true } : isAway(undefined, 1)) });
     await saga.called('activateUser');
     await harness.env.sleep(2 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
@@ -232,7 +234,7 @@ describe('activation', () => {
 });
 
 test('a welcome that cannot be sent for a day undoes nothing', async () => {
-  const saga = await start('student', { sendWelcome: fails() });
+  const saga = await start('student', { sendWelcome: isAway });
   await expect(saga.result()).resolves.toMatchObject({ outcome: 'active' });
   expect(saga.calls.at(-1)).toBe('sendWelcome');
   expect(await saga.attribute('SagaState')).toBe('Completed');
@@ -242,12 +244,12 @@ test('an undo that keeps failing does not hold up the others, and is retried unt
   let mended = false;
   const saga = await start('student', {
     createPreferences: refuses('conflict'),
-    removeAccount: () => (mended ? undefined : fails()(undefined, 1)),
+    removeAccount: () => (mended ? undefined : isAway(undefined, 1)),
   });
   await saga.called('removeAccount');
   await harness.env.sleep(MINUTE);
   await saga.called('removeUser');
-  expect(saga.calls.slice(3)).toEqual(['removePreferences', 'removeAccount', 'removeProfile', 'removeUser']);
+  expect(saga.calls.slice(3, 7)).toEqual(['removePreferences', 'removeAccount', 'removeProfile', 'removeUser']);
   expect(await saga.attribute('SagaState')).toBe('Compensating');
   await harness.env.sleep(2 * HOUR);
   expect(await saga.attribute('SagaState')).toBe('NeedsAttention');

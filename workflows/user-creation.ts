@@ -6,8 +6,9 @@ import {
   proxyLocalActivities,
 } from '@temporalio/workflow';
 import type { UserCreationActivities } from '../activities/user-creation';
-import { FORWARD_MONEY, NOTICE, SERVICE_CALL, UNTIL_DONE_MONEY } from './activity-options';
+import { FORWARD_MONEY, LOCAL_CALL, RECORDED_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
 import { codeOf, refuse } from './failures';
+import { localFirst } from './local-first';
 import { createSaga } from './saga';
 import type { UserCreationInput, UserCreationResult } from './user-creation.api';
 
@@ -25,15 +26,21 @@ export const USER_CREATION_STEPS = {
   // the pivot: from here only forward (activate, welcome)
 } as const;
 
-const act = proxyLocalActivities<UserCreationActivities>(SERVICE_CALL);
-const mail = proxyLocalActivities<Pick<UserCreationActivities, 'sendWelcome'>>(NOTICE);
 const recorded = proxyActivities<UserCreationActivities>(FORWARD_MONEY);
-const recordedMust = proxyActivities<UserCreationActivities>(UNTIL_DONE_MONEY);
+const locally = proxyLocalActivities<UserCreationActivities>(LOCAL_CALL);
+const late = proxyActivities<UserCreationActivities>(RECORDED_CALL);
+const createProfile = localFirst(locally.createProfile, late.createProfile);
+const createTutor = localFirst(locally.createTutor, late.createTutor);
+const createPreferences = localFirst(locally.createPreferences, late.createPreferences);
+const sendWelcome = localFirst(
+  locally.sendWelcome,
+  proxyActivities<UserCreationActivities>(UNTIL_DONE_DAYLONG).sendWelcome,
+);
 
 /** From a registration to an account that can log in, or to nothing: see `docs/sagas/user-creation.md`. */
 export async function userCreation(input: UserCreationInput): Promise<UserCreationResult> {
   const { userId } = input;
-  const saga = createSaga();
+  const saga = createSaga<UserCreationActivities>();
   const beforePivot = new CancellationScope();
   const who = `Sign-up of ${input.role} ${userId}`;
   // Temporal's own Cancel is an operator who calls the sign-up off; after the pivot it is too late for that.
@@ -50,10 +57,10 @@ export async function userCreation(input: UserCreationInput): Promise<UserCreati
     // recorded: a local one that ran could be forgotten when a cancel lands first, and an active user's account be taken away.
     saga.pivot();
     saga.tell('Running', `${who}: all is prepared, activating.`);
-    const activated = await saga.forward('activate', (key) => recordedMust.activateUser({ userId, key }));
+    const activated = await saga.forward('activate', (act, key) => act.activateUser({ userId, key }));
     if (!activated) return finish({ outcome: 'settled_by_operator', reason: 'activate' });
     saga.tell('Confirmed', `${who}: active. Waits for the welcome mail to be taken over.`);
-    await mail.sendWelcome({ userId, key: `user:${userId}/welcome` }).catch(() => undefined);
+    await sendWelcome({ userId, key: `user:${userId}/welcome` }).catch(() => undefined);
     saga.tell('Completed', `${who}: active.`);
     return finish({ outcome: 'active', reason: 'activated' });
   });
@@ -62,31 +69,35 @@ export async function userCreation(input: UserCreationInput): Promise<UserCreati
     saga.tell('Running', `${who}: making the profile, the Stripe account and the preferences.`);
     await saga.step('register', {
       do: async () => undefined,
-      undo: (_, key) => act.removeUser({ userId, key }),
+      undo: (act, key) => act.removeUser({ userId, key }),
+      local: true,
     });
     const { role } = await saga.step('profile', {
-      do: (key) => act.createProfile({ userId, key }),
-      undo: (_, key) => act.removeProfile({ userId, key }),
+      do: (key) => createProfile({ userId, key }),
+      undo: (act, key) => act.removeProfile({ userId, key }),
+      local: true,
     });
     await saga.step('account', {
       do: (key) => recorded.createAccount({ userId, role, key }),
-      undo: (_, key) => recordedMust.removeAccount({ userId, key }),
+      undo: (act, key) => act.removeAccount({ userId, key }),
     });
     if (role === 'tutor') {
       await saga.step('tutor', {
-        do: (key) => act.createTutor({ userId, key }),
-        undo: (_, key) => act.removeTutor({ userId, key }),
+        do: (key) => createTutor({ userId, key }),
+        undo: (act, key) => act.removeTutor({ userId, key }),
+        local: true,
       });
     }
     await saga.step('preferences', {
-      do: (key) => act.createPreferences({ userId, key }),
-      undo: (_, key) => act.removePreferences({ userId, key }),
+      do: (key) => createPreferences({ userId, key }),
+      undo: (act, key) => act.removePreferences({ userId, key }),
+      local: true,
     });
   }
 
   async function undoAll(reason: string): Promise<UserCreationResult> {
     saga.tell('Compensating', `${who}: undoing everything (${reason}).`);
-    await saga.undo();
+    await (await saga.undo())?.done;
     saga.tell('Compensated', `${who}: nothing is left of it (${reason}).`);
     return { outcome: 'removed', reason };
   }

@@ -1,5 +1,11 @@
 import type { ServiceClient } from '../../platform/http-client';
-import { type ChargeBooking, type CreateAccount, type CreateRefund, paymentContract as contract } from './contract';
+import {
+  type ChargeBooking,
+  type CreateAccount,
+  type CreateRefund,
+  paymentContract as contract,
+  type SettledByHand,
+} from './contract';
 
 /**
  * How long an operation that talks to Stripe may take: up to three calls of it (the effect, a look-up after a doubtful
@@ -25,6 +31,8 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
     settleBooking: (bookingId: string, idempotencyKey: string) =>
       http.call(contract.settleBooking, { params: { bookingId }, idempotencyKey, timeoutMs }),
+    settleBookingByHand: (bookingId: string, body: SettledByHand, idempotencyKey: string) =>
+      http.call(contract.settleBookingByHand, { params: { bookingId }, body, idempotencyKey }),
 
     getPayment: (id: string) => http.call(contract.getPaymentState, { params: { id } }),
     chargePayment: (id: string, key: string) => http.call(contract.chargePayment, { ...of(id, key), timeoutMs }),
@@ -32,6 +40,8 @@ export function createPaymentClient(http: ServiceClient) {
     refreshPayment: (id: string) => http.call(contract.refreshPayment, { params: { id }, timeoutMs }),
     abandonPayment: (id: string, key: string) => http.call(contract.abandonPayment, { ...of(id, key), timeoutMs }),
     settlePayment: (id: string, key: string) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
+    settlePaymentByHand: (id: string, body: SettledByHand, key: string) =>
+      http.call(contract.settlePaymentByHand, { ...of(id, key), body }),
     releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
 
     createRefund: (paymentId: string, body: CreateRefund, key: string) =>
@@ -42,6 +52,8 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.retryRefund, { ...of(id, key), body: { number }, timeoutMs }),
     closeRefund: (id: string, as: 'succeeded' | 'failed', key: string) =>
       http.call(contract.closeRefund, { ...of(id, key), body: { as } }),
+    giveUpRefund: (id: string, body: SettledByHand, key: string) =>
+      http.call(contract.giveUpRefund, { ...of(id, key), body, timeoutMs }),
     refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };
 }

@@ -36,6 +36,8 @@ export function allGoesWell(
     refreshPayment: () => ({ ...payment, status: 'captured' }),
     abandonPayment: () => ({ ...payment, status: 'voided' }),
     settleToZero: done,
+    settleByHand: done,
+    giveUpRefund: done,
     confirmBooking: done,
     rescheduleBooking: done,
     completeBooking: done,

@@ -7,7 +7,8 @@ import {
   proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { SERVICE_CALL, UNTIL_DONE_MONEY } from '../../workflows/activity-options';
+import { FORWARD_MONEY, LOCAL_CALL } from '../../workflows/activity-options';
+import type { Calls } from '../../workflows/duties';
 import { codeOf } from '../../workflows/failures';
 import { createSaga } from '../../workflows/saga';
 
@@ -18,29 +19,37 @@ export const REHEARSAL_ACTIVITIES = [...STEPS.flatMap((name) => [`do${name}`, `u
 
 export interface Rehearsal {
   id: string;
-  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'ask' | 'codes';
+  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'forward-money' | 'ask' | 'codes';
   runs: 'local' | 'recorded';
 }
 
 type Activities = Record<string, (input: { key: string; did?: unknown }) => Promise<unknown>>;
-const local = proxyLocalActivities<Activities>(SERVICE_CALL);
-const recorded = proxyActivities<Activities>(UNTIL_DONE_MONEY);
+const local = proxyLocalActivities<Activities>(LOCAL_CALL);
+const recorded = proxyActivities<Activities>(FORWARD_MONEY);
 
 export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
-  const saga = createSaga();
-  const call = (name: string, input: { key: string; did?: unknown }): Promise<unknown> =>
-    (runs === 'local' ? local : recorded)[name]?.(input) ?? Promise.reject(new Error(name));
-  const mend = () => saga.forward('mend', (key) => call('mend', { key }));
+  const saga = createSaga<Activities>();
+  const how = { local: runs === 'local' };
+  const call = (act: Calls<Activities>, name: string, input: { key: string; did?: unknown }): Promise<unknown> =>
+    act[name]?.(input) ?? Promise.reject(new Error(name));
+  const steps = how.local ? local : recorded;
+  const mend = (name = 'mend') => saga.forward(name, (act, key) => call(act, 'mend', { key }), how);
 
   if (play === 'codes') return codes();
   if (play === 'forward') return mend();
-  if (play === 'forward-twice') return Promise.all([mend(), mend()]);
+  if (play === 'forward-twice') return Promise.all([mend('mend'), mend('mend again')]);
+  if (play === 'forward-money')
+    return saga.forward('mend', (act, key) => call(act, 'mend', { key }), {
+      money: true,
+      settled: (act, as) => call(act, 'undoA', { key: as }),
+    });
   if (play === 'ask') return saga.askOperator('mend', 'the tap drips');
   try {
     for (const name of STEPS) {
       await saga.step(name, {
-        do: (key) => call(`do${name}`, { key }),
-        undo: (did, key) => call(`undo${name}`, { key, did: did ?? 'unknown' }),
+        do: (key) => call(steps, `do${name}`, { key }),
+        undo: (act, key, did) => call(act, `undo${name}`, { key, did: did ?? 'unknown' }),
+        ...how,
       });
       if (play === 'pivot-after-A' && name === 'A') saga.pivot();
     }
@@ -51,7 +60,7 @@ export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
     return 'done';
   } catch (error) {
     saga.tell('Compensating', 'Undoing.');
-    await saga.undo();
+    await (await saga.undo())?.done;
     return isCancellation(error) ? 'cancelled' : codeOf(error);
   }
 }

@@ -44,8 +44,8 @@ export interface StartedSaga {
   called(name: string, times?: number): Promise<void>;
   /** Resolves when the running activity has been asked to cancel. */
   cancelRequested(): Promise<void>;
-  /** Resolves when an update of this name is in the history. */
-  updateArrived(name: string): Promise<void>;
+  /** Resolves when an update of this name is in the history (the nth). */
+  updateArrived(name: string, times?: number): Promise<void>;
   result(): Promise<{ outcome?: string; reason?: string; status?: string }>;
   /** The named update; rejects with the code it was refused with. */
   update(name: string, argument: unknown): Promise<void>;
@@ -64,7 +64,12 @@ async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
   const options = await timeSkippingServer();
   for (let tries = 1; ; tries++) {
     try {
-      return await TestWorkflowEnvironment.createTimeSkipping(options);
+      const env = await TestWorkflowEnvironment.createTimeSkipping(options);
+      await env.connection.operatorService.addSearchAttributes({
+        namespace: env.namespace,
+        searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, 2])),
+      });
+      return env;
     } catch (error) {
       if (tries === 4) throw error;
     }
@@ -75,7 +80,7 @@ async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
  * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for. A signal must not
  * meet a workflow's last task here: this server refuses that task's completion, as the real one does, but then takes the
  * worker's repeated call as the next task's, so that the workflow ends without having seen the signal.
- * `code`: other workflows than the product's. The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
+ * `code`: other workflows than the product's. `environment`: another server, such as the real one, where no time is skipped. The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
  * sagas run in `tests/`.
  */
 export async function startSagaHarness(
@@ -83,16 +88,13 @@ export async function startSagaHarness(
     workflowsPath: join(__dirname, '../../workflows/index.ts'),
     activities: activityNames(),
   },
+  environment: () => Promise<TestWorkflowEnvironment> = timeSkippingEnvironment,
 ): Promise<SagaHarness> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
   });
-  const env = await timeSkippingEnvironment();
-  await env.connection.operatorService.addSearchAttributes({
-    namespace: env.namespace,
-    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, 2])),
-  });
+  const env = await environment();
   const coverage = workflowCoverage();
   const workflowBundle = await bundleWorkflowCode(
     coverage.bundle({
@@ -166,16 +168,17 @@ export async function startSagaHarness(
         workflowId,
         taskQueue: type.taskQueue,
         args: [input],
+        staticSummary: type.summary(input),
       });
       // The environment's own client lets time skip while a result is waited for.
       const handle = env.client.workflow.getHandle(workflowId);
       const attribute = async (name: string) => (await handle.describe()).searchAttributes[name]?.[0];
       // What waits for ever takes the processor from every test after it: waiting ends with the saga.
-      const recorded = async (matches: (event: HistoryEvent) => unknown) => {
+      const recorded = async (matches: (event: HistoryEvent) => unknown, times = 1) => {
         for (;;) {
           const { status } = await handle.describe();
           const { events } = await handle.fetchHistory();
-          if (events?.some(matches)) return;
+          if ((events?.filter(matches).length ?? 0) >= times) return;
           if (status.name !== 'RUNNING')
             throw new Error(`the saga ended ${status.name}; its history has no such event`);
         }
@@ -188,11 +191,11 @@ export async function startSagaHarness(
             await new Promise<void>((resolve) => state.heard.push(resolve));
         },
         cancelRequested: () => recorded((event) => event.activityTaskCancelRequestedEventAttributes),
-        updateArrived: (name) =>
+        updateArrived: (name, times) =>
           recorded((event) => {
             const { acceptedRequest } = event.workflowExecutionUpdateAcceptedEventAttributes ?? {};
             return acceptedRequest?.input?.name === name;
-          }),
+          }, times),
         result: () => handle.result(),
         update: (name, argument) => handle.executeUpdate(name, { args: [argument] }).then(() => undefined, rethrowCode),
         attribute,
@@ -240,6 +243,14 @@ export function fails(times = Number.POSITIVE_INFINITY, then: TestActivity = () 
     return then(input, attempt);
   };
 }
+
+/**
+ * An activity whose service does not answer at all. Unlike `fails` it asks for no pause, so that the policy's own grow: the time-skipping
+ * server plays days of those in seconds.
+ */
+export const isAway: TestActivity = () => {
+  throw toFailure(new ProblemError('upstream_unavailable'), activityInfo());
+};
 
 /** An activity that hangs until it is let go. */
 export function gate(result: unknown = undefined) {

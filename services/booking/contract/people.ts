@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPERATOR_ACTIONS } from '../../../kernel/saga-type';
 import { PARTIES } from '../../../kernel/session';
 import { BOOKING_STATUSES, CANCEL_REASONS, PAYMENT_STATUSES, STATUS_REASONS } from '../../../kernel/statuses';
 import { endpoint } from '../../../platform/endpoint';
@@ -254,22 +255,27 @@ export const peopleOperations = {
     idempotency: 'optional',
     params: IdParams,
     replies: { 200: Booking },
-    errors: ['invalid_state', 'conflict'],
+    errors: ['invalid_state', 'conflict', 'too_many_moves'],
   }),
   resolveBooking: endpoint({
     method: 'post',
     path: '/api/bookings/{id}/resolve',
     operationId: 'resolveBooking',
     summary: 'Answer a saga that needs attention',
-    description: '`retry` tries what is stuck at once; `accept` gives it up, because it was settled by other means.',
+    description:
+      '`retry` tries what is stuck at once; `accept` gives it up, because it was settled by other means. Money is accepted by what became of it: `paid_elsewhere` or `waived`; what was reserved for it is free again. `step` names what is meant, as the saga’s details show it; it can be left out where exactly one thing is stuck.',
     access: ['admin'],
     idempotency: 'optional',
     params: IdParams,
     body: z
-      .strictObject({ action: z.enum(['retry', 'accept']), note: text(1, 1_000) })
+      .strictObject({
+        step: text(1, 200).optional(),
+        action: z.enum(OPERATOR_ACTIONS),
+        note: text(1, 1_000),
+      })
       .meta({ id: 'BookingResolution' }),
     replies: { 204: null },
-    errors: ['invalid_state', 'conflict'],
+    errors: ['invalid_state', 'conflict', 'validation_failed'],
   }),
   bookingTimeline: endpoint({
     method: 'get',

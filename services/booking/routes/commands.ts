@@ -15,8 +15,8 @@ import {
   confirmUpdate,
   declineUpdate,
   rescheduleUpdate,
-  resolve,
 } from '../../../workflows/booking.api';
+import { resolve } from '../../../workflows/saga.api';
 import {
   type BookingOrRequested,
   bookingContract as contract,
@@ -107,7 +107,8 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
       {
         async run({ noteId }) {
           const options = { updateId: updateId(call, 'resolve', bookingId) };
-          await sagas.update(bookingWorkflowId(bookingId), resolve, { action: call.body.action, noteId }, options);
+          const { step, action } = call.body;
+          await sagas.update(bookingWorkflowId(bookingId), resolve, { ...(step && { step }), action, noteId }, options);
           return done;
         },
         repeat: () => done,
@@ -156,14 +157,16 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
   /** Asks the booking's saga. Where the key was freed meanwhile, a retry attaches to the same update. */
   async function askSaga<Argument>(
     call: CommandCall,
-    { command, booking: { id } }: Asked,
+    { command, party, booking: { id } }: Asked,
     update: { name: string },
     argument: Argument,
   ): Promise<void> {
     const options = { updateId: updateId(call, command.kind, id) };
     await sagas.update(bookingWorkflowId(id), update, argument, options).catch(async (error: unknown) => {
-      // The saga may go on for longer than the client waits, with what was asked for long done.
-      if (!isLate(error) || !isFulfilled(command, await readBookingOrRequested(db, id))) throw error;
+      if (!isLate(error)) throw error;
+      // The saga may go on for longer than the client waits, with what was asked for long done, or impossible by now.
+      const now = await readBookingOrRequested(db, id);
+      if (!isFulfilled(command, now)) throw commandRefusal(command, party, now, call.receivedAt) ?? error;
     });
   }
 

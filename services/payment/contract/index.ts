@@ -10,6 +10,7 @@ export {
   PaymentDetails,
   PaymentState,
   RefundState,
+  type SettledByHand,
 } from './saga';
 
 /**

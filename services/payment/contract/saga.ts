@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SETTLEMENTS } from '../../../kernel/saga-type';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
@@ -79,6 +80,10 @@ export type CreateRefund = z.output<typeof CreateRefund>;
 const RetryRefund = z.strictObject({ number: z.int().min(2) });
 const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 
+/** What became of money that an operator settled by hand: the one it was owed to has it by other means, or does without. */
+const SettledByHand = z.strictObject({ as: z.enum(SETTLEMENTS) });
+export type SettledByHand = z.output<typeof SettledByHand>;
+
 /** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds. */
 export const sagaOperations = {
   createAccount: endpoint({
@@ -126,6 +131,18 @@ export const sagaOperations = {
     description: 'What Stripe has not refunded at once is pursued by a refund saga.',
     replies: { 200: z.object({ payment: z.union([PaymentState, z.null()]) }) },
     errors: ['refund_failed'],
+  }),
+  settleBookingByHand: endpoint({
+    method: 'post',
+    path: '/internal/bookings/{bookingId}/payment/settle-by-hand',
+    operationId: 'settleBookingByHand',
+    summary: 'An operator has settled what the saga could not: its refunds that Stripe has not got are given up',
+    description: 'The key is `<workflowId>/<step>/undo`: a step of that key that arrives late is refused.',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: SettledByHand,
+    replies: { 204: null },
   }),
 
   getPaymentState: endpoint({
@@ -188,6 +205,17 @@ export const sagaOperations = {
     params: IdParams,
     replies: { 200: z.object({ payment: z.union([PaymentState, z.null()]) }) },
     errors: ['refund_failed'],
+  }),
+  settlePaymentByHand: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/settle-by-hand',
+    operationId: 'settlePaymentByHand',
+    summary: 'As settleBookingByHand, for a direct payment',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: SettledByHand,
+    replies: { 204: null },
   }),
   releaseEarnings: endpoint({
     method: 'post',
@@ -255,6 +283,18 @@ export const sagaOperations = {
     idempotency: 'required',
     params: IdParams,
     body: CloseRefund,
+    replies: { 200: RefundState },
+  }),
+  giveUpRefund: endpoint({
+    method: 'post',
+    path: '/internal/refunds/{id}/give-up',
+    operationId: 'giveUpRefund',
+    summary: 'An operator has settled a refund by hand: what was reserved for it is free again',
+    description: 'One that Stripe turns out to have made, or is making, stays as Stripe says.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    body: SettledByHand,
     replies: { 200: RefundState },
   }),
   refreshRefund: endpoint({

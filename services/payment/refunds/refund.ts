@@ -1,11 +1,13 @@
+import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
-import type { RefundState } from '../contract';
+import type { RefundState, SettledByHand } from '../contract';
 import { perform } from '../stripe/attempt';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
 import { refundStateOf } from './rules';
 import { recordRefundMade, recordRefundRefusal, recordStripeRefunds } from './store/at-stripe';
 import { type BegunRefund, beginRetry, beginSubmit, takenStripeIds } from './store/attempts';
+import { giveUpRefund } from './store/by-hand';
 import { type RefundAndPayment, readRefund } from './store/refunds';
 
 /**
@@ -42,6 +44,18 @@ async function make({ db, stripe }: Till, { refund, payment, attempt }: BegunRef
   return outcome.kind === 'done'
     ? recordRefundMade(db, id, attempt, outcome.value)
     : recordRefundRefusal(db, id, attempt, outcome.code);
+}
+
+/**
+ * An operator has settled a refund by hand. Stripe is asked first whether it has it: one that it has stays as Stripe says.
+ * @throws ProblemError not_found
+ */
+export async function giveUp(till: Till, id: string, as: SettledByHand['as']): Promise<RefundAndPayment> {
+  await refreshRefund(till, id).catch((error: unknown) => {
+    // Stripe's being away is why an operator had to do it by hand. What it turns out to have made will be recorded beside this one.
+    if (!(error instanceof ProblemError) || !ERROR_CODES[error.code].retryable) throw error;
+  });
+  return giveUpRefund(till.db, id, as);
 }
 
 /** Asks Stripe what became of a refund and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */

@@ -1,6 +1,6 @@
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
-import { created, ok } from '../../../platform/replies';
+import { created, done, ok } from '../../../platform/replies';
 import type { Sagas } from '../../../platform/temporal';
 import { openAccount, removeAccount } from '../accounts/account';
 import { capture, charge } from '../charges/charge';
@@ -9,9 +9,10 @@ import { beginBookingCharge, beginCapture, beginDirectCharge } from '../charges/
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
-import { refreshRefund, retry, submit } from '../refunds/refund';
+import { giveUp, refreshRefund, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
 import { wakeRefundSagas } from '../refunds/sagas';
+import { settleByHand } from '../refunds/store/by-hand';
 import { closeRefund, readRefund } from '../refunds/store/refunds';
 import { createRefund } from '../refunds/store/requests';
 import { refresh } from '../settlement/refresh';
@@ -51,6 +52,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
     return ok({ payment: await settled(await markBookingSettled(db, params.bookingId), idempotencyKey) });
   });
 
+  service.serve(contract.settleBookingByHand, async (call) => {
+    await settleByHand(db, byService(call), { bookingId: call.params.bookingId }, call.body.as);
+    return done;
+  });
+
   service.serve(contract.getPaymentState, async ({ params }) => {
     return ok(detailsOf(await readPayment(db, params.id)));
   });
@@ -75,6 +81,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
 
   service.serve(contract.settlePayment, async ({ params, idempotencyKey }) => {
     return ok({ payment: await settled(await markPaymentSettled(db, params.id), idempotencyKey) });
+  });
+
+  service.serve(contract.settlePaymentByHand, async (call) => {
+    await settleByHand(db, byService(call), { id: call.params.id }, call.body.as);
+    return done;
   });
 
   service.serve(contract.releaseEarnings, async (call) => {
@@ -102,6 +113,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
 
   service.serve(contract.closeRefund, async ({ params, body }) => {
     const { refund, payment } = await closeRefund(db, params.id, body.as);
+    return ok(refundStateOf(refund, payment));
+  });
+
+  service.serve(contract.giveUpRefund, async ({ params, body }) => {
+    const { refund, payment } = await giveUp(till, params.id, body.as);
     return ok(refundStateOf(refund, payment));
   });
 

@@ -151,11 +151,13 @@ export async function releaseSlot(db: Database, request: KeyedRequest, bookingId
 }
 
 /**
- * Moves a slot to another start; length, state and expiry stay. The slot keeps its old time until it is moved.
+ * Moves a slot to another start; length, state and expiry stay. The slot keeps its old time until it is moved. As the undo of a move (key
+ * …/undo) it leaves the undo's mark: the move that arrives late is refused.
  * @throws ProblemError slot_unavailable when the new time is taken or not within the hours, or the booking has no slot
  */
 export async function moveSlot(db: Database, request: KeyedRequest, bookingId: string, start: string): Promise<Slot> {
-  const reply = await once(db, request, async (tx) => {
+  const write = request.key.endsWith('/undo') ? undoOnce : once;
+  const reply = await write(db, request, async (tx) => {
     const slot = await lockSlot(tx, bookingId);
     const from = Date.parse(start);
     const span = { start: from, end: from + slot.end.getTime() - slot.start.getTime() };

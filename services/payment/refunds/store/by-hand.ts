@@ -1,0 +1,60 @@
+import { and, eq, isNull, or } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../../db/client';
+import { payments, refunds } from '../../../../db/schema/payment';
+import { type KeyedRequest, undoOnce } from '../../../../platform/idempotency';
+import { appendEvent } from '../../../../platform/outbox';
+import { done } from '../../../../platform/replies';
+import { lockPayment, type PaymentRow } from '../../charges/store/payments';
+import type { SettledByHand } from '../../contract';
+import { changeRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
+
+// What an operator says of money that no retry could move.
+
+type As = SettledByHand['as'];
+
+/** Gives a refund up that Stripe has not got: it has failed, and its amount is free again. @throws ProblemError not_found */
+export async function giveUpRefund(db: Database, id: string, as: As): Promise<RefundAndPayment> {
+  return db.transaction(async (tx) => {
+    const { refund, payment } = await lockRefund(tx, id);
+    return giveUp(tx, payment, refund, as);
+  });
+}
+
+/**
+ * Gives up what a saga has reserved of a payment for refunds that Stripe has not got. What people asked for has sagas of its own. Under
+ * the undo's key: a step that arrives late reserves nothing any more. Does nothing where there is no such payment.
+ */
+export async function settleByHand(
+  db: Database,
+  request: KeyedRequest,
+  payment: { id: string } | { bookingId: string },
+  as: As,
+): Promise<void> {
+  const which = 'id' in payment ? eq(payments.id, payment.id) : eq(payments.bookingId, payment.bookingId);
+  await undoOnce(db, request, async (tx) => {
+    const [found] = await tx.select({ id: payments.id }).from(payments).where(which);
+    if (!found) return done;
+    let locked = await lockPayment(tx, found.id);
+    for (const refund of await unmadeBySagas(tx, found.id)) locked = (await giveUp(tx, locked, refund, as)).payment;
+    return done;
+  });
+}
+
+async function unmadeBySagas(tx: Transaction, paymentId: string): Promise<RefundRow[]> {
+  const bySaga = or(eq(refunds.origin, 'settlement'), isNull(refunds.requestedBy));
+  const unmade = and(eq(refunds.status, 'pending'), isNull(refunds.stripeRefundId));
+  return tx
+    .select()
+    .from(refunds)
+    .where(and(eq(refunds.paymentId, paymentId), bySaga, unmade))
+    .for('update');
+}
+
+async function giveUp(tx: Transaction, payment: PaymentRow, refund: RefundRow, as: As): Promise<RefundAndPayment> {
+  const isMade = refund.status === 'succeeded' || (refund.status === 'pending' && refund.stripeRefundId !== null);
+  if (isMade) return { refund, payment };
+  const { id: refundId, paymentId } = refund;
+  await appendEvent(tx, { streamId: refundId, type: 'RefundSettledByHand', data: { refundId, paymentId, as } });
+  if (refund.status === 'failed') return { refund, payment };
+  return changeRefund(tx, payment, refund, { status: 'failed', failureCode: as, closedAs: 'failed' });
+}

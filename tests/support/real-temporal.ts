@@ -1,0 +1,39 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePortSettings } from '../../dev/machine/ports';
+import { launch } from '../../dev/processes/launch';
+import { embeddedTemporal } from '../../dev/temporal/server';
+import { type Config, loadConfig } from '../../platform/config';
+import { prepareNamespace } from '../../platform/temporal-namespace';
+
+/** Temporal's real server, for one test file, and the settings by which it is found. */
+export async function startRealTemporal(): Promise<{ config: Config; close(): Promise<void> }> {
+  const DATA_DIR = mkdtempSync(join(tmpdir(), 'tutorconnect-temporal-'));
+  const SERVICE_TOKEN_SECRET = 'a-secret-for-tests-a-secret-for-tests';
+  const settings = { ...(await freePortSettings()), DATA_DIR, SERVICE_TOKEN_SECRET, LOG_LEVEL: 'silent' };
+  const config = loadConfig(settings, 'no-env-file-in-tests');
+  let server: ChildProcess | undefined;
+  const listener = {
+    born: (child: ChildProcess) => {
+      server = child;
+    },
+    died: () => undefined,
+    line: () => undefined,
+  };
+  await launch(await embeddedTemporal(config, () => undefined), listener, new AbortController().signal);
+  await prepareNamespace(config, () => undefined);
+  return {
+    config,
+    async close() {
+      if (server && server.exitCode === null) {
+        const exit = once(server, 'exit');
+        server.kill('SIGKILL');
+        await exit;
+      }
+      rmSync(DATA_DIR, { recursive: true, force: true });
+    },
+  };
+}

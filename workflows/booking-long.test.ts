@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { MOST_MOVES } from '../kernel/session';
+import { DAY } from '../kernel/time';
+import { createSagas, type Sagas } from '../platform/temporal';
+import { allGoesWell } from '../tests/support/booking-saga';
+import { startRealTemporal } from '../tests/support/real-temporal';
+import { refuses, type SagaHarness, type StartedSaga, startSagaHarness } from '../tests/support/saga-harness';
+import { bookingSaga, bookingWorkflowId, cancelUpdate, completeUpdate, rescheduleUpdate } from './booking.api';
+
+// Bookings that are asked for a great many things, on the real server: it is the one that refuses the 2,001st update of a run.
+
+let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
+let harness: SagaHarness;
+let sagas: Sagas;
+beforeAll(async () => {
+  temporal = await startRealTemporal();
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal.config;
+  harness = await startSagaHarness(undefined, () =>
+    TestWorkflowEnvironment.createFromExistingServer({ address, namespace }),
+  );
+  sagas = createSagas(temporal.config);
+}, 90_000);
+jest.setTimeout(240_000);
+afterAll(async () => {
+  await sagas?.close();
+  await harness?.close();
+  await temporal?.close();
+});
+
+const START = Date.now() + 10 * DAY;
+const at = (daysLater: number) => new Date(START + daysLater * DAY).toISOString();
+const requestedAt = () => new Date().toISOString();
+
+interface Live {
+  saga: StartedSaga;
+  workflowId: string;
+  /** The keys under which the slot was moved. */
+  moves: string[];
+  /** Whether the time that is asked for is taken. */
+  taken: { now: boolean };
+}
+
+async function confirmedBooking(): Promise<Live> {
+  const taken = { now: false };
+  const moves: string[] = [];
+  const input = {
+    ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
+    ...{ scheduledAt: at(0), durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
+  };
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input),
+    moveSlot({ key }: { key: string }, attempt: number) {
+      if (taken.now && !key.endsWith('/undo')) return refuses('slot_unavailable')({}, attempt);
+      moves.push(key);
+      return undefined;
+    },
+  });
+  await saga.becomes('Confirmed');
+  return { saga, workflowId: bookingWorkflowId(input.bookingId), moves, taken };
+}
+
+const move = ({ workflowId }: Live, daysLater: number, updateId: string = randomUUID()) =>
+  sagas.update(
+    workflowId,
+    rescheduleUpdate,
+    { by: 'tutor', actorId: randomUUID(), scheduledAt: at(daysLater), requestedAt: requestedAt() },
+    { updateId },
+  );
+
+const cancel = ({ workflowId }: Live) =>
+  sagas.update(
+    workflowId,
+    cancelUpdate,
+    { by: 'student', actorId: randomUUID(), noteId: null, requestedAt: requestedAt() },
+    { updateId: randomUUID() },
+  );
+
+const completeTooEarly = ({ workflowId }: Live) =>
+  sagas.update(
+    workflowId,
+    completeUpdate,
+    { actorId: randomUUID(), requestedAt: requestedAt() },
+    { updateId: randomUUID() },
+  );
+
+/** Asks `times` times, eight at once, and gives what was answered, by code. */
+async function storm(times: number, ask: () => Promise<unknown>): Promise<Record<string, number>> {
+  const answers: Record<string, number> = {};
+  let left = times;
+  const lane = async () => {
+    while (left-- > 0) {
+      const code = await ask().then(
+        () => 'done',
+        (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+      );
+      answers[code] = (answers[code] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+  return answers;
+}
+
+async function runOf({ saga }: Live) {
+  const { runId, historyLength, searchAttributes } = await saga.handle.describe();
+  return { runId, historyLength, searchAttributes };
+}
+
+test('a booking that was asked for 5,000 things is as able to cancel as one that was asked for none', async () => {
+  const live = await confirmedBooking();
+  const first = await runOf(live);
+  live.taken.now = true;
+  // Accepted and then refused, so that they count towards what a run may take: two runs are filled. The others leave no trace.
+  expect(await storm(1_050, () => move(live, 1))).toEqual({ slot_unavailable: 1_050 });
+  expect(await storm(3_950, () => completeTooEarly(live))).toEqual({ invalid_state: 3_950 });
+  const last = await runOf(live);
+  expect(last.runId).not.toBe(first.runId);
+  expect(last.historyLength).toBeLessThan(11_000);
+  expect(last.searchAttributes).toEqual(first.searchAttributes);
+  await cancel(live);
+  await live.saga.becomes('Compensated');
+});
+
+test('what a run has promised the next one keeps: moves, keys of steps, and answers under their ids', async () => {
+  const live = await confirmedBooking();
+  const { runId } = await runOf(live);
+  await move(live, 1, 'first');
+  live.taken.now = true;
+  await expect(move(live, 2, 'refused')).rejects.toMatchObject({ code: 'slot_unavailable' });
+  await storm(450, () => move(live, 2));
+  live.taken.now = false;
+  await move(live, 3, 'last of the run');
+  live.taken.now = true;
+  await storm(60, () => move(live, 2));
+  live.taken.now = false;
+  expect((await runOf(live)).runId).not.toBe(runId);
+  const before = live.moves.length;
+  // Somebody who got no answer at the time repeats the request under its key.
+  await move(live, 3, 'last of the run');
+  expect(live.moves).toHaveLength(before);
+  await move(live, 4);
+  const made = live.moves.filter((key) => !key.endsWith('/undo'));
+  expect(new Set(made).size).toBe(made.length);
+  await cancel(live);
+  await live.saga.becomes('Compensated');
+});
+
+test('after twenty moves a booking stays where it is, and every other command is heard', async () => {
+  const live = await confirmedBooking();
+  for (let times = 1; times <= MOST_MOVES; times++) await move(live, times);
+  const { historyLength } = await runOf(live);
+  await expect(move(live, 30)).rejects.toMatchObject({ code: 'too_many_moves' });
+  expect((await runOf(live)).historyLength).toBe(historyLength);
+  await cancel(live);
+  await live.saga.becomes('Compensated');
+});
+
+test('an operator’s cancel that meets a run as it ends is heard by the next', async () => {
+  const live = await confirmedBooking();
+  live.taken.now = true;
+  const stormed = storm(560, () => move(live, 1));
+  await live.saga.updateArrived('reschedule', 450);
+  await live.saga.handle.cancel();
+  await stormed;
+  await live.saga.becomes('Compensated');
+  expect(await live.saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_operator' });
+});
+
+test('an update that does not parse is refused, and a signal that does not is dropped', async () => {
+  const live = await confirmedBooking();
+  const { saga } = live;
+  const { historyLength } = await runOf(live);
+  for (const [name, argument] of [
+    ['complete', {}],
+    ['complete', { requestedAt: 'tomorrow' }],
+    ['complete', null],
+    ['cancel', { by: 'nobody', requestedAt: requestedAt() }],
+    ['cancel', { by: 'student' }],
+    ['cancel', { by: 'student', requestedAt: requestedAt(), noteId: 7 }],
+    ['reschedule', { by: 'tutor', scheduledAt: at(1) }],
+    ['reschedule', { by: 'operator', scheduledAt: at(1), requestedAt: requestedAt() }],
+  ] as const)
+    await expect(saga.update(name, argument)).rejects.toThrow('validation_failed');
+  expect((await runOf(live)).historyLength).toBe(historyLength);
+  await saga.handle.signal('paymentChanged', { version: 'NaN' });
+  await saga.handle.signal('paymentChanged', null);
+  await cancel(live);
+  await saga.becomes('Compensated');
+});
