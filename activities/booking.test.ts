@@ -50,7 +50,7 @@ const one = (operation: string): Called | undefined => services.calls.find((call
 
 describe('making the booking', () => {
   beforeEach(() => {
-    services.answers.internalGetBookingRequest = request;
+    services.answers.internalBeginBookingRequest = request;
     services.answers.internalGetPair = { first: person(studentId, 'Ada'), second: person(tutorId, 'Grace') };
     services.answers.quoteSession = quote;
     services.answers.internalCreateBooking = {
@@ -80,7 +80,7 @@ describe('making the booking', () => {
 
   test('asks for the price that was chosen', async () => {
     const pricingOptionId = uuidv7();
-    services.answers.internalGetBookingRequest = { ...request, pricingOptionId };
+    services.answers.internalBeginBookingRequest = { ...request, pricingOptionId };
     await act.createBooking({ bookingId, key });
     expect(one('quoteSession')?.body).toMatchObject({ pricingOptionId });
   });

@@ -27,7 +27,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
     async createBooking({ bookingId, key }: Step<{ bookingId: string }>): Promise<BookingTerms> {
       try {
         const { studentId, tutorId, subject, scheduledAt, durationMinutes, pricingOptionId } =
-          await booking.getRequest(bookingId);
+          await booking.beginRequest(bookingId);
         const [{ first: student, second: tutor }, quote] = await Promise.all([
           identity.getPair(studentId, tutorId),
           tutoring.quoteSession(tutorId, {

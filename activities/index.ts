@@ -5,6 +5,7 @@ import type { Clients } from './clients';
 import { mapErrors } from './failures';
 import { createPaymentActivities } from './payment';
 import { createRefundActivities } from './refund';
+import { createSweepActivities } from './sweep';
 import { createUserCreationActivities } from './user-creation';
 
 export { type Clients, createClients } from './clients';
@@ -15,7 +16,8 @@ export function createActivities(clients: Clients) {
   return {
     booking: withMappedErrors({ ...createBookingActivities(clients), ...payment }),
     payment: withMappedErrors(payment),
-    refund: withMappedErrors(createRefundActivities(clients)),
+    // The sweep is carried by the worker of refunds: `workflows/sweep.api.ts` says why.
+    refund: withMappedErrors({ ...createRefundActivities(clients), ...createSweepActivities(clients) }),
     'user-creation': withMappedErrors(createUserCreationActivities(clients)),
   };
 }

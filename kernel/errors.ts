@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   profile_exists: { status: 409, retryable: false, title: 'The tutor profile has been completed already' },
   payment_failed: { status: 409, retryable: false, title: 'The payment could not be taken' },
   payment_expired: { status: 409, retryable: false, title: 'The payment was not completed in time' },
+  request_expired: { status: 409, retryable: false, title: 'The request was given up before anything was done' },
   refund_exceeds_payment: { status: 409, retryable: false, title: 'The refund is more than what is left' },
   refund_failed: { status: 409, retryable: false, title: 'The refund was refused' },
   too_many_moves: { status: 409, retryable: false, title: 'The booking has been moved as often as it can be' },

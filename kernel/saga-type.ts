@@ -41,3 +41,17 @@ export interface SagaType<Input> {
   /** One line for lists in the Web UI: ids and times only. */
   summary(input: Input): string;
 }
+
+/** A workflow that a Temporal Schedule starts again and again: what `prepareNamespace` makes the Schedule of. */
+export interface ScheduledWorkflow {
+  /** Also the beginning of its workflows' ids, to which Temporal adds the time. */
+  scheduleId: string;
+  /** The exported name of the workflow function, which takes no input. */
+  workflowType: string;
+  taskQueue: string;
+  everyMs: number;
+  /** A run that is not over by then is ended. */
+  atMostMs: number;
+  /** One line for lists in the Web UI. */
+  summary: string;
+}

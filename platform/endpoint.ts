@@ -26,6 +26,12 @@ export interface Endpoint {
   description?: string;
   access: Access;
   idempotency?: IdempotencyRule;
+  /**
+   * Of an internal operation: the members of its body that were asked for, by id. Two requests under one key must share these
+   * and the path. The rest of the body is what an activity gathers from other services, and a name or a price may have changed when
+   * a step is repeated after a crash. Without it the whole body counts, as it must for what people send.
+   */
+  fingerprint?: readonly string[];
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;

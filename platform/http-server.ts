@@ -35,8 +35,13 @@ export interface Call<E extends Endpoint> {
   body: BodyOf<E>;
   user: E['access'] extends 'user' | readonly unknown[] ? User : undefined;
   idempotencyKey: E['idempotency'] extends 'required' ? string : string | undefined;
-  /** Of a write, SHA-256 of operation, path parameters and canonical JSON body: what two requests with one idempotency key must share. */
+  /**
+   * Of a write, SHA-256 of operation, path parameters and canonical JSON body, or of those of its members that the contract names:
+   * what two requests with one idempotency key must share.
+   */
   fingerprint: string;
+  /** Where the contract names members, the same over the whole body: keys that were stored before it did hold this one. */
+  formerFingerprint: string | undefined;
   /** The client's address, through the gateway's X-Forwarded-For. */
   address: string;
   headers: Request['headers'];
@@ -171,7 +176,12 @@ async function parseCall<E extends Endpoint>(
     body: body?.data ?? {},
     user,
     idempotencyKey: idempotencyKey(operation, request),
-    fingerprint: fingerprint(operation, params?.data, json),
+    fingerprint: fingerprint(
+      operation,
+      params?.data,
+      operation.fingerprint ? asked(json, operation.fingerprint) : json,
+    ),
+    formerFingerprint: operation.fingerprint && fingerprint(operation, params?.data, json),
     // Whoever handed the request over knows it; by a connection it comes as a header.
     address: String(locals.address ?? request.ip ?? 'unknown'),
     headers: request.headers,
@@ -226,6 +236,11 @@ function fingerprint(operation: Endpoint, params: unknown, json: unknown): strin
   return createHash('sha256')
     .update(`${operation.method} ${operation.path} ${stringify(params) ?? ''}\n${stringify(json) ?? ''}`)
     .digest('hex');
+}
+
+function asked(json: unknown, names: readonly string[]): Record<string, unknown> {
+  const said = new Map(Object.entries(json ?? {}));
+  return Object.fromEntries(names.map((name) => [name, said.get(name)]));
 }
 
 export interface Listening {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { and, type Column, eq, inArray, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
 import { ERROR_CODES, ProblemError } from '../kernel/errors';
@@ -10,8 +10,10 @@ export interface KeyedRequest {
   /** A user's id, or `service` for the platform's own calls: keys of different owners never meet. */
   owner: string;
   key: string;
-  /** Hash of method, path and body; another one under the same key is refused. */
+  /** Hash of method, path and what was asked; another one under the same key is refused. */
   fingerprint: string;
+  /** Taken for the same: what the code of before stored for this very request. */
+  formerFingerprint?: string | undefined;
 }
 
 /** The owner of the keys by which the platform's own parts call each other. */
@@ -66,7 +68,7 @@ export async function onceWith<Body>(
   requireStorable(reply);
   return db.transaction(async (tx) => {
     const earlier = await claim(tx, request, { replyStatus: reply.status, replyBody: reply.body ?? null });
-    if (earlier) return replayed<Body>(earlier, request.fingerprint);
+    if (earlier) return replayed<Body>(earlier, isSame(earlier, request));
     await effect(tx);
     return reply;
   });
@@ -80,7 +82,7 @@ async function onceIn<Body>(
   kind: 'step' | 'undo' = 'step',
 ): Promise<StoredReply<Body>> {
   const earlier = await claim(tx, request);
-  if (earlier) return replayed<Body>(earlier, kind === 'undo' ? earlier.fingerprint : request.fingerprint);
+  if (earlier) return replayed<Body>(earlier, kind === 'undo' || isSame(earlier, request));
   const reply = await effect(tx);
   requireStorable(reply);
   await tx
@@ -98,9 +100,10 @@ async function claim(
   request: KeyedRequest,
   reply: Partial<Pick<Row, 'replyStatus' | 'replyBody'>> = {},
 ): Promise<Row | undefined> {
+  const { owner, key, fingerprint } = request;
   const claimed = await tx
     .insert(table)
-    .values({ ...request, ...reply, resourceId: sql`gen_random_uuid()` })
+    .values({ owner, key, fingerprint, ...reply, resourceId: sql`gen_random_uuid()` })
     .onConflictDoNothing()
     .returning({ key: table.key });
   return claimed.length > 0 ? undefined : held(tx, request);
@@ -112,9 +115,13 @@ async function held(tx: Transaction, request: KeyedRequest): Promise<Row> {
   return row;
 }
 
-function replayed<Body>(row: Row, fingerprint: string): StoredReply<Body> {
+function isSame(row: Row, { fingerprint, formerFingerprint }: KeyedRequest): boolean {
+  return row.fingerprint === fingerprint || row.fingerprint === formerFingerprint;
+}
+
+function replayed<Body>(row: Row, same: boolean): StoredReply<Body> {
   if (row.fingerprint === STEP_UNDONE) throw new ProblemError('undone');
-  if (row.fingerprint !== fingerprint) throw new ProblemError('idempotency_key_reused');
+  if (!same) throw new ProblemError('idempotency_key_reused');
   if (row.replyStatus === null) throw new ProblemError('idempotency_in_progress', undefined, { retryAfterSeconds: 1 });
   // What was stored under this key and fingerprint is the reply of the same operation.
   return { status: row.replyStatus, body: (row.replyBody ?? undefined) as Body };
@@ -159,7 +166,11 @@ export async function claimKey(
     .update(table)
     .set({ leasedUntil: lease })
     .where(
-      and(byKey(request), isNull(table.replyStatus), or(isNull(table.leasedUntil), lt(table.leasedUntil, sql`now()`))),
+      and(
+        byKey(request),
+        isNull(table.replyStatus),
+        or(isNull(table.leasedUntil), lt(table.leasedUntil, sql`clock_timestamp()`)),
+      ),
     )
     .returning({ key: table.key });
   if (taken.length === 0) throw new ProblemError('idempotency_in_progress', undefined, { retryAfterSeconds: 1 });
@@ -187,17 +198,35 @@ export async function storeReply(db: Database | Transaction, request: KeyedReque
     .where(and(byKey(request), isNull(table.replyStatus)));
 }
 
-/** Ends the lease without a reply, so that a retry may run at once: for 503, 429 and crashes that were noticed. */
+/**
+ * Ends the lease without a reply, so that a retry may run at once: for 503, 429 and crashes that were noticed. When it ended stays
+ * in the row: by that the sweep knows how long the client has been gone.
+ */
 export async function releaseKey(db: Database, request: KeyedRequest): Promise<void> {
   await db
     .update(table)
-    .set({ leasedUntil: null })
+    .set({ leasedUntil: sql`clock_timestamp()` })
     .where(and(byKey(request), isNull(table.replyStatus)));
 }
 
 /** The request of one of the platform's own parts under its step's key. */
-export function byService(call: { idempotencyKey: string; fingerprint: string }): KeyedRequest {
-  return { owner: SERVICE, key: call.idempotencyKey, fingerprint: call.fingerprint };
+export function byService(call: {
+  idempotencyKey: string;
+  fingerprint: string;
+  formerFingerprint?: string | undefined;
+}): KeyedRequest {
+  const { idempotencyKey: key, fingerprint, formerFingerprint } = call;
+  return { owner: SERVICE, key, fingerprint, formerFingerprint };
+}
+
+/**
+ * Whether a client may still be about: it has claimed the key of `resourceId` within the last `seconds`, by the database's clock.
+ * Both ids are columns of the asking query. A key that is forgotten says that the client has been gone for a day.
+ */
+export function clientIsAbout(ownerId: Column, resourceId: Column, seconds: number): SQL {
+  // The owner comes first: the keys of one person are a short range of the primary key, and ids of resources are in no index.
+  return sql`exists (select from ${table} where ${table.owner} = ${ownerId}::text and ${table.resourceId} = ${resourceId}
+    and greatest(${table.createdAt}, ${table.leasedUntil}) > now() - make_interval(secs => ${seconds}))`;
 }
 
 /** A person's request under their own key, if it carries one. */

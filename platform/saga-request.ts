@@ -11,6 +11,13 @@ import { type ClientRequest, keepAnswer, type StoredReply, throwStored } from '.
 const ANSWER_WITHIN_MS = 10 * SECOND;
 /** How long such a request may hold its key: 5 s for Temporal to take it, `ANSWER_WITHIN_MS` of waiting, and slack. */
 export const LEASE_SECONDS = 20;
+/**
+ * A request whose client has not come back for so long, and whose saga never began, is refused for good: nobody is to be charged for
+ * what they gave up. Clients that repeat a request after a fault do so within seconds, or at most some minutes.
+ */
+export const CLIENT_GONE_SECONDS = 10 * 60;
+/** How many rows of a kind one sweep looks at. It locks them for some milliseconds each; the next one comes soon. */
+export const SWEEP_BATCH = 100;
 
 /** What the claim of a request's key came to: carry it out, send the key's stored reply again, or a refusal that is stored already. */
 export type Claimed<Run> =

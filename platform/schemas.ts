@@ -130,3 +130,9 @@ export const Problem = z
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
+/** What a sweep came to in one context: the rows it found, the sagas it started for them, and the requests it refused for good. */
+export const Swept = z
+  .strictObject({ found: z.int().min(0), started: z.int().min(0), refused: z.int().min(0) })
+  .meta({ id: 'Swept' });
+export type Swept = z.output<typeof Swept>;

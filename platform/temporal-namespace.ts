@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { Connection, isGrpcServiceError, NamespaceNotFoundError } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time';
-import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import { causesOf } from '../kernel/errors';
+import { type ScheduledWorkflow, SEARCH_ATTRIBUTES } from '../kernel/saga-type';
 import type { Config } from './config';
+import { ensureSchedule } from './temporal-schedules';
 
 /** A saga's id is refused a second time only as long as its history is kept, so it is kept this long. */
 export const RETENTION_DAYS = 30;
@@ -15,13 +17,15 @@ const SEEN_WITHIN_MS = 30_000;
 export const GRPC = { ALREADY_EXISTS: 6, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 };
 
 /**
- * Makes the namespace fit for the sagas on any server, embedded or given: it exists, keeps histories for 30 days, and knows
- * the search attributes. A server whose administration is not ours (Temporal Cloud) is left as it is, and what is missing is said.
+ * Makes the namespace fit for the sagas on any server, embedded or given: it exists, keeps histories for 30 days, knows
+ * the search attributes, and has the Schedules. A server whose administration is not ours (Temporal Cloud) is left as it is, and what
+ * is missing is said.
  * @throws Error for a person to read when the server does not answer
  */
 export async function prepareNamespace(
   config: Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE'>,
   say: (line: string) => void,
+  schedules: readonly ScheduledWorkflow[],
 ): Promise<void> {
   const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = config;
   const connection = await connect(address);
@@ -33,6 +37,16 @@ export async function prepareNamespace(
         `Temporal at ${address} does not let search attributes be added: ask for ${SEARCH_ATTRIBUTES.join(', ')}, type Keyword`,
       );
     });
+    for (const schedule of schedules) {
+      const { scheduleId } = schedule;
+      // As long as the namespace is new, not every part of the server knows it.
+      await seen(() => ensureSchedule(connection, namespace, schedule).then(() => true)).catch((error: unknown) => {
+        if (!isGrpc(error, GRPC.PERMISSION_DENIED, GRPC.UNIMPLEMENTED)) throw error;
+        say(
+          `Temporal at ${address} does not let the Schedule ${scheduleId} be made: ask for one, as docs/sagas/${scheduleId}.md says`,
+        );
+      });
+    }
   } finally {
     await connection.close();
   }
@@ -65,7 +79,7 @@ async function ensureNamespace(connection: Connection, namespace: string): Promi
       .catch((again: unknown) => {
         if (!isGrpc(again, GRPC.ALREADY_EXISTS)) throw again;
       });
-    return seen(describe, () => true);
+    return seen(describe);
   });
   const kept = found.config?.workflowExecutionRetentionTtl;
   if (kept && tsToMs(kept) >= tsToMs(retention)) return;
@@ -79,7 +93,7 @@ async function ensureNamespace(connection: Connection, namespace: string): Promi
 async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
   const service = connection.operatorService;
   const list = async () => (await service.listSearchAttributes({ namespace })).customAttributes ?? {};
-  const known = await seen(list, () => true);
+  const known = await seen(list);
   const missing = SEARCH_ATTRIBUTES.filter((name) => known[name] === undefined);
   const wrong = SEARCH_ATTRIBUTES.filter((name) => known[name] !== undefined && known[name] !== KEYWORD);
   if (wrong.length > 0) {
@@ -94,11 +108,12 @@ async function ensureSearchAttributes(connection: Connection, namespace: string)
 }
 
 /** Asks until what was made can be seen. */
-async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): Promise<T> {
+async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean = () => true): Promise<T> {
   const deadline = performance.now() + SEEN_WITHIN_MS;
   for (;;) {
     const answer = await ask().catch((error: unknown) => {
-      if (isGrpc(error, GRPC.NOT_FOUND) && performance.now() < deadline) return undefined;
+      const isNew = isGrpc(error, GRPC.NOT_FOUND) || error instanceof NamespaceNotFoundError;
+      if (isNew && performance.now() < deadline) return undefined;
       throw error;
     });
     if (answer !== undefined && enough(answer)) return answer;
@@ -107,7 +122,7 @@ async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): P
   }
 }
 
-/** Whether a call of the server was answered with one of the status codes. */
+/** Whether a call of the server was answered with one of the status codes; parts of the SDK hand that on as a cause. */
 export function isGrpc(error: unknown, ...codes: number[]): boolean {
-  return isGrpcServiceError(error) && codes.includes(error.code);
+  return [...causesOf(error)].some((cause) => isGrpcServiceError(cause) && codes.includes(cause.code));
 }

@@ -36,7 +36,11 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['calls to Stripe', 1, 'the charge; the webhook about it finds all of it in the ledger'],
   ['HTTP calls', 15, 'the sum of the operations'],
   ['HTTP calls of booking: bookSession', 1, 'the request'],
-  ['HTTP calls of booking: internalGetBookingRequest', 1, 'what was asked for stays out of the history'],
+  [
+    'HTTP calls of booking: internalBeginBookingRequest',
+    1,
+    'what was asked for stays out of the history; marks that its saga has begun',
+  ],
   ['HTTP calls of booking: internalCreateBooking', 1, 'a step'],
   ['HTTP calls of booking: internalRecordPayment', 1, 'the client reads the payment where its booking is'],
   ['HTTP calls of booking: internalConfirmBooking', 1, 'a step'],

@@ -172,7 +172,7 @@ test('a worker that starts before its server waits for it', async () => {
     line: () => undefined,
   };
   await launch(spec, listener, new AbortController().signal);
-  await prepareNamespace(config, () => undefined);
+  await prepareNamespace(config, () => undefined, []);
   client = new Client({ connection: await Connection.connect({ address: config.TEMPORAL_ADDRESS }) });
   worker = await starting;
   expect(worker.name).toBe('worker:user-creation');

@@ -2,4 +2,5 @@
 export { booking } from './booking';
 export { payment } from './payment';
 export { refund } from './refund';
+export { sweep } from './sweep';
 export { userCreation } from './user-creation';

@@ -9,20 +9,32 @@ export { events, idempotencyKeys } from './platform';
 
 /**
  * What a student asked for, stored with the idempotency key before the saga starts; its id is the booking's. `settled_at`
- * is set once the booking is made or refused: until then the saga may never have started.
+ * is set once the booking is made or refused.
  */
-export const bookingRequests = pgTable('booking_requests', {
-  id: uuid().primaryKey(),
-  studentId: uuid('student_id').notNull(),
-  tutorId: uuid('tutor_id').notNull(),
-  subject: text().notNull(),
-  scheduledAt: instant('scheduled_at').notNull(),
-  durationMinutes: integer('duration_minutes').notNull(),
-  pricingOptionId: uuid('pricing_option_id'),
-  refusal: jsonb().$type<{ code: ErrorCode; detail: string; errors?: FieldError[] }>(),
-  settledAt: instant('settled_at'),
-  createdAt: instant('created_at').notNull().defaultNow(),
-});
+export const bookingRequests = pgTable(
+  'booking_requests',
+  {
+    id: uuid().primaryKey(),
+    studentId: uuid('student_id').notNull(),
+    tutorId: uuid('tutor_id').notNull(),
+    subject: text().notNull(),
+    scheduledAt: instant('scheduled_at').notNull(),
+    durationMinutes: integer('duration_minutes').notNull(),
+    pricingOptionId: uuid('pricing_option_id'),
+    /** Set by the saga's first step: until then it may never have started, and whoever locks the row may refuse the request. */
+    sagaStartedAt: instant('saga_started_at'),
+    refusal: jsonb().$type<{ code: ErrorCode; detail: string; errors?: FieldError[] }>(),
+    /** Who cancelled it before a booking was made of it, and what they wrote. */
+    cancelledBy: text('cancelled_by').$type<Party>(),
+    noteId: uuid('note_id'),
+    settledAt: instant('settled_at'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
+    index('booking_requests_unstarted').on(t.createdAt).where(sql`saga_started_at is null and settled_at is null`),
+  ],
+);
 
 /**
  * A second migration adds `bookings_one_at_a_time`: no student has two live bookings at overlapping times. Every list of

@@ -37,6 +37,8 @@ export const users = pgTable(
   },
   (t) => [
     uniqueIndex('users_email').on(sql`lower(${t.email})`),
+    // What the sweep looks through.
+    index('users_unstarted').on(t.attemptUntil).where(sql`saga_started_at is null and status = 'pending'`),
     check('users_role', sql`${t.role} in ('student', 'tutor', 'admin')`),
     check('users_status', sql`${t.status} in ('pending', 'active')`),
     check('users_registration', sql`${t.status} = 'active' or ${t.registration} is not null`),

@@ -49,6 +49,10 @@ export const payments = pgTable(
     clientSecret: text('client_secret'),
     captureBefore: instant('capture_before'),
     declineCode: text('decline_code'),
+    /** Of a direct payment, set by its saga's first step: until then the saga may never have started. */
+    sagaStartedAt: instant('saga_started_at'),
+    /** Why a direct payment was refused before its saga had begun: it has failed, and Stripe never heard of it. */
+    refusal: text({ enum: ['request_expired'] }),
     /** Settled to zero: steps that arrive later are refused. */
     settledAt: instant('settled_at'),
     /** The tutor's share went from pending to payable. */
@@ -64,6 +68,10 @@ export const payments = pgTable(
     check('payments_refund_pending', sql`${t.refundPending} >= 0`),
     index('payments_payer').on(t.payerId),
     index('payments_payee').on(t.payeeId),
+    // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
+    index('payments_unstarted')
+      .on(t.createdAt)
+      .where(sql`saga_started_at is null and booking_id is null and status = 'pending'`),
   ],
 );
 
@@ -93,10 +101,19 @@ export const refunds = pgTable(
     closedAs: text('closed_as', { enum: ['succeeded', 'failed'] }),
     /** Why Stripe refused it or the bank sent it back. */
     failureCode: text('failure_code'),
+    /** Set by the first step of its saga: until then the saga may never have started. */
+    sagaStartedAt: instant('saga_started_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
-  (t) => [check('refunds_amount', sql`${t.amount} > 0`), index('refunds_payment').on(t.paymentId)],
+  (t) => [
+    check('refunds_amount', sql`${t.amount} > 0`),
+    index('refunds_payment').on(t.paymentId),
+    // What the sweep looks through. A refund that no person asked for has a saga that starts its own.
+    index('refunds_unstarted')
+      .on(t.createdAt)
+      .where(sql`saga_started_at is null and status = 'pending' and requested_by is not null`),
+  ],
 );
 
 /**

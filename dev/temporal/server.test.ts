@@ -4,11 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, ScheduleClient } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
+import { HOUR } from '../../kernel/time';
 import { type Config, loadConfig } from '../../platform/config';
 import { prepareNamespace } from '../../platform/temporal-namespace';
+import { sweepSchedule } from '../../workflows/sweep.api';
 import { freePortSettings } from '../machine/ports';
 import { type LaunchListener, launch } from '../processes/launch';
 import { embeddedTemporal } from './server';
@@ -51,6 +53,9 @@ async function connected<T>(work: (connection: Connection) => Promise<T>): Promi
   }
 }
 
+const sweepOf = (namespace: string) =>
+  connected((connection) => new ScheduleClient({ connection, namespace }).getHandle('sweep').describe());
+
 const retentionOf = (namespace: string) =>
   connected(async ({ workflowService }) => {
     const { config: found } = await workflowService.describeNamespace({ namespace });
@@ -80,7 +85,7 @@ afterAll(async () => {
 });
 
 test('the embedded server knows the search attributes and keeps histories for 30 days', async () => {
-  await prepareNamespace(config, (line) => said.push(line));
+  await prepareNamespace(config, (line) => said.push(line), [sweepSchedule]);
   expect(await retentionOf('default')).toBe(THIRTY_DAYS_MS);
   expect(await attributesOf('default')).toMatchObject(
     Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
@@ -105,9 +110,28 @@ test('kill -9 of the server loses no workflow', async () => {
 
 test('on a given server a missing namespace is made, once, however many start', async () => {
   const given = { ...config, TEMPORAL_NAMESPACE: 'tutorconnect' };
-  await Promise.all([1, 2].map(() => prepareNamespace(given, (line) => said.push(line))));
+  await Promise.all([1, 2].map(() => prepareNamespace(given, (line) => said.push(line), [sweepSchedule])));
   expect(await retentionOf('tutorconnect')).toBe(THIRTY_DAYS_MS);
   expect(await attributesOf('tutorconnect')).toMatchObject({ SagaState: KEYWORD, PaymentId: KEYWORD });
+  expect((await sweepOf('tutorconnect')).action).toMatchObject({ workflowType: 'sweep', taskQueue: 'refund' });
+});
+
+test('a Schedule runs one at a time, makes up for nothing, and stays paused when it is brought up to date', async () => {
+  const prepare = (everyMs: number) =>
+    prepareNamespace(config, (line) => said.push(line), [{ ...sweepSchedule, everyMs }]);
+  await prepare(HOUR);
+  expect(await sweepOf('default')).toMatchObject({
+    spec: { intervals: [{ every: HOUR }] },
+    policies: { overlap: 'SKIP', catchupWindow: HOUR },
+    state: { paused: false },
+  });
+  await connected((connection) => new ScheduleClient({ connection }).getHandle('sweep').pause('looking into it'));
+  await prepare(sweepSchedule.everyMs);
+  expect(await sweepOf('default')).toMatchObject({
+    spec: { intervals: [{ every: sweepSchedule.everyMs }] },
+    state: { paused: true, note: 'looking into it' },
+  });
+  expect(said).toEqual([]);
 });
 
 test('a longer retention is left as it is', async () => {
@@ -115,7 +139,7 @@ test('a longer retention is left as it is', async () => {
   await connected(({ workflowService }) =>
     workflowService.registerNamespace({ namespace: 'patient', workflowExecutionRetentionPeriod: Object(sixtyDays) }),
   );
-  await prepareNamespace({ ...config, TEMPORAL_NAMESPACE: 'patient' }, (line) => said.push(line));
+  await prepareNamespace({ ...config, TEMPORAL_NAMESPACE: 'patient' }, (line) => said.push(line), []);
   expect(await retentionOf('patient')).toBe(2 * THIRTY_DAYS_MS);
 });
 
@@ -136,7 +160,7 @@ test('a port in use is told with the setting that moves it', async () => {
 test('a server that does not answer is told with the setting that names it', async () => {
   const [port] = Object.values(await freePortSettings());
   const nowhere = { TEMPORAL_ADDRESS: `127.0.0.1:${port}`, TEMPORAL_NAMESPACE: 'default' };
-  await expect(prepareNamespace(nowhere, () => undefined)).rejects.toThrow(
+  await expect(prepareNamespace(nowhere, () => undefined, [])).rejects.toThrow(
     `Temporal does not answer at 127.0.0.1:${port}: start it, or correct TEMPORAL_ADDRESS`,
   );
 });

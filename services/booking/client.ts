@@ -14,8 +14,11 @@ export function createBookingClient(http: ServiceClient) {
     /** The booking with the addresses, zones and locales that mails need. @throws ProblemError not_found */
     readForNotices: (id: string): Promise<InternalBooking> => http.call(contract.readForNotices, { params: { id } }),
 
-    /** What the client asked for. @throws ProblemError not_found */
-    getRequest: (id: string): Promise<StoredRequest> => http.call(contract.getRequest, { params: { id } }),
+    /** What the client asked for; from now on its saga has begun. @throws ProblemError not_found; undone when it was refused before */
+    beginRequest: (id: string): Promise<StoredRequest> => http.call(contract.beginRequest, { params: { id } }),
+
+    /** Refuses for good what never began and was given up by its client. */
+    sweepRequests: () => http.call(contract.sweepRequests, {}),
 
     /** Makes the booking, pending. @throws ProblemError conflict when the student is booked then already; undone; validation_failed */
     createPending: (id: string, body: Body<typeof contract.createPending>, key: string) =>

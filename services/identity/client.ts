@@ -17,6 +17,8 @@ export function createIdentityClient(http: ServiceClient) {
     /** Harmless when there is none. @throws ProblemError invalid_state for an active user */
     removeProfile: (id: string, key: string) =>
       http.call(contract.removeProfile, { params: { id }, idempotencyKey: key }),
+    /** Starts the sagas of registrations that have none. @throws ProblemError upstream_unavailable */
+    sweepSignUps: () => http.call(contract.sweepSignUps, {}),
     /** @throws ProblemError not_found, undone; invalid_state without a profile */
     activateUser: (id: string, key: string) =>
       http.call(contract.activateUser, { params: { id }, idempotencyKey: key }),

@@ -44,6 +44,9 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.settlePaymentByHand, { ...of(id, key), body }),
     releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
 
+    /** Starts refunds that have no saga, and refuses direct payments that never began. @throws ProblemError upstream_unavailable */
+    sweepPayments: () => http.call(contract.sweepPayments, { timeoutMs }),
+
     createRefund: (paymentId: string, body: CreateRefund, key: string) =>
       http.call(contract.createRefund, { ...of(paymentId, key), body }),
     getRefund: (id: string) => http.call(contract.getRefundState, { params: { id } }),

@@ -78,15 +78,13 @@ export type Booking = z.output<typeof Booking>;
  */
 export const RequestedBooking = Booking.extend({
   status: z.enum(['pending', 'cancelled']),
-  statusReason: z.null(),
+  statusReason: z.enum(['cancelled_by_student', 'cancelled_by_tutor', 'cancelled_by_operator']).nullable(),
   waitingUntil: z.null(),
   tutorName: z.null(),
   studentName: z.null(),
   price: z.null(),
   payment: z.null(),
   meetingUrl: z.null(),
-  cancelledBy: z.null(),
-  cancelReason: z.null(),
   refusal: z
     .union([z.object({ code: z.string(), detail: z.string() }), z.null()])
     .meta({ description: 'Why nothing was booked, by the code that the request would have been refused with' }),
@@ -156,7 +154,8 @@ export const peopleOperations = {
     description:
       'Answers 201 once the booking is confirmed or waits for the tutor, 202 when the bank must be asked ' +
       '(`payment.clientSecret`) or it takes over ten seconds: read on at `Location`. A 202 without a `price` is of a ' +
-      'request that is stored and whose booking is still to be made. 402 and 409 carry `bookingId` where a booking was made.',
+      'request that is stored and whose booking is still to be made. 402 and 409 carry `bookingId` where a booking was made. ' +
+      'A request that began nothing and is not repeated within ten minutes is refused for good (`request_expired`).',
     access: ['student'],
     idempotency: 'required',
     body: NewBooking,
@@ -168,6 +167,7 @@ export const peopleOperations = {
       'slot_unavailable',
       'conflict',
       'invalid_state',
+      'request_expired',
       'not_found',
       'overloaded',
     ],

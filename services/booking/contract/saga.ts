@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, Instant, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
+import { IdParams, Instant, InstantOut, Money, Swept, text, Uuid } from '../../../platform/schemas';
 import { Booking, CancelReason, Party, PaymentStatus, StartTime } from './people';
 
 // What the booking saga's activities are promised: `/internal/bookings`, never routed by the gateway.
@@ -90,14 +90,33 @@ export const sagaOperations = {
     params: IdParams,
     replies: { 200: InternalBooking },
   }),
+  beginRequest: endpoint({
+    method: 'post',
+    path: '/internal/bookings/{id}/begin',
+    operationId: 'internalBeginBookingRequest',
+    summary: 'What the client asked for; from now on its saga has begun, and nobody else refuses it',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: StoredRequest },
+    errors: ['undone'],
+  }),
   getRequest: endpoint({
     method: 'get',
     path: '/internal/bookings/{id}/request',
     operationId: 'internalGetBookingRequest',
-    summary: 'What the client asked for',
+    summary: 'The same, as workers of before ask for it',
     access: 'service',
     params: IdParams,
     replies: { 200: StoredRequest },
+    errors: ['undone'],
+  }),
+  sweepRequests: endpoint({
+    method: 'post',
+    path: '/internal/bookings/sweep',
+    operationId: 'internalSweepBookingRequests',
+    summary: 'Refuse for good what never began and was given up by its client',
+    access: 'service',
+    replies: { 200: Swept },
   }),
   createPending: endpoint({
     ...command,
@@ -105,6 +124,8 @@ export const sagaOperations = {
     path: '/internal/bookings/{id}/create',
     operationId: 'internalCreateBooking',
     summary: 'Make the booking, pending, from its stored request',
+    // Price, names and addresses were gathered for the request, and may be others when the step is repeated.
+    fingerprint: [],
     body: Creation,
     replies: { 200: Created },
     errors: ['conflict', 'undone'],
@@ -115,6 +136,8 @@ export const sagaOperations = {
     path: '/internal/bookings/{id}/refuse',
     operationId: 'internalRefuseBooking',
     summary: 'Another context refused: what the waiting client is answered with',
+    // Asked again, the other context may refuse it for another reason; the first one stays.
+    fingerprint: [],
     body: Refusal,
     replies: { 204: null },
   }),
@@ -173,6 +196,8 @@ export const sagaOperations = {
     path: '/internal/bookings/{id}/refunded',
     operationId: 'internalRecordRefund',
     summary: 'Record a refund; a cancelled booking that got all back becomes refunded',
+    // The key names the version of the payment that was looked up for it.
+    fingerprint: [],
     body: z.strictObject({ payment: PaymentProjection }),
     replies: { 204: null },
     errors: ['conflict'],

@@ -35,7 +35,7 @@ describe('booking a session', () => {
     const ids = { bookingId: id, studentId: student, tutorId: tutor, pricingOptionId };
     const input = { ...ids, scheduledAt, durationMinutes: 60, paymentMethodId: 'pm_card_visa' };
     expect(started).toEqual([{ id, input }]);
-    expect(await saga.getRequest(id)).toEqual({ ...ids, subject: 'Maths', scheduledAt, durationMinutes: 60 });
+    expect(await saga.beginRequest(id)).toEqual({ ...ids, subject: 'Maths', scheduledAt, durationMinutes: 60 });
   });
 
   test('a tutor who must confirm: 201 with the booking that waits for them', async () => {

@@ -26,7 +26,7 @@ import {
 import { type Command, commandRefusal, isFulfilled, partyOf, visibleTo } from '../rules';
 import { setMeetingUrl } from '../store/meeting-link';
 import { readBookingOrRequested, readRequest } from '../store/reads';
-import { type CommandRun, claimCommand, type Note } from '../store/requests';
+import { type CommandRun, callOffRequest, claimCommand, type Note } from '../store/requests';
 
 /** What every command's request has, whatever its body. */
 interface CommandCall {
@@ -66,9 +66,11 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
   service.serve(contract.cancelBooking, async (call) => {
     const asked = await admit(call, { kind: 'cancel' });
     const note = noteOf('cancel', call.body.reason);
-    return answer(contract.cancelBooking, call, asked, note, ({ noteId, requestedAt }) => {
-      const by = asked.party;
-      return askSaga(call, asked, cancelUpdate, {
+    return answer(contract.cancelBooking, call, asked, note, async ({ noteId, requestedAt }) => {
+      const { booking, party: by } = asked;
+      // A request whose saga never began has nobody to ask, and a repeated POST would book it after all.
+      if (booking.price === null && (await callOffRequest(db, booking.id, { by, noteId }))) return;
+      await askSaga(call, asked, cancelUpdate, {
         by,
         actorId: call.user.id,
         noteId,

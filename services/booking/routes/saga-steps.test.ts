@@ -31,7 +31,7 @@ describe('the saga’s door', () => {
     expect(JSON.stringify(booking)).not.toContain('pi_secret');
     expect(InternalBooking.parse(booking)).toEqual(booking);
     await expect(saga.readForNotices(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
-    await expect(saga.getRequest(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+    await expect(saga.beginRequest(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('a step repeated under its key has its first answer; its key with other parameters is refused', async () => {

@@ -5,9 +5,10 @@ import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
 import { withoutSecrets } from '../rules';
 import { recordPayment, recordRefund } from '../store/payment-copy';
-import { readBooking, readRequest } from '../store/reads';
+import { readBooking } from '../store/reads';
 import {
   awaitTutor,
+  beginRequest,
   cancelConfirmed,
   cancelPending,
   completeConfirmed,
@@ -16,6 +17,7 @@ import {
   moveConfirmed,
   refuseRequest,
 } from '../store/saga-steps';
+import { sweepRequests } from '../store/sweep';
 
 /** The steps of the booking saga and what its activities read. Keys are the platform's own, `booking:<id>/<step>`. */
 export function serveSagaSteps(service: Service, { database: { db } }: ServiceDeps): void {
@@ -23,7 +25,9 @@ export function serveSagaSteps(service: Service, { database: { db } }: ServiceDe
     const booking = await readBooking(db, params.id);
     return ok({ ...booking, payment: withoutSecrets(booking.payment) });
   });
-  service.serve(contract.getRequest, async ({ params }) => ok(await readRequest(db, params.id)));
+  service.serve(contract.beginRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
+  service.serve(contract.getRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
+  service.serve(contract.sweepRequests, async () => ok(await sweepRequests(db)));
   service.serve(contract.createPending, async (call) =>
     ok(await createPending(db, byService(call), call.params.id, call.body)),
   );

@@ -140,18 +140,20 @@ async function findBooking(db: Handle, id: string): Promise<InternalBooking | un
 export async function readBookingOrRequested(db: Handle, id: string): Promise<InternalBooking | RequestedBooking> {
   const booking = await findBooking(db, id);
   if (booking) return booking;
-  const request = await requestRow(db, id);
+  const { request, note } = await requestRow(db, id);
   // Made between the two looks.
   if (request.settledAt && !request.refusal) return readBooking(db, id);
-  return toRequested(request);
+  return toRequested(request, note);
 }
 
-function toRequested(request: typeof bookingRequests.$inferSelect): RequestedBooking {
-  const { refusal, createdAt, settledAt } = request;
+type RequestRow = typeof bookingRequests.$inferSelect;
+
+function toRequested(request: RequestRow, note: string | null): RequestedBooking {
+  const { refusal, cancelledBy, createdAt, settledAt } = request;
   return {
     id: request.id,
     status: refusal ? 'cancelled' : 'pending',
-    statusReason: null,
+    statusReason: cancelledBy && `cancelled_by_${cancelledBy}`,
     waitingUntil: null,
     tutorId: request.tutorId,
     studentId: request.studentId,
@@ -163,8 +165,8 @@ function toRequested(request: typeof bookingRequests.$inferSelect): RequestedBoo
     price: null,
     payment: null,
     meetingUrl: null,
-    cancelledBy: null,
-    cancelReason: null,
+    cancelledBy,
+    cancelReason: note,
     workflowId: bookingWorkflowId(request.id),
     createdAt: createdAt.toISOString(),
     updatedAt: (settledAt ?? createdAt).toISOString(),
@@ -172,15 +174,23 @@ function toRequested(request: typeof bookingRequests.$inferSelect): RequestedBoo
   };
 }
 
-async function requestRow(db: Handle, id: string): Promise<typeof bookingRequests.$inferSelect> {
-  const [row] = await db.select().from(bookingRequests).where(eq(bookingRequests.id, id));
+async function requestRow(db: Handle, id: string): Promise<{ request: RequestRow; note: string | null }> {
+  const [row] = await db
+    .select({ request: bookingRequests, note: bookingNotes.text })
+    .from(bookingRequests)
+    .leftJoin(bookingNotes, eq(bookingNotes.id, bookingRequests.noteId))
+    .where(eq(bookingRequests.id, id));
   if (!row) throw new ProblemError('not_found');
   return row;
 }
 
 /** @throws ProblemError not_found */
 export async function readRequest(db: Handle, id: string): Promise<StoredRequest> {
-  const row = await requestRow(db, id);
+  return asStored((await requestRow(db, id)).request);
+}
+
+/** What the client asked for, as its row says. */
+export function asStored(row: RequestRow): StoredRequest {
   return {
     bookingId: row.id,
     studentId: row.studentId,

@@ -1,16 +1,21 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { bookingNotes, bookingRequests, idempotencyKeys } from '../../../db/schema/booking';
-import type { ProblemError } from '../../../kernel/errors';
+import { ProblemError } from '../../../kernel/errors';
+import type { Party } from '../../../kernel/session';
 import { endOf } from '../../../kernel/time';
+import { announce } from '../../../platform/changes';
 import { type ClientRequest, claimKey, type KeyedRequest, storeRefusal } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { type Claimed, LEASE_SECONDS } from '../../../platform/saga-request';
-import type { NewBooking } from '../contract';
-import { isTemporary, type Progress, requestOutcome, type Session } from '../rules';
+import type { NewBooking, Refusal } from '../contract';
+import { isTemporary, type Progress, refusalAfter, requestOutcome, type Session } from '../rules';
 import { liveSessions, readProgress } from './reads';
 
-// What a client's write stores before any saga is asked: the claim of its key, and what the saga must not carry.
+// What a client's write stores before any saga is asked: the claim of its key, and what the saga must not carry. And how a request
+// comes to nothing.
+
+type RequestRow = typeof bookingRequests.$inferSelect;
 
 /**
  * Claims the key of a request to book and stores the request under a new booking id, in one transaction: a retry after a
@@ -130,4 +135,52 @@ export async function claimCommand(
 async function claimedAt(tx: Transaction, request: KeyedRequest): Promise<Date> {
   const [row] = await tx.select({ at: idempotencyKeys.createdAt }).from(idempotencyKeys).where(byKey(request));
   return row?.at ?? new Date();
+}
+
+/** Who called a request off, before there was a booking, and the note of what they wrote. */
+interface CalledOff {
+  cancelledBy: Party | null;
+  noteId: string | null;
+}
+
+/** A request's row, locked until the transaction ends: whether it is refused or its saga begins is decided by who has it first. */
+export async function lockRequest(tx: Transaction, id: string): Promise<RequestRow | undefined> {
+  const [request] = await tx.select().from(bookingRequests).where(eq(bookingRequests.id, id)).for('update');
+  return request;
+}
+
+/** Refuses a locked request for good and wakes the client that waits. The first refusal stays. */
+export async function settleRefused(
+  tx: Transaction,
+  request: RequestRow,
+  refusal: Refusal,
+  calledOff: Partial<CalledOff> = {},
+): Promise<void> {
+  if (request.refusal) return;
+  await tx
+    .update(bookingRequests)
+    .set({ refusal, ...calledOff, settledAt: request.settledAt ?? sql`now()` })
+    .where(eq(bookingRequests.id, request.id));
+  await announce(tx, request.id);
+}
+
+/**
+ * Calls off a request whose saga has not begun; a saga that begins later finds it refused. True as well when it had come to nothing
+ * before. False once its saga has begun: then the saga has to be asked.
+ * @throws ProblemError not_found
+ */
+export async function callOffRequest(
+  db: Database,
+  id: string,
+  { by, noteId }: { by: Party; noteId: string | null },
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const request = await lockRequest(tx, id);
+    if (!request) throw new ProblemError('not_found');
+    if (request.refusal) return true;
+    if (request.sagaStartedAt || request.settledAt) return false;
+    const { code, detail } = refusalAfter(`cancelled_by_${by}`);
+    await settleRefused(tx, request, { code, detail }, { cancelledBy: by, noteId });
+    return true;
+  });
 }

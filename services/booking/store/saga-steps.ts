@@ -5,18 +5,34 @@ import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
-import { announce } from '../../../platform/changes';
 import { type KeyedRequest, once, onceWith, undoOnce } from '../../../platform/idempotency';
 import { done } from '../../../platform/replies';
-import type { Created, Creation, Refusal } from '../contract';
+import type { Created, Creation, Refusal, StoredRequest } from '../contract';
 import { confirmationMode, doubleBooked, refundFor, refusalAfter, requirePrice } from '../rules';
 import { paidFor } from './payment-copy';
+import { asStored } from './reads';
+import { lockRequest, settleRefused } from './requests';
 import { appendBookingEvent, become, lockBooking, requireStatus, sessionOf, update, waiting } from './row';
 
 // What the saga writes. Each command commits with its key and its event, locks the row it changes, and is harmless when
 // the row already is as the step wants it.
 
 type Moved = { previousStart: string; startsAt: string; endsAt: string };
+
+/**
+ * What the client asked for. From now on its saga has begun: nobody but the saga refuses it.
+ * @throws ProblemError not_found; undone when it was refused before
+ */
+export async function beginRequest(db: Database, id: string): Promise<StoredRequest> {
+  const [request] = await db
+    .update(bookingRequests)
+    .set({ sagaStartedAt: sql`coalesce(${bookingRequests.sagaStartedAt}, now())` })
+    .where(eq(bookingRequests.id, id))
+    .returning();
+  if (!request) throw new ProblemError('not_found');
+  if (request.refusal) throw new ProblemError('undone');
+  return asStored(request);
+}
 
 /**
  * Makes the booking from its stored request.
@@ -123,7 +139,7 @@ export async function cancelPending(
     if (!booking) {
       const request = await lockRequest(tx, id);
       const { code, detail } = refusalAfter(reason);
-      if (request) await settleRefused(tx, request, { code, detail });
+      if (request) await settleRefused(tx, request, { code, detail }, { cancelledBy, noteId });
       return done;
     }
     if (booking.status === 'cancelled' || booking.status === 'refunded') return done;
@@ -230,11 +246,6 @@ async function readCreated(tx: Transaction, id: string): Promise<Created> {
   return { bookingId: id, price, startsAt: startsAt.toISOString(), endsAt: endsAt.toISOString(), instantBooking };
 }
 
-async function lockRequest(tx: Transaction, id: string) {
-  const [request] = await tx.select().from(bookingRequests).where(eq(bookingRequests.id, id)).for('update');
-  return request;
-}
-
 /** Writers of one student's bookings queue up here: two that meet in the exclusion constraint would deadlock. */
 async function lockStudent(tx: Transaction, studentId: string): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`student:${studentId}`}, 0))`);
@@ -242,17 +253,4 @@ async function lockStudent(tx: Transaction, studentId: string): Promise<void> {
 
 function refuseOverlap(error: unknown): never {
   throw violatedConstraint(error) === 'bookings_one_at_a_time' ? doubleBooked() : error;
-}
-
-async function settleRefused(
-  tx: Transaction,
-  request: typeof bookingRequests.$inferSelect,
-  refusal: Refusal,
-): Promise<void> {
-  if (request.refusal) return;
-  await tx
-    .update(bookingRequests)
-    .set({ refusal, settledAt: request.settledAt ?? sql`now()` })
-    .where(eq(bookingRequests.id, request.id));
-  await announce(tx, request.id);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, Uuid } from '../../../platform/schemas';
+import { IdParams, InstantOut, Swept, Uuid } from '../../../platform/schemas';
 import { UserRole, UserStatus } from './account';
 
 /** What other contexts need of a user, by way of activities. */
@@ -71,6 +71,14 @@ export const sagaOperations = {
     params: IdParams,
     replies: { 204: null },
     errors: ['invalid_state'],
+  }),
+  sweepSignUps: endpoint({
+    method: 'post',
+    path: '/internal/users/sweep',
+    operationId: 'internalSweepSignUps',
+    summary: 'Start the sagas of registrations that have none',
+    access: 'service',
+    replies: { 200: Swept },
   }),
   activateUser: endpoint({
     method: 'post',

@@ -6,9 +6,12 @@ import { identityContract as contract } from '../contract';
 import { identityKey } from '../keyring';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from '../store/saga-steps';
 import { readInternalUser, readPair } from '../store/users';
+import { sweepSignUps } from './sign-up';
 
 /** The steps and undos of the sign-up saga, and what other contexts need to know of a user. */
-export function serveSagaSteps(service: Service, { config, database: { db } }: ServiceDeps): void {
+export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
+  const { config, database } = deps;
+  const { db } = database;
   const emailKey = identityKey(config, 'email-verification');
 
   service.serve(contract.getUser, async ({ params }) => ok(await readInternalUser(db, params.id)));
@@ -24,6 +27,8 @@ export function serveSagaSteps(service: Service, { config, database: { db } }: S
     await removeProfile(db, byService(call), call.params.id);
     return done;
   });
+
+  service.serve(contract.sweepSignUps, async () => ok(await sweepSignUps(deps)));
 
   service.serve(contract.activateUser, async (call) => {
     const { body } = await activateUser(db, byService(call), call.params.id);

@@ -1,15 +1,18 @@
 import { ProblemError } from '../../../kernel/errors';
-import { startAndWait } from '../../../platform/saga-request';
+import { SWEEP_BATCH, startAndWait } from '../../../platform/saga-request';
+import type { Swept } from '../../../platform/schemas';
 import type { ServiceDeps } from '../../../platform/service';
 import { userCreationSaga } from '../../../workflows/user-creation.api';
 import type { RegisterRequest } from '../contract';
 import { hashPassword } from '../passwords';
 import {
+  markHandedOver,
   markSagaStarted,
   type PendingSignUp,
   releasePendingUser,
   signUpState,
   storePendingUser,
+  unstartedSignUps,
 } from '../store/sign-up';
 
 /**
@@ -45,4 +48,18 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
     if (state === 'removed') throw failed();
     return userId;
   };
+}
+
+/**
+ * Starts the sagas of registrations that have none: their people were told to register again and have not. Whoever takes such a user
+ * over meanwhile finds the same saga, which goes by the row.
+ * @throws ProblemError upstream_unavailable when Temporal does not answer; what was started by then is noted
+ */
+export async function sweepSignUps({ sagas, database: { db } }: ServiceDeps): Promise<Swept> {
+  const signUps = await unstartedSignUps(db, SWEEP_BATCH);
+  for (const signUp of signUps) {
+    await sagas.start(userCreationSaga, signUp);
+    await markHandedOver(db, signUp.userId);
+  }
+  return { found: signUps.length, started: signUps.length, refused: 0 };
 }

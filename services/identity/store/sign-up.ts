@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { type Registration, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
@@ -75,6 +75,35 @@ export async function markSagaStarted(db: Database, { userId, attemptId }: Pendi
     .where(and(eq(users.id, userId), eq(users.attemptId, attemptId)))
     .returning({ id: users.id });
   return marked.length > 0;
+}
+
+/** Registrations whose saga has not begun, though the request that was to start it is over, and what each is started with. */
+export async function unstartedSignUps(
+  db: Database,
+  atMost: number,
+): Promise<{ userId: string; role: NewUser['role'] }[]> {
+  const rows = await db
+    .select({ userId: users.id, role: users.role })
+    .from(users)
+    .where(
+      and(
+        eq(users.status, 'pending'),
+        isNull(users.sagaStartedAt),
+        lt(users.attemptUntil, sql`clock_timestamp()`),
+        inArray(users.role, ['student', 'tutor']),
+      ),
+    )
+    .orderBy(users.attemptUntil)
+    .limit(atMost);
+  return rows.map(({ userId, role }) => ({ userId, role: role === 'tutor' ? 'tutor' : 'student' }));
+}
+
+/** Notes that a sign-up was handed to Temporal for good, whoever owns the row by now. */
+export async function markHandedOver(db: Database, userId: string): Promise<void> {
+  await db
+    .update(users)
+    .set({ sagaStartedAt: sql`now()` })
+    .where(and(eq(users.id, userId), isNull(users.sagaStartedAt)));
 }
 
 /** Gives up a user whose saga could not be started: the next registration of the address takes the user over at once. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SETTLEMENTS } from '../../../kernel/saga-type';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
+import { IdParams, InstantOut, Money, Swept, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
 // What the sagas are promised.
@@ -93,6 +93,8 @@ export const sagaOperations = {
     summary: 'A Stripe customer for a student, a connected account for a tutor',
     access: 'service',
     idempotency: 'required',
+    // Name and address are looked up for it, and may be others when the step is repeated.
+    fingerprint: ['userId', 'role'],
     body: CreateAccount,
     replies: { 201: z.object({ userId: Uuid }) },
     errors: ['undone', 'conflict'],
@@ -227,6 +229,15 @@ export const sagaOperations = {
     params: IdParams,
     replies: { 200: EarningsReleased },
     errors: ['invalid_state'],
+  }),
+
+  sweepPayments: endpoint({
+    method: 'post',
+    path: '/internal/payments/sweep',
+    operationId: 'sweepPayments',
+    summary: 'Start the sagas of refunds that have none; refuse direct payments that never began and were given up',
+    access: 'service',
+    replies: { 200: Swept },
   }),
 
   createRefund: endpoint({

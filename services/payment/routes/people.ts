@@ -62,7 +62,8 @@ export function servePeople(
       },
       answerWithinMs,
     );
-    const { status, declineCode } = payment;
+    const { status, declineCode, refusal: refused } = payment;
+    if (refused) throw refusal(refused, { paymentId });
     if (status === 'failed') throw refusal('payment_declined', { paymentId, declineCode });
     if (status === 'voided') throw refusal('payment_expired', { paymentId });
     return shown(payment.captured > 0 ? 201 : 202, payment);
@@ -120,7 +121,7 @@ function paymentReply(status: 201 | 202, body: Payment) {
 }
 
 function refusal(
-  code: 'payment_declined' | 'payment_expired' | 'refund_failed',
+  code: 'payment_declined' | 'payment_expired' | 'refund_failed' | 'request_expired',
   extras: Record<string, unknown>,
 ): ProblemError {
   return new ProblemError(code, undefined, { extras });

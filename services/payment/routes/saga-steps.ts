@@ -18,6 +18,7 @@ import { createRefund } from '../refunds/store/requests';
 import { refresh } from '../settlement/refresh';
 import { abandon, settle } from '../settlement/settle';
 import { handOverRefunds, markBookingSettled, markPaymentSettled } from '../settlement/store';
+import { sweepPayments } from '../settlement/sweep';
 import type { Till } from '../till';
 
 /** What the activities of sagas call. */
@@ -92,6 +93,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
     return ok(await releaseEarnings(db, byService(call), call.params.id));
   });
 
+  service.serve(contract.sweepPayments, async () => ok(await sweepPayments(till, sagas)));
   service.serve(contract.createRefund, async (call) => {
     return created(await createRefund(db, byService(call), call.params.id, call.body));
   });

@@ -50,6 +50,8 @@ export const sagaOperations = {
     summary: 'Make the empty profile of a new user',
     access: 'service',
     idempotency: 'required',
+    // Name and zone are looked up for it, and may be others when the step is repeated.
+    fingerprint: ['userId'],
     body: z.strictObject({ userId: Uuid, displayName: text(1, 250), timeZone: TimeZone }),
     replies: { 201: z.strictObject({ id: Uuid }) },
     errors: ['undone'],

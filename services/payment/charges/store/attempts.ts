@@ -46,9 +46,21 @@ export async function beginBookingCharge(
   });
 }
 
-/** Begins the charge of a direct payment. @throws ProblemError not_found, undone */
+/**
+ * Begins the charge of a direct payment, and with it the work of its saga: from now on nobody else refuses it.
+ * @throws ProblemError not_found; undone after a settlement, or when it was refused before
+ */
 export async function beginDirectCharge(db: Database, key: string, id: string): Promise<Begun> {
-  return db.transaction(async (tx) => beginCharge(tx, key, await lockPayment(tx, id)));
+  return db.transaction(async (tx) => {
+    // The update takes the lock as well.
+    const [payment] = await tx
+      .update(payments)
+      .set({ sagaStartedAt: sql`coalesce(${payments.sagaStartedAt}, now())` })
+      .where(eq(payments.id, id))
+      .returning();
+    if (!payment) throw new ProblemError('not_found');
+    return beginCharge(tx, key, payment);
+  });
 }
 
 /** Begins a capture. @throws ProblemError not_found, undone; invalid_state before the money is authorised; payment_failed after it was given up */

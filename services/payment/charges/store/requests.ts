@@ -1,12 +1,12 @@
-import { and, eq, isNotNull, isNull } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, lt, not, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
-import { stripeAccounts } from '../../../../db/schema/payment';
+import { payments, stripeAccounts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
-import { type Claim, claimKey, type KeyedRequest } from '../../../../platform/idempotency';
+import { type Claim, claimKey, clientIsAbout, type KeyedRequest } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
-import { LEASE_SECONDS } from '../../../../platform/saga-request';
+import { CLIENT_GONE_SECONDS, LEASE_SECONDS } from '../../../../platform/saga-request';
 import type { CreatePayment } from '../../contract';
-import { insertPayment } from './payments';
+import { changePayment, insertPayment } from './payments';
 
 /**
  * Stores a direct payment together with its idempotency key, before its saga is started. `feePercent` is the platform's share.
@@ -28,6 +28,34 @@ export async function requestPayment(
     const values = { id, payerId, payeeId, capture: 'automatic' as const, ...amount, paymentMethodId, description };
     await insertPayment(tx, values, feePercent);
     return claim;
+  });
+}
+
+/**
+ * Refuses direct payments whose saga never began and whose client is gone: they have failed, and nothing was ever asked of Stripe. A saga
+ * that begins at this very moment, or later, waits for the row's lock or finds the payment settled.
+ * @returns how many
+ */
+export async function refuseAbandonedPayments(db: Database, atMost: number): Promise<number> {
+  return db.transaction(async (tx) => {
+    const abandoned = await tx
+      .select()
+      .from(payments)
+      .where(
+        and(
+          isNull(payments.sagaStartedAt),
+          isNull(payments.bookingId),
+          eq(payments.status, 'pending'),
+          lt(payments.createdAt, sql`now() - make_interval(secs => ${CLIENT_GONE_SECONDS})`),
+          not(clientIsAbout(payments.payerId, payments.id, CLIENT_GONE_SECONDS)),
+        ),
+      )
+      .orderBy(payments.createdAt)
+      .limit(atMost)
+      .for('update', { skipLocked: true });
+    for (const payment of abandoned)
+      await changePayment(tx, payment, { status: 'failed', refusal: 'request_expired', settledAt: new Date() });
+    return abandoned.length;
   });
 }
 

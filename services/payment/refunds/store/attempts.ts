@@ -4,7 +4,7 @@ import { refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { type Attempt, openAttempt } from '../../stripe/store';
 import { refundable } from '../rules';
-import { changeRefund, lockRefund, type RefundAndPayment } from './refunds';
+import { changeRefund, lockRefund, markStarted, type RefundAndPayment } from './refunds';
 
 /** A refund that may be handed to Stripe. */
 export interface BegunRefund extends RefundAndPayment {
@@ -12,9 +12,13 @@ export interface BegunRefund extends RefundAndPayment {
   attempt: Attempt | null;
 }
 
-/** Begins handing a refund to Stripe. @throws ProblemError not_found */
+/** Begins handing a refund to Stripe, which somebody pursues from now on. @throws ProblemError not_found */
 export async function beginSubmit(db: Database, stepKey: string, id: string): Promise<BegunRefund> {
-  return db.transaction(async (tx) => beginAtStripe(tx, stepKey, await lockRefund(tx, id)));
+  return db.transaction(async (tx) => {
+    const both = await lockRefund(tx, id);
+    if (!both.refund.sagaStartedAt) await markStarted(tx, id);
+    return beginAtStripe(tx, stepKey, both);
+  });
 }
 
 /**

@@ -1,9 +1,10 @@
-import { and, desc, eq, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
-import { refunds } from '../../../../db/schema/payment';
+import { payments, refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { announce } from '../../../../platform/changes';
 import { appendEvent } from '../../../../platform/outbox';
+import { LEASE_SECONDS } from '../../../../platform/saga-request';
 import { statusOfCaptured } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
 
@@ -52,6 +53,35 @@ export async function closeRefund(db: Database, id: string, as: 'succeeded' | 'f
     const closed = await tx.update(refunds).set({ closedAs: as }).where(eq(refunds.id, id)).returning();
     return { refund: theOnly(closed), payment };
   });
+}
+
+/** Notes that a refund's saga has begun, or was handed to Temporal for good: the sweep does not look at it again. */
+export async function markStarted(db: Database | Transaction, id: string): Promise<void> {
+  await db
+    .update(refunds)
+    .set({ sagaStartedAt: sql`now()` })
+    .where(and(eq(refunds.id, id), isNull(refunds.sagaStartedAt)));
+}
+
+/** Refunds that a person asked for and that no saga has begun with, though the request that was to start it is over. */
+export async function unstartedRefunds(
+  db: Database,
+  atMost: number,
+): Promise<{ refundId: string; paymentId: string; bookingId: string | null }[]> {
+  return db
+    .select({ refundId: refunds.id, paymentId: refunds.paymentId, bookingId: payments.bookingId })
+    .from(refunds)
+    .innerJoin(payments, eq(payments.id, refunds.paymentId))
+    .where(
+      and(
+        isNull(refunds.sagaStartedAt),
+        eq(refunds.status, 'pending'),
+        isNotNull(refunds.requestedBy),
+        lt(refunds.createdAt, sql`now() - make_interval(secs => ${LEASE_SECONDS})`),
+      ),
+    )
+    .orderBy(refunds.createdAt)
+    .limit(atMost);
 }
 
 /** Locks a refund's payment, then the refund, until the transaction ends. @throws ProblemError not_found */

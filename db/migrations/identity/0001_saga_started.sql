@@ -1,0 +1,1 @@
+CREATE INDEX "users_unstarted" ON "users" USING btree ("attempt_until") WHERE saga_started_at is null and status = 'pending';

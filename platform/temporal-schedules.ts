@@ -1,0 +1,39 @@
+import { type Connection, ScheduleAlreadyRunning, ScheduleClient, ScheduleOverlapPolicy } from '@temporalio/client';
+import type { ScheduledWorkflow } from '../kernel/saga-type';
+
+/**
+ * Makes a Temporal Schedule, or brings one that is there up to what is wanted. Whether it is paused stays as an operator left it.
+ * @throws what the server refuses with
+ */
+export async function ensureSchedule(
+  connection: Connection,
+  namespace: string,
+  wanted: ScheduledWorkflow,
+): Promise<void> {
+  const { scheduleId, workflowType, taskQueue, everyMs, atMostMs, summary } = wanted;
+  const schedules = new ScheduleClient({ connection, namespace });
+  const options = {
+    scheduleId,
+    spec: { intervals: [{ every: everyMs }] },
+    action: {
+      type: 'startWorkflow' as const,
+      workflowType,
+      taskQueue,
+      workflowId: scheduleId,
+      workflowRunTimeout: atMostMs,
+      staticSummary: summary,
+    },
+    policies: {
+      // A run that takes long does the work of the next one.
+      overlap: ScheduleOverlapPolicy.SKIP,
+      // One run sees to everything, so those that a server missed while it was away are not made up for.
+      catchupWindow: everyMs,
+    },
+  };
+  try {
+    await schedules.create(options);
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await schedules.getHandle(scheduleId).update(({ state }) => ({ ...options, state }));
+  }
+}

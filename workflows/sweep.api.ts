@@ -1,0 +1,26 @@
+import type { ScheduledWorkflow } from '../kernel/saga-type';
+import { MINUTE } from '../kernel/time';
+
+/** What a sweep came to in one context, or the code with which it could not be done this time. */
+export type SweepOfContext = { found: number; started: number; refused: number } | string;
+
+/** Shown as the workflow's result, by what was looked through. */
+export interface SweepResult {
+  bookings: SweepOfContext;
+  payments: SweepOfContext;
+  signUps: SweepOfContext;
+}
+
+export const sweepSchedule: ScheduledWorkflow = {
+  scheduleId: 'sweep',
+  workflowType: 'sweep',
+  // Carried by the worker of refunds, the quietest there is, with nothing to do but three calls: a worker of its own would cost tens of
+  // megabytes for them, and a queue that is shared is held up by nothing longer than a refund.
+  taskQueue: 'refund',
+  // A refund waits no longer than this after its client was answered 503. What is refused has been waited for for ten minutes, so more
+  // often helps nobody, and each run is kept for as long as all histories are.
+  everyMs: 2 * MINUTE,
+  // An attempt of its steps and their repetition; a run that cannot go on, because of a bug, makes way for the next.
+  atMostMs: 90_000,
+  summary: 'Sees to what was stored and never begun',
+};

@@ -1,0 +1,28 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { SweepActivities } from '../activities/sweep';
+import { codeOf } from './failures';
+import type { SweepOfContext, SweepResult } from './sweep.api';
+
+// Recorded, so that the history says what each context did. Bounded well below the time to the next sweep, which does what is left.
+const act = proxyActivities<SweepActivities>({
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '60s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 3 },
+});
+
+/**
+ * One run of the Schedule `sweep`: see `docs/sagas/sweep.md`. Each context sees to its own rows, and one that is away holds up none of
+ * the others. It has no undo and no state: whatever happens to it, the next one does the same.
+ */
+export async function sweep(): Promise<SweepResult> {
+  const [bookings, payments, signUps] = await Promise.all([
+    orCode(act.sweepBookings()),
+    orCode(act.sweepPayments()),
+    orCode(act.sweepSignUps()),
+  ]);
+  return { bookings, payments, signUps };
+}
+
+async function orCode(swept: Promise<SweepOfContext>): Promise<SweepOfContext> {
+  return swept.catch(codeOf);
+}
