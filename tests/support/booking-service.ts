@@ -1,3 +1,4 @@
+import { ProblemError } from '../../kernel/errors';
 import { serviceTokens } from '../../platform/auth';
 import { createServiceClient, type ServiceClient } from '../../platform/http-client';
 import { uuidv7 } from '../../platform/ids';
@@ -73,12 +74,15 @@ export function bookingServiceUnderTest() {
   const roles: {
     /** What a saga does once it is started. */
     script: Script;
+    /** As if Temporal did not answer: no saga is started. */
+    failStart: boolean;
     /** What a saga does on an update; what it throws is the update's refusal. */
     answerUpdate: (update: Update) => Promise<unknown>;
-  } = { script: silent, answerUpdate: silent };
+  } = { script: silent, failStart: false, answerUpdate: silent };
 
   const sagas: Pick<Sagas, 'start' | 'update'> = {
     start: async (type, input) => {
+      if (roles.failStart) throw new ProblemError('upstream_unavailable', undefined, { retryAfterSeconds: 2 });
       const id = type.workflowId(input).replace(/^booking:/, '');
       // As Temporal does: one saga per id, whoever starts it again.
       if (started.some((other) => other.id === id)) return;
@@ -112,6 +116,7 @@ export function bookingServiceUnderTest() {
     forgetStarted();
     updates.length = 0;
     roles.script = confirmedAtOnce;
+    roles.failStart = false;
     roles.answerUpdate = silent;
   });
   afterEach(async () => {

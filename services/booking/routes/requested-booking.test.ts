@@ -2,7 +2,16 @@ import { uuidv7 } from '../../../platform/ids';
 import { bookingServiceUnderTest, key } from '../../../tests/support/booking-service';
 import { inHours } from '../../../tests/support/bookings';
 
-const { service, saga, roles, updates, people, given } = bookingServiceUnderTest();
+const { service, saga, roles, updates, started, people, given, book, create } = bookingServiceUnderTest();
+
+const calledOff = {
+  status: 'cancelled',
+  statusReason: 'cancelled_by_student',
+  cancelledBy: 'student',
+  cancelReason: 'Ill',
+  price: null,
+  refusal: { code: 'invalid_state' },
+};
 
 describe('a booking that is still to be made', () => {
   const requested = () => given(async () => undefined);
@@ -63,6 +72,8 @@ describe('a booking that is still to be made', () => {
     }
     expect(updates).toEqual([]);
 
+    // Its saga has begun, so that is whom a cancel goes to.
+    await saga.beginRequest(who.id);
     roles.answerUpdate = async ({ argument }) => {
       const { noteId } = argument as { noteId: string };
       const cancel = { reason: 'cancelled_by_student', noteId, cancelledBy: 'student' } as const;
@@ -70,8 +81,43 @@ describe('a booking that is still to be made', () => {
     };
     const options = { token, key: uuidv7(), body: { reason: 'Ill' } };
     const reply = await service.ask('POST', at(who.id, '/cancel'), options);
-    expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled', refusal: { code: 'invalid_state' } } });
+    expect(reply).toMatchObject({ status: 200, body: calledOff });
     expect(await service.ask('POST', at(who.id, '/cancel'), options)).toMatchObject({ status: 200, body: reply.body });
     expect(updates).toHaveLength(1);
+  });
+
+  test('and has no saga yet: a cancel settles it at once, and what comes later finds it refused', async () => {
+    const who = await requested();
+    const options = { token: who.studentToken, key: uuidv7(), body: { reason: 'Ill' } };
+    const reply = await service.ask('POST', at(who.id, '/cancel'), options);
+    expect(reply).toMatchObject({ status: 200, body: calledOff });
+    expect(await service.ask('POST', at(who.id, '/cancel'), options)).toMatchObject({ status: 200, body: reply.body });
+    expect(updates).toEqual([]);
+    const read = await service.ask('GET', at(who.id), { token: who.studentToken });
+    expect(read.body).toEqual(reply.body);
+    await expect(saga.beginRequest(who.id)).rejects.toMatchObject({ code: 'undone' });
+    await expect(create(who.id)).rejects.toMatchObject({ code: 'undone' });
+  });
+
+  test.each(['tutor', 'operator'] as const)('and has no saga yet: its %s can call it off as well', async (by) => {
+    const who = await requested();
+    const token = by === 'tutor' ? who.tutorToken : await service.userToken({ role: 'admin' });
+    const reply = await service.ask('POST', at(who.id, '/cancel'), { token, body: {} });
+    expect(reply.body).toMatchObject({ statusReason: `cancelled_by_${by}`, cancelledBy: by, cancelReason: null });
+  });
+
+  test('a POST that is repeated after a cancel books nothing and is told so, for good', async () => {
+    const who = await people();
+    const options = { key: uuidv7() };
+    roles.failStart = true;
+    expect((await book(who, options)).status).toBe(503);
+    roles.failStart = false;
+    const [row] = await service.database.sql`select id from booking_requests where student_id = ${who.student}`;
+    const cancel = await service.ask('POST', at(row?.id, '/cancel'), { token: who.studentToken, body: {} });
+    expect(cancel.status).toBe(200);
+    const again = await book(who, options);
+    expect(again).toMatchObject({ status: 409, body: { code: 'invalid_state', bookingId: row?.id } });
+    expect((await book(who, options)).body).toEqual(again.body);
+    expect(started).toEqual([]);
   });
 });
