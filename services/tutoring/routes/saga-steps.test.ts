@@ -106,3 +106,12 @@ test('internal writes need a key', async () => {
   for (const path of [`/internal/slots/${nowhere}/block`, `/internal/tutors/${nowhere}/remove`])
     expect((await service.internal('POST', path)).body.code).toBe('idempotency_key_required');
 });
+
+test('a profile that is made again after its person changed name or zone is the one that was made; another person is refused', async () => {
+  const userId = uuidv7();
+  const make = (who: string, displayName: string, timeZone = 'UTC') =>
+    client.createTutor({ userId: who, displayName, timeZone }, `user:${userId}/tutor`);
+  const first = await make(userId, 'Ada Byron');
+  expect(await make(userId, 'Ada Lovelace', 'Europe/Berlin')).toEqual(first);
+  await expect(make(uuidv7(), 'Ada Byron')).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+});

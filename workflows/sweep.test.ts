@@ -1,0 +1,60 @@
+import { fails, refuses, type SagaHarness, startSagaHarness } from '../tests/support/saga-harness';
+import { sweepSchedule } from './sweep.api';
+
+jest.setTimeout(60_000);
+
+let harness: SagaHarness;
+beforeAll(async () => {
+  harness = await startSagaHarness();
+});
+afterAll(() => harness.close());
+
+const { workflowType, taskQueue, scheduleId, summary } = sweepSchedule;
+let runs = 0;
+/** A run as the Schedule starts it. */
+const run = (activities: Parameters<SagaHarness['start']>[2]) => {
+  const workflowId = `${scheduleId}-${++runs}`;
+  const type = { workflowType, taskQueue, workflowId: () => workflowId, searchAttributes: () => ({}) };
+  return harness.start({ ...type, summary: () => summary }, undefined, activities);
+};
+
+const found = (count: number) => ({ found: count, started: count, refused: 0 });
+
+test('every context sees to its own, and the result says what each did', async () => {
+  const sweep = await run({
+    sweepBookings: () => ({ found: 2, started: 0, refused: 2 }),
+    sweepPayments: () => found(3),
+    sweepSignUps: () => found(0),
+  });
+  expect(await sweep.result()).toEqual({
+    bookings: { found: 2, started: 0, refused: 2 },
+    payments: found(3),
+    signUps: found(0),
+  });
+});
+
+test('one that is away, or has no such operation yet, holds up none of the others and fails no run', async () => {
+  const sweep = await run({
+    sweepBookings: fails(),
+    sweepPayments: () => found(3),
+    sweepSignUps: refuses('not_found'),
+  });
+  expect(await sweep.result()).toEqual({
+    bookings: 'upstream_unavailable',
+    payments: found(3),
+    signUps: 'not_found',
+  });
+});
+
+test('one that is away for a moment is asked again', async () => {
+  const sweep = await run({
+    sweepBookings: fails(2, () => found(1)),
+    sweepPayments: () => found(0),
+    sweepSignUps: () => found(0),
+  });
+  expect(await sweep.result()).toMatchObject({ bookings: found(1) });
+});
+
+test('no run outlasts the time to the next', () => {
+  expect(sweepSchedule.atMostMs).toBeLessThan(sweepSchedule.everyMs);
+});
