@@ -40,6 +40,7 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'activities/user-creation.test.ts': 'as its page',
     'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',
     'tests/budgets.test.ts': 'what a booking costs in those that it calls',
+    'tests/fingerprints.test.ts': 'asks every step of a context; the compiler asks for a new one',
     'tests/support/stand-ins.ts': 'stands in for those that activities call; the compiler asks for a new one',
   },
   sagas: {

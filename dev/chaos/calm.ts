@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sweepSchedule } from '../../workflows/sweep.api';
 import type { RunningPlatform } from '../stack/platform';
 import type { ChaosEvidence } from './evidence';
 import { mailsMissing } from './mails';
@@ -68,7 +69,8 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
 async function busySagas({ temporal }: ChaosEvidence): Promise<string[]> {
   const busy: string[] = [];
   const waiting: string[] = [];
-  for await (const { workflowId, searchAttributes } of temporal.workflow.list({ query: 'ExecutionStatus="Running"' })) {
+  const query = `ExecutionStatus="Running" AND WorkflowType != "${sweepSchedule.workflowType}"`;
+  for await (const { workflowId, searchAttributes } of temporal.workflow.list({ query })) {
     const state = String(searchAttributes.SagaState?.[0]);
     if (WAITING.includes(state)) waiting.push(workflowId);
     else busy.push(`${workflowId} is ${state}`);

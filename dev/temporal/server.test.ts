@@ -21,6 +21,8 @@ const KEYWORD = 2;
 jest.setTimeout(60_000);
 
 let config: Config;
+/** Another server, which is set up otherwise. */
+let strict: Config;
 let last: ChildProcess | undefined;
 let said: string[];
 
@@ -76,12 +78,20 @@ beforeAll(async () => {
     },
     'no-env-file-in-tests',
   );
+  strict = loadConfig(
+    {
+      ...(await freePortSettings()),
+      DATA_DIR: mkdtempSync(join(tmpdir(), 'tutorconnect-temporal-')),
+      SERVICE_TOKEN_SECRET: 'x'.repeat(32),
+    },
+    'no-env-file-in-tests',
+  );
   said = [];
   await start();
 });
 afterAll(async () => {
   await kill();
-  rmSync(config.DATA_DIR, { recursive: true, force: true });
+  for (const { DATA_DIR } of [config, strict]) rmSync(DATA_DIR, { recursive: true, force: true });
 });
 
 test('the embedded server knows the search attributes and keeps histories for 30 days', async () => {
@@ -132,6 +142,20 @@ test('a Schedule runs one at a time, makes up for nothing, and stays paused when
     state: { paused: true, note: 'looking into it' },
   });
   expect(said).toEqual([]);
+});
+
+test('a server that lets no Schedules be made is told of, and everything else is prepared', async () => {
+  const spec = await embeddedTemporal(strict, () => undefined);
+  let other: ChildProcess | undefined;
+  const born = (child: ChildProcess) => {
+    other = child;
+  };
+  const args = [...spec.args, '--dynamic-config-value', 'frontend.enableSchedules=false'];
+  await launch({ ...spec, args }, { ...listener, born }, new AbortController().signal);
+  const lines: string[] = [];
+  await prepareNamespace(strict, (line) => lines.push(line), [sweepSchedule]);
+  expect(lines).toEqual([expect.stringMatching(/does not let the Schedule sweep be made: .* docs\/sagas\/sweep\.md/)]);
+  other?.kill('SIGKILL');
 });
 
 test('a longer retention is left as it is', async () => {

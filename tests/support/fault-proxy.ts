@@ -60,7 +60,7 @@ interface Story {
 }
 
 const STEP_KEY = /^booking:([0-9a-f-]{36})\/(.+)$/;
-const FIRST_CALL = /^\/internal\/bookings\/([0-9a-f-]{36})\/request$/;
+const FIRST_CALL = /^\/internal\/bookings\/([0-9a-f-]{36})\/begin$/;
 
 /** @param upstreams base URL of each service by its name */
 export async function startFaultProxy(upstreams: Record<string, string>): Promise<FaultProxy> {

@@ -32,6 +32,8 @@ export interface TestPlatform {
   gatewayUrl: string;
   /** SIGKILL; the next one is started after `whileGone`. Resolves when that one is ready. */
   killBookingWorker(whileGone?: () => Promise<void>): Promise<void>;
+  /** Takes the Temporal server away while `work` runs. Resolves when it answers again. */
+  withoutTemporal(work: () => Promise<void>): Promise<void>;
   /** Ends everything and removes the folder. Harmless twice. */
   stop(): Promise<void>;
 }
@@ -94,6 +96,14 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
         await worker.halt(BOOKING_WORKER);
         await whileGone();
         await worker.resume(BOOKING_WORKER);
+      },
+      async withoutTemporal(work) {
+        await platform.halt('temporal');
+        try {
+          await work();
+        } finally {
+          await platform.resume('temporal');
+        }
       },
       stop,
     };

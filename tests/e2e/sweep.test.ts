@@ -1,0 +1,117 @@
+import { uuidv7 } from '../../platform/ids';
+import type { SweepResult } from '../../workflows/sweep.api';
+import { sweepSchedule } from '../../workflows/sweep.api';
+import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
+import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
+import type { Reply } from '../support/service';
+
+jest.setTimeout(240_000);
+
+const EUR = (amount: number) => ({ amount, currency: 'EUR' });
+const REFUNDS = 4;
+
+let platform: TestPlatform;
+let market: Marketplace;
+let student: Person;
+let tutor: Tutor;
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  market = createMarketplace(platform);
+  [student, tutor] = await Promise.all([market.student(), market.tutor({ instant: true })]);
+});
+afterAll(() => platform?.stop());
+
+const pay = (key = uuidv7()): Promise<Reply> =>
+  platform.ask('POST', '/api/payments', {
+    token: student.token,
+    key,
+    body: { payeeId: tutor.id, amount: EUR(2000), paymentMethodId: 'pm_card_visa', description: 'Two books' },
+  });
+
+const refund = (paymentId: string, amount: number): Promise<Reply> =>
+  platform.ask('POST', `/api/payments/${paymentId}/refund`, {
+    token: tutor.token,
+    key: uuidv7(),
+    body: { amount: EUR(amount), reason: 'A book was missing' },
+  });
+
+const register = (email: string) =>
+  platform.ask('POST', '/api/auth/register', {
+    body: { email, password: market.password, role: 'student', firstName: 'Grace', lastName: 'Hopper' },
+  });
+
+/** Lets the Schedule run now, and gives what its run came to. */
+async function sweepNow(): Promise<SweepResult> {
+  const schedule = platform.temporal.schedule.getHandle(sweepSchedule.scheduleId);
+  const runsOf = async () =>
+    (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
+  const before = await runsOf();
+  await schedule.trigger();
+  const run = await eventually('the Schedule starts its workflow', async () =>
+    (await runsOf()).find((workflowId) => !before.includes(workflowId)),
+  );
+  return platform.temporal.workflow.getHandle(run).result();
+}
+
+test('what was asked for while Temporal was away is made or refused, though no client ever comes back', async () => {
+  const payments = await Promise.all(Array.from({ length: REFUNDS }, () => pay()));
+  const paid = payments.map(({ body }) => String(body.id));
+  expect(payments.map(({ status }) => status)).toEqual(paid.map(() => 201));
+  const keys = { booking: uuidv7(), payment: uuidv7() };
+  const email = `${uuidv7()}@person.example`;
+  const at = market.nextHour();
+  const book = () => market.book({ student, tutor, at, key: keys.booking });
+
+  await platform.withoutTemporal(async () => {
+    // Each is tried for five seconds.
+    const replies = await Promise.all([
+      ...paid.map((id) => refund(id, 500)),
+      book(),
+      pay(keys.payment),
+      register(email),
+    ]);
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([503]));
+  });
+
+  // As if the clients had been gone for a quarter of an hour.
+  const aged = "interval '15 minutes'";
+  await platform.database('payment').unsafe(`
+    update payments set created_at = created_at - ${aged} where saga_started_at is null and booking_id is null;
+    update refunds set created_at = created_at - ${aged} where saga_started_at is null;
+    update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
+  await platform.database('booking').unsafe(`
+    update booking_requests set created_at = created_at - ${aged} where saga_started_at is null;
+    update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
+  await platform.database('identity').unsafe(`update users set attempt_until = attempt_until - ${aged}`);
+
+  const swept = await sweepNow();
+  for (const counts of Object.values(swept))
+    expect(counts).toEqual({ found: expect.any(Number), started: expect.any(Number), refused: expect.any(Number) });
+
+  await eventually('every refund is made', async () => {
+    const rows = await platform.database('payment')`
+      select from refunds where status = 'succeeded' and amount = 500 and payment_id = any(${paid}::uuid[])`;
+    return rows.length === REFUNDS;
+  });
+  for (const id of paid) expect((await refund(id, 1500)).status).toBe(201);
+
+  expect(await book()).toMatchObject({ status: 409, body: { code: 'request_expired' } });
+  expect(await pay(keys.payment)).toMatchObject({ status: 409, body: { code: 'request_expired' } });
+  await eventually('the account can sign in', async () => {
+    const reply = await platform.ask('POST', '/api/auth/login', { body: { email, password: market.password } });
+    return reply.status === 200;
+  });
+
+  expect(await sweepNow()).toEqual({
+    bookings: { found: 0, started: 0, refused: 0 },
+    payments: { found: 0, started: 0, refused: 0 },
+    signUps: { found: 0, started: 0, refused: 0 },
+  });
+});
+
+test('a booking costs the sweep nothing: its saga marks it', async () => {
+  const { status, body } = await market.book({ student, tutor });
+  expect(status).toBe(201);
+  const [row] = await platform.database('booking')`select saga_started_at from booking_requests where id = ${body.id}`;
+  expect(row?.saga_started_at).toBeInstanceOf(Date);
+});
