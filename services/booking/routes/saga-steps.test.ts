@@ -34,6 +34,24 @@ describe('the saga’s door', () => {
     await expect(saga.beginRequest(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('whoever asks for a request has begun with it, also a worker of before, and not once it is refused', async () => {
+    const [who, other] = [await given(async () => undefined), await given(async () => undefined)];
+    const begun = async (id: string) =>
+      (await service.database.sql`select saga_started_at from booking_requests where id = ${id}`)[0]?.saga_started_at;
+    expect(await begun(who.id)).toBeNull();
+    const asked = await saga.beginRequest(who.id);
+    const at = await begun(who.id);
+    expect(at).toEqual(expect.any(String));
+    await saga.beginRequest(who.id);
+    expect(await begun(who.id)).toEqual(at);
+
+    const before = await service.internal('GET', `/internal/bookings/${other.id}/request`);
+    expect(before.body).toMatchObject({ bookingId: other.id, subject: asked.subject });
+    expect(await begun(other.id)).toEqual(expect.any(String));
+    await saga.refuseRequest(who.id, { code: 'not_found', detail: 'No' }, key(who.id, 'create/refuse'));
+    await expect(saga.beginRequest(who.id)).rejects.toMatchObject({ code: 'undone' });
+  });
+
   test('a step repeated under its key has its first answer; its key with other parameters is refused', async () => {
     const who = await given(confirmedAtOnce);
     const cancel = { by: 'student', noteId: null, requestedAt: new Date().toISOString() } as const;

@@ -12,6 +12,7 @@ import {
   readRequest,
   readTimeline,
 } from './reads';
+import { sweepRequests } from './sweep';
 
 // Enough rows for Postgres to prefer an index by itself: 20,000 bookings of 400 students and 200 tutors.
 const BOOKINGS = 20_000;
@@ -38,6 +39,8 @@ beforeAll(async () => {
       select uuidv7(), id, 1, 'captured', 4500, 4500, 0, 'EUR' from made;
     insert into events (event_id, stream_id, version, type, data)
       select uuidv7(), id::text, v, 'BookingRequested', '{}' from made, generate_series(1, 3) v;
+    insert into idempotency_keys (owner, key, fingerprint, resource_id)
+      select student_id::text, n::text, 'f', id from made;
     analyze`);
   const [one] = await sql`select id, student_id, tutor_id from made offset 777 limit 1`;
   ({ id: bookingId, student_id: studentId, tutor_id: tutorId } = one ?? {});
@@ -65,6 +68,7 @@ test.each<[string, (db: Database) => Promise<unknown>, ...RegExp[]]>([
   ["everybody's list", list(all, {}), /bookings_start/],
   ["everybody's list, a later page", list(all, { cursor, sort: 'scheduledAt' }), /bookings_start/],
   ["everybody's list of a rare status", list(all, { status: 'pending', sort: 'scheduledAt' }), /bookings_status/],
+  ['what a sweep looks through', sweepRequests, /booking_requests_unstarted/],
   ["a student's live sessions", (db) => liveSessions(db, studentId, session()), /bookings_(?:student|one_at_a_time)/],
 ])('%s is read by an index, and no more of it than is asked for', async (_, read, ...indexes) => {
   const plans = await plansOf(database, read);
