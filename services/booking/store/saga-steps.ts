@@ -41,8 +41,9 @@ export async function beginRequest(db: Database, id: string): Promise<StoredRequ
  */
 export async function createPending(db: Database, key: KeyedRequest, id: string, creation: Creation): Promise<Created> {
   const { student, tutor, subject, price, instantBooking } = creation;
-  requirePrice(price);
   const reply = await once<Created>(db, key, async (tx) => {
+    // Not before: what is repeated has its reply, whatever the price is by now.
+    requirePrice(price);
     const [request] = await tx
       .update(bookingRequests)
       .set({ settledAt: sql`now()` })
