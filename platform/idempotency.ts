@@ -220,13 +220,15 @@ export function byService(call: {
 }
 
 /**
- * Whether a client may still be about: it has claimed the key of `resourceId` within the last `seconds`, by the database's clock.
- * Both ids are columns of the asking query. A key that is forgotten says that the client has been gone for a day.
+ * Whether somebody still waits for what a key stands for: its client claimed it within the last `seconds`, by the database's clock, or
+ * was answered already (202: the saga is Temporal's by then, and the client reads on). Both ids are columns of the asking query. A key
+ * that is forgotten says that nobody has come for a day.
  */
-export function clientIsAbout(ownerId: Column, resourceId: Column, seconds: number): SQL {
+export function isAwaited(ownerId: Column, resourceId: Column, seconds: number): SQL {
   // The owner comes first: the keys of one person are a short range of the primary key, and ids of resources are in no index.
   return sql`exists (select from ${table} where ${table.owner} = ${ownerId}::text and ${table.resourceId} = ${resourceId}
-    and greatest(${table.createdAt}, ${table.leasedUntil}) > now() - make_interval(secs => ${seconds}))`;
+    and (${table.replyStatus} is not null
+      or greatest(${table.createdAt}, ${table.leasedUntil}) > now() - make_interval(secs => ${seconds})))`;
 }
 
 /** A person's request under their own key, if it carries one. */

@@ -81,6 +81,15 @@ describe('a sweep', () => {
     expect((await request.post()).status).toBe(201);
   });
 
+  test('leaves alone what was answered 202: Temporal has its saga, which begins when there is a worker', async () => {
+    const request = await unstarted();
+    await goneFor(request, 60);
+    await service.database.sql`update idempotency_keys set reply_status = 202 where resource_id = ${request.id}`;
+    expect(await sweep()).toEqual({ found: 0, started: 0, refused: 0 });
+    await service.database.sql`delete from idempotency_keys where resource_id = ${request.id}`;
+    expect(await sweep()).toEqual({ found: 1, started: 0, refused: 1 });
+  });
+
   test('leaves alone what has a saga, though nothing has come of it for long', async () => {
     const request = await unstarted();
     await goneFor(request, 60);

@@ -2,13 +2,13 @@ import { and, isNull, lt, not, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { bookingRequests } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
-import { clientIsAbout } from '../../../platform/idempotency';
+import { isAwaited } from '../../../platform/idempotency';
 import { CLIENT_GONE_SECONDS, SWEEP_BATCH } from '../../../platform/saga-request';
 import type { Swept } from '../../../platform/schemas';
 import { settleRefused } from './requests';
 
 /**
- * Refuses requests whose saga never began and whose client is gone. None is started: by now its person may have booked elsewhere, and
+ * Refuses requests whose saga never began and for which nobody waits any more. None is started: by now its person may have booked elsewhere, and
  * nobody is charged by a sweep. A saga that begins at this very moment, or later, waits for the row's lock or finds the refusal.
  */
 export async function sweepRequests(db: Database): Promise<Swept> {
@@ -21,7 +21,7 @@ export async function sweepRequests(db: Database): Promise<Swept> {
           isNull(bookingRequests.sagaStartedAt),
           isNull(bookingRequests.settledAt),
           lt(bookingRequests.createdAt, sql`now() - make_interval(secs => ${CLIENT_GONE_SECONDS})`),
-          not(clientIsAbout(bookingRequests.studentId, bookingRequests.id, CLIENT_GONE_SECONDS)),
+          not(isAwaited(bookingRequests.studentId, bookingRequests.id, CLIENT_GONE_SECONDS)),
         ),
       )
       .orderBy(bookingRequests.createdAt)

@@ -2,7 +2,7 @@ import { and, eq, isNotNull, isNull, lt, not, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { payments, stripeAccounts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
-import { type Claim, claimKey, clientIsAbout, type KeyedRequest } from '../../../../platform/idempotency';
+import { type Claim, claimKey, isAwaited, type KeyedRequest } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { CLIENT_GONE_SECONDS, LEASE_SECONDS } from '../../../../platform/saga-request';
 import type { CreatePayment } from '../../contract';
@@ -32,7 +32,7 @@ export async function requestPayment(
 }
 
 /**
- * Refuses direct payments whose saga never began and whose client is gone: they have failed, and nothing was ever asked of Stripe. A saga
+ * Refuses direct payments whose saga never began and for which nobody waits any more: they have failed, and nothing was ever asked of Stripe. A saga
  * that begins at this very moment, or later, waits for the row's lock or finds the payment settled.
  * @returns how many
  */
@@ -47,7 +47,7 @@ export async function refuseAbandonedPayments(db: Database, atMost: number): Pro
           isNull(payments.bookingId),
           eq(payments.status, 'pending'),
           lt(payments.createdAt, sql`now() - make_interval(secs => ${CLIENT_GONE_SECONDS})`),
-          not(clientIsAbout(payments.payerId, payments.id, CLIENT_GONE_SECONDS)),
+          not(isAwaited(payments.payerId, payments.id, CLIENT_GONE_SECONDS)),
         ),
       )
       .orderBy(payments.createdAt)
