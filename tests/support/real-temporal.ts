@@ -24,7 +24,7 @@ export async function startRealTemporal(): Promise<{ config: Config; close(): Pr
     line: () => undefined,
   };
   await launch(await embeddedTemporal(config, () => undefined), listener, new AbortController().signal);
-  await prepareNamespace(config, () => undefined);
+  await prepareNamespace(config, () => undefined, []);
   return {
     config,
     async close() {
