@@ -4,10 +4,10 @@ import { SECOND } from '../../kernel/time';
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER, type User, verifyAccessToken } from '../../platform/auth';
 import { ConfigError } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
+import { deriveKey, unseal } from '../../platform/sealing';
 import type { ServiceDeps } from '../../platform/service';
 import type { Jwk } from './contract';
 import { ACCESS_TOKEN_MS } from './rules';
-import { deriveKey, unseal } from './secrets';
 import { ensureKey, readKeys, rotateKey, type StoredKey } from './store/signing-keys';
 
 /** Another process may have rotated the keys: the table is read again after this long. */
@@ -37,7 +37,7 @@ export interface KeyringDeps {
  * @throws ConfigError without IDENTITY_KEY_SECRET
  */
 export function identityKey(config: KeyringDeps['config'], purpose: 'signing-keys' | 'email-verification'): Buffer {
-  if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, purpose);
+  if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(
     'identity has no IDENTITY_KEY_SECRET, which its signing keys are encrypted with: set it to 32 or more random characters',
   );

@@ -1,9 +1,10 @@
 import { eq } from 'drizzle-orm';
 import { emailVerifications } from '../../../db/schema/identity';
 import { uuidv7 } from '../../../platform/ids';
+import { deriveKey } from '../../../platform/sealing';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { activeUser, eventsOf } from '../../../tests/support/users';
-import { deriveKey, hashToken } from '../secrets';
+import { hashToken } from '../secrets';
 import { forgetOldVerifications, verifyEmail } from './email-verification';
 import { issueEmailVerification } from './saga-steps';
 import { readUser } from './users';

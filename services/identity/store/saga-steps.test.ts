@@ -1,9 +1,9 @@
 import { eq } from 'drizzle-orm';
 import { emailVerifications, userProfiles, users } from '../../../db/schema/identity';
 import { uuidv7 } from '../../../platform/ids';
+import { deriveKey } from '../../../platform/sealing';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { activeUser, eventsOf, newUser, registration, step, stepsFor, uniqueEmail } from '../../../tests/support/users';
-import { deriveKey } from '../secrets';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from './saga-steps';
 import { storePendingUser } from './sign-up';
 import { readInternalUser, readUser, updateProfile } from './users';

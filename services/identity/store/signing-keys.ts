@@ -3,8 +3,8 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import type { Database, Transaction } from '../../../db/client';
 import { type StoredJwk, signingKeys } from '../../../db/schema/identity';
 import { TOKEN_ALGORITHM } from '../../../platform/auth';
+import { type Sealed, seal } from '../../../platform/sealing';
 import { Jwk } from '../contract';
-import { type Sealed, seal } from '../secrets';
 
 const PublicJwk = Jwk.pick({ kty: true, crv: true, x: true, y: true });
 
