@@ -216,6 +216,19 @@ test('where the database cannot be listened to, it is said once and those who wa
   await away.close();
 });
 
+test('who looks for himself is woken by an announcement, by being stopped, and when his time is over', async () => {
+  const id = uuidv7();
+  const far = changes.next(id, 60_000);
+  await listener();
+  await tell(id);
+  await far.happened;
+  const stopped = changes.next(id, 60_000);
+  stopped.stop();
+  stopped.stop();
+  await stopped.happened;
+  await changes.next(id, 1).happened;
+});
+
 test('an error while reading reaches who waits', async () => {
   const failing = changes.until(
     uuidv7(),

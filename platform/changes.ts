@@ -18,12 +18,24 @@ export const announcing = (id: string) => ({ announced: notified(id) });
 
 const notified = (id: string) => sql`pg_notify(${CHANNEL}, ${id})`;
 
+/** A wait for one change. */
+export interface Change {
+  happened: Promise<void>;
+  /** Ends the wait: `happened` resolves. Harmless twice. */
+  stop(): void;
+}
+
 export interface Changes {
   /**
    * What `read` gives as soon as `isDone` says so of it, at `deadline` (epoch milliseconds), or when the service closes.
    * @throws what `read` throws
    */
   until<T>(id: string, deadline: number, read: () => Promise<T>, isDone: (value: T) => boolean): Promise<T>;
+  /**
+   * Waits for the next announcement of `id`, for `ms` at most, or until the service closes. Call it before you look, so that a
+   * change between the look and the wait is not missed.
+   */
+  next(id: string, ms: number): Change;
   /** From now on nobody waits: those who do read once more and take what there is. */
   close(): void;
 }
@@ -59,7 +71,7 @@ export function createChanges(
   }
 
   /** Resolves at the next announcement of `id`, after `ms`, or when it is stopped. */
-  function nextChange(id: string, ms: number) {
+  function nextChange(id: string, ms: number): Change {
     const group = waiting.get(id) ?? new Set();
     let stop = (): void => undefined;
     const happened = new Promise<void>((resolve) => {
@@ -92,6 +104,10 @@ export function createChanges(
           change.stop();
         }
       }
+    },
+    next(id, ms) {
+      listen();
+      return nextChange(id, ms);
     },
     close() {
       closed = true;

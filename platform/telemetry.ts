@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type { Logger };
 
@@ -105,6 +105,11 @@ export const httpDuration = new Histogram({
 /** A counter of this process's `/metrics`. */
 export function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
   return new Counter({ name, help, labelNames, registers: [metrics] });
+}
+
+/** A value of this process's `/metrics` that goes up and down. */
+export function gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
+  return new Gauge({ name, help, labelNames, registers: [metrics] });
 }
 
 const statements = counter(
