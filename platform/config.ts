@@ -69,6 +69,9 @@ const settings = {
   IDENTITY_KEY_SECRET: secret
     .optional()
     .describe("Encrypts the private keys of access tokens in identity's database; needed by identity alone"),
+  NOTIFICATION_KEY_SECRET: secret
+    .optional()
+    .describe("Encrypts what unsent mails are made of in notification's database; needed by notification alone"),
   TEMPORAL_ADDRESS: z
     .string()
     .regex(/^[^\s:]+:\d+$/, 'must be host:port')

@@ -19,6 +19,7 @@ PUBLIC_URL=http://127.0.0.1:8000
 # Secrets, made at random. The database passwords belong to DATABASE_ROLE_SECRET: change them together.
 SERVICE_TOKEN_SECRET=${secret()}
 IDENTITY_KEY_SECRET=${secret()}
+NOTIFICATION_KEY_SECRET=${secret()}
 POSTGRES_PASSWORD=${secret()}
 TEMPORAL_POSTGRES_PASSWORD=${secret()}
 DATABASE_ROLE_SECRET=${roleSecret}

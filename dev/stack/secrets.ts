@@ -7,6 +7,7 @@ import { errorCode } from '../machine/error-code';
 const secretsSchema = z.object({
   SERVICE_TOKEN_SECRET: z.string().min(32),
   IDENTITY_KEY_SECRET: z.string().min(32).optional(),
+  NOTIFICATION_KEY_SECRET: z.string().min(32).optional(),
   DATABASE_ROLE_SECRET: z.string().min(32),
   STRIPE_WEBHOOK_SECRET: z.string().min(8),
   POSTGRES_PASSWORD: z.string().min(16),
@@ -37,6 +38,7 @@ function make(file: string): Secrets {
   const secrets: Secrets = {
     SERVICE_TOKEN_SECRET: text(),
     IDENTITY_KEY_SECRET: text(),
+    NOTIFICATION_KEY_SECRET: text(),
     DATABASE_ROLE_SECRET: text(),
     STRIPE_WEBHOOK_SECRET: `whsec_${text()}`,
     POSTGRES_PASSWORD: text(),
@@ -71,13 +73,16 @@ function read(file: string): Secrets | undefined {
 }
 
 /**
- * A folder from before there was a key secret has none. The secret is then derived and not drawn, so that all
+ * A folder from before there was one of the key secrets has none of it. It is then derived and not drawn, so that all
  * processes find the same one.
  */
 function complete(stored: z.output<typeof secretsSchema>): Secrets {
-  const derived = () =>
-    createHmac('sha256', stored.POSTGRES_PASSWORD).update('IDENTITY_KEY_SECRET').digest('base64url');
-  return { ...stored, IDENTITY_KEY_SECRET: stored.IDENTITY_KEY_SECRET ?? derived() };
+  const derived = (name: string) => createHmac('sha256', stored.POSTGRES_PASSWORD).update(name).digest('base64url');
+  const {
+    IDENTITY_KEY_SECRET = derived('IDENTITY_KEY_SECRET'),
+    NOTIFICATION_KEY_SECRET = derived('NOTIFICATION_KEY_SECRET'),
+  } = stored;
+  return { ...stored, IDENTITY_KEY_SECRET, NOTIFICATION_KEY_SECRET };
 }
 
 function parseJson(text: string): unknown {

@@ -91,7 +91,7 @@ test(
     const started = Object.keys(services).map((name) => {
       const context = DATABASE_CONTEXTS.find((candidate) => candidate === name);
       const own = context && { [`${name.toUpperCase()}_DATABASE_URL`]: contextUrl(postgres.url, context, SECRET) };
-      const keys = name === 'identity' && { IDENTITY_KEY_SECRET: SECRET };
+      const keys = (name === 'identity' || name === 'notification') && { [`${name.toUpperCase()}_KEY_SECRET`]: SECRET };
       return { name, ...run(name, 'main.js', [name], { ...settings, ...own, ...keys }) };
     });
     await Promise.all(started.map(({ ready }) => ready));

@@ -13,6 +13,7 @@ import { freePort } from './ports';
 
 const SERVICE_TOKEN_SECRET = 'only-for-tests-only-for-tests-only-for-tests';
 const IDENTITY_KEY_SECRET = 'for-the-keys-of-tests-for-the-keys-of-tests';
+const NOTIFICATION_KEY_SECRET = 'for-the-mails-of-tests-for-the-mails-of-tests';
 
 export interface Reply {
   status: number;
@@ -101,6 +102,7 @@ export async function startTestService(
       LOG_LEVEL: 'silent',
       SERVICE_TOKEN_SECRET,
       IDENTITY_KEY_SECRET,
+      NOTIFICATION_KEY_SECRET,
       IDENTITY_URL: issuer.url,
       [`${upper}_PORT`]: String(port),
       [`${upper}_DATABASE_URL`]: database.url,
