@@ -1,6 +1,6 @@
 import type { Money } from '../kernel/money';
 import type { InternalBooking } from '../services/booking/contract';
-import type { SendNotification } from '../services/notification/contract';
+import type { RecordNotification } from '../services/notification/contract';
 
 /** What people are told about a booking; each goes to the student, the tutor or both. */
 export type Notice =
@@ -21,12 +21,12 @@ export interface NoticeFacts {
   previousStart?: string;
 }
 
-/** Whom a notice concerns, and what each of them is told. */
+/** Whom a notice concerns, what each of them is told, and until when it is of use: a reminder until the start, a request until its answer. */
 export function messagesFor(
   notice: Notice,
   b: InternalBooking,
   facts: NoticeFacts,
-): { to: 'student' | 'tutor'; message: SendNotification }[] {
+): { to: 'student' | 'tutor'; message: RecordNotification }[] {
   const common = {
     bookingId: b.id,
     subject: b.subject,
@@ -41,6 +41,7 @@ export function messagesFor(
     recipientName: b.studentName,
     locale: b.studentLocale,
     timeZone: b.studentTimeZone,
+    usefulUntil: null,
   };
   const tutor = {
     recipientId: b.tutorId,
@@ -48,6 +49,7 @@ export function messagesFor(
     recipientName: b.tutorName,
     locale: b.tutorLocale,
     timeZone: b.tutorTimeZone,
+    usefulUntil: null,
   };
   const toStudent = { ...common, otherName: b.tutorName };
   const toTutor = { ...common, otherName: b.studentName };
@@ -58,9 +60,22 @@ export function messagesFor(
       return [
         {
           to: 'student',
-          message: { template: 'booking_requested_student', ...student, data: { ...toStudent, respondBy } },
+          message: {
+            template: 'booking_requested_student',
+            ...student,
+            usefulUntil: respondBy,
+            data: { ...toStudent, respondBy },
+          },
         },
-        { to: 'tutor', message: { template: 'booking_requested_tutor', ...tutor, data: { ...toTutor, respondBy } } },
+        {
+          to: 'tutor',
+          message: {
+            template: 'booking_requested_tutor',
+            ...tutor,
+            usefulUntil: respondBy,
+            data: { ...toTutor, respondBy },
+          },
+        },
       ];
     case 'confirmed':
       return [
@@ -94,9 +109,22 @@ export function messagesFor(
       return [
         {
           to: 'student',
-          message: { template: 'booking_reminder_student', ...student, data: { ...toStudent, hoursBefore } },
+          message: {
+            template: 'booking_reminder_student',
+            ...student,
+            usefulUntil: b.scheduledAt,
+            data: { ...toStudent, hoursBefore },
+          },
         },
-        { to: 'tutor', message: { template: 'booking_reminder_tutor', ...tutor, data: { ...toTutor, hoursBefore } } },
+        {
+          to: 'tutor',
+          message: {
+            template: 'booking_reminder_tutor',
+            ...tutor,
+            usefulUntil: b.scheduledAt,
+            data: { ...toTutor, hoursBefore },
+          },
+        },
       ];
     case 'completed':
       return [{ to: 'student', message: { template: 'booking_completed_student', ...student, data: toStudent } }];

@@ -4,7 +4,7 @@ import { uuidv7 } from '../platform/ids';
 import { type Called, type StandIns, startStandIns } from '../tests/support/stand-ins';
 import { bookingWorkflowId } from '../workflows/booking.api';
 import { type BookingActivities, createBookingActivities } from './booking';
-import type { Notice } from './booking-notices';
+import type { Notice, NoticeFacts } from './booking-notices';
 
 let services: StandIns;
 let act: BookingActivities;
@@ -166,7 +166,7 @@ test('each other step is one call, under the step’s key', async () => {
 });
 
 describe('a notice', () => {
-  const notices: [Notice, object, Record<string, object>][] = [
+  const notices: [Notice, NoticeFacts, Record<string, object>][] = [
     ['requested', { respondBy: later }, { student: { respondBy: later }, tutor: { respondBy: later } }],
     ['requested', {}, { student: { respondBy: startsAt }, tutor: { respondBy: startsAt } }],
     ['confirmed', {}, { student: {}, tutor: {} }],
@@ -179,13 +179,16 @@ describe('a notice', () => {
     ['completed', {}, { student: {} }],
   ];
 
+  const usefulUntil = (notice: Notice, about: NoticeFacts) =>
+    notice === 'requested' ? (about.respondBy ?? startsAt) : notice === 'reminder' ? startsAt : null;
+
   test.each(notices)(
-    '%s %j goes to whom it concerns, each with the name of the other',
+    '%s %j goes to whom it concerns, each with the name of the other, while it is of use',
     async (notice, about, expected) => {
       services.answers.internalGetBooking = stored;
-      services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+      services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
       await act.notifyBooking({ bookingId, notice, key, ...about });
-      const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
+      const sent = services.calls.filter(({ operation }) => operation === 'recordNotification');
       expect(sent.map((call) => call.key).toSorted()).toEqual(Object.keys(expected).map((to) => `${key}/${to}`));
       for (const [to, data] of Object.entries(expected)) {
         const student = to === 'student';
@@ -196,6 +199,7 @@ describe('a notice', () => {
           recipientName: student ? 'Ada King' : 'Grace Hopper',
           timeZone: student ? 'Europe/Vienna' : 'UTC',
           locale: student ? 'de' : 'en',
+          usefulUntil: usefulUntil(notice, about),
           data: { bookingId, otherName: student ? 'Grace Hopper' : 'Ada King', startsAt, ...data },
         });
       }
@@ -204,9 +208,9 @@ describe('a notice', () => {
 
   test('of a cancel says who cancelled', async () => {
     services.answers.internalGetBooking = { ...stored, cancelledBy: 'tutor' };
-    services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+    services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
     await act.notifyBooking({ bookingId, notice: 'cancelled', key });
-    const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
+    const sent = services.calls.filter(({ operation }) => operation === 'recordNotification');
     expect(sent).toHaveLength(2);
     for (const { body } of sent) expect(body).toMatchObject({ data: { cancelledBy: 'tutor' } });
   });

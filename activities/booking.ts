@@ -143,11 +143,11 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       return { refund, retained };
     },
 
-    /** Writes to whom the notice concerns, one mail per person and `key`. */
+    /** Has whom the notice concerns written to, one mail per person and `key`; notification delivers it. */
     async notifyBooking(input: Step<{ bookingId: string; notice: Notice } & NoticeFacts>): Promise<void> {
       const facts = await booking.readForNotices(input.bookingId);
       const messages = messagesFor(input.notice, facts, input);
-      await Promise.all(messages.map(({ to, message }) => notification.send(message, `${input.key}/${to}`)));
+      await Promise.all(messages.map(({ to, message }) => notification.record(message, `${input.key}/${to}`)));
     },
   };
 }

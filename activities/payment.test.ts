@@ -151,9 +151,9 @@ describe('a direct payment', () => {
       ...{ emailVerified: true, firstName, lastName: 'King', timeZone: 'UTC', locale: 'en' },
     });
     services.answers.internalGetPair = { first: person(payerId, 'Ada'), second: person(payeeId, 'Grace') };
-    services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+    services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
     await act.notifyPayment({ paymentId, notice: 'paid', key });
-    const sent = services.calls.filter(({ operation }) => operation === 'sendNotification');
+    const sent = services.calls.filter(({ operation }) => operation === 'recordNotification');
     expect(new Map(sent.map((call) => [call.key, call.body]))).toEqual(
       new Map([
         [`${key}/payer`, expect.objectContaining({ template: 'payment_receipt', email: 'ada@example.com' })],

@@ -149,24 +149,26 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       await payment.giveUpRefund(refundId, { as }, key);
     },
 
-    /** Receipt to the payer, notice to the payee. */
+    /** Receipt to the payer, notice to the payee; notification delivers them. */
     async notifyPayment({ paymentId, key }: Step<{ paymentId: string; notice: 'paid' }>): Promise<void> {
       const state = await payment.getPayment(paymentId);
       const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
       const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
       await Promise.all([
-        notification.send(
+        notification.record(
           {
             template: 'payment_receipt',
             ...recipient(payer),
+            usefulUntil: null,
             data: { ...data, otherName: nameOf(payee) },
           },
           `${key}/payer`,
         ),
-        notification.send(
+        notification.record(
           {
             template: 'payment_received',
             ...recipient(payee),
+            usefulUntil: null,
             data: { ...data, otherName: nameOf(payer) },
           },
           `${key}/payee`,

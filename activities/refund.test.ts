@@ -57,14 +57,15 @@ test.each([bookingId, null])('the payer is told how much came back (booking %s)'
     ...{ id: payerId, email: 'ada@example.com', role: 'student', status: 'active', emailVerified: true },
     ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
   };
-  services.answers.sendNotification = { id: uuidv7(), status: 'sent' };
+  services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
   await act.notifyRefund({ refundId, bookingId: booking, key });
   expect(services.calls.find(({ operation }) => operation === 'internalGetUser')?.path).toContain(payerId);
   expect(services.calls.at(-1)).toMatchObject({
-    operation: 'sendNotification',
+    operation: 'recordNotification',
     key,
     body: {
       ...{ template: 'refund_succeeded', recipientId: payerId, email: 'ada@example.com', recipientName: 'Ada King' },
+      usefulUntil: null,
       data: { paymentId, bookingId: booking, amount: EUR(2250) },
     },
   });

@@ -48,6 +48,7 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       await booking.recordRefund(bookingId, { payment: projectionOf(state) }, `${key}/${state.version}`);
     },
 
+    /** Has the payer written to; notification delivers it. */
     async notifyRefund({
       refundId,
       bookingId,
@@ -56,10 +57,11 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       const refund = await payment.getRefund(refundId);
       const { payerId } = await payment.getPayment(refund.paymentId);
       const payer = await identity.getUser(payerId);
-      await notification.send(
+      await notification.record(
         {
           template: 'refund_succeeded',
           ...recipient(payer),
+          usefulUntil: null,
           data: { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null },
         },
         key,

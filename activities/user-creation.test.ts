@@ -34,7 +34,7 @@ const REPLIES: [RegExp, { status: number; body?: object; schema?: z.ZodType }][]
   [/^POST \/internal\/preferences\/[^/]+\/remove$/, { status: 204 }],
   [
     /^POST \/internal\/notifications$/,
-    { status: 200, schema: notificationContract.sendNotification.body, body: { id: uuidv7(), status: 'sent' } },
+    { status: 200, schema: notificationContract.recordNotification.body, body: { id: uuidv7(), status: 'pending' } },
   ],
 ];
 
@@ -146,6 +146,7 @@ test.each(['student', 'tutor'] as const)(
           recipientName: 'Ada Lovelace',
           locale: 'de',
           timeZone: 'Europe/Vienna',
+          usefulUntil: expect.any(String),
           data: {
             verifyUrl: expect.stringMatching(
               /^https:\/\/tutorconnect\.example\/api\/auth\/confirm-email\?token=[\w-]{43}$/,
@@ -162,7 +163,7 @@ test('the link of the welcome mail proves the address; sent again it is the same
   const welcome = { userId, key: `user:${userId}/welcome` };
   await activities.sendWelcome(welcome);
   await activities.sendWelcome(welcome);
-  const [first, second] = calls.map(({ body }) => notificationContract.sendNotification.body.parse(body).data);
+  const [first, second] = calls.map(({ body }) => notificationContract.recordNotification.body.parse(body).data);
   expect(second).toEqual(first);
   const token = new URL(z.object({ verifyUrl: z.url() }).parse(first).verifyUrl).searchParams.get('token');
   expect((await identity.ask('POST', '/api/auth/verify-email', { body: { token } })).status).toBe(204);

@@ -62,12 +62,15 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
       return { active: true };
     },
 
-    /** One mail per `key`. Repeated, it holds the same link, because identity derives the token from the key. */
+    /** One mail per `key`, which notification delivers while its link is good. Repeated, it holds the same link, because identity derives the token from the key. */
     async sendWelcome({ userId, key }: Step<{ userId: string }>): Promise<void> {
       const user = await identity.getUser(userId);
-      const { token } = await identity.issueEmailVerification(userId, `${key}/token`);
+      const { token, expiresAt } = await identity.issueEmailVerification(userId, `${key}/token`);
       const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;
-      await notification.send({ template: 'welcome_verify_email', ...recipient(user), data: { verifyUrl } }, key);
+      await notification.record(
+        { template: 'welcome_verify_email', ...recipient(user), usefulUntil: expiresAt, data: { verifyUrl } },
+        key,
+      );
     },
   };
 }

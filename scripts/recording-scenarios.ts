@@ -213,7 +213,7 @@ const booking: Record<string, Scenario> = {
   'notices-retried': async (stage) => {
     const cast = await people(stage);
     let id = '';
-    await stage.without('mail', async () => {
+    await stage.without('notification', async () => {
       id = await stage.book(cast.student, cast.tutor, { hoursAhead: 10 * DAYS });
       await until('notices have been tried again', async () => (await stage.timersOf(bookingWorkflowId(id))) >= 3);
     });

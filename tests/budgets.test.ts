@@ -19,14 +19,14 @@ type Counts = Map<string, number>;
 const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['workflow tasks', 3, 'up to the charge; after it, up to confirm; after that, with the notice and the first timer'],
   ['history events', 21, 'the start, the tasks 9, two recorded activities 6, three local steps 3, a state and a timer'],
-  ['SQL statements', 84, 'the sum of the services'],
+  ['SQL statements', 86, 'the sum of the services'],
   [
     'SQL statements of booking',
     34,
     'claim 5, start and end of the wait 2, reply 2, request 1, create 9, payment 8, confirm 6, facts of the notice 1',
   ],
   ['SQL statements of identity', 1, 'both people in one'],
-  ['SQL statements of notification', 18, 'two mails: record 4, outcome 5'],
+  ['SQL statements of notification', 20, 'two mails: record 5, claim 1, outcome 4'],
   [
     'SQL statements of payment',
     21,
@@ -46,7 +46,7 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['HTTP calls of booking: internalConfirmBooking', 1, 'a step'],
   ['HTTP calls of booking: internalGetBooking', 1, 'names and addresses of the notice stay out of the history'],
   ['HTTP calls of identity: internalGetPair', 1, 'both people at once'],
-  ['HTTP calls of notification: sendNotification', 2, 'a mail each, so that one that fails is tried again alone'],
+  ['HTTP calls of notification: recordNotification', 2, 'a mail each, so that one that fails is tried again alone'],
   ['HTTP calls of payment: chargeBooking', 1, 'a step'],
   ['HTTP calls of payment: stripeWebhook', 3, 'Stripe tells of the intent made, the charge, and the intent paid'],
   ['HTTP calls of tutoring: quoteSession', 1, 'price, name and zone'],
@@ -62,8 +62,8 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
   ],
   [
     'SQL statements',
-    155,
-    'as above, and two more mails 18, authorising apart from capturing, asking the tutor, the command, block 8',
+    159,
+    'as above, and two more mails 20, authorising apart from capturing, asking the tutor, the command, block 8',
   ],
   ['calls to Stripe', 3, 'authorise, capture, and one look at what the webhook of the authorisation tells of'],
   [

@@ -35,6 +35,7 @@ beforeEach(async () => {
     ...(await freePortSettings()),
     LOG_LEVEL: 'warn',
     SERVICE_TOKEN_SECRET: SECRET,
+    NOTIFICATION_KEY_SECRET: SECRET,
     DATABASE_URL: server.url,
     DATABASE_ROLE_SECRET: SECRET,
     SHUTDOWN_GRACE_SECONDS: '5',
@@ -76,6 +77,14 @@ test('settings that cannot be used are named, all of them, before anything start
   expect(code).toBe(1);
   expect(errors).toMatch(/SERVICE_TOKEN_SECRET is missing/);
   expect(errors).toMatch(/LOG_LEVEL/);
+});
+
+test('a service without the secret that it seals with is refused, with what to do', async () => {
+  const { code, errors } = await run(['notification'], { NOTIFICATION_KEY_SECRET: '' }).ended;
+  expect(code).toBe(1);
+  expect(errors).toContain('notification has no NOTIFICATION_KEY_SECRET');
+  expect(errors).toContain('set it to 32 or more random characters');
+  expect(errors).not.toMatch(/^\s+at /m);
 });
 
 test('a port that is taken is named with its setting, and what had started beside it is stopped', async () => {

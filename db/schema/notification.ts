@@ -1,12 +1,22 @@
 import { sql } from 'drizzle-orm';
-import { boolean, check, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant } from './platform';
 
 export { events, idempotencyKeys } from './platform';
 
+/** A message as it is kept until its mail is settled: AES-256-GCM, all parts base64url. */
+export interface SealedFacts {
+  /** Which key it was sealed with: says nothing of the key itself. */
+  keyId: string;
+  iv: string;
+  ciphertext: string;
+  tag: string;
+}
+
 /**
- * One row per business key: the record that a person was told, made before the mail is sent and settled after. It holds the
- * two lines that the in-app list shows and ids to link to; no address, no body and no one-time link is kept.
+ * One row per business key: the record that a person is to be told, which the delivery of mails works off. It holds the
+ * two lines that the in-app list shows and ids to link to. What the mail needs beside them (address, names, one-time link)
+ * stands in `facts`, sealed, and only until the mail is settled.
  */
 export const notifications = pgTable(
   'notifications',
@@ -21,7 +31,18 @@ export const notifications = pgTable(
     paymentId: uuid('payment_id'),
     /** Whether the in-app list shows it. */
     inApp: boolean('in_app').notNull(),
-    status: text({ enum: ['pending', 'sent', 'suppressed', 'failed'] }).notNull(),
+    status: text({ enum: ['pending', 'sent', 'suppressed', 'failed', 'replaced', 'expired'] }).notNull(),
+    /**
+     * The whole message, sealed. A trigger erases it when the mail is settled. Null too in a pending row that the code of before
+     * recorded: the caller still has the message then, and brings it.
+     */
+    facts: jsonb().$type<SealedFacts>(),
+    /** When the next attempt may be made. */
+    dueAt: instant('due_at'),
+    /** After it nobody needs the mail any more. */
+    usefulUntil: instant('useful_until'),
+    /** The newer notice that took its place; set while it is being sent, it becomes `replaced` unless that attempt sends it. */
+    replacedBy: uuid('replaced_by'),
     /** How often sending was begun; the number of the attempt that holds the lease. */
     attempts: integer().notNull(),
     /** Until then the current attempt alone may send. */
@@ -33,9 +54,18 @@ export const notifications = pgTable(
   (t) => [
     index('notifications_listed').on(t.recipientId, t.id).where(sql`${t.inApp}`),
     index('notifications_unread').on(t.recipientId, t.id).where(sql`${t.inApp} and ${t.readAt} is null`),
-    check('notifications_status', sql`${t.status} in ('pending', 'sent', 'suppressed', 'failed')`),
+    index('notifications_due').on(t.dueAt).where(sql`${t.facts} is not null`),
+    index('notifications_of_booking').on(t.bookingId, t.recipientId),
+    check(
+      'notifications_status',
+      sql`${t.status} in ('pending', 'sent', 'suppressed', 'failed', 'replaced', 'expired')`,
+    ),
     check('notifications_sent_at', sql`(${t.status} = 'sent') = (${t.sentAt} is not null)`),
     check('notifications_lease_while_pending', sql`${t.leasedUntil} is null or ${t.status} = 'pending'`),
+    // Not the other way round as long as the code of before may record: its pending rows have no facts.
+    check('notifications_facts_while_pending', sql`${t.facts} is null or ${t.status} = 'pending'`),
+    check('notifications_due_with_facts', sql`(${t.facts} is null) = (${t.dueAt} is null)`),
+    check('notifications_replaced_by', sql`${t.status} <> 'replaced' or ${t.replacedBy} is not null`),
   ],
 );
 

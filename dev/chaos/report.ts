@@ -90,7 +90,7 @@ export function summary({ seed, records, client, storm, findings, stormMs, tookM
     ['  refunds', asked(payments.flatMap(({ refunds }) => refunds.map(({ reply }) => reply)))],
     ['sign-ups on the way', String(signUps.length)],
     ['sagas', String(findings.workflows)],
-    ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0014): ${findings.mailsTwice.length}`],
+    ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0032): ${findings.mailsTwice.length}`],
     ['violations', String(findings.violations.length)],
   ];
   table.push(...rows);

@@ -2,25 +2,25 @@ import type { ServiceClient } from '../../platform/http-client';
 import {
   notificationContract as contract,
   type NotificationPreferences,
-  type SendNotification,
-  type SentNotification,
+  type RecordedNotification,
+  type RecordNotification,
 } from './contract';
 
-/** Longer than the mail server's own time-outs together, so that a slow server is answered for by the service. */
-const SEND_TIMEOUT_MS = 25_000;
+/** One row is written, which takes milliseconds: a service that does not answer for so long hangs, and another attempt is due. */
+const RECORD_TIMEOUT_MS = 2_500;
 
 /** Typed calls of the notification service's internal operations, for activities. */
 export function createNotificationClient(http: ServiceClient) {
   return {
     /**
-     * Sends `message` once per `businessKey` (`booking:<id>/confirmed/student`), for ever.
-     * @throws ProblemError upstream_unavailable, idempotency_in_progress: call again under the same key
+     * Has `message` told once per `businessKey` (`booking:<id>/confirmed/student`), for ever. What became of its mail is not
+     * waited for. Safe to repeat.
      */
-    send(message: SendNotification, businessKey: string): Promise<SentNotification> {
-      return http.call(contract.sendNotification, {
+    record(message: RecordNotification, businessKey: string): Promise<RecordedNotification> {
+      return http.call(contract.recordNotification, {
         idempotencyKey: businessKey,
         body: message,
-        timeoutMs: SEND_TIMEOUT_MS,
+        timeoutMs: RECORD_TIMEOUT_MS,
       });
     },
 

@@ -49,12 +49,18 @@ const recipient = {
   timeZone: z.string().min(1).max(64),
 };
 
+/**
+ * After it nobody needs the mail, such as a reminder of a session that has begun: it is not sent then. Null, and where the caller
+ * says nothing: for as long as sending is tried.
+ */
+const usefulUntil = z.union([Instant, z.null()]).default(null);
+
 function message<Template extends string, Data extends z.ZodType>(template: Template, data: Data) {
-  return z.strictObject({ template: z.literal(template), ...recipient, data });
+  return z.strictObject({ template: z.literal(template), ...recipient, usefulUntil, data });
 }
 
 /** Every message there is, with exactly the facts its template shows. */
-export const SendNotification = z.discriminatedUnion('template', [
+export const RecordNotification = z.discriminatedUnion('template', [
   message('welcome_verify_email', z.strictObject({ verifyUrl: Link })),
   message('password_reset', z.strictObject({ resetUrl: Link })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
@@ -79,18 +85,19 @@ export const SendNotification = z.discriminatedUnion('template', [
   message('payment_declined_student', PaymentData),
   message('refund_succeeded', z.strictObject(paymentFields)),
 ]);
-export type SendNotification = z.output<typeof SendNotification>;
-export type TemplateName = SendNotification['template'];
+export type RecordNotification = z.output<typeof RecordNotification>;
+export type TemplateName = RecordNotification['template'];
 
-export const DELIVERY_STATUSES = ['pending', 'sent', 'suppressed', 'failed'] as const;
+export const DELIVERY_STATUSES = ['pending', 'sent', 'suppressed', 'failed', 'replaced', 'expired'] as const;
+/**
+ * `pending`: its mail waits to be sent. `sent`: the mail server took it over. `suppressed`: the recipient does not want such mails.
+ * `failed`: the server refused this address or message for good, or could not be brought to take it for a day. `replaced`: a newer
+ * notice took its place. `expired`: its use was over before it could be sent. All but pending are final.
+ */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/**
- * `sent`: the mail server took it over. `suppressed`: the recipient does not want such mails. `failed`: the server refused
- * this address or message for good. All three are final.
- */
-export const SentNotification = z.strictObject({ id: Uuid, status: z.enum(['sent', 'suppressed', 'failed']) });
-export type SentNotification = z.output<typeof SentNotification>;
+export const RecordedNotification = z.strictObject({ id: Uuid, status: z.enum(DELIVERY_STATUSES) });
+export type RecordedNotification = z.output<typeof RecordedNotification>;
 
 export const Notification = z
   .strictObject({
@@ -166,20 +173,19 @@ export const notificationContract = {
   }),
 
   /**
-   * The key is the business key, such as `booking:<id>/confirmed/student`: one mail for it, for ever. A repetition gets the
-   * first outcome, even if names or links in it differ; another template or recipient under the key is refused.
-   * Answers upstream_unavailable (try again) while the mail server is out of reach, idempotency_in_progress (try again)
-   * while another copy of the request is sending.
+   * The key is the business key, such as `booking:<id>/confirmed/student`: one mail for it, for ever. It is recorded here and
+   * delivered by the service itself, so no mail server is waited for. A repetition changes nothing and gets the status of today,
+   * even if names or links in it differ; another template or recipient under the key is refused.
    */
-  sendNotification: endpoint({
+  recordNotification: endpoint({
     method: 'post',
     path: '/internal/notifications',
-    operationId: 'sendNotification',
-    summary: 'Tell one person one thing, once',
+    operationId: 'recordNotification',
+    summary: 'Have one person told one thing, once',
     access: 'service',
     idempotency: 'required',
-    body: SendNotification,
-    replies: { 200: SentNotification },
+    body: RecordNotification,
+    replies: { 200: RecordedNotification },
   }),
   createPreferences: endpoint({
     method: 'post',

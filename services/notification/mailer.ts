@@ -8,7 +8,7 @@ const SILENCE_TIMEOUT_MS = 8_000;
 /** One attempt in all, however slowly the server dribbles its replies; the connection is cut then. */
 export const SEND_DEADLINE_MS = 20_000;
 /** As many as a mail server commonly takes from one client. */
-const CONNECTIONS = 5;
+export const CONNECTIONS = 5;
 
 export interface Mail {
   to: { name: string; address: string };

@@ -1,15 +1,15 @@
-import { SendNotification } from './contract';
-import { channelsFor, DEFAULT_PREFERENCES, KIND_OF, outcomeOf } from './rules';
+import { RecordNotification } from './contract';
+import { channelsFor, DEFAULT_PREFERENCES, KIND_OF, outcomeOf, overtakenBy, pauseAfter, replacedBy } from './rules';
 
 const NOTHING = { reminders: { email: false, inApp: false }, reviewRequests: { email: false, inApp: false } };
 
 test('every template of the contract has a kind', () => {
-  const templates = SendNotification.options.map((option) => option.shape.template.value);
+  const templates = RecordNotification.options.map((option) => option.shape.template.value);
   expect(Object.keys(KIND_OF).sort()).toEqual([...templates].sort());
 });
 
 test('only reminders and review requests can be switched off', () => {
-  const silenced = SendNotification.options
+  const silenced = RecordNotification.options
     .map((option) => option.shape.template.value)
     .filter((template) => !channelsFor(template, NOTHING).email);
   expect(silenced.sort()).toEqual(['booking_completed_student', 'booking_reminder_student', 'booking_reminder_tutor']);
@@ -23,8 +23,44 @@ test('each channel of each optional kind is switched off on its own', () => {
 });
 
 test('a new user gets everything', () => {
-  for (const template of SendNotification.options.map((option) => option.shape.template.value))
+  for (const template of RecordNotification.options.map((option) => option.shape.template.value))
     expect(channelsFor(template, DEFAULT_PREFERENCES)).toEqual({ email: true, inApp: true });
+});
+
+describe('a new notice replaces', () => {
+  const booking = [
+    ...['booking_requested_student', 'booking_requested_tutor', 'booking_confirmed_student', 'booking_confirmed_tutor'],
+    ...['booking_declined_student', 'booking_expired_student', 'booking_cancelled_student', 'booking_cancelled_tutor'],
+    ...['booking_rescheduled_student', 'booking_rescheduled_tutor'],
+  ];
+  const reminders = ['booking_reminder_student', 'booking_reminder_tutor'];
+
+  test.each([
+    ['booking_requested_student', [...booking, ...reminders]],
+    ['booking_confirmed_tutor', [...booking, ...reminders]],
+    ['booking_cancelled_student', [...booking, ...reminders]],
+    ['booking_rescheduled_tutor', [...booking, ...reminders]],
+    ['booking_reminder_student', reminders],
+    ['booking_completed_student', []],
+    ['payment_receipt', []],
+    ['refund_succeeded', []],
+    ['welcome_verify_email', []],
+    ['password_reset', []],
+  ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
+    expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());
+  });
+});
+
+test('news of a booking comes too late when its end has been told; money, and the end itself, never do', () => {
+  const ends = ['booking_declined_student', 'booking_expired_student', 'booking_cancelled_student'];
+  expect(overtakenBy('booking_confirmed_student')).toEqual([...ends, 'booking_cancelled_tutor']);
+  expect(overtakenBy('booking_reminder_tutor')).toEqual([...ends, 'booking_cancelled_tutor']);
+  for (const template of ['booking_cancelled_student', 'refund_succeeded', 'booking_completed_student'] as const)
+    expect(overtakenBy(template)).toEqual([]);
+});
+
+test('the pauses between attempts grow up to ten minutes', () => {
+  expect([1, 2, 3, 10, 11, 200].map(pauseAfter)).toEqual([1, 2, 4, 512, 600, 600]);
 });
 
 describe('a failed attempt', () => {

@@ -26,6 +26,56 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   refund_succeeded: 'payment',
 };
 
+/**
+ * Which unsent notices a new one takes the place of: those of these kinds about the same booking to the same person. "New" is what was
+ * recorded later.
+ */
+const REPLACES: Readonly<Record<Kind, readonly Kind[]>> = {
+  // How a booking stands now makes older news of it wrong, and a reminder that was not sent yet may name a time that is no longer.
+  booking: ['booking', 'reminder'],
+  // Of two reminders the older one says a wrong number of hours.
+  reminder: ['reminder'],
+  // Each tells of money of its own: a receipt or a refund is told each time.
+  payment: [],
+  // Each holds a link that the person asked for; none is about a booking.
+  account: [],
+  // It asks for something and makes no other notice wrong.
+  review_request: [],
+};
+
+/** After one of these nothing more is to be told of how the booking stands. */
+const ENDS_BOOKING: readonly TemplateName[] = [
+  'booking_declined_student',
+  'booking_expired_student',
+  'booking_cancelled_student',
+  'booking_cancelled_tutor',
+];
+
+/** The templates whose unsent notices a new one of `template` replaces. */
+export function replacedBy(template: TemplateName): string[] {
+  return REPLACES[KIND_OF[template]].flatMap(templatesOf);
+}
+
+/**
+ * The templates after which `template` comes too late: a step that is retried can record that a booking is confirmed when it has
+ * been told already that it is cancelled.
+ */
+export function overtakenBy(template: TemplateName): readonly TemplateName[] {
+  const saysHowItStands = REPLACES[KIND_OF[template]].length > 0;
+  return saysHowItStands && !ENDS_BOOKING.includes(template) ? ENDS_BOOKING : [];
+}
+
+/** How long sending is tried: a mail server may be away for a day. A mail is tried once, however late that is. */
+export const TRIED_FOR_HOURS = 24;
+
+/** No longer, so that mails are out soon after a mail server is back. */
+const LONGEST_PAUSE_SECONDS = 600;
+
+/** Seconds until the next attempt, after `attempts` of them. */
+export function pauseAfter(attempts: number): number {
+  return Math.min(2 ** (attempts - 1), LONGEST_PAUSE_SECONDS);
+}
+
 /** What a new user starts with: everything on. */
 export const DEFAULT_PREFERENCES: NotificationPreferences = {
   reminders: { email: true, inApp: true },
@@ -36,6 +86,11 @@ export const DEFAULT_PREFERENCES: NotificationPreferences = {
 export function isOptional(template: TemplateName): boolean {
   const kind = KIND_OF[template];
   return kind === 'reminder' || kind === 'review_request';
+}
+
+/** The templates of a kind. */
+export function templatesOf(wanted: Kind): string[] {
+  return Object.entries(KIND_OF).flatMap(([template, kind]) => (kind === wanted ? [template] : []));
 }
 
 /** Where a message is shown, given what its recipient chose. */

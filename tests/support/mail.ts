@@ -39,7 +39,10 @@ export async function startTestCatcher(): Promise<MailCatcher> {
   return startMailCatcher({ smtpPort, uiPort });
 }
 
-/** What a scripted server answers, by command; `body` is its word on the message. `hang`: never; `drop`: hangs up. */
+/**
+ * What a scripted server answers, by command; `body` is its word on the message. `hang`: never; `drop`: hangs up; `drip`: never comes to
+ * the end of a line, of which it says a byte a second.
+ */
 export type SmtpScript = Partial<Record<'greeting' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA' | 'body', string>>;
 
 const POLITE = {
@@ -57,6 +60,8 @@ export interface ScriptedSmtp {
   script: SmtpScript;
   /** Runs when a message was given whole, before it is answered. */
   beforeAnswer: () => Promise<void>;
+  /** How many conversations are open. */
+  conversations(): number;
   /** The messages that were given to it whole, whatever it answered. */
   bodies: string[];
   close(): Promise<void>;
@@ -70,6 +75,7 @@ export async function startScriptedSmtp(script: SmtpScript = {}): Promise<Script
     url: `smtp://127.0.0.1:${port}`,
     script,
     bodies: [],
+    conversations: () => sockets.size,
     beforeAnswer: async () => undefined,
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -85,10 +91,16 @@ export async function startScriptedSmtp(script: SmtpScript = {}): Promise<Script
   return smtp;
 }
 
+function drip(socket: Socket): void {
+  const timer = setInterval(() => socket.write('2'), 1_000);
+  socket.on('close', () => clearInterval(timer));
+}
+
 function converse(socket: Socket, smtp: ScriptedSmtp): void {
   const say = (step: keyof SmtpScript) => {
     const reply = smtp.script[step] ?? POLITE[step];
     if (reply === 'drop') socket.destroy();
+    else if (reply === 'drip') drip(socket);
     else if (reply !== 'hang') socket.write(`${reply}\r\n`);
   };
   let pending = '';

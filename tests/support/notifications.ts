@@ -1,8 +1,13 @@
+import type { Sql } from 'postgres';
 import { uuidv7 } from '../../platform/ids';
-import { SendNotification, type TemplateName } from '../../services/notification/contract';
+import { RecordNotification, type TemplateName } from '../../services/notification/contract';
+import type { Announcement } from '../../services/notification/store/saga-steps';
+import { until } from './gateway';
 import type { Reply, TestService } from './service';
 
-export const TEMPLATES: readonly TemplateName[] = SendNotification.options.map((option) => option.shape.template.value);
+export const TEMPLATES: readonly TemplateName[] = RecordNotification.options.map(
+  (option) => option.shape.template.value,
+);
 
 const BOOKING = {
   bookingId: '0199f1aa-0000-7000-8000-000000000001',
@@ -41,9 +46,9 @@ export function sampleMessage(
   {
     data = {},
     ...recipient
-  }: { data?: Record<string, unknown> } & Partial<Omit<SendNotification, 'data' | 'template'>> = {},
-): SendNotification {
-  return SendNotification.parse({
+  }: { data?: Record<string, unknown> } & Partial<Omit<RecordNotification, 'data' | 'template'>> = {},
+): RecordNotification {
+  return RecordNotification.parse({
     template,
     recipientId: uuidv7(),
     email: 'grace@example.com',
@@ -66,8 +71,58 @@ export const newKey = () => `booking:${uuidv7()}/confirmed/student`;
 /** An address that nobody else has. */
 export const somebody = () => `${uuidv7()}@example.com`;
 
-/** Sends a message as an activity does, to `service` unless another is named. */
-export const sendBy =
+/** Records a message as an activity does, at `service` unless another is named. */
+export const recordBy =
   (service: () => TestService) =>
   (body: unknown, key = newKey(), to = service()): Promise<Reply> =>
     to.internal('POST', '/internal/notifications', { key, body });
+
+/** The status of what was recorded under `key`. */
+export async function statusOf(service: TestService, key: string): Promise<string> {
+  const [row] = await service.database.sql`select status from notifications where business_key = ${key}`;
+  return String(row?.status);
+}
+
+/** Records a message and resolves with its status when its mail has been delivered or will never be. @throws Error when it was refused */
+export const deliverBy =
+  (service: () => TestService) =>
+  async (body: unknown, key = newKey(), to = service()): Promise<string> => {
+    const { status } = await recordBy(service)(body, key, to);
+    if (status !== 200) throw new Error(`not recorded: ${status}`);
+    await until(async () => (await statusOf(to, key)) !== 'pending');
+    return statusOf(to, key);
+  };
+
+/** What `recordNotification` of the store is given for a message. */
+export function announcement(change: Partial<Announcement> = {}): Announcement {
+  return {
+    businessKey: newKey(),
+    recipientId: uuidv7(),
+    template: 'booking_confirmed_student',
+    title: 'Confirmed',
+    message: 'Your session is confirmed.',
+    bookingId: uuidv7(),
+    paymentId: null,
+    usefulUntil: null,
+    facts: { keyId: 'key', iv: 'iv', ciphertext: 'sealed', tag: 'tag' },
+    ...change,
+  };
+}
+
+/** A row as the code of before left it when its caller was told to try again; `leased` while it is being sent. */
+export async function rowOfBefore(
+  sql: Sql,
+  { leased = false, ...change }: Partial<Announcement> & { leased?: boolean } = {},
+) {
+  const row = announcement(change);
+  const id = uuidv7();
+  await sql`
+    insert into notifications
+      (id, business_key, recipient_id, template, title, message, booking_id, in_app, status, attempts, leased_until)
+    values (${id}, ${row.businessKey}, ${row.recipientId}, ${row.template}, ${row.title}, ${row.message}, ${row.bookingId},
+      true, 'pending', 1, case when ${leased} then now() + interval '30 seconds' end)`;
+  await sql`
+    insert into notification_delivery_log (notification_id, attempt, outcome, finished_at)
+    values (${id}, 1, ${leased ? 'unknown' : 'unavailable'}, case when ${leased} then null else now() end)`;
+  return { ...row, id };
+}

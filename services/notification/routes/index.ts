@@ -1,7 +1,8 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { notificationContract as contract } from '../contract';
-import { createDelivery } from '../delivery';
+import { startDelivery } from '../delivery';
 import { createMailer } from '../mailer';
+import { createFactsSealer } from '../sealed-facts';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -10,9 +11,16 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   async routes(service, deps) {
+    const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);
-    serveSagaSteps(service, deps, createDelivery(deps, mailer));
+    const delivery = startDelivery(deps, mailer, sealer);
+    serveSagaSteps(service, deps, sealer);
     servePeople(service, deps);
-    return { close: async () => mailer.close() };
+    return {
+      async close() {
+        await delivery.close();
+        mailer.close();
+      },
+    };
   },
 };

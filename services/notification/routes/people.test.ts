@@ -2,7 +2,7 @@ import type { MailCatcher } from '../../../dev/mail';
 import { ProblemError } from '../../../kernel/errors';
 import { uuidv7 } from '../../../platform/ids';
 import { startTestCatcher } from '../../../tests/support/mail';
-import { sampleMessage, sendBy } from '../../../tests/support/notifications';
+import { deliverBy, sampleMessage } from '../../../tests/support/notifications';
 import { startTestService, type TestService } from '../../../tests/support/service';
 import { notificationService } from '.';
 import { inboxCursor } from './people';
@@ -20,7 +20,7 @@ afterAll(async () => {
   await catcher.close();
 });
 
-const send = sendBy(() => service);
+const deliver = deliverBy(() => service);
 
 describe('my notifications', () => {
   const userId = uuidv7();
@@ -30,8 +30,8 @@ describe('my notifications', () => {
   beforeAll(async () => {
     token = await service.userToken({ id: userId, role: 'student' });
     for (const template of ['welcome_verify_email', 'booking_requested_student', 'booking_confirmed_student'] as const)
-      await send(sampleMessage(template, about));
-    await send(sampleMessage('payment_receipt'));
+      await deliver(sampleMessage(template, about));
+    await deliver(sampleMessage('payment_receipt'));
   });
 
   test('are mine alone, newest first, in words and with what they are about', async () => {

@@ -5,7 +5,8 @@ import { ok } from '../../../platform/replies';
 import { Uuid } from '../../../platform/schemas';
 import type { ServiceDeps } from '../../../platform/service';
 import { notificationContract as contract } from '../contract';
-import { listNotifications, markAllRead, markRead, readPreferences, writePreferences } from '../store';
+import { listNotifications, markAllRead, markRead } from '../store/inbox';
+import { readPreferences, writePreferences } from '../store/preferences';
 
 /**
  * The cursor of the page that ends with the notification of this id. Ids are UUIDv7 and so sort by time. `Uuid` accepts

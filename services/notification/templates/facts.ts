@@ -1,4 +1,4 @@
-import type { SendNotification } from '../contract';
+import type { RecordNotification } from '../contract';
 import { type Reader, readerFor, singleLine } from './format';
 
 /** What the words of a message may speak of, ready to be shown: one line each, in the recipient's zone and locale. */
@@ -10,12 +10,12 @@ export interface Detail {
   link: boolean;
 }
 
-type Data = SendNotification['data'];
+type Data = RecordNotification['data'];
 type BookingData = Extract<Data, { startsAt: string }>;
 type PaymentData = Extract<Data, { amount: unknown }>;
 
 /** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
-export function factsOf(message: SendNotification): Facts {
+export function factsOf(message: RecordNotification): Facts {
   const { data } = message;
   const reader = readerFor(message.locale, message.timeZone);
   return {
@@ -52,7 +52,7 @@ function hoursInWords(hours: number): string {
 const TAKES_PLACE = /confirmed|rescheduled|reminder/;
 
 /** The table under the message: the booking or payment in full. */
-export function detailsOf(message: SendNotification): Detail[] {
+export function detailsOf(message: RecordNotification): Detail[] {
   const { data } = message;
   const reader = readerFor(message.locale, message.timeZone);
   if ('startsAt' in data) return bookingDetails(data, reader, TAKES_PLACE.test(message.template));
@@ -85,7 +85,7 @@ function detail(label: string, value: string): Detail {
 }
 
 /** Where the message's button leads. Pages of the platform start with `publicUrl`. */
-export function actionUrl(message: SendNotification, publicUrl: string): string {
+export function actionUrl(message: RecordNotification, publicUrl: string): string {
   const { data } = message;
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;

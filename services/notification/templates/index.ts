@@ -1,5 +1,5 @@
 import Handlebars from 'handlebars';
-import type { SendNotification, TemplateName } from '../contract';
+import type { RecordNotification, TemplateName } from '../contract';
 import { KIND_OF } from '../rules';
 import { actionUrl, type Detail, detailsOf, type Facts, factsOf } from './facts';
 import { singleLine } from './format';
@@ -44,7 +44,7 @@ const textOf = handlebars.compile<View>(TEXT_MESSAGE, { strict: true, noEscape: 
 const compiled = new Map<TemplateName, Compiled>();
 
 /** Renders `message` for its recipient; pages that the button leads to start with `publicUrl` (no slash at its end). */
-export function render(message: SendNotification, publicUrl: string): Rendered {
+export function render(message: RecordNotification, publicUrl: string): Rendered {
   const words = wordsOf(message.template);
   const facts = factsOf(message);
   const subject = singleLine(words.subject(facts));
