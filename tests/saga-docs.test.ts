@@ -17,7 +17,8 @@ function written(duration: unknown): string {
     .replace(/ms$/, ' ms')
     .replace(/(\d)s$/, '$1 s')
     .replace(/m$/, ' min')
-    .replace(/h$/, ' h');
+    .replace(/h$/, ' h')
+    .replace(/d$/, ' d');
 }
 
 test('the table of timeouts and retries has every profile, with its numbers', () => {
