@@ -3,6 +3,7 @@ import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation
 import { sandboxState } from '../../dev/chaos/stripe-state';
 import { DAY } from '../../kernel/time';
 import { BOOKING_STEPS } from '../../workflows/booking';
+import { type Resolution, resolve } from '../../workflows/saga.api';
 import { bookingFacts } from '../support/booking-facts';
 import type { BookingFaults, Meeting } from '../support/fault-proxy';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
@@ -128,26 +129,58 @@ const MEETS: Record<Fault, (row: Row) => Promise<Scene>> = {
     await (await giveUp(scene)).done;
     return scene;
   },
-  async cancelled(row) {
-    const isLocal = BOOKING_STEPS[row.step].runs === 'local';
-    let inside: Meeting | undefined;
-    let next: Meeting | undefined;
-    const scene = await reach(row, (faults) => {
-      inside = faults.on(row.step, { kind: 'hold-answer' });
-      if (isLocal) next = faults.on(recordedAfter(row), { kind: 'hold' });
-      return inside;
-    });
-    const cancel = await giveUp(scene);
-    if (isLocal) inside?.release();
-    await next?.met();
-    await eventually('the step was told of the cancel', async () => isCancelRequested(await history(scene.id)));
-    (isLocal ? next : inside)?.release();
-    await cancel.done;
+  cancelled: async (row) => {
+    const { scene, done } = await meetCancel(row);
+    await done;
     return scene;
   },
   killed: async (row) => sceneOf(killed.killed, row),
   killedAndCancelled: async (row) => sceneOf(killed.killedAndCancelled, row),
+  async hangs(row) {
+    let hanging: Meeting | undefined;
+    const scene = await reach(row, (faults) => {
+      hanging = faults.on(row.step, { kind: 'hold' });
+      return hanging;
+    });
+    await scene.asked;
+    hanging?.release();
+    return scene;
+  },
+  async undoRefused(row) {
+    const undo = `${row.step}/undo`;
+    const { scene, done } = await meetCancel(row, (faults) => faults.on(undo, { kind: 'refuse', code: 'conflict' }));
+    await eventually('an operator is asked', async () => {
+      const { searchAttributes } = await workflow(scene.id).describe();
+      return searchAttributes.SagaState?.[0] === 'NeedsAttention';
+    });
+    const args: [Resolution] = [{ step: `undo ${row.step}`, action: 'retry' }];
+    await workflow(scene.id).executeUpdate(resolve, { args });
+    await done;
+    return scene;
+  },
 };
+
+/** A cancel that comes while the step runs. `lay`: what else is to go wrong. */
+async function meetCancel(
+  row: Row,
+  lay: (faults: BookingFaults) => unknown = () => undefined,
+): Promise<{ scene: Scene; done: Promise<unknown> }> {
+  const isLocal = BOOKING_STEPS[row.step].runs === 'local';
+  let inside: Meeting | undefined;
+  let next: Meeting | undefined;
+  const scene = await reach(row, (faults) => {
+    inside = faults.on(row.step, { kind: 'hold-answer' });
+    if (isLocal) next = faults.on(recordedAfter(row), { kind: 'hold' });
+    lay(faults);
+    return inside;
+  });
+  const { done } = await giveUp(scene);
+  if (isLocal) inside?.release();
+  await next?.met();
+  await eventually('the step was told of the cancel', async () => isCancelRequested(await history(scene.id)));
+  (isLocal ? next : inside)?.release();
+  return { scene, done };
+}
 
 function recordedAfter({ step, tutor }: Row): Step {
   return step === 'hold-slot' && tutor === 'confirming' ? 'authorize' : 'take-payment';
