@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { reaching } from '../platform/vendors';
 import { createMailer } from '../services/notification/mailer';
 import { receivedMails } from '../tests/support/mail';
 import { ask } from '../tests/support/service';
@@ -28,14 +29,16 @@ async function start(options: { directory?: string } = {}): Promise<MailCatcher>
 
 async function deliver(smtpUrl: string, businessKey: string): Promise<void> {
   const mailer = createMailer(smtpUrl, 'TutorConnect <no-reply@tutorconnect.example>');
-  const outcome = await mailer.send({
-    to: { name: 'Grace', address: 'grace@example.com' },
-    subject: businessKey,
-    html: '<p>Hello</p>',
-    text: 'Hello',
-    businessKey,
-    date: new Date(),
-  });
+  const outcome = await reaching('smtp', () =>
+    mailer.send({
+      to: { name: 'Grace', address: 'grace@example.com' },
+      subject: businessKey,
+      html: '<p>Hello</p>',
+      text: 'Hello',
+      businessKey,
+      date: new Date(),
+    }),
+  );
   mailer.close();
   expect(outcome.kind).toBe('sent');
 }

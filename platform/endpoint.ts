@@ -9,6 +9,9 @@ export type Role = 'student' | 'tutor' | 'admin';
  */
 export type Access = 'anonymous' | 'user' | readonly Role[] | 'service' | 'signed';
 
+/** Whom the platform speaks to outside. Each has one door: `payment/stripe/door.ts`, `notification/mailer.ts`. */
+export type Vendor = 'stripe' | 'smtp';
+
 /** What a write does with `Idempotency-Key`: must have it, may have it, or stores no reply at all. */
 export type IdempotencyRule = 'required' | 'optional' | 'none';
 
@@ -32,6 +35,8 @@ export interface Endpoint {
    * a step is repeated after a crash. Without it the whole body counts, as it must for what people send.
    */
   fingerprint?: readonly string[];
+  /** The vendors it may wait for; left out: none. A vendor's door refuses whoever does not say so (`platform/vendors.ts`). */
+  reaches?: readonly Vendor[];
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;

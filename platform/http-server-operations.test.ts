@@ -96,7 +96,11 @@ test('code below a request knows its id and is in the trace of its caller', asyn
     headers: { 'x-request-id': 'r1', traceparent: `00-${trace}-b7ad6b7169203331-01` },
   });
   expect(seen).toEqual([
-    { requestId: 'r1', traceparent: expect.stringMatching(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`) },
+    {
+      requestId: 'r1',
+      traceparent: expect.stringMatching(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`),
+      operation: probe,
+    },
   ]);
   await server.close(0);
 });

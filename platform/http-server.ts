@@ -9,6 +9,7 @@ import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from './endpoint';
 import { openApiDocument } from './openapi';
 import { fromZod, problemBody, sendProblem } from './problem';
 import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
+import { enterOperation } from './vendors';
 
 /** Largest request body, the documented default of 100 KiB. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
@@ -99,6 +100,7 @@ export function createService(options: ServiceOptions): Service {
       const before = operation.method === 'get' ? [unlessNamed] : [unlessNamed, rawBody];
       app[operation.method](path, ...before, async (request: Request, response: Response) => {
         response.locals.operation = operation.operationId;
+        enterOperation(operation);
         const call = await parseCall(operation, request, response, options);
         const reply = await handler(call);
         if (response.headersSent) return; // whoever handed the request over has answered for it: too late

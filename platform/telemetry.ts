@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Endpoint, Vendor } from './endpoint';
 
 export type { Logger };
 
@@ -13,6 +14,10 @@ export interface RequestContext {
   traceparent: string;
   /** When an answer is of no use any more, in milliseconds since the epoch: no call made for it lasts longer. */
   deadline?: number;
+  /** What answers the request, once the server has found it. */
+  operation?: Endpoint;
+  /** The vendor that work outside of an operation says it reaches. */
+  reaching?: Vendor;
 }
 
 const contexts = new AsyncLocalStorage<RequestContext>();
@@ -20,6 +25,11 @@ const contexts = new AsyncLocalStorage<RequestContext>();
 /** Runs `work` so that logs and outgoing calls below it carry `context`. */
 export function withContext<T>(context: RequestContext, work: () => T): T {
   return contexts.run(context, work);
+}
+
+/** The context of work that nobody asked for: an id of its own, and a trace of its own. */
+export function newContext(): RequestContext {
+  return { requestId: randomUUID(), traceparent: childTraceparent(undefined) };
 }
 
 /** The request that the running code works for; undefined outside of one. */
@@ -54,10 +64,16 @@ export function createLogger(
     name,
     level,
     redact: { paths: SECRETS.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' },
-    mixin: () => ({ ...contexts.getStore() }),
+    mixin: originOf,
     serializers: { err: describeError },
   };
   return pino(options, destination);
+}
+
+/** What a log line says of where it comes from. */
+function originOf(): Partial<RequestContext> {
+  const context = contexts.getStore();
+  return context ? { requestId: context.requestId, traceparent: context.traceparent } : {};
 }
 
 /**

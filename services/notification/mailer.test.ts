@@ -1,4 +1,5 @@
 import { type ScriptedSmtp, type SmtpScript, startScriptedSmtp } from '../../tests/support/mail';
+import { calledByTests } from '../../tests/support/vendors';
 import { createMailer, type Mail, type Mailer, messageId } from './mailer';
 
 const FROM = 'TutorConnect <no-reply@tutorconnect.example>';
@@ -7,7 +8,7 @@ let smtp: ScriptedSmtp;
 let mailer: Mailer;
 beforeEach(async () => {
   smtp = await startScriptedSmtp();
-  mailer = createMailer(smtp.url, FROM);
+  mailer = calledByTests('smtp', createMailer(smtp.url, FROM));
 });
 afterEach(async () => {
   mailer.close();
@@ -102,4 +103,11 @@ test.each([
   ['nobody', 'localhost'],
 ])('the Message-ID of a sender %s is in its domain', (from, domain) => {
   expect(messageId('key', from)).toMatch(new RegExp(`^<[0-9a-f]{32}@${domain}>$`));
+});
+
+test('nothing is sent for who does not say that it reaches the mail server', async () => {
+  const door = createMailer(smtp.url, FROM);
+  await expect(door.send(mail())).rejects.toThrow('Work outside of any operation reaches smtp');
+  door.close();
+  expect(smtp.bodies).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
+import { requireVendor } from '../../platform/vendors';
 import { outcomeOf, type SendOutcome, type SmtpFailure } from './rules';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -23,7 +24,10 @@ export interface Mail {
 
 /** The only door to the mail server. */
 export interface Mailer {
-  /** Hands one mail to the server. Resolves in every case: a failure is an outcome, not an exception. */
+  /**
+   * Hands one mail to the server. A failure is an outcome, not an exception.
+   * @throws Error for a caller who does not say that it reaches the mail server (`platform/vendors.ts`)
+   */
   send(mail: Mail): Promise<SendOutcome>;
   close(): void;
 }
@@ -48,8 +52,9 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
     disableUrlAccess: true,
   });
   return {
-    send: (mail) =>
-      transport
+    async send(mail) {
+      requireVendor('smtp');
+      return transport
         .sendMail({
           from,
           to: mail.to,
@@ -65,7 +70,8 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
         .then(
           (info): SendOutcome => ({ kind: 'sent', smtpCode: replyCode(info.response) }),
           (error: unknown) => outcomeOf(failureOf(error)),
-        ),
+        );
+    },
     close: () => transport.close(),
   };
 }

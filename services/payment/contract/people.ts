@@ -109,6 +109,7 @@ export const peopleOperations = {
     summary: 'Where Stripe tells of changes',
     description: 'Signed by Stripe (`Stripe-Signature`). Answers 200 once the event has been acted on.',
     access: 'signed',
+    reaches: ['stripe'],
     replies: { 200: z.object({ received: z.literal(true) }) },
     errors: ['invalid_signature', 'malformed_body', 'payload_too_large', 'unsupported_media_type'],
   }),

@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadConfig } from '../../../platform/config';
+import { calledByTests } from '../../../tests/support/vendors';
 import type { IntentParams } from './answers';
-import { createStripe } from './door';
+import { createStripe, type StripeDoor } from './door';
 
 /** A server that answers every request with one status, headers and body: what Stripe, or something in front of it, may say. */
 let server: Server;
@@ -31,7 +32,11 @@ beforeEach(() => {
   asked = [];
 });
 
-function door(environment: Record<string, string> = {}) {
+function door(environment: Record<string, string> = {}): StripeDoor {
+  return calledByTests('stripe', doorOf(environment));
+}
+
+function doorOf(environment: Record<string, string> = {}): StripeDoor {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const config = loadConfig({ SERVICE_TOKEN_SECRET: 's'.repeat(32), STRIPE_API_BASE: base, ...environment }, 'none');
   return createStripe(config, 1_000);
@@ -192,4 +197,26 @@ test('a defect of ours is not taken for an answer of Stripe’s', async () => {
 test('without a webhook secret no event is believed', () => {
   expect(() => door().readEvent(Buffer.from('{}'), 't=1,v1=abc')).toThrow('invalid_signature');
   expect(() => door().readEvent(Buffer.from('{}'), ['t=1', 'v1=abc'])).toThrow('invalid_signature');
+});
+
+/** Every request of the door; one that is added to it has to be added here, or this file does not compile. */
+const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor) => Promise<unknown>> = {
+  createIntent: (door) => door.createIntent('k', params),
+  claimIntentKey: (door) => door.claimIntentKey('k', params),
+  captureIntent: (door) => door.captureIntent('k', 'pi_1'),
+  cancelIntent: (door) => door.cancelIntent('k', 'pi_1'),
+  retrieveIntent: (door) => door.retrieveIntent('pi_1'),
+  findIntents: (door) => door.findIntents(params, new Date()),
+  createRefund: (door) => door.createRefund('k', { intentId: 'pi_1', amount: 1, paymentId: 'p1', refundId: null }),
+  listRefunds: (door) => door.listRefunds('pi_1'),
+  createAccount: (door) => door.createAccount('k', { ...SOMEBODY, email: 'a@b.example', name: 'A' }),
+  claimAccountKey: (door) => door.claimAccountKey('k', SOMEBODY),
+  findAccounts: (door) => door.findAccounts(SOMEBODY, new Date()),
+  deleteAccount: (door) => door.deleteAccount('cus_1'),
+};
+const SOMEBODY = { userId: 'u1', role: 'student' } as const;
+
+test.each(Object.entries(requests))('%s sends nothing for who does not say that it reaches Stripe', async (_, send) => {
+  await expect(send(doorOf())).rejects.toThrow('Work outside of any operation reaches stripe');
+  expect(asked).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { ProblemError } from '../../../kernel/errors';
 import type { Config } from '../../../platform/config';
+import { requireVendor } from '../../../platform/vendors';
 import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './answers';
 
 /** The one door to Stripe: every call of it, and what each of its answers means for us. */
@@ -19,7 +20,8 @@ export type StripeDoor = ReturnType<typeof createStripe>;
 
 /**
  * Opens the door to Stripe. Nothing is sent before the first call; `timeoutMs` is how long one request may take. Functions that
- * have an effect answer with what came of it; those that only read throw ProblemError rate_limited or upstream_unavailable.
+ * have an effect answer with what came of it; those that only read throw ProblemError rate_limited or upstream_unavailable. All
+ * throw Error, and send nothing, for a caller who does not say that it reaches Stripe (`platform/vendors.ts`).
  */
 export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
   const base = config.STRIPE_API_BASE ? new URL(config.STRIPE_API_BASE) : undefined;
@@ -220,6 +222,7 @@ function intentBasics({ paymentId, bookingId, amount, customerId }: IntentParams
 
 /** Runs a request that may have an effect and says what it came to. The only place where Stripe's errors are read. */
 async function answerOf<T>(send: () => Promise<T>): Promise<Answer<T>> {
+  requireVendor('stripe');
   try {
     return { kind: 'ok', value: await send() };
   } catch (error) {

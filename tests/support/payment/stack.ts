@@ -13,6 +13,7 @@ import { createStripe } from '../../../services/payment/stripe/door';
 import type { Till } from '../../../services/payment/till';
 import { freePort } from '../ports';
 import { ask, noSagas, type Reply, startTestService } from '../service';
+import { calledByTests } from '../vendors';
 
 export const WEBHOOK_SECRET = 'whsec_only_for_tests';
 export const EUR = (amount: number) => ({ amount, currency: 'EUR' });
@@ -84,7 +85,7 @@ export async function startPaymentStack({
   /** What the service's flows work with, for tests that take a part away in the middle. */
   const till: Till = {
     db,
-    stripe: createStripe(service.config, options.stripeTimeoutMs),
+    stripe: calledByTests('stripe', createStripe(service.config, options.stripeTimeoutMs)),
     feePercent: service.config.PLATFORM_FEE_PERCENT,
   };
   const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);
