@@ -41,10 +41,13 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',
     'tests/budgets.test.ts': 'what a booking costs in those that it calls',
     'tests/fingerprints.test.ts': 'asks every step of a context; the compiler asks for a new one',
+    'tests/local-steps.test.ts': 'plays every step, which call almost all of them',
+    'tests/support/saga-stack.ts': 'runs those that activities call; the compiler asks for a new one',
     'tests/support/stand-ins.ts': 'stands in for those that activities call; the compiler asks for a new one',
   },
   sagas: {
     'services/README.md': 'this page',
+    'tests/local-steps.test.ts': 'plays every step; fails until it plays those of a new one',
     'workflows/api.test.ts': 'the compiler asks for a new one',
     'workflows/replay.test.ts': 'fails until a new saga has histories',
     'tests/checklists.test.ts': 'this test',

@@ -183,7 +183,6 @@ export const notificationContract = {
     operationId: 'recordNotification',
     summary: 'Have one person told one thing, once',
     access: 'service',
-    reaches: ['smtp'],
     idempotency: 'required',
     body: RecordNotification,
     replies: { 200: RecordedNotification },

@@ -1,6 +1,7 @@
 import { SECOND } from '../../kernel/time';
 import type { ServiceDeps } from '../../platform/service';
 import { counter, gauge } from '../../platform/telemetry';
+import { reaching } from '../../platform/vendors';
 import { CONNECTIONS, type Mailer } from './mailer';
 import type { SendOutcome } from './rules';
 import type { FactsSealer } from './sealed-facts';
@@ -62,7 +63,8 @@ export function startDelivery(
       const message = sealer.open(businessKey, facts);
       const { recipient, subject, html, text } = render(message, config.PUBLIC_URL);
       const to = { name: recipient, address: message.email };
-      return await mailer.send({ to, subject, html, text, businessKey, date: createdAt });
+      const mail = { to, subject, html, text, businessKey, date: createdAt };
+      return await reaching('smtp', () => mailer.send(mail));
     } catch (err) {
       logger.error({ err, notificationId: id }, 'a mail cannot be made of its facts; it is tried again');
       return { kind: 'unavailable', smtpCode: null, errorCode: 'EFACTS' };

@@ -314,6 +314,7 @@ export const sagaOperations = {
     summary: 'An operator has settled a refund by hand: what was reserved for it is free again',
     description: 'One that Stripe turns out to have made, or is making, stays as Stripe says.',
     access: 'service',
+    reaches: ['stripe'],
     idempotency: 'required',
     params: IdParams,
     body: SettledByHand,
