@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Request, Response } from 'express';
-import { badParameter, errorBody, rateLimited, StripeProblem } from './memory/errors';
+import { badParameter, errorBody, rateLimited, refusedOnDemand, StripeProblem } from './memory/errors';
 import { newId } from './memory/ids';
 import type { Store } from './memory/store';
 import { PLATFORM } from './memory/tables';
@@ -105,6 +105,7 @@ async function answer(
 ): Promise<Reply> {
   requireKey(req.get('authorization'));
   if (fault?.kind === 'rate_limit_429') throw rateLimited(fault.retryAfterSeconds);
+  if (fault?.kind === 'refuse_400') throw refusedOnDemand(fault.code);
   const { store, stopping } = context;
   const account = req.get('stripe-account') ?? PLATFORM;
   if (account !== PLATFORM) connectedAccount(store.read(PLATFORM), account);

@@ -114,3 +114,8 @@ export function money(amount: number, currency: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
+
+export function refusedOnDemand(code: string): StripeProblem {
+  const message = 'Stripe refuses this, as it was told to.';
+  return new StripeProblem(400, { type: 'invalid_request_error', code, message }, { executed: false });
+}

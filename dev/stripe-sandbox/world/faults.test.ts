@@ -57,6 +57,14 @@ describe('a request', () => {
     expect((await charge()).status).toBe('succeeded');
   });
 
+  it('is refused for a reason of choice, which stores nothing', async () => {
+    await fault({ kind: 'refuse_400', code: 'charge_disputed' });
+    const error = await refusal(charge());
+    expect(error).toMatchObject({ type: 'StripeInvalidRequestError', statusCode: 400, code: 'charge_disputed' });
+    expect(await charges()).toBe(0);
+    expect((await charge()).status).toBe('succeeded');
+  });
+
   it('loses its connection before the effect', async () => {
     await fault({ kind: 'drop_before', times: SDK_TRIES });
     expect(await refusal(charge())).toMatchObject({ type: 'StripeConnectionError' });

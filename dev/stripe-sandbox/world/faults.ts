@@ -41,6 +41,8 @@ const requestFault = z.discriminatedUnion('kind', [
   /** 500 without an effect. Stored under the idempotency key like any reply unless `stored` is false. */
   onRequest('error_500', { stored: z.boolean().default(true) }),
   onRequest('error_500_after', {}),
+  /** Stripe says no, without an effect. Not stored under the key. */
+  onRequest('refuse_400', { code: z.string().min(1) }),
   onRequest('rate_limit_429', { retryAfterSeconds: z.int().min(0).max(3600).default(1) }),
   onRequest('drop_before', {}),
   onRequest('drop_after', {}),
