@@ -7,12 +7,15 @@ import { untilReady, untilSettled } from './chaos/calm';
 import { createClient } from './chaos/client';
 import { openEvidence } from './chaos/evidence';
 import { examine, type Findings } from './chaos/examine';
+import { type MailLine, openMailLine } from './chaos/mail-line';
+import { startOperator } from './chaos/operator';
 import { openForBookings, signUp } from './chaos/people';
 import { type Cast, emptyRecords, play, type Records } from './chaos/plays';
-import { createLiveLine, killList, type LiveLine, summary, verdictLine } from './chaos/report';
+import { createLiveLine, killList, type LiveLine, silenceList, summary, verdictLine } from './chaos/report';
 import { MOST_BOOKINGS, type Script, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
 import { messageOf } from './machine/error-code';
+import { freePorts } from './machine/ports';
 import { untilToldToStop } from './machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
 import { ownSettings } from './stack/own-platform';
@@ -79,10 +82,15 @@ async function main(args: string[]): Promise<number> {
   const dataDir = temporaryDataDir();
   const live = createLiveLine(process.stdout);
   let platform: RunningPlatform | undefined;
+  let mailLine: MailLine | undefined;
   let keep = true;
   try {
+    const settings = await chaosSettings(dataDir);
+    const [linePort = 0] = await freePorts(1);
+    mailLine = await openMailLine(linePort, Number(settings.MAIL_SMTP_PORT));
     platform = await startPlatform({
-      settings: await chaosSettings(dataDir),
+      settings,
+      productSettings: { SMTP_URL: mailLine.smtpUrl },
       envFile: 'no env file: all settings are its own',
       isolated: true,
       say: () => undefined,
@@ -93,7 +101,7 @@ async function main(args: string[]): Promise<number> {
     const interrupted = told.first.then(() => {
       throw new Error('Told to stop');
     });
-    const violations = await Promise.race([run(platform, options, live), interrupted]);
+    const violations = await Promise.race([run(platform, mailLine, options, live), interrupted]);
     keep = options.keep || violations.length > 0;
     return violations.length > 0 ? 1 : 0;
   } catch (error) {
@@ -102,6 +110,7 @@ async function main(args: string[]): Promise<number> {
     throw error;
   } finally {
     await platform?.stop();
+    await mailLine?.close();
     if (keep) console.log(`The data folder is kept: ${dataDir} (logs in ${dataDir}/logs; start on it with DATA_DIR)`);
     else removeDataDir(dataDir);
   }
@@ -120,12 +129,19 @@ async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
 }
 
 /** Plays the script in a storm, waits for calm, examines. Prints all of it and returns the violations. */
-async function run(platform: RunningPlatform, { bookings, seed }: Options, live: LiveLine): Promise<string[]> {
+async function run(
+  platform: RunningPlatform,
+  mailLine: MailLine,
+  { bookings, seed }: Options,
+  live: LiveLine,
+): Promise<string[]> {
   const started = performance.now();
   const script = writeScript(seed, bookings);
-  const cast = await signUpCast(platform, script);
+  const people = await signUpCast(platform, script);
   const records = emptyRecords();
-  const storm = startStorm(platform, seed);
+  const storm = startStorm(platform, mailLine, seed);
+  const operator = startOperator(platform);
+  const cast: Cast = { ...people, stopTemporal: storm.stopTemporal };
   const queue = [...script.plans];
   let done = 0;
   const performed = Promise.all(
@@ -139,7 +155,7 @@ async function run(platform: RunningPlatform, { bookings, seed }: Options, live:
   const progress = () => {
     const retries = [...cast.client.retries.values()].reduce((sum, count) => sum + count, 0);
     const at = Math.round((performance.now() - started) / 1_000);
-    return `${at} s  ${done} of ${script.plans.length} plays · ${storm.kills.length} kills · ${storm.faults.length} faults · ${retries} retries`;
+    return `${at} s  ${done} of ${script.plans.length} plays · ${storm.kills.length} kills · ${storm.freezes.length} hung · ${storm.outages.length} outages · ${storm.faults.length} faults · ${retries} retries`;
   };
   while (queue.length > 0) {
     live.show(progress());
@@ -153,11 +169,13 @@ async function run(platform: RunningPlatform, { bookings, seed }: Options, live:
   await performed.finally(() => clearInterval(ticker));
   live.say(pc.dim(`${progress()}: waiting until nothing goes on by itself`));
   const findings = await judge(platform, cast, records, live);
+  await operator.leave();
   live.end();
   const { client } = cast;
   const tookMs = performance.now() - started;
   console.log(killList(storm));
-  console.log(summary({ seed, records, client, storm, findings, stormMs, tookMs }));
+  console.log(silenceList(storm));
+  console.log(summary({ seed, records, client, storm, operator, findings, stormMs, tookMs }));
   console.log(verdictLine(findings.violations));
   return findings.violations;
 }
@@ -176,7 +194,7 @@ async function judge(platform: RunningPlatform, cast: Cast, records: Records, li
 }
 
 /** Signs up everybody who plays from the start. */
-async function signUpCast({ urls }: RunningPlatform, script: Script): Promise<Cast> {
+async function signUpCast({ urls }: RunningPlatform, script: Script): Promise<Omit<Cast, 'stopTemporal'>> {
   const client = createClient(urls.gateway);
   const run = randomBytes(3).toString('hex');
   const tutors = await Promise.all(

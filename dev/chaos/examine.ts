@@ -1,5 +1,6 @@
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
+import { halfDone } from './half-done';
 import { judgeMails } from './mails';
 import { askAs, type Person } from './people';
 import type { Cast, Records } from './plays';
@@ -23,9 +24,10 @@ export interface Findings {
 export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
   const people = [...cast.students, ...cast.tutors, ...records.signUps.map(({ person }) => person)];
   const ends = new Map<string, number>();
-  const [books, sagas, post, promises, accounts] = await Promise.all([
+  const [books, left, sagas, post, promises, accounts] = await Promise.all([
     contradictions(evidence),
-    workflowTroubles(evidence, people),
+    halfDone(evidence),
+    workflowTroubles(evidence, [...people, ...records.strangers]),
     judgeMails(evidence),
     promisesBroken(cast, records, evidence, ends),
     accountsBroken(people, evidence),
@@ -36,6 +38,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
       ...counted(cast.client.offences),
       ...promises,
       ...books,
+      ...left,
       ...accounts,
       ...sagas.troubles,
       ...post.wrong,
@@ -122,10 +125,15 @@ async function copiesDiffer(evidence: ChaosEvidence): Promise<string[]> {
 async function accountsBroken(people: Person[], evidence: ChaosEvidence): Promise<string[]> {
   const { customers, accounts } = await sandboxState(evidence);
   const atStripe = grouped([...customers, ...accounts], ({ metadata }) => metadata.userId ?? '');
-  const users = await evidence.database('identity')<{ email: string; id: string }[]>`select id, email from users`;
+  const users = await evidence.database('identity')<{ email: string; id: string; status: string }[]>`
+    select id, email, status from users`;
+  // Also of those who gave up signing up: an account that is there is whole.
+  const whole = new Map(
+    [...people, ...users.filter(({ status }) => status === 'active')].map(({ id, email }) => [id, email]),
+  );
   return [
-    ...people
-      .map(({ id, email }) => ({ email, count: atStripe.get(id)?.length ?? 0 }))
+    ...[...whole]
+      .map(([id, email]) => ({ email, count: atStripe.get(id)?.length ?? 0 }))
       .filter(({ count }) => count !== 1)
       .map(({ email, count }) => `${email} has ${count} accounts at Stripe`),
     ...[...atStripe.keys()]

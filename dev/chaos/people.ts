@@ -21,14 +21,19 @@ const ASK_EVERY_MS = 1_000;
 const ACTIVE_WITHIN_MS = 180_000;
 const TOKEN_LIVES_MS = 14 * 60_000;
 
+/** Under which address and names somebody signs up: no two people of all runs share them. */
+export function namesOf(mark: string): Pick<Person, 'email' | 'firstName' | 'lastName'> {
+  return { email: `${mark}@chaos.example`, firstName: `First${mark}`, lastName: `Last${mark}` };
+}
+
 /**
  * Signs somebody up as a person does on a failing network. A person whose answer was lost tries to log in. A person
  * whose account is still being made comes back later.
- * @throws Error when the account is not active within minutes
+ * @throws Error when the account is not active within minutes; GaveUp
  */
 export async function signUp(client: Client, role: Person['role'], mark: string): Promise<Person> {
-  const email = `${mark}@chaos.example`;
-  const who = { email, role, firstName: `First${mark}`, lastName: `Last${mark}` };
+  const who = { ...namesOf(mark), role };
+  const { email } = who;
   const body = { ...who, password: PASSWORD, timeZone: 'UTC' };
   const deadline = performance.now() + ACTIVE_WITHIN_MS;
   for (let registered = false; performance.now() < deadline; ) {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../machine/error-code';
-import type { Client, Reply } from './client';
-import { askAs, type Person, SUBJECT, signUp, unexpected } from './people';
+import { askingOnce, type Client, GaveUp, type Reply } from './client';
+import { askAs, namesOf, type Person, SUBJECT, signUp, unexpected } from './people';
 import type { BookingPlan, PaymentPlan, Plan, SignUpPlan, Slot } from './script';
 import { type BookingView, bookingSchema, type PaymentView, paymentSchema, refusalSchema } from './wire';
+
+/** A command that somebody gave and gave up on: it may or may not have taken effect. */
+export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';
 
 /** What the clients of one booking were told. */
 export interface BookingRecord {
@@ -21,6 +24,11 @@ export interface BookingRecord {
   decline?: Reply;
   cancels: { by: 'student' | 'tutor'; reply: Reply }[];
   move?: { by: 'student' | 'tutor'; to: string; reply: Reply };
+  /** Where a move that was given up on would have gone. */
+  mayBeMovedTo?: string;
+  /** Somebody gave up, and the play ended there. */
+  gaveUp: boolean;
+  doubts: Doubt[];
 }
 
 /** What the clients of one direct payment were told. */
@@ -31,6 +39,9 @@ export interface PaymentRecord {
   id: string | undefined;
   asked: Reply | undefined;
   refunds: { amount: number; reply: Reply }[];
+  gaveUp: boolean;
+  /** Amounts of refunds that somebody asked for and gave up on. */
+  doubtful: number[];
 }
 
 export interface SignUpRecord {
@@ -43,6 +54,8 @@ export interface Records {
   bookings: BookingRecord[];
   payments: PaymentRecord[];
   signUps: SignUpRecord[];
+  /** People whose sign-up was given up on. */
+  strangers: Pick<Person, 'email' | 'firstName' | 'lastName'>[];
   /** Plays that could not be played to their end, in sentences. */
   broken: string[];
 }
@@ -55,6 +68,8 @@ export interface Cast {
   contested: ReadonlySet<number>;
   /** The moment that the slots of the script count from, a quarter hour. */
   startsFrom: number;
+  /** Stops Temporal for some seconds; returns when it is down. */
+  stopTemporal(): Promise<void>;
   /** Plays the bank of 3-D Secure. */
   bank(intent: string, verdict: 'complete' | 'fail'): Promise<void>;
   /** A part of every e-mail address, so that people of different runs never share one. */
@@ -65,16 +80,23 @@ const LOOK_EVERY_MS = 700;
 /** A lost webhook is found by a poll, at the latest two minutes after the one before. */
 const RESTS_WITHIN_MS = 200_000;
 
-export const emptyRecords = (): Records => ({ bookings: [], payments: [], signUps: [], broken: [] });
+export const emptyRecords = (): Records => ({
+  bookings: [],
+  payments: [],
+  signUps: [],
+  strangers: [],
+  broken: [],
+});
 
 /** Plays one plan to its end and notes what its people were told. Never rejects. */
-export async function play(cast: Cast, plan: Plan, records: Records): Promise<void> {
+export async function play(all: Cast, plan: Plan, records: Records): Promise<void> {
+  const cast = plan.givesUp ? { ...all, client: askingOnce(all.client) } : all;
   try {
     if (plan.kind === 'booking') await playBooking(cast, plan, records);
     else if (plan.kind === 'payment') await playPayment(cast, plan, records);
     else await playSignUp(cast, plan, records);
   } catch (error) {
-    records.broken.push(`${plan.kind} ${plan.number}: ${messageOf(error)}`);
+    if (!(error instanceof GaveUp)) records.broken.push(`${plan.kind} ${plan.number}: ${messageOf(error)}`);
   }
 }
 
@@ -91,9 +113,34 @@ async function playBooking(cast: Cast, plan: BookingPlan, records: Records): Pro
     id: undefined,
     asked: undefined,
     cancels: [],
+    gaveUp: false,
+    doubts: [],
   };
   records.bookings.push(record);
   await sleep(plan.pauseMs);
+  await notingGiveUp(record, () => bookAndChange(cast, plan, record));
+}
+
+/** Notes that somebody gave up, and goes on giving up. */
+async function notingGiveUp(record: { gaveUp: boolean }, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    record.gaveUp ||= error instanceof GaveUp;
+    throw error;
+  }
+}
+
+/** All of them, to the end of each; then the first failure. */
+async function together<T>(works: Promise<T>[]): Promise<T[]> {
+  const ends = await Promise.allSettled(works);
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
+}
+
+async function bookAndChange(cast: Cast, plan: BookingPlan, record: BookingRecord): Promise<void> {
   record.asked = await request(cast, plan, record);
   const { asked } = record;
   if (asked.status < 300) record.id = bookingSchema.parse(asked.body).id;
@@ -117,7 +164,12 @@ async function request(cast: Cast, plan: BookingPlan, { student, tutor }: Bookin
   const session = { tutorId: tutor.id, subject: SUBJECT, scheduledAt: startOf(cast, plan.slot), durationMinutes };
   const body = { ...session, paymentMethodId: plan.card };
   const ask = () => askAs(cast.client, student, 'POST', '/api/bookings', { key, body });
-  const [reply, ...others] = await Promise.all(Array.from({ length: plan.copies }, ask));
+  const ends = await Promise.allSettled(Array.from({ length: plan.copies }, ask));
+  const [reply, ...others] = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+  for (const end of ends) {
+    // Of several copies one answer is enough, unless something else went wrong.
+    if (end.status === 'rejected' && !(reply && end.reason instanceof GaveUp)) throw end.reason;
+  }
   if (!reply) throw new Error('nothing was asked');
   for (const other of others) {
     if (aboutOf(other) !== aboutOf(reply))
@@ -167,7 +219,9 @@ async function decide(cast: Cast, record: BookingRecord): Promise<void> {
     if (plan.answer === 'confirm') record.confirm = await command(cast, record, 'tutor', 'confirm');
     if (plan.answer === 'decline') record.decline = await command(cast, record, 'tutor', 'decline', 'Fully booked');
   };
-  await Promise.all([tutorAnswers(), plan.studentCancels === 'racing' && cancel(cast, record, 'student')]);
+  const works = [tutorAnswers()];
+  if (plan.studentCancels === 'racing') works.push(cancel(cast, record, 'student'));
+  await together(works);
 }
 
 /** What people do to a session that is confirmed. */
@@ -177,14 +231,26 @@ async function change(cast: Cast, record: BookingRecord): Promise<void> {
     const { by } = plan.move;
     const to = startOf(cast, plan.move.to);
     const call = { key: randomUUID(), body: { scheduledAt: to } };
-    record.move = { by, to, reply: await askAs(cast.client, record[by], 'PATCH', `/api/bookings/${id}`, call) };
+    const move = () => askAs(cast.client, record[by], 'PATCH', `/api/bookings/${id}`, call);
+    record.mayBeMovedTo = to;
+    record.move = { by, to, reply: await inDoubt(record, 'move', move) };
     await sleep(plan.pauseMs);
   }
   const racing = plan.studentCancels === 'racing' && record.cancels.length === 0;
   const cancels: Promise<void>[] = [];
   if (plan.studentCancels === 'confirmed' || racing) cancels.push(cancel(cast, record, 'student'));
   if (plan.tutorCancels) cancels.push(cancel(cast, record, 'tutor'));
-  await Promise.all(cancels);
+  await together(cancels);
+}
+
+/** Notes the command as doubtful when somebody gives up on it. */
+async function inDoubt(record: BookingRecord, doubt: Doubt, work: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof GaveUp) record.doubts.push(doubt);
+    throw error;
+  }
 }
 
 async function cancel(cast: Cast, record: BookingRecord, by: 'student' | 'tutor'): Promise<void> {
@@ -195,19 +261,27 @@ function command(
   { client }: Cast,
   record: BookingRecord,
   by: 'student' | 'tutor',
-  what: string,
+  what: 'confirm' | 'decline' | 'cancel',
   reason?: string,
 ): Promise<Reply> {
-  const body = reason === undefined ? undefined : { reason };
-  return askAs(client, record[by], 'POST', `/api/bookings/${record.id}/${what}`, { key: randomUUID(), body });
+  const call = { key: randomUUID(), body: reason === undefined ? undefined : { reason } };
+  return inDoubt(record, what === 'cancel' ? `cancel by ${by}` : what, () =>
+    askAs(client, record[by], 'POST', `/api/bookings/${record.id}/${what}`, call),
+  );
 }
 
 async function playPayment(cast: Cast, plan: PaymentPlan, records: Records): Promise<void> {
-  const { client } = cast;
   const { student, tutor } = pairOf(cast, plan);
-  const record: PaymentRecord = { plan, student, tutor, id: undefined, asked: undefined, refunds: [] };
+  const of = { plan, student, tutor };
+  const record: PaymentRecord = { ...of, id: undefined, asked: undefined, refunds: [], gaveUp: false, doubtful: [] };
   records.payments.push(record);
   await sleep(plan.pauseMs);
+  await notingGiveUp(record, () => payAndRefund(cast, plan, record));
+}
+
+async function payAndRefund(cast: Cast, plan: PaymentPlan, record: PaymentRecord): Promise<void> {
+  const { client } = cast;
+  const { student, tutor } = record;
   const amount = { amount: plan.amount, currency: 'EUR' };
   const body = { payeeId: tutor.id, amount, paymentMethodId: plan.card, description: 'A book' };
   record.asked = await askAs(client, student, 'POST', '/api/payments', { key: randomUUID(), body });
@@ -217,13 +291,19 @@ async function playPayment(cast: Cast, plan: PaymentPlan, records: Records): Pro
   const payment = await untilPaid(cast, record);
   if (payment.captured.amount === 0) return;
   await sleep(plan.pauseMs);
-  await Promise.all(
+  if (plan.withoutTemporal && plan.refundPercents.length > 0) await cast.stopTemporal();
+  await together(
     plan.refundPercents.map(async (percent) => {
       const part = Math.round((plan.amount * percent) / 100);
       const body = { amount: { amount: part, currency: 'EUR' }, reason: 'As agreed' };
       const call = { key: randomUUID(), body };
-      const reply = await askAs(client, tutor, 'POST', `/api/payments/${record.id}/refund`, call);
-      record.refunds.push({ amount: part, reply });
+      try {
+        const reply = await askAs(client, tutor, 'POST', `/api/payments/${record.id}/refund`, call);
+        record.refunds.push({ amount: part, reply });
+      } catch (error) {
+        if (error instanceof GaveUp) record.doubtful.push(part);
+        throw error;
+      }
     }),
   );
 }
@@ -248,8 +328,13 @@ async function untilPaid(cast: Cast, { id, student, plan: { bank } }: PaymentRec
 
 async function playSignUp({ client, run }: Cast, plan: SignUpPlan, records: Records): Promise<void> {
   await sleep(plan.pauseMs);
-  const person = await signUp(client, plan.role, `late${plan.number}${run}`);
-  records.signUps.push({ plan, person });
+  const mark = `late${plan.number}${run}`;
+  try {
+    records.signUps.push({ plan, person: await signUp(client, plan.role, mark) });
+  } catch (error) {
+    if (error instanceof GaveUp) records.strangers.push(namesOf(mark));
+    throw error;
+  }
 }
 
 function pairOf({ students, tutors }: Cast, plan: { student: number; tutor: number }) {

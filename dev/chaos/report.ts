@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import type { Client } from './client';
 import type { Findings } from './examine';
 import { grouped } from './grouped';
+import type { Operator } from './operator';
 import type { Records } from './plays';
 import type { Storm } from './storm';
 
@@ -45,6 +46,18 @@ export function killList({ kills }: Pick<Storm, 'kills'>): string {
   return `Killed (second and process; in brackets: it was down just then):\n${wrapped(all)}`;
 }
 
+/** Every process that hung and every part that was silent, in order, with its second and for how many seconds. */
+export function silenceList({ freezes, outages }: Pick<Storm, 'freezes' | 'outages'>): string {
+  const long = (ms: number) => (ms === 0 ? '' : ` for ${(ms / 1_000).toFixed(1)}`);
+  const all = [
+    ...freezes.map(({ name, ...rest }) => ({ what: name, ...rest })),
+    ...outages.map(({ kind, ...rest }) => ({ what: kind, ...rest })),
+  ]
+    .toSorted((one, other) => one.atMs - other.atMs)
+    .map(({ atMs, what, ms }) => `${Math.round(atMs / 1_000)} ${what}${long(ms)}`);
+  return `Silent (second, what hung, for how many seconds; without these: it was down just then, or until its fault was used up):\n${wrapped(all)}`;
+}
+
 function wrapped(words: string[], width = 118): string {
   const lines: string[] = [];
   for (const word of words) {
@@ -59,14 +72,15 @@ export interface Run {
   seed: number;
   records: Records;
   client: Client;
-  storm: Pick<Storm, 'kills' | 'faults'>;
+  storm: Pick<Storm, 'kills' | 'faults' | 'freezes' | 'outages'>;
+  operator: Pick<Operator, 'answers'>;
   findings: Findings;
   stormMs: number;
   tookMs: number;
 }
 
 /** What was played, what went wrong on the way, and what came of it. */
-export function summary({ seed, records, client, storm, findings, stormMs, tookMs }: Run): string {
+export function summary({ seed, records, client, storm, operator, findings, stormMs, tookMs }: Run): string {
   const table = new Table({ style: { head: [], border: [] }, wordWrap: true, colWidths: [22, 94] });
   const asked = (replies: ({ status: number; code: string | undefined } | undefined)[]) =>
     inWords(
@@ -79,7 +93,11 @@ export function summary({ seed, records, client, storm, findings, stormMs, tookM
     ['time', `${seconds(tookMs)} in all, ${seconds(stormMs)} of them in the storm`],
     ['kills', `${storm.kills.length}: ${inWords(tally(storm.kills.map(({ name }) => name)))}`],
     ['faults at Stripe', `${storm.faults.length}: ${inWords(tally(storm.faults.map(({ kind }) => kind)))}`],
+    ['hung for a while', `${storm.freezes.length}: ${inWords(tally(storm.freezes.map(({ name }) => name)))}`],
+    ['outages', `${storm.outages.length}: ${inWords(tally(storm.outages.map(({ kind }) => kind)))}`],
     ['clients asked again', inWords(client.retries)],
+    ['clients gave up', inWords(client.givenUp)],
+    ['operator answered', inWords(tally(operator.answers.map(({ action }) => action)))],
     ['bookings', `${bookings.length}: ${asked(bookings.map((booking) => booking.asked))}`],
     ['  confirmed by tutor', asked(optional(bookings.map(({ confirm }) => confirm)))],
     ['  declined by tutor', asked(optional(bookings.map(({ decline }) => decline)))],

@@ -4,8 +4,14 @@ import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];
 const troublesOf = (seed: number) => {
-  const { nextKill, nextFault } = planTroubles(seed);
-  return { kills: Array.from({ length: 200 }, () => nextKill(NAMES)), faults: Array.from({ length: 200 }, nextFault) };
+  const { nextKill, nextFault, nextFreeze, nextOutage } = planTroubles(seed);
+  const many = <T>(next: () => T) => Array.from({ length: 200 }, next);
+  return {
+    kills: many(() => nextKill(NAMES)),
+    faults: many(nextFault),
+    freezes: many(() => nextFreeze(NAMES)),
+    outages: many(nextOutage),
+  };
 };
 const bookingsOf = ({ plans }: Script) => plans.filter((plan): plan is BookingPlan => plan.kind === 'booking');
 const endOf = ({ minutesAhead, durationMinutes }: Slot) => minutesAhead + durationMinutes;
@@ -46,7 +52,9 @@ test.each([1, 20, 200, 1_000])(
 );
 
 test('a run of the usual length has some of everything that people do', () => {
-  const bookings = bookingsOf(writeScript(1, 200));
+  const script = writeScript(1, 200);
+  const bookings = bookingsOf(script);
+  const others = script.plans.filter(({ kind }) => kind !== 'booking');
   const some = (what: (plan: BookingPlan) => boolean) => bookings.filter(what).length > 0;
   expect([
     some(({ rivalOf }) => rivalOf !== undefined),
@@ -54,6 +62,9 @@ test('a run of the usual length has some of everything that people do', () => {
     some(({ move }) => move?.by === 'student'),
     some(({ move }) => move?.by === 'tutor'),
     some(({ tutorCancels }) => tutorCancels),
+    some(({ givesUp }) => givesUp),
+    ...['payment', 'sign-up'].map((kind) => others.some((plan) => plan.kind === kind && plan.givesUp)),
+    others.some((plan) => plan.kind === 'payment' && plan.withoutTemporal && plan.refundPercents.length > 0),
     some(({ slot, studentCancels }) => slot.refundPercent === 50 && studentCancels === 'confirmed'),
     some(({ slot }) => slot.refundPercent === 0),
     ...(['none', 'complete', 'fail', 'abandon'] as const).map((bank) => some((plan) => plan.bank === bank)),
@@ -61,8 +72,14 @@ test('a run of the usual length has some of everything that people do', () => {
   ]).not.toContain(false);
 });
 
-test('the sandbox knows every fault, and every process is killed', () => {
-  const { kills, faults } = troublesOf(11);
+test('the sandbox knows every fault, every process is killed and hangs, and every vendor is silent', () => {
+  const { kills, faults, freezes, outages } = troublesOf(11);
+  for (const { outage } of outages)
+    if (outage.kind === 'stripe hangs') expect(faultBody.safeParse(outage.fault).error).toBeUndefined();
+  expect(new Set(freezes.map(({ name }) => name))).toEqual(new Set(NAMES));
+  expect(new Set(outages.map(({ outage }) => outage.kind))).toEqual(
+    new Set(['mail hangs', 'mail drips', 'stripe hangs']),
+  );
   for (const { fault } of faults) expect(faultBody.safeParse(fault).error).toBeUndefined();
   expect(new Set(kills.map(({ name }) => name))).toEqual(new Set(NAMES));
 });

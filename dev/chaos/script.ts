@@ -3,6 +3,11 @@ import { type Chance, chance } from './chance';
 /** How the student's bank answers when it is asked by 3-D Secure; `none`: it is not asked. */
 export type Bank = 'none' | 'complete' | 'fail' | 'abandon';
 
+/** People who ask only once: after the first 503, or answer that does not come, they never come back. */
+interface Patience {
+  givesUp: boolean;
+}
+
 interface Card {
   card: string;
   bank: Bank;
@@ -16,7 +21,7 @@ export interface Slot {
   refundPercent: number;
 }
 
-export interface BookingPlan extends Card {
+export interface BookingPlan extends Card, Patience {
   kind: 'booking';
   number: number;
   student: number;
@@ -36,7 +41,7 @@ export interface BookingPlan extends Card {
   pauseMs: number;
 }
 
-export interface PaymentPlan extends Card {
+export interface PaymentPlan extends Card, Patience {
   kind: 'payment';
   number: number;
   student: number;
@@ -44,10 +49,12 @@ export interface PaymentPlan extends Card {
   amount: number;
   /** What the tutor gives back, in percent of the amount. Two numbers are two refunds that race. */
   refundPercents: number[];
+  /** Temporal is stopped when the refunds are asked for. */
+  withoutTemporal: boolean;
   pauseMs: number;
 }
 
-export interface SignUpPlan {
+export interface SignUpPlan extends Patience {
   kind: 'sign-up';
   number: number;
   role: 'student' | 'tutor';
@@ -78,10 +85,13 @@ const NEAR = { from: 7 * HOUR, cells: 28, refundPercent: 50 };
 /** Less than 4 h ahead and more than the hour before which a reminder is sent: nothing is given back. */
 const SOON = { from: 2 * HOUR, cells: 2, refundPercent: 0 };
 const HALF_HOUR = 30;
+/** The share of plays whose people give up. */
+const GIVES_UP = 0.2;
 
 /** Everything that people will do in a run: the same for the same seed and number of bookings. */
 export function writeScript(seed: number, bookings: number): Script {
   const draw = chance(seed, 'people');
+  const patience = chance(seed, 'patience');
   const near = cells(NEAR);
   const soon = cells(SOON);
   const plans: Plan[] = [];
@@ -91,8 +101,12 @@ export function writeScript(seed: number, bookings: number): Script {
       [20, near],
       [10, soon],
     ]);
-    plans.push(planBooking(draw, number, bookings, place.shift(), lastBooking(plans)));
-    if (draw.holds(0.15)) plans.push(planPayment(draw, number));
+    const booked = planBooking(draw, number, bookings, place.shift(), lastBooking(plans));
+    plans.push({ ...booked, givesUp: patience.holds(GIVES_UP) });
+    if (draw.holds(0.15)) {
+      const givesUp = patience.holds(GIVES_UP);
+      plans.push({ ...planPayment(draw, number), givesUp, withoutTemporal: patience.holds(0.3) });
+    }
     if (draw.holds(0.08)) {
       plans.push({
         kind: 'sign-up',
@@ -102,6 +116,7 @@ export function writeScript(seed: number, bookings: number): Script {
           [1, 'tutor'],
         ]),
         pauseMs: pause(draw),
+        givesUp: patience.holds(GIVES_UP),
       });
     }
   }
@@ -133,7 +148,7 @@ function planBooking(
   bookings: number,
   place: Place | undefined,
   before: BookingPlan | undefined,
-): BookingPlan {
+): Omit<BookingPlan, 'givesUp'> {
   const far = (hour: number) => ({ minutesAhead: FAR + hour * HOUR, durationMinutes: HOUR, refundPercent: 100 });
   const own = place ?? { tutor: draw.below(TUTORS), student: draw.below(STUDENTS), slot: far(number) };
   const rival = !place && draw.holds(0.12) && before?.slot.refundPercent === 100 ? before : undefined;
@@ -169,7 +184,7 @@ function planBooking(
   return { ...common, move };
 }
 
-function planPayment(draw: Chance, number: number): PaymentPlan {
+function planPayment(draw: Chance, number: number): Omit<PaymentPlan, 'givesUp' | 'withoutTemporal'> {
   return {
     kind: 'payment',
     number,

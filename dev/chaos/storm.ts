@@ -1,28 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import { type Frozen, freeze } from '../processes/freeze';
 import type { RunningPlatform } from '../stack/platform';
-import { planTroubles } from './troubles';
+import type { MailLine } from './mail-line';
+import { type Outage, planTroubles } from './troubles';
 
 export interface Storm {
   kills: { atMs: number; name: string; wasUp: boolean }[];
   faults: { atMs: number; kind: string; taken: boolean }[];
-  /** Ends the storm, and takes back the faults that were ordered at the sandbox. */
+  /** Processes that hung for a while. */
+  freezes: { atMs: number; name: string; ms: number }[];
+  outages: { atMs: number; kind: Outage['kind'] | 'temporal stopped'; ms: number }[];
+  /** Stops Temporal for five seconds, unless it is stopped already or the storm is over. Resolves when it is down. */
+  stopTemporal(): Promise<void>;
+  /** Ends the storm: what hangs goes on, what was stopped is started, and the sandbox forgets its faults. */
   end(): Promise<void>;
 }
 
 /** How often a kill looks whether enough processes are up again: where most are down, one more kill shows nothing. */
 const LOOK_EVERY_MS = 100;
+const TEMPORAL_STOPS_FOR_MS = 5_000;
+/** A process that was not let go when it should have been goes on by itself after this much longer. */
+const THAW_MARGIN_MS = 2_000;
 
-/** Kills processes of the platform and spoils Stripe's answers, one after another, until it is ended. */
-export function startStorm(platform: RunningPlatform, seed: number): Storm {
+/**
+ * Kills processes of the platform and lets them hang, spoils Stripe's answers and lets vendors hang, one after another, until it is
+ * ended. `mailLine` is where mails go.
+ */
+export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: number): Storm {
   const troubles = planTroubles(seed);
   const sandbox = `${platform.urls.stripeSandbox}/sandbox/faults`;
   const over = new AbortController();
   const started = performance.now();
   const names = platform.children().map(({ name }) => name);
-  const storm: Omit<Storm, 'end'> = { kills: [], faults: [] };
+  const storm: Omit<Storm, 'end' | 'stopTemporal'> = { kills: [], faults: [], freezes: [], outages: [] };
+  let temporalReturns: Promise<void> | undefined;
 
   const down = () => platform.children().filter(({ state }) => state !== 'ready').length;
+  const now = () => performance.now() - started;
 
   async function kill(): Promise<void> {
     while (!over.signal.aborted) {
@@ -31,8 +46,37 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
       while (!over.signal.aborted && down() > othersDown) await pause(LOOK_EVERY_MS, over.signal);
       if (over.signal.aborted) return;
       const wasUp = platform.children().some((child) => child.name === name && child.pid !== undefined);
-      storm.kills.push({ atMs: performance.now() - started, name, wasUp });
+      storm.kills.push({ atMs: now(), name, wasUp });
       await platform.kill(name);
+    }
+  }
+
+  async function hang(): Promise<void> {
+    while (!over.signal.aborted) {
+      const { afterMs, name, ms } = troubles.nextFreeze(names);
+      if (!(await pause(afterMs, over.signal))) return;
+      const pid = platform.children().find((child) => child.name === name)?.pid;
+      storm.freezes.push({ atMs: now(), name, ms: pid === undefined ? 0 : ms });
+      if (pid === undefined) continue;
+      const frozen: Frozen = freeze(pid, ms + THAW_MARGIN_MS);
+      await pause(ms, over.signal);
+      frozen.thaw();
+    }
+  }
+
+  async function silenceVendors(): Promise<void> {
+    while (!over.signal.aborted) {
+      const { afterMs, outage } = troubles.nextOutage();
+      if (!(await pause(afterMs, over.signal))) return;
+      if (outage.kind === 'stripe hangs') {
+        storm.outages.push({ atMs: now(), kind: outage.kind, ms: 0 });
+        await tell('POST', outage.fault);
+        continue;
+      }
+      storm.outages.push({ atMs: now(), kind: outage.kind, ms: outage.ms });
+      mailLine.becomes(outage.kind === 'mail hangs' ? 'hangs' : 'drips');
+      await pause(outage.ms, over.signal);
+      mailLine.becomes('open');
     }
   }
 
@@ -41,7 +85,7 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
       const { afterMs, fault } = troubles.nextFault();
       if (!(await pause(afterMs, over.signal))) return;
       const taken = await tell('POST', fault);
-      storm.faults.push({ atMs: performance.now() - started, kind: fault.kind, taken });
+      storm.faults.push({ atMs: now(), kind: fault.kind, taken });
     }
   }
 
@@ -63,13 +107,33 @@ export function startStorm(platform: RunningPlatform, seed: number): Storm {
     }
   }
 
-  const under = Promise.all([kill(), spoil()]);
+  async function startTemporalAgain(): Promise<void> {
+    await pause(TEMPORAL_STOPS_FOR_MS, over.signal);
+    // A start that is killed fails, and the next one is tried.
+    const isUp = () =>
+      platform.resume('temporal').then(
+        () => true,
+        () => false,
+      );
+    while (!(await isUp())) await sleep(LOOK_EVERY_MS);
+    temporalReturns = undefined;
+  }
+
+  const under = Promise.all([kill(), hang(), silenceVendors(), spoil()]);
   under.catch(() => undefined); // `end` throws the error
   return {
     ...storm,
+    async stopTemporal() {
+      if (over.signal.aborted || temporalReturns) return;
+      storm.outages.push({ atMs: now(), kind: 'temporal stopped', ms: TEMPORAL_STOPS_FOR_MS });
+      const halted = platform.halt('temporal');
+      temporalReturns = halted.then(startTemporalAgain);
+      await halted;
+    },
     async end() {
       over.abort();
       await under;
+      await temporalReturns;
       while (!(await tell('DELETE'))) await sleep(200);
     },
   };

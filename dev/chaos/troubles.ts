@@ -3,19 +3,36 @@ import { type Chance, chance } from './chance';
 /** A fault of the Stripe sandbox: the body of `POST /sandbox/faults`. */
 export type Fault = Record<string, unknown> & { kind: string };
 
+/** A vendor that answers nobody, or hardly: the mail server for `ms`, Stripe until `fault` is used up. */
+export type Outage = { kind: 'mail hangs' | 'mail drips'; ms: number } | { kind: 'stripe hangs'; fault: Fault };
+
 export interface Troubles {
   /** Which process is killed next, how long after the one before, and how many others may be down at that moment. */
   nextKill(names: readonly string[]): { afterMs: number; name: string; othersDown: number };
   nextFault(): { afterMs: number; fault: Fault };
+  /** Which process hangs next (SIGSTOP), and for how long. */
+  nextFreeze(names: readonly string[]): { afterMs: number; name: string; ms: number };
+  nextOutage(): { afterMs: number; outage: Outage };
 }
 
 const PAUSE_MS = { least: 1_000, most: 3_000 };
 const SECOND = 1_000;
+/** Longer than a client of a service waits for a connection (2 s), some longer than a person waits for an answer. */
+const FREEZE_MS = { least: 1_500, most: 6_000 };
+/** All of a platform rests on these: they hang for less. */
+const FOUNDATIONS = ['postgres', 'temporal', 'gateway'];
+const FOUNDATION_FREEZE_MS = { least: 1_000, most: 4_000 };
+/** As long as it takes that notices pile up. */
+const MAIL_OUTAGE_MS = { least: 8_000, most: 20_000 };
+/** More than the payment service waits for an answer of Stripe. */
+const STRIPE_HANG_MS = 12_000;
 
 /** What goes wrong in a run, one after another: the same for the same seed. */
 export function planTroubles(seed: number): Troubles {
   const kills = chance(seed, 'kills');
   const faults = chance(seed, 'faults');
+  const freezes = chance(seed, 'freezes');
+  const outages = chance(seed, 'outages');
   return {
     nextKill: (names) => ({
       afterMs: kills.between(PAUSE_MS.least, PAUSE_MS.most),
@@ -23,7 +40,25 @@ export function planTroubles(seed: number): Troubles {
       othersDown: kills.holds(0.25) ? 1 : 0,
     }),
     nextFault: () => ({ afterMs: faults.between(PAUSE_MS.least, PAUSE_MS.most), fault: faultOf(faults) }),
+    nextFreeze(names) {
+      const name = freezes.pick(names.map((one) => [1, one]));
+      const { least, most } = FOUNDATIONS.includes(name) ? FOUNDATION_FREEZE_MS : FREEZE_MS;
+      const afterMs = freezes.between(2 * PAUSE_MS.least, 2 * PAUSE_MS.most);
+      return { afterMs, name, ms: Math.round(freezes.between(least, most)) };
+    },
+    nextOutage: () => ({ afterMs: outages.between(PAUSE_MS.least, PAUSE_MS.most), outage: outageOf(outages) }),
   };
+}
+
+function outageOf(draw: Chance): Outage {
+  const ms = Math.round(draw.between(MAIL_OUTAGE_MS.least, MAIL_OUTAGE_MS.most));
+  const times = 10 + draw.below(20);
+  const when = draw.holds(0.5) ? 'before' : 'after';
+  return draw.pick<Outage>([
+    [2, { kind: 'mail hangs', ms }],
+    [1, { kind: 'mail drips', ms }],
+    [2, { kind: 'stripe hangs', fault: { kind: 'hang', match: { path: '/v1' }, times, ms: STRIPE_HANG_MS, when } }],
+  ]);
 }
 
 function faultOf(draw: Chance): Fault {
@@ -41,6 +76,8 @@ function faultOf(draw: Chance): Fault {
   return draw.pick<() => Fault>([
     [3, () => ({ kind: 'error_500', match, times, stored: draw.holds(0.5) })],
     [3, () => ({ kind: 'error_500_after', match, times })],
+    // Only a refused refund asks for an operator: every other request that is refused is undone.
+    [1, () => ({ kind: 'refuse_400', match: { path: '/v1/refunds', method: 'POST' }, code: 'charge_disputed' })],
     [2, () => ({ kind: 'rate_limit_429', match, times, retryAfterSeconds: 1 + draw.below(3) })],
     // The SDK repeats a request whose connection was closed, so the service notices a fault from the second time on.
     [2, () => ({ kind: 'drop_before', match, times: 2 * times })],

@@ -26,6 +26,7 @@ const PLAN: BookingPlan = {
   rivalOf: undefined,
   copies: 1,
   pauseMs: 0,
+  givesUp: false,
   card: 'pm_card_visa',
   bank: 'none',
   declines: false,
@@ -56,6 +57,8 @@ const record = (more: Partial<BookingRecord>): BookingRecord => ({
   id: 'b',
   asked: reply(201, CONFIRMED),
   cancels: [],
+  gaveUp: false,
+  doubts: [],
   ...more,
 });
 const studentCancels = (answer: Reply) => record({ cancels: [{ by: 'student', reply: answer }] });
@@ -116,6 +119,44 @@ test.each([
   expect(judgeBooking(told, { booking, retained })).not.toEqual([]);
 });
 
+const gaveUp = (more: Partial<BookingRecord>) => record({ plan: { ...PLAN, givesUp: true }, gaveUp: true, ...more });
+const ENDED = view('cancelled', 'cancelled_by_student', 4_501, 2_251);
+
+test.each([
+  ['a request', gaveUp({ id: undefined, asked: undefined }), undefined, null],
+  ['a cancel that took effect', gaveUp({ doubts: ['cancel by student'] }), ENDED, 2_250],
+  ['a cancel that did not', gaveUp({ doubts: ['cancel by student'] }), CONFIRMED, null],
+  ['a move', gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }), view('confirmed', null, 4_501, 0, LATER), null],
+  [
+    'reading, before the bank asked',
+    gaveUp({ plan: { ...PLAN, bank: 'complete' }, asked: reply(202, view('pending', 'awaiting_payment')) }),
+    view('pending', 'awaiting_payment'),
+    null,
+  ],
+] as const)('who gave up on %s is told nothing, so both ends are true', (_, told, booking, retained) => {
+  expect(judgeBooking(told, { booking, retained })).toEqual([]);
+});
+
+test.each([
+  ['a booking that was answered 201 is gone all the same', gaveUp({}), undefined, null],
+  ['it ended though nobody asked for that', gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }), ENDED, 2_250],
+  ['the other party ended it', gaveUp({ doubts: ['cancel by tutor'] }), ENDED, 2_250],
+  [
+    'it gave back all',
+    gaveUp({ doubts: ['cancel by student'] }),
+    view('refunded', 'cancelled_by_student', 4_501, 4_501),
+    0,
+  ],
+  [
+    'it was moved elsewhere',
+    gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }),
+    view('confirmed', null, 4_501, 0, '2030-01-03T10:00:00.000Z'),
+    null,
+  ],
+] as const)('of a play that was given up on, %s: found', (_, told, booking, retained) => {
+  expect(judgeBooking(told, { booking, retained })).not.toEqual([]);
+});
+
 const PAYMENT: PaymentPlan = {
   kind: 'payment',
   number: 1,
@@ -123,6 +164,8 @@ const PAYMENT: PaymentPlan = {
   tutor: 0,
   amount: 1_000,
   refundPercents: [60, 60],
+  withoutTemporal: false,
+  givesUp: false,
   pauseMs: 0,
   card: 'pm_card_visa',
   bank: 'none',
@@ -143,6 +186,8 @@ const paid = (...refunds: Reply[]): PaymentRecord => ({
   ...PEOPLE,
   id: 'p',
   asked: reply(201, money(1_000, 0)),
+  gaveUp: false,
+  doubtful: [],
   refunds: refunds.map((answer) => ({ amount: 600, reply: answer })),
 });
 const GIVEN = reply(201, refund('pending'));
@@ -160,4 +205,20 @@ test.each([
   ['a payment is gone', paid(), undefined, []],
 ] as const)('%s: found', (_, told, payment, refunds) => {
   expect(judgePayment(told, payment, [...refunds])).not.toEqual([]);
+});
+
+const doubtful = (...refunds: Reply[]) => ({ ...paid(...refunds), gaveUp: true, doubtful: [600] });
+const REFUSED = reply(409, {}, 'refund_failed');
+
+test.each([
+  ['is made', doubtful(), money(1_000, 600), [refund('succeeded')]],
+  ['is not made', doubtful(), money(1_000, 0), []],
+  ['is made before the other one', doubtful(TOO_MUCH), money(1_000, 600), [refund('succeeded')]],
+  ['was refused by Stripe and made by an operator', paid(REFUSED), money(1_000, 600), [refund('succeeded')]],
+] as const)('a refund that nobody was promised %s', (_, told, payment, refunds) => {
+  expect(judgePayment(told, payment, [...refunds])).toEqual([]);
+});
+
+test('more than all that anybody asked for is given back: found', () => {
+  expect(judgePayment(doubtful(), money(1_000, 700), [refund('succeeded')])).not.toEqual([]);
 });

@@ -25,7 +25,7 @@ const HELPER_GRACE_MS = 5_000;
 export async function startParts(
   supervisor: Supervisor,
   settings: Settings,
-  plan: ProcessPlan,
+  { plan, productSettings }: { plan: ProcessPlan; productSettings?: Record<string, string> | undefined },
   say: (line: string) => void,
 ): Promise<void> {
   const { config, embedded } = settings;
@@ -37,7 +37,8 @@ export async function startParts(
   ]);
   Object.assign(settings.environment, databases);
   // The role secret gives the password of every role. A service only gets its own, in its connection string.
-  const { DATABASE_ROLE_SECRET: _, ...env } = settings.environment;
+  const { DATABASE_ROLE_SECRET: _, ...own } = settings.environment;
+  const env = { ...own, ...productSettings };
   say(`Starting ${Object.values(plan).flat().join(', ')}`);
   const common = { script: 'main.js', env, dataDir: config.DATA_DIR, ready: { line: /^ready$/ } };
   await Promise.all(

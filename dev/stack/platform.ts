@@ -19,6 +19,8 @@ export interface PlatformOptions {
   isolated?: boolean;
   /** Which names run in which process, instead of `names` and `isolated`. */
   processes?: ProcessPlan;
+  /** Settings of services and workers alone: where something stands between them and a part that is started here. */
+  productSettings?: Record<string, string>;
   say?: (line: string) => void;
   /** Aborted: what was started is stopped, and `startPlatform` rejects. */
   signal?: AbortSignal;
@@ -72,7 +74,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
     await requireFreePorts(settings, plan);
     warn(settings, say);
     supervisor = createSupervisor({ dataDir: config.DATA_DIR, say });
-    await unlessAborted(options.signal, startParts(supervisor, settings, plan, say));
+    await unlessAborted(
+      options.signal,
+      startParts(supervisor, settings, { plan, productSettings: options.productSettings }, say),
+    );
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import type { RunningPlatform } from '../stack/platform';
+
+/** Somebody who answers what asks for attention. */
+export interface Operator {
+  /** What was answered to whom, in order. */
+  answers: { workflowId: string; action: 'retry' | 'accept' }[];
+  /** Leaves when the answer that is under way has been given. */
+  leave(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 2_000;
+const ANSWER_WITHIN_MS = 10_000;
+/** A refund that is refused again and again has lost its amount to another one: the operator sees that in its details. */
+const RETRIES_OF_A_REFUND = 3;
+
+/** Looks every two seconds for sagas that need attention, as the runbook says, and resolves each. */
+export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Operator {
+  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
+  const temporal = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const gone = new AbortController();
+  const answers: Operator['answers'] = [];
+
+  async function look(): Promise<void> {
+    for await (const { workflowId } of temporal.workflow.list({
+      query: 'ExecutionStatus="Running" and SagaState="NeedsAttention"',
+    })) {
+      const tries = answers.filter((answer) => answer.workflowId === workflowId).length;
+      const action = workflowId.startsWith('refund:') && tries >= RETRIES_OF_A_REFUND ? 'accept' : 'retry';
+      await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+        temporal.workflow.getHandle(workflowId).executeUpdate('resolve', { args: [{ action, noteId: null }] }),
+      );
+      answers.push({ workflowId, action });
+    }
+  }
+
+  const works = (async () => {
+    while (!gone.signal.aborted) {
+      // Temporal may be down, and a saga may have gone on by itself: the next look shows.
+      await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, look).catch(() => undefined);
+      await sleep(LOOK_EVERY_MS, undefined, { signal: gone.signal }).catch(() => undefined);
+    }
+  })();
+  return {
+    answers,
+    async leave() {
+      gone.abort();
+      await works;
+      await connection.close();
+    },
+  };
+}
