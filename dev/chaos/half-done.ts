@@ -1,4 +1,5 @@
 import type { ChaosEvidence } from './evidence';
+import type { Evidence } from './reconciliation';
 import { sandboxState } from './stripe-state';
 
 /**
@@ -26,7 +27,8 @@ async function bookingsWithoutSaga({ database, temporal }: ChaosEvidence): Promi
     .map(({ id, status }) => `booking ${id} is ${status}, and no saga runs for it`);
 }
 
-async function reservationsWithoutRefund({ database }: ChaosEvidence): Promise<string[]> {
+/** Whoever gave up on a refund must not keep its amount from all refunds to come. */
+export async function reservationsWithoutRefund({ database }: Pick<Evidence, 'database'>): Promise<string[]> {
   const rows = await database('payment')<{ id: string; reserved: string; asked: string }[]>`
     select p.id, p.refund_pending as reserved, coalesce(sum(r.amount) filter (where r.status = 'pending'), 0) as asked
     from payments p left join refunds r on r.payment_id = p.id
@@ -34,7 +36,7 @@ async function reservationsWithoutRefund({ database }: ChaosEvidence): Promise<s
   return rows.map(({ id, reserved, asked }) => `payment ${id} reserves ${reserved} for refunds; pending are ${asked}`);
 }
 
-async function moneyWithoutPayment(evidence: ChaosEvidence): Promise<string[]> {
+export async function moneyWithoutPayment(evidence: Pick<Evidence, 'database' | 'sandbox'>): Promise<string[]> {
   const { payment_intents: intents } = await sandboxState(evidence);
   const rows = await evidence.database('payment')<{ id: string }[]>`select id from payments`;
   const known = new Set(rows.map(({ id }) => id));
