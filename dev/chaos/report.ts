@@ -55,7 +55,7 @@ export function silenceList({ freezes, outages }: Pick<Storm, 'freezes' | 'outag
   ]
     .toSorted((one, other) => one.atMs - other.atMs)
     .map(({ atMs, what, ms }) => `${Math.round(atMs / 1_000)} ${what}${long(ms)}`);
-  return `Silent (second, what hung, for how many seconds; without these: it was down just then, or until its fault was used up):\n${wrapped(all)}`;
+  return `Silent (second, what hung, for how many seconds; without these: it was down just then):\n${wrapped(all)}`;
 }
 
 function wrapped(words: string[], width = 118): string {

@@ -68,14 +68,11 @@ export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: 
     while (!over.signal.aborted) {
       const { afterMs, outage } = troubles.nextOutage();
       if (!(await pause(afterMs, over.signal))) return;
-      if (outage.kind === 'stripe hangs') {
-        storm.outages.push({ atMs: now(), kind: outage.kind, ms: 0 });
-        await tell('POST', outage.fault);
-        continue;
-      }
-      storm.outages.push({ atMs: now(), kind: outage.kind, ms: outage.ms });
-      mailLine.becomes(outage.kind === 'mail hangs' ? 'hangs' : 'drips');
-      await pause(outage.ms, over.signal);
+      const { kind, ms } = outage;
+      const isSilent = kind !== 'stripe hangs' || (await tell('POST', outage.fault));
+      storm.outages.push({ atMs: now(), kind, ms: isSilent ? ms : 0 });
+      if (kind !== 'stripe hangs') mailLine.becomes(kind === 'mail hangs' ? 'hangs' : 'drips');
+      await pause(ms, over.signal);
       mailLine.becomes('open');
     }
   }

@@ -3,8 +3,10 @@ import { type Chance, chance } from './chance';
 /** A fault of the Stripe sandbox: the body of `POST /sandbox/faults`. */
 export type Fault = Record<string, unknown> & { kind: string };
 
-/** A vendor that answers nobody, or hardly: the mail server for `ms`, Stripe until `fault` is used up. */
-export type Outage = { kind: 'mail hangs' | 'mail drips'; ms: number } | { kind: 'stripe hangs'; fault: Fault };
+/** A vendor that answers nobody, or hardly, for `ms`; of Stripe that is a fault. */
+export type Outage =
+  | { kind: 'mail hangs' | 'mail drips'; ms: number }
+  | { kind: 'stripe hangs'; ms: number; fault: Fault };
 
 export interface Troubles {
   /** Which process is killed next, how long after the one before, and how many others may be down at that moment. */
@@ -22,8 +24,8 @@ const FREEZE_MS = { least: 1_500, most: 6_000 };
 /** All of a platform rests on these: they hang for less. */
 const FOUNDATIONS = ['postgres', 'temporal', 'gateway'];
 const FOUNDATION_FREEZE_MS = { least: 1_000, most: 4_000 };
-/** As long as it takes that notices pile up. */
-const MAIL_OUTAGE_MS = { least: 8_000, most: 20_000 };
+/** As long as it takes that notices and charges pile up. */
+const OUTAGE_MS = { least: 6_000, most: 18_000 };
 /** More than the payment service waits for an answer of Stripe. */
 const STRIPE_HANG_MS = 12_000;
 
@@ -46,18 +48,18 @@ export function planTroubles(seed: number): Troubles {
       const afterMs = freezes.between(2 * PAUSE_MS.least, 2 * PAUSE_MS.most);
       return { afterMs, name, ms: Math.round(freezes.between(least, most)) };
     },
-    nextOutage: () => ({ afterMs: outages.between(PAUSE_MS.least, PAUSE_MS.most), outage: outageOf(outages) }),
+    nextOutage: () => ({ afterMs: outages.between(3 * PAUSE_MS.least, 3 * PAUSE_MS.most), outage: outageOf(outages) }),
   };
 }
 
 function outageOf(draw: Chance): Outage {
-  const ms = Math.round(draw.between(MAIL_OUTAGE_MS.least, MAIL_OUTAGE_MS.most));
-  const times = 10 + draw.below(20);
+  const ms = Math.round(draw.between(OUTAGE_MS.least, OUTAGE_MS.most));
   const when = draw.holds(0.5) ? 'before' : 'after';
+  const hang = { kind: 'hang', match: { path: '/v1' }, times: 1_000, forMs: ms, ms: STRIPE_HANG_MS, when };
   return draw.pick<Outage>([
     [2, { kind: 'mail hangs', ms }],
     [1, { kind: 'mail drips', ms }],
-    [2, { kind: 'stripe hangs', fault: { kind: 'hang', match: { path: '/v1' }, times, ms: STRIPE_HANG_MS, when } }],
+    [2, { kind: 'stripe hangs', ms, fault: hang }],
   ]);
 }
 

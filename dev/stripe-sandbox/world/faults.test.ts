@@ -57,6 +57,17 @@ describe('a request', () => {
     expect((await charge()).status).toBe('succeeded');
   });
 
+  it('is spoilt no longer than the rule lives, used up or not', async () => {
+    await fault({ kind: 'refuse_400', code: 'charge_disputed', times: 1_000, forMs: 300 });
+    expect((await refusal(charge())).code).toBe('charge_disputed');
+    await until('the rule has ended', () =>
+      charge().then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+
   it('is refused for a reason of choice, which stores nothing', async () => {
     await fault({ kind: 'refuse_400', code: 'charge_disputed' });
     const error = await refusal(charge());

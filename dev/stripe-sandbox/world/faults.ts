@@ -4,11 +4,15 @@
  */
 import { z } from 'zod';
 
+const milliseconds = z.int().min(0).max(3_600_000);
+
 const common = {
   /** How many matching requests or webhooks are hit. */
   times: z.int().min(1).default(1),
   /** Chance that a match is hit at all: for storms. */
   probability: z.number().min(0).max(1).default(1),
+  /** The rule ends after so long, used up or not: for outages. */
+  forMs: milliseconds.optional(),
 };
 
 const requestMatch = z
@@ -29,8 +33,6 @@ const webhookMatch = z
     nth: z.int().min(1).optional(),
   })
   .default({});
-
-const milliseconds = z.int().min(0).max(3_600_000);
 
 const onRequest = <K extends string, S extends z.core.$ZodLooseShape>(kind: K, more: S) =>
   z.strictObject({ ...common, ...more, kind: z.literal(kind), match: requestMatch });
@@ -75,6 +77,8 @@ interface Rule<F> {
   fault: F;
   seen: number;
   left: number;
+  /** When it ends by itself, as Date.now(). */
+  until: number;
 }
 
 export type Faults = ReturnType<typeof createFaults>;
@@ -86,8 +90,9 @@ export function createFaults() {
 
   return {
     add(fault: RequestFault | WebhookFault): void {
-      if (isWebhookFault(fault)) webhooks.push({ fault, seen: 0, left: fault.times });
-      else requests.push({ fault, seen: 0, left: fault.times });
+      const rule = { seen: 0, left: fault.times, until: Date.now() + (fault.forMs ?? Number.POSITIVE_INFINITY) };
+      if (isWebhookFault(fault)) webhooks.push({ fault, ...rule });
+      else requests.push({ fault, ...rule });
     },
 
     list() {
@@ -117,7 +122,7 @@ function isWebhookFault(fault: RequestFault | WebhookFault): fault is WebhookFau
 function take<F extends RequestFault | WebhookFault>(rules: Rule<F>[], matches: (fault: F) => boolean): F | undefined {
   let taken: F | undefined;
   for (const rule of rules) {
-    if (!matches(rule.fault)) continue;
+    if (!matches(rule.fault) || rule.until < Date.now()) continue;
     rule.seen += 1;
     const reached = rule.seen >= (rule.fault.match.nth ?? 1);
     if (taken !== undefined || rule.left === 0 || !reached || Math.random() >= rule.fault.probability) continue;
