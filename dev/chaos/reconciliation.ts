@@ -3,6 +3,7 @@ import type { Sql } from 'postgres';
 import { z } from 'zod';
 import type { DatabaseContext } from '../../kernel/contexts';
 import { sweepSchedule } from '../../workflows/sweep.api';
+import { messageOf } from '../machine/error-code';
 import { failedWorkflowTasks, historyOf, textOf } from './histories';
 import { moneyAtStripe, type SandboxState, sandboxState } from './stripe-state';
 
@@ -178,11 +179,14 @@ async function unnamedWaits(temporal: Client, workflowId: string): Promise<strin
   const saga = String(searchAttributes.SagaState?.[0]);
   const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
   const activities = (raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name);
+  // A saga whose workflow task hangs answers no query either.
+  const details = await currentDetails(handle).catch((error: unknown) => error);
   return [
     ...(WAITING.includes(saga) ? [] : [`${workflowId} still runs and is ${saga}`]),
     ...(attempt > 1 ? [`${workflowId} tries its workflow task for the ${attempt}th time`] : []),
     ...(activities.length > 0 ? [`${workflowId} still runs ${activities.join(', ')}`] : []),
-    ...((await currentDetails(handle)).trim() === '' ? [`${workflowId} does not say what it waits for`] : []),
+    ...(typeof details === 'string' ? [] : [`${workflowId} answers no query: ${messageOf(details)}`]),
+    ...(details === '' ? [`${workflowId} does not say what it waits for`] : []),
   ];
 }
 
@@ -190,5 +194,5 @@ const metadataSchema = z.looseObject({ currentDetails: z.string().optional() });
 
 /** What an operator reads in Temporal's Web UI. */
 async function currentDetails(handle: WorkflowHandle): Promise<string> {
-  return metadataSchema.parse(await handle.query('__temporal_workflow_metadata')).currentDetails ?? '';
+  return (metadataSchema.parse(await handle.query('__temporal_workflow_metadata')).currentDetails ?? '').trim();
 }
