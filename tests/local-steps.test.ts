@@ -138,9 +138,9 @@ test('no vendor stands behind a step that runs as a local activity, and none fai
 
 test('a step that reaches Stripe would be noticed, and one that was not played too', () => {
   const planted = calledLocally(`
-    const act = proxyLocalActivities<PaymentActivities>(SERVICE_CALL);
-    await saga.forward('a', (key) => act.submitRefund({ refundId, key }));
-    await act.closeRefund({ refundId });
+    const local = proxyLocalActivities<PaymentActivities>(LOCAL_CALL);
+    await saga.step('a', { do: (key) => local.submitRefund({ refundId, key }) });
+    await local.closeRefund({ refundId });
     const tell = localFirst(proxyLocalActivities<Mail>(LOCAL_CALL).brandNew, late.brandNew);
     await saga.forward('refund', (act, key) => act.retryRefund({ refundId, key }), { local: true });`);
   expect(planted).toEqual(['brandNew', 'submitRefund', 'closeRefund', 'retryRefund']);

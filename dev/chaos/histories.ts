@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 
@@ -54,4 +54,11 @@ export function textOf(events: HistoryEvent[]): string {
         ? String(value)
         : value,
   );
+}
+
+const metadataSchema = z.looseObject({ currentDetails: z.string().optional() });
+
+/** What an operator reads in Temporal's Web UI. */
+export async function currentDetails(handle: WorkflowHandle): Promise<string> {
+  return (metadataSchema.parse(await handle.query('__temporal_workflow_metadata')).currentDetails ?? '').trim();
 }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import type { OperatorAction } from '../../kernel/saga-type';
+import { resolve } from '../../workflows/saga.api';
 import type { RunningPlatform } from '../stack/platform';
+import { currentDetails } from './histories';
 
 /** Somebody who answers what asks for attention. */
 export interface Operator {
   /** What was answered to whom, in order. */
-  answers: { workflowId: string; action: 'retry' | 'accept' }[];
+  answers: { workflowId: string; step: string; action: OperatorAction }[];
   /** Leaves when the answer that is under way has been given. */
   leave(): Promise<void>;
 }
@@ -15,7 +18,11 @@ const ANSWER_WITHIN_MS = 10_000;
 /** A refund that is refused again and again has lost its amount to another one: the operator sees that in its details. */
 const RETRIES_OF_A_REFUND = 3;
 
-/** Looks every two seconds for sagas that need attention, as the runbook says, and resolves each. */
+/** The steps that the details of a saga show as not done. */
+const stuckIn = (details: string) =>
+  [...details.matchAll(/^- \*\*(.+?)\*\* is not done/gm)].map(([, step = '']) => step);
+
+/** Looks every two seconds for sagas that need attention, as the runbook says, and resolves each step that is stuck. */
 export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Operator {
   const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
   const temporal = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
@@ -26,12 +33,15 @@ export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Oper
     for await (const { workflowId } of temporal.workflow.list({
       query: 'ExecutionStatus="Running" and SagaState="NeedsAttention"',
     })) {
-      const tries = answers.filter((answer) => answer.workflowId === workflowId).length;
-      const action = workflowId.startsWith('refund:') && tries >= RETRIES_OF_A_REFUND ? 'accept' : 'retry';
-      await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
-        temporal.workflow.getHandle(workflowId).executeUpdate('resolve', { args: [{ action, noteId: null }] }),
-      );
-      answers.push({ workflowId, action });
+      const handle = temporal.workflow.getHandle(workflowId);
+      for (const step of stuckIn(await currentDetails(handle))) {
+        const tries = answers.filter((answer) => answer.workflowId === workflowId).length;
+        const action = workflowId.startsWith('refund:') && tries >= RETRIES_OF_A_REFUND ? 'waived' : 'retry';
+        await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+          handle.executeUpdate(resolve, { args: [{ step, action, noteId: null }] }),
+        );
+        answers.push({ workflowId, step, action });
+      }
     }
   }
 

@@ -1,10 +1,9 @@
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Sql } from 'postgres';
-import { z } from 'zod';
 import type { DatabaseContext } from '../../kernel/contexts';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { messageOf } from '../machine/error-code';
-import { failedWorkflowTasks, historyOf, textOf } from './histories';
+import { currentDetails, failedWorkflowTasks, historyOf, textOf } from './histories';
 import { moneyAtStripe, type SandboxState, sandboxState } from './stripe-state';
 
 /** Access to everything that has to agree. */
@@ -188,11 +187,4 @@ async function unnamedWaits(temporal: Client, workflowId: string): Promise<strin
     ...(typeof details === 'string' ? [] : [`${workflowId} answers no query: ${messageOf(details)}`]),
     ...(details === '' ? [`${workflowId} does not say what it waits for`] : []),
   ];
-}
-
-const metadataSchema = z.looseObject({ currentDetails: z.string().optional() });
-
-/** What an operator reads in Temporal's Web UI. */
-async function currentDetails(handle: WorkflowHandle): Promise<string> {
-  return (metadataSchema.parse(await handle.query('__temporal_workflow_metadata')).currentDetails ?? '').trim();
 }
