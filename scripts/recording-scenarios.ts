@@ -71,7 +71,11 @@ const undoneLate =
   (action: 'retry' | 'accept'): Scenario =>
   async (stage) => {
     const { student, id, workflowId } = await askedBooking(stage);
-    const resolve = () => stage.update(workflowId, 'resolve', { action, noteId: null });
+    const resolve = async () => {
+      await stage.update(workflowId, 'resolve', { step: 'undo hold-slot', action });
+      const ofMoney = action === 'accept' ? 'paid_elsewhere' : action;
+      await stage.update(workflowId, 'resolve', { step: 'undo authorize', action: ofMoney });
+    };
     await stage.without('tutoring', () =>
       stage.without('payment', async () => {
         await act(stage, student, id, 'cancel', reason, [200, 503]);
@@ -318,7 +322,7 @@ const refund: Record<string, Scenario> = {
     const { refundId } = await stage.api(refused, 'POST', path, { who: tutor, body: reason, expect: [409] });
     const workflowId = refundWorkflowId(refundId);
     await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'accept', noteId: null });
+    await stage.update(workflowId, 'resolve', { action: 'waived', noteId: null });
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },
@@ -340,7 +344,7 @@ const refund: Record<string, Scenario> = {
       );
     });
     await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'accept', noteId: null });
+    await stage.update(workflowId, 'resolve', { action: 'waived', noteId: null });
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },

@@ -62,7 +62,7 @@ beforeAll(async () => {
   );
   histories = folders.flat();
   today = await bundle(ROOT, [join(ROOT, 'tests/support/step-probe.ts')]);
-}, 60_000);
+}, 120_000);
 
 /** The workflow code under `root`, as the build bundles it. */
 function bundle(root: string, probes: string[] = []): Promise<Bundle> {
@@ -120,7 +120,7 @@ async function edited(file: string, edit: (code: string) => string): Promise<Bun
 let replayed: Awaited<ReturnType<typeof replay>>;
 beforeAll(async () => {
   replayed = await replay(today, histories);
-}, 60_000);
+}, 120_000);
 
 describe('what was recorded', () => {
   test.each(SAGAS)('there are histories of %s', (saga) => {

@@ -70,7 +70,7 @@ test(`of ${CROWD} students who race for one slot one gets it and is charged; the
 test('a request whose booking cannot be made yet is answered 202; cancelled then, it leaves nothing', async () => {
   const at = market.nextHour();
   const faults = platform.proxy.nextBooking();
-  const create = faults.on('create', { kind: 'hold' });
+  const create = faults.on('create', { kind: 'hold' }, Number.POSITIVE_INFINITY);
   const accepted = await market.book({ student, tutor: instant, at });
   const { id } = accepted.body;
   expect([accepted.status, accepted.headers.location]).toEqual([202, `/api/bookings/${id}`]);
@@ -375,9 +375,10 @@ describe('a refund saga that is terminated by hand leaves its booking asking for
     });
   });
 
-  test('accept: the booking is over, and its refund stays open for whoever settles it', async () => {
+  test('paid elsewhere: the booking is over, and nothing of the payment stays reserved', async () => {
     const { id, cancelling } = await scenes.cancelledAndTerminated();
-    await scenes.resolve(id, 'accept');
+    await expect(scenes.resolve(id, 'accept')).rejects.toThrow();
+    await scenes.resolve(id, 'paid_elsewhere');
     await scenes.workflow(id).result();
     expect([200, 503]).toContain((await cancelling).status);
     expect(await bookingFacts(platform, id)).toMatchObject({
@@ -385,5 +386,8 @@ describe('a refund saga that is terminated by hand leaves its booking asking for
       slot: null,
       stripe: { captured: PRICE, refunded: 0 },
     });
+    const [payment] = await platform.database('payment')`
+      select refund_pending from payments where booking_id = ${id}`;
+    expect(Number(payment?.refund_pending)).toBe(0);
   });
 });

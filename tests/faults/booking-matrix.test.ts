@@ -46,30 +46,40 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-/** One kill for all steps at once, and first: a step that died with its worker is tried again after up to 45 s. */
+/**
+ * One kill for all steps at once, and first: a step that died with its worker is tried again after up to 45 s. Every attempt is held until
+ * the worker is dead: a local one that waits too long for its answer is followed by the next.
+ */
 async function killAtEveryStep(): Promise<void> {
+  const held: (Meeting | undefined)[] = [];
   for (const scenes of Object.values(killed)) {
     for (const row of TABLE) {
       if ('impossible' in row.cells) continue;
-      const scene = await reach(row, (faults) => faults.on(row.step, { kind: 'hold-answer' }));
+      const scene = await reach(row, (faults) => {
+        const answers = faults.on(row.step, { kind: 'hold-answer' }, Number.POSITIVE_INFINITY);
+        held.push(answers);
+        return answers;
+      });
       scene.asked.catch(() => undefined);
       scenes.set(row, scene);
     }
   }
-  askedTutor = await askWhileKilled();
+  const asking = await askWhileKilled();
+  askedTutor = asking.scene;
   await platform.killBookingWorker(async () => {
+    for (const answers of [...held, asking.answers]) answers?.release();
     await Promise.all([...killed.killedAndCancelled.values()].map(giveUp));
   });
 }
 
 /** So far ahead that the tutor's six days are the deadline, which the steps between the table's steps send. */
-async function askWhileKilled(): Promise<Scene> {
+async function askWhileKilled(): Promise<{ scene: Scene; answers: Meeting }> {
   const faults = platform.proxy.nextBooking();
-  const asking = faults.on('await-tutor', { kind: 'hold-answer' });
+  const answers = faults.on('await-tutor', { kind: 'hold-answer' }, Number.POSITIVE_INFINITY);
   const at = new Date(Date.parse(market.nextHour()) + 20 * DAY).toISOString();
   const asked = market.book({ student, tutor: tutors.confirming, at });
-  await asking.met();
-  return { id: await faults.id(), student, asked };
+  await answers.met();
+  return { scene: { id: await faults.id(), student, asked }, answers };
 }
 
 /** Brings a new booking to the step, where the fault that `arm` lays meets it. */

@@ -1,3 +1,4 @@
+import type { OperatorAction } from '../../kernel/saga-type';
 import { uuidv7 } from '../../platform/ids';
 import type { Marketplace, Person, Tutor } from './marketplace';
 import { eventually, type TestPlatform } from './platform';
@@ -86,7 +87,7 @@ export function createBookingScenes(
     },
 
     /** An operator's answer to a booking that asks for one. */
-    resolve: (id: string, action: 'retry' | 'accept') =>
+    resolve: (id: string, action: OperatorAction) =>
       workflow(id).executeUpdate('resolve', { args: [{ action, noteId: null }] }),
   };
 }
