@@ -175,3 +175,12 @@ describe('a doubtful answer is upstream_unavailable, so that the call is made ag
     await nobody.close();
   });
 });
+
+test('a call ends with the time of whoever waits for it, however long it may take by itself', async () => {
+  respond = () => undefined;
+  const context = { requestId: 'r1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+  for (const inMs of [50, -1]) {
+    const called = withContext({ ...context, deadline: Date.now() + inMs }, () => change(60_000));
+    await expect(called).rejects.toMatchObject({ code: 'upstream_unavailable' });
+  }
+});

@@ -1,6 +1,7 @@
-import { Context } from '@temporalio/activity';
+import { Context, type Info } from '@temporalio/activity';
 import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { z } from 'zod';
 import { currentContext } from '../platform/telemetry';
 import { TRACE_HEADER } from '../platform/temporal';
 import { activityContext } from './activity-context';
@@ -8,8 +9,9 @@ import { activityContext } from './activity-context';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 /** In which context an activity runs that was called with these headers. */
-async function contextOf(headers: Headers) {
+async function contextOf(headers: Headers, more: Partial<Info> = {}) {
   const environment = new MockActivityEnvironment({
+    ...more,
     activityId: '7',
     workflowExecution: { workflowId: 'booking:b1', runId: 'r1' },
   });
@@ -32,4 +34,15 @@ test('without a trace it begins one', async () => {
 
 test('its calls and log lines carry the workflow and the step in place of a request id', async () => {
   expect(await contextOf({})).toMatchObject({ requestId: 'booking.b1.7' });
+});
+
+test.each([
+  ['a local attempt', { isLocal: true, startToCloseTimeoutMs: 3_000 }, 2_500],
+  ['a recorded one', { isLocal: false, startToCloseTimeoutMs: 45_000 }, 44_500],
+])('%s has time until shortly before it is over', async (_, info, lasts) => {
+  const began = Date.now();
+  const context = await contextOf({}, info);
+  const deadline = z.looseObject({ deadline: z.number() }).parse(context).deadline;
+  expect(deadline).toBeGreaterThanOrEqual(began + lasts);
+  expect(deadline).toBeLessThanOrEqual(Date.now() + lasts);
 });
