@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLIENT_GONE_SECONDS } from '../../platform/saga-request';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import type { RunningPlatform } from '../stack/platform';
 import type { ChaosEvidence } from './evidence';
@@ -26,12 +27,18 @@ export async function untilReady(platform: RunningPlatform): Promise<void> {
 
 /** A state that lasts longer than the longest of these pauses will not change by itself. */
 const STUCK_AFTER_MS = 260_000;
+/**
+ * What somebody asked for and gave up before its saga began is refused by the first sweep after the client has been gone for so long;
+ * that sweep may be the one that is under way.
+ */
+const SWEPT_WITHIN_MS = CLIENT_GONE_SECONDS * 1_000 + 2 * sweepSchedule.everyMs;
+const WAITS_FOR_SWEEP = /^(?:booking request|payment) /;
 
 /** Waits until nothing goes on by itself any more. @returns what still goes on when the time is over, in sentences */
 export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[]) => void): Promise<string[]> {
-  const deadline = performance.now() + SETTLES_WITHIN_MS;
+  const began = performance.now();
   let before = '';
-  let since = performance.now();
+  let since = began;
   for (let quiet = 0; ; ) {
     const left = await unsettled(evidence);
     if (left.join() !== before) since = performance.now();
@@ -40,8 +47,10 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
     quiet = left.length === 0 ? quiet + 1 : 0;
     // Temporal's visibility lags a moment behind, so two looks in a row have to find nothing.
     if (quiet === 2) return [];
-    if (performance.now() > deadline || performance.now() - since > STUCK_AFTER_MS)
-      return left.map((one) => `not settled: ${one}`);
+    const now = performance.now();
+    const forSweep = left.length > 0 && left.every((one) => WAITS_FOR_SWEEP.test(one));
+    const [within, stuckAfter] = forSweep ? [SWEPT_WITHIN_MS, SWEPT_WITHIN_MS] : [SETTLES_WITHIN_MS, STUCK_AFTER_MS];
+    if (now - began > within || now - since > stuckAfter) return left.map((one) => `not settled: ${one}`);
     await sleep(LOOK_EVERY_MS);
   }
 }
