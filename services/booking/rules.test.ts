@@ -230,17 +230,22 @@ describe('who may ask what', () => {
   });
 
   test.each<[Command, InternalBooking['status'][]]>([
-    [{ kind: 'cancel' }, ['cancelled', 'refunded']],
-    [{ kind: 'decline' }, ['cancelled', 'refunded']],
     [{ kind: 'confirm' }, ['confirmed', 'completed']],
     [{ kind: 'complete' }, ['completed']],
     [move(later), []],
-    [move(START), [...BookingStatus.options]],
-    [link, [...BookingStatus.options]],
-  ])('%j is fulfilled when the booking is %j', (wish, statuses) => {
-    expect(BookingStatus.options.filter((status) => isFulfilled(wish, live(status)))).toEqual(
+    ...[move(START), link].map((wish): [Command, InternalBooking['status'][]] => [wish, [...BookingStatus.options]]),
+  ])('%j is fulfilled when the booking is %j, whatever the reason', (wish, statuses) => {
+    expect(BookingStatus.options.filter((status) => isFulfilled(wish, 'tutor', live(status)))).toEqual(
       BookingStatus.options.filter((status) => statuses.includes(status)),
     );
+  });
+
+  test.each<[Command, 'student' | 'tutor', InternalBooking['statusReason'], boolean]>([
+    [{ kind: 'cancel' }, 'student', 'cancelled_by_student', true],
+    [{ kind: 'cancel' }, 'student', 'declined', false],
+    [{ kind: 'decline' }, 'tutor', 'declined', true],
+  ])('%j of the %s is fulfilled by a booking that is %s: %s', (wish, party, reason, fulfilled) => {
+    expect(isFulfilled(wish, party, live('refunded', reason))).toBe(fulfilled);
   });
 });
 

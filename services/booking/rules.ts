@@ -177,12 +177,16 @@ export function isLive(status: BookingStatus): boolean {
   return status === 'pending' || status === 'confirmed';
 }
 
-/** Whether the booking already is what `command` asks for, whoever brought it there. */
-export function isFulfilled(command: Command, booking: Life): boolean {
+/**
+ * Whether the booking already is what `party` asks for by `command`. Of two who end a booking at once one was first: the other's reason
+ * and terms do not hold.
+ */
+export function isFulfilled(command: Command, party: Party, booking: Life): boolean {
   switch (command.kind) {
     case 'cancel':
+      return booking.statusReason === `cancelled_by_${party}`;
     case 'decline':
-      return booking.status === 'cancelled' || booking.status === 'refunded';
+      return booking.statusReason === 'declined';
     case 'confirm':
       return booking.status === 'confirmed' || booking.status === 'completed';
     case 'complete':

@@ -168,7 +168,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
       if (!isLate(error)) throw error;
       // The saga may go on for longer than the client waits, with what was asked for long done, or impossible by now.
       const now = await readBookingOrRequested(db, id);
-      if (!isFulfilled(command, now)) throw commandRefusal(command, party, now, call.receivedAt) ?? error;
+      if (!isFulfilled(command, party, now)) throw commandRefusal(command, party, now, call.receivedAt) ?? error;
     });
   }
 
