@@ -12,7 +12,6 @@ import type { PaymentActivities } from '../activities/payment';
 import type { Money } from '../kernel/money';
 import { DAY, endOf, HOUR, SECOND } from '../kernel/time';
 import { LOCAL_CALL, MOVE } from './activity-options';
-import type { booking } from './booking';
 import type { BookingInput, BookingResult } from './booking.api';
 import type { CommandQueue, CommandsSoFar, QueuedCommand } from './booking-commands';
 import type { Notices } from './booking-notices';
@@ -98,7 +97,7 @@ export async function untilSettled(
     if (command?.kind === 'reschedule') {
       if (await reschedule(command)) reminders = remindersAhead(facts.startsAt);
     } else if (continues && isAtRest()) {
-      return continueAsNew<typeof booking>(input, soFar());
+      return continueAsNew<(input: BookingInput, before: BookingSoFar) => Promise<BookingResult>>(input, soFar());
     } else if (reminder) {
       notify(live, 'reminder', { hoursBefore: reminder.hours });
       reminders = reminders.slice(1);
