@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DAY, HOUR, MINUTE } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
-import { gate, refuses } from '../tests/support/saga-harness';
+import { gate, isAway, refuses } from '../tests/support/saga-harness';
 import { bookingSaga } from './booking.api';
 import { refundSaga } from './refund.api';
 
@@ -133,6 +133,29 @@ describe('a confirmed booking', () => {
     await expect(saga.update('reschedule', wish)).rejects.toThrow('conflict');
     expect(starts).toEqual([scheduledAt, input.scheduledAt]);
   });
+
+  test.each(['cancel', 'Request Cancellation'])(
+    'whose move cannot be undone hears a %s, which makes the undo pointless; another move has to wait',
+    async (how) => {
+      const input = await someBooking();
+      const saga = await confirmed(input, {
+        ...allGoesWell(input),
+        moveSlot: (move: { key: string }, attempt) => (move.key.endsWith('/undo') ? isAway(move, attempt) : undefined),
+        rescheduleBooking: ({ key }: { key: string }) =>
+          key.endsWith('/undo') ? undefined : refuses('conflict')({}, 1),
+      });
+      const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
+      const requestedAt = new Date(await now()).toISOString();
+      const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt };
+      await expect(saga.update('reschedule', wish)).rejects.toThrow('conflict');
+      await expect(saga.update('reschedule', wish)).rejects.toThrow('upstream_unavailable');
+      if (how === 'cancel') await saga.update('cancel', await cancelBy('student'));
+      else await saga.handle.cancel();
+      const by = how === 'cancel' ? 'student' : 'operator';
+      await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: `cancelled_by_${by}` });
+      expect(saga.calls).toContain('releaseSlot');
+    },
+  );
 
   test('cannot be moved by the student within 24 hours, nor completed before its end', async () => {
     const input = await someBooking(23 * HOUR);
