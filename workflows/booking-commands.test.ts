@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { DAY, HOUR } from '../kernel/time';
+import { DAY, HOUR, MINUTE } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
-import { fails, gate, refuses, type TestActivity } from '../tests/support/saga-harness';
+import { fails, gate, isAway, refuses, type TestActivity } from '../tests/support/saga-harness';
 import { type BookingInput, bookingSaga } from './booking.api';
 
 const { harness, now, someBooking, awaitingTutor, cancelBy } = bookingSagas();
@@ -127,6 +127,34 @@ describe('the tutor', () => {
     await saga.update('confirm', { actorId: input.tutorId });
     await expect(saga.update('confirm', { actorId: input.tutorId })).rejects.toThrow('invalid_state');
     expect(saga.calls.filter((call) => call === 'capturePayment')).toHaveLength(1);
+  });
+});
+
+describe('the platform is in trouble after the tutor’s confirmation', () => {
+  test('for a while: the money is authorised, so it is retried and the booking goes on', async () => {
+    const input = await someBooking();
+    let mended = false;
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      blockSlot: (step, attempt) => (mended ? undefined : isAway(step, attempt)),
+    });
+    const confirmation = saga.update('confirm', { actorId: input.tutorId });
+    await saga.called('blockSlot');
+    await harness.env.sleep(20 * MINUTE);
+    mended = true;
+    await confirmation;
+    expect(saga.calls).not.toContain('settleToZero');
+    await saga.becomes('Confirmed');
+  });
+
+  test('until the session begins: all is undone, and that is the platform’s fault and nobody else’s', async () => {
+    const input = await someBooking(HOUR);
+    const saga = await awaitingTutor(input, { ...allGoesWell(input, { instant: false }), blockSlot: isAway });
+    const confirmation = saga.update('confirm', { actorId: input.tutorId }).catch((error: Error) => error.message);
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
+    expect(await confirmation).toBe('upstream_unavailable');
+    expect(saga.calls).toContain('settleToZero');
+    expect(await now()).toBeGreaterThanOrEqual(Date.parse(input.scheduledAt));
   });
 });
 
