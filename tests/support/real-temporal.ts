@@ -9,8 +9,11 @@ import { embeddedTemporal } from '../../dev/temporal/server';
 import { type Config, loadConfig } from '../../platform/config';
 import { prepareNamespace } from '../../platform/temporal-namespace';
 
-/** Temporal's real server, for one test file, and the settings by which it is found. */
-export async function startRealTemporal(): Promise<{ config: Config; close(): Promise<void> }> {
+/**
+ * Temporal's real server, for one test file, and the settings by which it is found. It advises a saga to continue as a new run after
+ * `eventsOfARun` events, 4,096 where nothing else is said.
+ */
+export async function startRealTemporal(eventsOfARun = 4_096): Promise<{ config: Config; close(): Promise<void> }> {
   const DATA_DIR = mkdtempSync(join(tmpdir(), 'tutorconnect-temporal-'));
   const SERVICE_TOKEN_SECRET = 'a-secret-for-tests-a-secret-for-tests';
   const settings = { ...(await freePortSettings()), DATA_DIR, SERVICE_TOKEN_SECRET, LOG_LEVEL: 'silent' };
@@ -23,7 +26,9 @@ export async function startRealTemporal(): Promise<{ config: Config; close(): Pr
     died: () => undefined,
     line: () => undefined,
   };
-  await launch(await embeddedTemporal(config, () => undefined), listener, new AbortController().signal);
+  const spec = await embeddedTemporal(config, () => undefined);
+  const advice = ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${eventsOfARun}`];
+  await launch({ ...spec, args: [...spec.args, ...advice] }, listener, new AbortController().signal);
   await prepareNamespace(config, () => undefined, []);
   return {
     config,
