@@ -12,6 +12,7 @@ import {
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { quotedIn, tableOf } from '../tests/support/markdown-tables';
 import type { ProbedStep, ProbeSinks } from '../tests/support/step-probe';
+import { workflowCoverage } from '../tests/support/workflow-coverage';
 import { BOOKING_STEPS } from './booking';
 import { bookingSaga } from './booking.api';
 import { paymentSaga } from './payment.api';
@@ -39,6 +40,7 @@ interface Stored {
 
 type Bundle = Awaited<ReturnType<typeof bundleWorkflowCode>>;
 
+const coverage = workflowCoverage();
 let histories: Stored[];
 let today: Bundle;
 
@@ -61,23 +63,27 @@ beforeAll(async () => {
     }),
   );
   histories = folders.flat();
-  today = await bundle(ROOT, [join(ROOT, 'tests/support/step-probe.ts')]);
+  // What only sagas of before go by is reached here and nowhere else.
+  today = await bundleWorkflowCode(coverage.bundle(optionsOf(ROOT, [join(ROOT, 'tests/support/step-probe.ts')])));
 }, 120_000);
 
 /** The workflow code under `root`, as the build bundles it. */
 function bundle(root: string, probes: string[] = []): Promise<Bundle> {
-  return bundleWorkflowCode({
-    workflowsPath: join(root, 'workflows/index.ts'),
-    workflowInterceptorModules: [join(root, 'workflows/interceptors.ts'), ...probes],
-    logger: new DefaultLogger('ERROR'),
-  });
+  return bundleWorkflowCode(optionsOf(root, probes));
 }
+
+const optionsOf = (root: string, probes: string[]) => ({
+  workflowsPath: join(root, 'workflows/index.ts'),
+  workflowInterceptorModules: [join(root, 'workflows/interceptors.ts'), ...probes],
+  logger: new DefaultLogger('ERROR'),
+});
 
 /** Replays histories against a bundle; what each one's replay found wrong, and the steps that it asked for. */
 async function replay(workflowBundle: Bundle, stored: Stored[]) {
   const outcomes: Record<string, { error: Error | undefined; steps: ProbedStep[] }> = {};
   let steps: ProbedStep[] = [];
   const sinks: InjectedSinks<ProbeSinks> = {
+    ...coverage.sinks,
     probe: { step: { fn: (_info, step) => void steps.push(step), callDuringReplay: true } },
   };
   for (const { name, events } of stored) {
@@ -91,6 +97,8 @@ async function replay(workflowBundle: Bundle, stored: Stored[]) {
   }
   return outcomes;
 }
+
+afterAll(() => coverage.report());
 
 const historyOf = (name: string): Stored => {
   const found = histories.find((history) => history.name === name);
