@@ -20,7 +20,11 @@ export function workflowCoverage() {
   const reached: Coverage = {};
   // The package's own sink keeps a copy of every count of every activation; one that adds them up is enough.
   const { merge } = coverage.sinks.coverage;
-  const sinks = { coverage: { merge: { ...merge, fn: (_: unknown, counts: Coverage) => add(reached, counts) } } };
+  const sinks = {
+    coverage: {
+      merge: { ...merge, callDuringReplay: true, fn: (_: unknown, counts: Coverage) => add(reached, counts) },
+    },
+  };
   return {
     bundle: (options: Parameters<typeof coverage.augmentBundleOptions>[0]) => coverage.augmentBundleOptions(options),
     sinks,
