@@ -144,10 +144,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       else await payment.settlePaymentByHand(input.paymentId, { as }, key);
     },
 
-    /** An operator has settled a refund by hand, whose saga was ended: what was reserved for it is free again. */
-    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
-      await payment.giveUpRefund(refundId, { as }, key);
-    },
+    ...refundSettlement(payment),
 
     /** Receipt to the payer, notice to the payee; notification delivers them. */
     async notifyPayment({ paymentId, key }: Step<{ paymentId: string; notice: 'paid' }>): Promise<void> {
@@ -174,6 +171,16 @@ export function createPaymentActivities({ payment, booking, identity, notificati
           `${key}/payee`,
         ),
       ]);
+    },
+  };
+}
+
+/** For a refund's own saga, and for the saga that waits for one which was ended from outside. */
+export function refundSettlement(payment: Clients['payment']) {
+  return {
+    /** An operator has settled it by hand: what was reserved for it is free again. */
+    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
+      await payment.giveUpRefund(refundId, { as }, key);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { RefundStatus } from '../kernel/statuses';
-import type { RefundState, SettledByHand } from '../services/payment/contract';
+import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
-import { projectionOf, recipient } from './payment';
+import { projectionOf, recipient, refundSettlement } from './payment';
 import type { Step } from './step';
 
 export interface RefundSummary {
@@ -33,10 +33,7 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       return summary(await payment.closeRefund(input.refundId, input.as, input.key));
     },
 
-    /** An operator has settled it by hand: what was reserved for it is free again. */
-    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
-      await payment.giveUpRefund(refundId, { as }, key);
-    },
+    ...refundSettlement(payment),
 
     async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {
       return summary(await payment.refreshRefund(refundId));

@@ -28,8 +28,7 @@ export interface Notices {
 
 /** The notices of one booking, each once per business key. */
 export function createNotices(bookingId: string): Notices {
-  const underWay: Promise<void>[] = [];
-  let open = 0;
+  const underWay = new Set<Promise<void>>();
   return {
     send(notice, { startsAt, ...about }) {
       const { hoursBefore, previousStart } = about;
@@ -42,14 +41,11 @@ export function createNotices(bookingId: string): Notices {
       // Its failure never undoes a booking: what cannot be stored for a day is given up. Nor does a cancel stop it: half a notice would
       // be one of two people told.
       const telling = () => notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
-      open += 1;
       const told = beyondCancel(telling).catch(() => undefined);
-      void told.then(() => {
-        open -= 1;
-      });
-      underWay.push(told);
+      underWay.add(told);
+      void told.then(() => underWay.delete(told));
     },
     settled: () => Promise.all(underWay),
-    isIdle: () => open === 0,
+    isIdle: () => underWay.size === 0,
   };
 }

@@ -45,8 +45,8 @@ export interface Duties<Activities> {
     run: (act: Calls<Activities>) => Promise<T>,
     how: Pursuit<Activities>,
   ): Promise<T | undefined>;
-  /** Asks an operator for a decision that no retry can bring. */
-  askOperator(name: string, sentence: string): Promise<OperatorAction>;
+  /** Asks an operator for a decision that no retry can bring. It is about money: `settled` as in `Pursuit`. */
+  askOperator(name: string, sentence: string, settled?: Pursuit<Activities>['settled']): Promise<OperatorAction>;
   /** Gives up what is under way by these names: something else has made it pointless. */
   drop(isPointless: (name: string) => boolean): void;
   /** Whether anything is under way. */
@@ -128,9 +128,7 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
         }
         const said = answerOf(duty);
         if (said === undefined || said === 'retry') continue;
-        const { settled } = how;
-        if (settled && (said === 'paid_elsewhere' || said === 'waived'))
-          await untilDone(`settle ${name} by hand`, (act) => settled(act, said), {});
+        await settleByHand(name, said, how.settled);
         return undefined;
       }
     } finally {
@@ -138,6 +136,15 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
       duties.delete(duty);
       changed();
     }
+  }
+
+  async function settleByHand(
+    name: string,
+    said: NonNullable<Duty['answer']>,
+    settled: Pursuit<Activities>['settled'],
+  ): Promise<void> {
+    if (settled && (said === 'paid_elsewhere' || said === 'waived'))
+      await untilDone(`settle ${name} by hand`, (act) => settled(act, said), {});
   }
 
   /** One timer beside all rounds: they may last for days without a word. */
@@ -163,7 +170,7 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
 
   return {
     untilDone,
-    async askOperator(name, sentence) {
+    async askOperator(name, sentence, settled) {
       const duty: Duty = { name, money: true, lastError: sentence, needsAttention: true, answer: undefined };
       duties.add(duty);
       changed();
@@ -171,7 +178,9 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
       duties.delete(duty);
       changed();
       const said = answerOf(duty);
-      return said === undefined || said === 'dropped' ? 'retry' : said;
+      if (said === undefined || said === 'dropped') return 'retry';
+      await settleByHand(name, said, settled);
+      return said;
     },
     drop(isPointless) {
       for (const duty of duties) if (isPointless(duty.name)) answer(duty, 'dropped');

@@ -8,7 +8,6 @@ import {
   ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { RefundActivities, RefundSummary } from '../activities/refund';
 import type { OperatorAction, Settlement } from '../kernel/saga-type';
@@ -41,8 +40,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   const about = `Refund ${refundId} of payment ${paymentId}`;
   const saga = createSaga<RefundActivities>();
   const toldVersion = highestVersion(refundChanged);
-  const giveUp = (act: Calls<RefundActivities>, as: Settlement) =>
-    act.giveUpRefund({ refundId, as, key: `${workflowInfo().workflowId}/by-hand` });
+  const giveUp = givingUp(input);
   const byHand = { money: true, settled: giveUp };
 
   return CancellationScope.nonCancellable(async () => {
@@ -95,11 +93,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     const number = tries + 1;
     let trouble = 'Stripe could not make it, the customer is still owed the money';
     for (;;) {
-      const said = await saga.askOperator('refund', trouble);
-      if (said !== 'retry') {
-        if (said !== 'accept') await saga.forward('settle refund by hand', (act) => giveUp(act, said));
-        return undefined;
-      }
+      if ((await saga.askOperator('refund', trouble, giveUp)) !== 'retry') return undefined;
       saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
       const answer = await saga.forward(`submit-${number}`, (act, key) => retried(act, number, key), byHand);
       if (typeof answer !== 'string') return answer;
@@ -133,14 +127,20 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   }
 }
 
+type GiveUp = Pick<RefundActivities, 'giveUpRefund'>;
+
+/** An operator has settled the refund by hand: nothing of it stays reserved. */
+function givingUp(input: RefundInput) {
+  const { refundId } = input;
+  const key = `${refundSaga.workflowId(input)}/by-hand`;
+  return (act: Calls<GiveUp>, as: Settlement) => act.giveUpRefund({ refundId, as, key });
+}
+
 /**
  * Runs the refund as a saga of its own, `refund:<refundId>`, and waits for its end. One that was ended from outside asks an operator,
  * and is started again at the retry. An operator's accept ends the wait.
  */
-export async function refundAsChild(
-  saga: Saga<Pick<RefundActivities, 'giveUpRefund'>>,
-  input: RefundInput,
-): Promise<void> {
+export async function refundAsChild(saga: Saga<GiveUp>, input: RefundInput): Promise<void> {
   const { refundId } = input;
   const workflowId = refundSaga.workflowId(input);
   for (let said: OperatorAction = 'retry'; said === 'retry'; ) {
@@ -160,12 +160,7 @@ export async function refundAsChild(
       // Started by somebody else already: it runs by itself, and the refund's row says what becomes of it.
       if (error instanceof WorkflowExecutionAlreadyStartedError) return;
       log.warn('the refund saga ended without a result', { refundId, code: codeOf(error) });
-      said = await saga.askOperator('refund', `${workflowId} was ended from outside`);
-      if (said === 'retry' || said === 'accept') continue;
-      const as = said;
-      await saga.forward('settle refund by hand', (act) =>
-        act.giveUpRefund({ refundId, as, key: `${workflowId}/by-hand` }),
-      );
+      said = await saga.askOperator('refund', `${workflowId} was ended from outside`, givingUp(input));
     }
   }
 }
