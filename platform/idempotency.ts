@@ -1,4 +1,4 @@
-import { and, type Column, eq, inArray, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, type Column, eq, inArray, isNull, lt, ne, not, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
 import { ERROR_CODES, ProblemError } from '../kernel/errors';
@@ -220,15 +220,19 @@ export function byService(call: {
 }
 
 /**
- * Whether somebody still waits for what a key stands for: its client claimed it within the last `seconds`, by the database's clock, or
- * was answered already (202: the saga is Temporal's by then, and the client reads on). Both ids are columns of the asking query. A key
- * that is forgotten says that nobody has come for a day.
+ * Whether nobody waits any more for what a request stored: it is older than `seconds`, by the database's clock, and its client has neither
+ * claimed its key within them nor been answered (202: the saga is Temporal's by then, and the client reads on). A key that is forgotten
+ * says that nobody has come for a day. `stored`: columns of the asking query.
  */
-export function isAwaited(ownerId: Column, resourceId: Column, seconds: number): SQL {
+export function isAbandoned(
+  stored: { ownerId: Column; id: Column; createdAt: Column },
+  seconds: number,
+): SQL | undefined {
+  const since = sql`now() - make_interval(secs => ${seconds})`;
   // The owner comes first: the keys of one person are a short range of the primary key, and ids of resources are in no index.
-  return sql`exists (select from ${table} where ${table.owner} = ${ownerId}::text and ${table.resourceId} = ${resourceId}
-    and (${table.replyStatus} is not null
-      or greatest(${table.createdAt}, ${table.leasedUntil}) > now() - make_interval(secs => ${seconds})))`;
+  const awaited = sql`exists (select from ${table} where ${table.owner} = ${stored.ownerId}::text and ${table.resourceId} = ${stored.id}
+    and (${table.replyStatus} is not null or greatest(${table.createdAt}, ${table.leasedUntil}) > ${since}))`;
+  return and(lt(stored.createdAt, since), not(awaited));
 }
 
 /** A person's request under their own key, if it carries one. */

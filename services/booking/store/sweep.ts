@@ -1,8 +1,8 @@
-import { and, isNull, lt, not, sql } from 'drizzle-orm';
+import { and, isNull } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { bookingRequests } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
-import { isAwaited } from '../../../platform/idempotency';
+import { isAbandoned } from '../../../platform/idempotency';
 import { CLIENT_GONE_SECONDS, SWEEP_BATCH } from '../../../platform/saga-request';
 import type { Swept } from '../../../platform/schemas';
 import { settleRefused } from './requests';
@@ -20,8 +20,7 @@ export async function sweepRequests(db: Database): Promise<Swept> {
         and(
           isNull(bookingRequests.sagaStartedAt),
           isNull(bookingRequests.settledAt),
-          lt(bookingRequests.createdAt, sql`now() - make_interval(secs => ${CLIENT_GONE_SECONDS})`),
-          not(isAwaited(bookingRequests.studentId, bookingRequests.id, CLIENT_GONE_SECONDS)),
+          isAbandoned({ ...bookingRequests, ownerId: bookingRequests.studentId }, CLIENT_GONE_SECONDS),
         ),
       )
       .orderBy(bookingRequests.createdAt)

@@ -1,8 +1,8 @@
-import { and, eq, isNotNull, isNull, lt, not, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { payments, stripeAccounts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
-import { type Claim, claimKey, isAwaited, type KeyedRequest } from '../../../../platform/idempotency';
+import { type Claim, claimKey, isAbandoned, type KeyedRequest } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { CLIENT_GONE_SECONDS, LEASE_SECONDS } from '../../../../platform/saga-request';
 import type { CreatePayment } from '../../contract';
@@ -46,8 +46,7 @@ export async function refuseAbandonedPayments(db: Database, atMost: number): Pro
           isNull(payments.sagaStartedAt),
           isNull(payments.bookingId),
           eq(payments.status, 'pending'),
-          lt(payments.createdAt, sql`now() - make_interval(secs => ${CLIENT_GONE_SECONDS})`),
-          not(isAwaited(payments.payerId, payments.id, CLIENT_GONE_SECONDS)),
+          isAbandoned({ ...payments, ownerId: payments.payerId }, CLIENT_GONE_SECONDS),
         ),
       )
       .orderBy(payments.createdAt)
