@@ -1,5 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,8 +5,6 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { freePortSettings } from '../dev/machine/ports';
-import { launch } from '../dev/processes/launch';
-import { embeddedTemporal } from '../dev/temporal/server';
 import { DATABASE_CONTEXTS } from '../kernel/contexts';
 import { ProblemError } from '../kernel/errors';
 import { serviceTokens } from '../platform/auth';
@@ -22,6 +18,7 @@ import { createLogger } from '../platform/telemetry';
 import { createSagas, type Sagas } from '../platform/temporal';
 import { prepareNamespace } from '../platform/temporal-namespace';
 import { eventually } from '../tests/support/platform';
+import { launchTemporal } from '../tests/support/real-temporal';
 import { ask } from '../tests/support/service';
 import { userCreationSaga } from '../workflows/user-creation.api';
 import { startWorker } from './worker';
@@ -50,7 +47,7 @@ const PERSON = {
 };
 
 let config: Config;
-let temporal: ChildProcess | undefined;
+let temporal: Awaited<ReturnType<typeof launchTemporal>> | undefined;
 let services: Server;
 let front: Listening;
 let sagas: Sagas;
@@ -101,11 +98,7 @@ afterAll(async () => {
   await client.connection.close();
   services.closeAllConnections();
   services.close();
-  if (temporal && temporal.exitCode === null) {
-    const exit = once(temporal, 'exit');
-    temporal.kill('SIGKILL');
-    await exit;
-  }
+  await temporal?.close();
   rmSync(config.DATA_DIR, { recursive: true, force: true });
 });
 
@@ -162,16 +155,8 @@ test('a worker that starts before its server waits for it', async () => {
     started = true;
     return running;
   });
-  const spec = await embeddedTemporal(config, () => undefined);
   expect(started).toBe(false);
-  const listener = {
-    born: (child: ChildProcess) => {
-      temporal = child;
-    },
-    died: () => undefined,
-    line: () => undefined,
-  };
-  await launch(spec, listener, new AbortController().signal);
+  temporal = await launchTemporal(config);
   await prepareNamespace(config, () => undefined, []);
   client = new Client({ connection: await Connection.connect({ address: config.TEMPORAL_ADDRESS }) });
   worker = await starting;

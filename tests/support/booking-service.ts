@@ -28,6 +28,14 @@ export interface People {
   tutorToken: string;
 }
 
+/** A request whose saga could not be started, and whose client was told to come back. */
+export interface Unstarted {
+  who: People;
+  id: string;
+  /** Comes back, under the same key. */
+  post(): Promise<Reply>;
+}
+
 /** The idempotency key of a saga's step. */
 export const key = (id: string, step: string) => `booking:${id}/${step}`;
 
@@ -167,6 +175,15 @@ export function bookingServiceUnderTest() {
     return { student, tutor, studentToken, tutorToken: await service.userToken({ id: tutor, role: 'tutor' }) };
   }
 
+  /** Books a session as the student; `change` is of the body, the rest of the request. */
+  const book = (who: People, options: Ask & { change?: object } = {}): Promise<Reply> =>
+    service.ask('POST', '/api/bookings', {
+      token: who.studentToken,
+      key: uuidv7(),
+      body: order(who, options.change),
+      ...options,
+    });
+
   return {
     service,
     /** booking's client, with which a test plays the saga's steps. */
@@ -189,14 +206,17 @@ export function bookingServiceUnderTest() {
     asksTutor,
     people,
 
-    /** Books a session as the student; `change` is of the body, the rest of the request. */
-    book: (who: People, options: Ask & { change?: object } = {}): Promise<Reply> =>
-      service.ask('POST', '/api/bookings', {
-        token: who.studentToken,
-        key: uuidv7(),
-        body: order(who, options.change),
-        ...options,
-      }),
+    book,
+
+    async unstarted(): Promise<Unstarted> {
+      const who = await people();
+      const options = { key: uuidv7() };
+      roles.failStart = true;
+      expect((await book(who, options)).status).toBe(503);
+      roles.failStart = false;
+      const [row] = await service.database.sql`select id from booking_requests where student_id = ${who.student}`;
+      return { who, id: String(row?.id), post: () => book(who, options) };
+    },
 
     /** A booking that got as far as `play` takes it, made without POST: it may lie in the past. */
     async given(play: Script, change: { scheduledAt?: string } = {}): Promise<People & { id: string }> {

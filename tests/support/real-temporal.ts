@@ -18,6 +18,19 @@ export async function startRealTemporal(eventsOfARun = 4_096): Promise<{ config:
   const SERVICE_TOKEN_SECRET = 'a-secret-for-tests-a-secret-for-tests';
   const settings = { ...(await freePortSettings()), DATA_DIR, SERVICE_TOKEN_SECRET, LOG_LEVEL: 'silent' };
   const config = loadConfig(settings, 'no-env-file-in-tests');
+  const server = await launchTemporal(config, [`limit.historyCount.suggestContinueAsNew=${eventsOfARun}`]);
+  await prepareNamespace(config, () => undefined, []);
+  return {
+    config,
+    async close() {
+      await server.close();
+      rmSync(DATA_DIR, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The embedded server of `config`, with dynamic configuration beyond its own; the namespace is still to be prepared. */
+export async function launchTemporal(config: Config, dynamic: string[] = []): Promise<{ close(): Promise<void> }> {
   let server: ChildProcess | undefined;
   const listener = {
     born: (child: ChildProcess) => {
@@ -27,18 +40,14 @@ export async function startRealTemporal(eventsOfARun = 4_096): Promise<{ config:
     line: () => undefined,
   };
   const spec = await embeddedTemporal(config, () => undefined);
-  const advice = ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${eventsOfARun}`];
-  await launch({ ...spec, args: [...spec.args, ...advice] }, listener, new AbortController().signal);
-  await prepareNamespace(config, () => undefined, []);
+  const args = [...spec.args, ...dynamic.flatMap((value) => ['--dynamic-config-value', value])];
+  await launch({ ...spec, args }, listener, new AbortController().signal);
   return {
-    config,
     async close() {
-      if (server && server.exitCode === null) {
-        const exit = once(server, 'exit');
-        server.kill('SIGKILL');
-        await exit;
-      }
-      rmSync(DATA_DIR, { recursive: true, force: true });
+      if (!server || server.exitCode !== null) return;
+      const exit = once(server, 'exit');
+      server.kill('SIGKILL');
+      await exit;
     },
   };
 }

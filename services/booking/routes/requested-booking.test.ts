@@ -2,7 +2,7 @@ import { uuidv7 } from '../../../platform/ids';
 import { bookingServiceUnderTest, key } from '../../../tests/support/booking-service';
 import { inHours } from '../../../tests/support/bookings';
 
-const { service, saga, roles, updates, started, people, given, book, create } = bookingServiceUnderTest();
+const { service, saga, roles, updates, started, people, given, create, unstarted } = bookingServiceUnderTest();
 
 const calledOff = {
   status: 'cancelled',
@@ -107,17 +107,12 @@ describe('a booking that is still to be made', () => {
   });
 
   test('a POST that is repeated after a cancel books nothing and is told so, for good', async () => {
-    const who = await people();
-    const options = { key: uuidv7() };
-    roles.failStart = true;
-    expect((await book(who, options)).status).toBe(503);
-    roles.failStart = false;
-    const [row] = await service.database.sql`select id from booking_requests where student_id = ${who.student}`;
-    const cancel = await service.ask('POST', at(row?.id, '/cancel'), { token: who.studentToken, body: {} });
+    const { who, id, post } = await unstarted();
+    const cancel = await service.ask('POST', at(id, '/cancel'), { token: who.studentToken, body: {} });
     expect(cancel.status).toBe(200);
-    const again = await book(who, options);
-    expect(again).toMatchObject({ status: 409, body: { code: 'invalid_state', bookingId: row?.id } });
-    expect((await book(who, options)).body).toEqual(again.body);
+    const again = await post();
+    expect(again).toMatchObject({ status: 409, body: { code: 'invalid_state', bookingId: id } });
+    expect((await post()).body).toEqual(again.body);
     expect(started).toEqual([]);
   });
 });

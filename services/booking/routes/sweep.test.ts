@@ -1,41 +1,23 @@
 import { ProblemError } from '../../../kernel/errors';
-import { uuidv7 } from '../../../platform/ids';
-import { bookingServiceUnderTest, key, type People, withoutRequestId } from '../../../tests/support/booking-service';
+import { bookingServiceUnderTest, key, type Unstarted, withoutRequestId } from '../../../tests/support/booking-service';
 import { payment } from '../../../tests/support/bookings';
 import type { Reply } from '../../../tests/support/service';
 import { bookingSaga } from '../../../workflows/booking.api';
 
-const { service, saga, sagas, roles, started, book, create, pay, people } = bookingServiceUnderTest();
+const { service, saga, sagas, roles, started, create, pay, unstarted } = bookingServiceUnderTest();
 
 const EXPIRED = { status: 409, body: { code: 'request_expired' } };
 
-/** A request whose saga could not be started, and whose client was told to come back. */
-interface Given {
-  who: People;
-  id: string;
-  post(): Promise<Reply>;
-}
-
-async function unstarted(): Promise<Given> {
-  const who = await people();
-  const options = { key: uuidv7() };
-  roles.failStart = true;
-  expect((await book(who, options)).status).toBe(503);
-  roles.failStart = false;
-  const [row] = await service.database.sql`select id from booking_requests where student_id = ${who.student}`;
-  return { who, id: String(row?.id), post: () => book(who, options) };
-}
-
 /** As if so many minutes had gone by since the request was stored, and since its client was last there. */
-async function goneFor({ id }: Given, minutes: number, seenBefore = minutes): Promise<void> {
+async function goneFor({ id }: Unstarted, minutes: number, seenBefore = minutes): Promise<void> {
   const { sql } = service.database;
   await sql`update booking_requests set created_at = created_at - make_interval(mins => ${minutes}) where id = ${id}`;
   await sql`update idempotency_keys set created_at = created_at - make_interval(mins => ${minutes}),
     leased_until = leased_until - make_interval(mins => ${seenBefore}) where resource_id = ${id}`;
 }
 
-async function abandoned(count: number): Promise<Given[]> {
-  const requests: Given[] = [];
+async function abandoned(count: number): Promise<Unstarted[]> {
+  const requests: Unstarted[] = [];
   while (requests.length < count) {
     const request = await unstarted();
     await goneFor(request, 11);
@@ -173,7 +155,7 @@ describe('whatever comes to one request in whatever order', () => {
     }
   }
 
-  async function run(action: Action, { who, id, post }: Given): Promise<Reply | undefined> {
+  async function run(action: Action, { who, id, post }: Unstarted): Promise<Reply | undefined> {
     switch (action) {
       case 'retry':
         return post();
@@ -201,7 +183,7 @@ describe('whatever comes to one request in whatever order', () => {
     await ended.get(id);
   }
 
-  async function expectOneEnd({ who, id, post }: Given, cancelled: Reply | undefined): Promise<void> {
+  async function expectOneEnd({ who, id, post }: Unstarted, cancelled: Reply | undefined): Promise<void> {
     await ended.get(id);
     const answer = await post();
     expect(withoutRequestId(await post())).toEqual(withoutRequestId(answer));
