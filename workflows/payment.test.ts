@@ -36,6 +36,7 @@ function allGoesWell(): Record<string, TestActivity> {
     refreshPayment: () => state('captured', 2),
     abandonPayment: () => state('voided', 3),
     settleDirectPayment: done,
+    settleByHand: done,
     releaseEarnings: done,
     notifyPayment: done,
   };
@@ -209,6 +210,24 @@ describe('an operator’s cancel', () => {
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'paid' });
     expect(saga.calls).not.toContain('settleDirectPayment');
   });
+});
+
+test('money that payment refuses to give back is settled by what an operator says became of it', async () => {
+  const settled: unknown[] = [];
+  const paid = somePayment();
+  const saga = await start(
+    {
+      chargeDirectPayment: refuses('payment_declined'),
+      settleDirectPayment: refuses('refund_failed'),
+      settleByHand: (how) => void settled.push(how),
+    },
+    paid,
+  );
+  await saga.becomes('NeedsAttention');
+  await saga.update('resolve', { step: 'undo charge', action: 'paid_elsewhere' });
+  await expect(saga.result()).resolves.toMatchObject({ outcome: 'failed' });
+  const { paymentId } = paid;
+  expect(settled).toEqual([{ paymentId, as: 'paid_elsewhere', key: `payment:${paymentId}/settle-by-hand/undo` }]);
 });
 
 test('earnings that cannot be released for an hour ask for an operator, and are not undone', async () => {

@@ -114,6 +114,7 @@ describe('when Stripe cannot make it', () => {
     await needsAttention(saga);
     await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).toContain('giveUpRefund');
     expect(saga.calls).not.toContain('notifyRefund');
     // Noted, so that the same news of it calls no operator again.
     expect(closed).toEqual(['failed']);
