@@ -1,4 +1,5 @@
 import { ProblemError } from '../kernel/errors';
+import { undoKeyOf } from '../kernel/step-key';
 import { HOUR } from '../kernel/time';
 import { uuidv7 } from '../platform/ids';
 import { type Called, type StandIns, startStandIns } from '../tests/support/stand-ins';
@@ -104,7 +105,8 @@ describe('making the booking', () => {
 });
 
 describe('undoing it', () => {
-  const cancel = { bookingId, reason: 'declined', noteId: null, cancelledBy: 'tutor', key } as const;
+  const undoKey = undoKeyOf(key);
+  const cancel = { bookingId, reason: 'declined', noteId: null, cancelledBy: 'tutor', key: undoKey } as const;
 
   test('cancels the booking with its reason', async () => {
     await act.cancelBooking({ ...cancel, unavailable: false });
@@ -112,7 +114,7 @@ describe('undoing it', () => {
       {
         operation: 'internalCancelBooking',
         path: `/internal/bookings/${bookingId}/cancel`,
-        key,
+        key: undoKey,
         body: { reason: 'declined', noteId: null, cancelledBy: 'tutor' },
       },
     ]);
@@ -125,7 +127,7 @@ describe('undoing it', () => {
       'internalCancelBooking',
     ]);
     expect(one('internalRefuseBooking')).toMatchObject({
-      key: `${key}/refuse`,
+      key: `${undoKey}/refuse`,
       body: { code: 'upstream_unavailable' },
     });
   });
@@ -142,7 +144,7 @@ test('each other step is one call, under the step’s key', async () => {
     await act.extendHold({ bookingId, expiresAt: later, key: `${key}2` }),
     await act.blockSlot({ bookingId, key: `${key}3` }),
     await act.moveSlot({ bookingId, start: later, key: `${key}4` }),
-    await act.releaseSlot({ bookingId, key: `${key}5` }),
+    await act.releaseSlot({ bookingId, key: `${key}5/undo` }),
     await act.awaitTutor({ bookingId, respondBy: later, key: `${key}6` }),
     await act.confirmBooking({ bookingId, key: `${key}7` }),
     await act.rescheduleBooking({ bookingId, scheduledAt: later, by: 'tutor', key: `${key}8` }),

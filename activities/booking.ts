@@ -5,7 +5,7 @@ import type { CancelReason } from '../kernel/statuses';
 import { messagesFor, type Notice, type NoticeFacts } from './booking-notices';
 import type { Clients } from './clients';
 import { nameOf } from './payment';
-import type { Step } from './step';
+import type { Step, Undo } from './step';
 
 /** What a workflow may know of a booking that was made. */
 export interface BookingTerms {
@@ -69,7 +69,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
 
     /** `unavailable`: no booking could be made because a part of the platform did not answer, which the waiting client is told. */
     async cancelBooking(
-      input: Step<{
+      input: Undo<{
         bookingId: string;
         reason: CancelReason;
         noteId: string | null;
@@ -99,7 +99,7 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await tutoring.holdSlot(bookingId, hold, key);
     },
 
-    async releaseSlot({ bookingId, key }: Step<{ bookingId: string }>): Promise<void> {
+    async releaseSlot({ bookingId, key }: Undo<{ bookingId: string }>): Promise<void> {
       await tutoring.releaseSlot(bookingId, key);
     },
 

@@ -3,7 +3,7 @@ import type { Money } from '../kernel/money';
 import type { PaymentStatus } from '../kernel/statuses';
 import type { PaymentState, SettledByHand } from '../services/payment/contract';
 import type { Clients } from './clients';
-import type { Step } from './step';
+import type { Step, Undo } from './step';
 
 /** What a workflow may know of a payment: ids, state and version; the client secret stays in the services. */
 export interface PaymentSummary {
@@ -77,7 +77,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     },
 
     /** The undo of all money steps: void, refund or nothing, whatever Stripe says is true. */
-    async settleToZero({ bookingId, key }: Step<{ bookingId: string }>): Promise<void> {
+    async settleToZero({ bookingId, key }: Undo<{ bookingId: string }>): Promise<void> {
       const settled = await payment.settleBooking(bookingId, key);
       if (settled.payment) await shown(settled.payment);
     },
@@ -106,7 +106,7 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       return shown(await payment.chargePayment(paymentId, key));
     },
 
-    async settleDirectPayment({ paymentId, key }: Step<{ paymentId: string }>): Promise<void> {
+    async settleDirectPayment({ paymentId, key }: Undo<{ paymentId: string }>): Promise<void> {
       await payment.settlePayment(paymentId, key);
     },
 
@@ -133,11 +133,10 @@ export function createPaymentActivities({ payment, booking, identity, notificati
     },
 
     /**
-     * An operator has settled by hand what could not be given back: nothing of it stays reserved. `key` ends with `/undo`; the step before
-     * it is refused from now on.
+     * An operator has settled by hand what could not be given back: nothing of it stays reserved, and the step before is refused from now on.
      */
     async settleByHand(
-      input: Step<({ bookingId: string } | { paymentId: string }) & { as: SettledByHand['as'] }>,
+      input: Undo<({ bookingId: string } | { paymentId: string }) & { as: SettledByHand['as'] }>,
     ): Promise<void> {
       const { as, key } = input;
       if ('bookingId' in input) await payment.settleBookingByHand(input.bookingId, { as }, key);

@@ -171,7 +171,7 @@ test('the link of the welcome mail proves the address; sent again it is the same
 
 test('every undo goes to the service of its step under the key of the step’s undo', async () => {
   const userId = await pendingUser('tutor');
-  const undo = (name: string) => ({ userId, key: `user:${userId}/${name}/undo` });
+  const undo = (name: string) => ({ userId, key: `user:${userId}/${name}/undo` as const });
   await activities.removePreferences(undo('preferences'));
   await activities.removeTutor(undo('tutor'));
   await activities.removeAccount(undo('account'));

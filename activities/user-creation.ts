@@ -1,7 +1,7 @@
 import { VERIFICATION_PAGE } from '../services/identity/contract';
 import type { Clients } from './clients';
 import { nameOf, recipient } from './payment';
-import type { Step } from './step';
+import type { Step, Undo } from './step';
 
 /** Both kinds of people who sign up. */
 export type SignUpRole = 'student' | 'tutor';
@@ -15,7 +15,7 @@ export type UserCreationActivities = ReturnType<typeof createUserCreationActivit
 export function createUserCreationActivities({ identity, tutoring, payment, notification, publicUrl }: Clients) {
   return {
     /** Undo of registering, which identity did before the saga: the address can register again at once. */
-    async removeUser({ userId, key }: Step<{ userId: string }>): Promise<void> {
+    async removeUser({ userId, key }: Undo<{ userId: string }>): Promise<void> {
       await identity.removeUser(userId, key);
     },
 
@@ -25,7 +25,7 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
       return { role: role === 'tutor' ? 'tutor' : 'student' };
     },
 
-    async removeProfile({ userId, key }: Step<{ userId: string }>): Promise<void> {
+    async removeProfile({ userId, key }: Undo<{ userId: string }>): Promise<void> {
       await identity.removeProfile(userId, key);
     },
 
@@ -35,7 +35,7 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
       await payment.createAccount({ userId, role, email: user.email, name: nameOf(user) }, key);
     },
 
-    async removeAccount({ userId, key }: Step<{ userId: string }>): Promise<void> {
+    async removeAccount({ userId, key }: Undo<{ userId: string }>): Promise<void> {
       await payment.removeAccount(userId, key);
     },
 
@@ -45,7 +45,7 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
       await tutoring.createTutor({ userId, displayName: nameOf(user), timeZone: user.timeZone }, key);
     },
 
-    async removeTutor({ userId, key }: Step<{ userId: string }>): Promise<void> {
+    async removeTutor({ userId, key }: Undo<{ userId: string }>): Promise<void> {
       await tutoring.removeTutor(userId, key);
     },
 
@@ -53,7 +53,7 @@ export function createUserCreationActivities({ identity, tutoring, payment, noti
       await notification.createPreferences(userId, key);
     },
 
-    async removePreferences({ userId, key }: Step<{ userId: string }>): Promise<void> {
+    async removePreferences({ userId, key }: Undo<{ userId: string }>): Promise<void> {
       await notification.removePreferences(userId, key);
     },
 

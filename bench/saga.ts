@@ -21,7 +21,7 @@ export const RETRY = { firstMs: 500, factor: 2, longestMs: 30_000, attempts: 10 
 export function createSteps(clients: Clients) {
   const booking = createBookingActivities(clients);
   const payment = createPaymentActivities(clients);
-  const keyOf = ({ bookingId }: Order, step: string) => `booking:${bookingId}/${step}`;
+  const keyOf = <Step extends string>({ bookingId }: Order, step: Step) => `booking:${bookingId}/${step}` as const;
   return {
     create: (order: Order): Promise<BookingTerms> =>
       booking.createBooking({ bookingId: order.bookingId, key: keyOf(order, 'create') }),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ErrorCode } from '../kernel/errors';
+import type { UndoKey } from '../kernel/step-key';
 
 export type Role = 'student' | 'tutor' | 'admin';
 
@@ -12,8 +13,11 @@ export type Access = 'anonymous' | 'user' | readonly Role[] | 'service' | 'signe
 /** Whom the platform speaks to outside. Each has one door: `payment/stripe/door.ts`, `notification/mailer.ts`. */
 export type Vendor = 'stripe' | 'smtp';
 
-/** What a write does with `Idempotency-Key`: must have it, may have it, or stores no reply at all. */
-export type IdempotencyRule = 'required' | 'optional' | 'none';
+/**
+ * What a write does with `Idempotency-Key`: must have it, may have it, or stores no reply at all. `undo`: it takes back the step whose key
+ * stands before the `/undo` of its own, and that step is refused with `undone` from then on.
+ */
+export type IdempotencyRule = 'required' | 'optional' | 'none' | 'undo';
 
 /**
  * One operation a service promises. The contract is the single source: the server validates by it (`serve`), the typed
@@ -54,6 +58,13 @@ export function endpoint<const E extends Endpoint>(definition: E): E {
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 type Sent<S> = S extends z.ZodType ? z.input<S> : undefined;
 type ReplyBody<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** The key that an operation has by its rule. */
+export type KeyOf<E extends Endpoint> = E['idempotency'] extends 'undo'
+  ? UndoKey
+  : E['idempotency'] extends 'required'
+    ? string
+    : string | undefined;
 
 export type ParamsOf<E extends Endpoint> = Parsed<E['params']>;
 export type QueryOf<E extends Endpoint> = Parsed<E['query']>;

@@ -1,7 +1,7 @@
 import { Agent, request } from 'undici';
 import { causesOf, type FieldError, isErrorCode, ProblemError } from '../kernel/errors';
 import type { ServiceTokens } from './auth';
-import type { Endpoint, ResultOf, SentBody, SentParams, SentQuery } from './endpoint';
+import type { Endpoint, KeyOf, ResultOf, SentBody, SentParams, SentQuery } from './endpoint';
 import { childTraceparent, currentContext } from './telemetry';
 
 // undici's own pool and `request` instead of global fetch: measured 1.4 to 1.9 times as many calls a second.
@@ -15,7 +15,7 @@ type Parts<E extends Endpoint> = (SentParams<E> extends undefined
   : { params: SentParams<E> }) &
   (SentQuery<E> extends undefined ? { query?: undefined } : { query?: SentQuery<E> }) &
   (SentBody<E> extends undefined ? { body?: undefined } : { body: SentBody<E> }) &
-  (E['idempotency'] extends 'required' ? { idempotencyKey: string } : { idempotencyKey?: string }) & {
+  (undefined extends KeyOf<E> ? { idempotencyKey?: string } : { idempotencyKey: KeyOf<E> }) & {
     /** For the whole call, 10 s unless it says otherwise, and no longer than the context's deadline. */
     timeoutMs?: number;
   };

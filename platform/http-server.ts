@@ -4,8 +4,9 @@ import type { Duplex } from 'node:stream';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import stringify from 'safe-stable-stringify';
 import { type ErrorCode, ProblemError } from '../kernel/errors';
+import { isUndoKey } from '../kernel/step-key';
 import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
-import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from './endpoint';
+import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endpoint';
 import { openApiDocument } from './openapi';
 import { fromZod, problemBody, sendProblem } from './problem';
 import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
@@ -35,7 +36,7 @@ export interface Call<E extends Endpoint> {
   query: QueryOf<E>;
   body: BodyOf<E>;
   user: E['access'] extends 'user' | readonly unknown[] ? User : undefined;
-  idempotencyKey: E['idempotency'] extends 'required' ? string : string | undefined;
+  idempotencyKey: KeyOf<E>;
   /**
    * Of a write, SHA-256 of operation, path parameters and canonical JSON body, or of those of its members that the contract names:
    * what two requests with one idempotency key must share.
@@ -225,10 +226,12 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 function idempotencyKey(operation: Endpoint, request: Request): string | undefined {
   const key = request.header('idempotency-key');
   if (operation.idempotency === undefined || operation.idempotency === 'none') return undefined;
-  if (!key && operation.idempotency === 'required') throw new ProblemError('idempotency_key_required');
+  if (!key && operation.idempotency !== 'optional') throw new ProblemError('idempotency_key_required');
   if (key === undefined) return undefined;
   if (!IDEMPOTENCY_KEY.test(key))
     throw new ProblemError('invalid_idempotency_key', 'Use 1 to 255 printable ASCII characters without spaces');
+  if (operation.idempotency === 'undo' && !isUndoKey(key))
+    throw new ProblemError('invalid_idempotency_key', 'The key of an undo is that of its step with /undo behind it');
   return key;
 }
 

@@ -1,10 +1,11 @@
 import { ProblemError } from '../kernel/errors';
+import { undoKeyOf } from '../kernel/step-key';
 import { keyedRequests, refusedWith, request } from '../tests/support/keyed-requests';
-import { claimKey, type KeyedRequest, once, onceWith, undoOnce } from './idempotency';
+import { claimKey, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from './idempotency';
 import { uuidv7 } from './ids';
 
 const { db, database, command } = keyedRequests();
-const undoOf = (step: KeyedRequest): KeyedRequest => ({ ...step, key: `${step.key}/undo`, fingerprint: 'f-undo' });
+const undoOf = (step: KeyedRequest): UndoRequest => ({ ...step, key: undoKeyOf(step.key), fingerprint: 'f-undo' });
 
 describe('once with a reply that is known beforehand', () => {
   const REPLY = { status: 201, body: { z: 1 } };
@@ -197,8 +198,19 @@ describe('undoOnce', () => {
     }
   });
 
-  test('a key that does not end in /undo is refused: the mark would be left nowhere', async () => {
-    await expect(undoOnce(db(), request(), command().effect)).rejects.toEqual(refusedWith('validation_failed'));
+  test('a step that was done and undone does not answer any more that it is done', async () => {
+    const step = request();
+    const { effect, times } = command();
+    const nothing = async () => ({ status: 204, body: undefined });
+    await once(db(), step, effect);
+    await undoOnce(db(), undoOf(step), nothing);
+    await expect(once(db(), step, effect)).rejects.toEqual(refusedWith('undone'));
+    await undoOnce(db(), undoOf(step), nothing);
+    await expect(once(db(), step, effect)).rejects.toEqual(refusedWith('undone'));
+    await expect(onceWith(db(), step, { status: 200, body: 1 }, async () => undefined)).rejects.toEqual(
+      refusedWith('undone'),
+    );
+    expect(await times()).toBe(1);
   });
 
   test('an undo that fails leaves no mark', async () => {

@@ -2,6 +2,7 @@ import { and, type Column, eq, inArray, isNull, lt, ne, not, or, type SQL, sql }
 import type { Database, Transaction } from '../db/client';
 import { idempotencyKeys } from '../db/schema/platform';
 import { ERROR_CODES, ProblemError } from '../kernel/errors';
+import { isUndoKey, stepKeyOf, type UndoKey } from '../kernel/step-key';
 import { problemBody, StoredRefusal } from './problem';
 import { currentContext } from './telemetry';
 
@@ -30,7 +31,7 @@ export const SERVICE_KEY_LIFETIME_HOURS = 7 * 24;
 const FORGET_BATCH = 5_000;
 
 const table = idempotencyKeys;
-/** Stands in the fingerprint of a step that was undone before it happened. */
+/** Stands in the fingerprint of a step that was undone. */
 const STEP_UNDONE = 'undone';
 const byKey = (request: KeyedRequest) => and(eq(table.owner, request.owner), eq(table.key, request.key));
 
@@ -209,12 +210,12 @@ export async function releaseKey(db: Database, request: KeyedRequest): Promise<v
     .where(and(byKey(request), isNull(table.replyStatus)));
 }
 
-/** The request of one of the platform's own parts under its step's key. */
-export function byService(call: {
-  idempotencyKey: string;
+/** The request of one of the platform's own parts under its step's key, or that of its undo. */
+export function byService<Key extends string>(call: {
+  idempotencyKey: Key;
   fingerprint: string;
   formerFingerprint?: string | undefined;
-}): KeyedRequest {
+}): KeyedRequest & { key: Key } {
   const { idempotencyKey: key, fingerprint, formerFingerprint } = call;
   return { owner: SERVICE, key, fingerprint, formerFingerprint };
 }
@@ -316,26 +317,32 @@ export async function forgetOldKeys(db: Database): Promise<number> {
   }
 }
 
+/** The request of an undo, under the key that names its step. */
+export type UndoRequest = KeyedRequest & { key: UndoKey };
+
+/** Whether a request is that of an undo, where one operation serves a step and its undo. */
+export function isUndo(request: KeyedRequest): request is UndoRequest {
+  return isUndoKey(request.key);
+}
+
 /**
- * Runs the undo of a saga step once. The undo's key is the step's key with `/undo` behind it. Before its effect the undo leaves a
- * mark under the step's own key. A step that has not happened then never will: it is refused with `undone` when it arrives late.
- * A step that is happening right now is waited for, and then undone. The first undo counts, and bodies are not compared: a saga
- * that repeats its undo after a crash may know a better reason by then.
- * @throws ProblemError validation_failed when the key does not end so, and those of `once`
+ * Runs the undo of a saga step once. Before its effect the undo leaves a mark under the step's own key, in place of what the step may
+ * have left there: whether the step has happened, never did, or arrives late, it is refused with `undone` from now on. A step that is
+ * happening right now is waited for, and then undone. The first undo counts, and bodies are not compared: a saga that repeats its undo
+ * after a crash may know a better reason by then.
+ * @throws ProblemError those of `once`
  */
 export async function undoOnce<Body>(
   db: Database,
-  request: KeyedRequest,
+  request: UndoRequest,
   effect: (tx: Transaction) => Promise<StoredReply<Body>>,
 ): Promise<StoredReply<Body>> {
-  const stepKey = request.key.replace(/\/undo$/, '');
-  if (stepKey === request.key) throw new ProblemError('validation_failed', 'The key of an undo ends with /undo');
-  const mark = { owner: request.owner, key: stepKey, fingerprint: STEP_UNDONE, replyStatus: 409 };
+  const mark = { fingerprint: STEP_UNDONE, replyStatus: 409, replyBody: null, leasedUntil: null };
   const undo = async (tx: Transaction) => {
     await tx
       .insert(table)
-      .values({ ...mark, resourceId: sql`gen_random_uuid()` })
-      .onConflictDoNothing();
+      .values({ owner: request.owner, key: stepKeyOf(request.key), ...mark, resourceId: sql`gen_random_uuid()` })
+      .onConflictDoUpdate({ target: [table.owner, table.key], set: { ...mark, createdAt: sql`now()` } });
     return effect(tx);
   };
   return db.transaction((tx) => onceIn(tx, request, undo, 'undo'));

@@ -52,6 +52,7 @@ function whoMayCall(access: Access): string {
 
 function aboutKeys({ idempotency }: Endpoint): string | undefined {
   if (idempotency === 'required') return 'Needs an `Idempotency-Key`.';
+  if (idempotency === 'undo') return 'Needs an `Idempotency-Key`: that of the step it undoes, with `/undo` behind it.';
   return idempotency === 'optional' ? 'Takes an `Idempotency-Key`.' : undefined;
 }
 
@@ -59,7 +60,7 @@ function idempotencyHeader(operation: Endpoint) {
   const rule = operation.idempotency ?? 'none';
   if (rule === 'none') return undefined;
   const key = z.string().min(1).max(255).meta({ description: 'Same key and body: the first reply again' });
-  return z.object({ 'Idempotency-Key': rule === 'required' ? key : key.optional() });
+  return z.object({ 'Idempotency-Key': rule === 'optional' ? key.optional() : key });
 }
 
 function successes(operation: Endpoint): RouteConfig['responses'] {
@@ -85,7 +86,7 @@ function errorsOf(operation: Endpoint): ErrorCode[] {
   if (operation.body) codes.push('malformed_body', 'payload_too_large', 'unsupported_media_type');
   const rule = operation.idempotency ?? 'none';
   if (rule !== 'none') codes.push('idempotency_in_progress', 'idempotency_key_reused', 'invalid_idempotency_key');
-  if (rule === 'required') codes.push('idempotency_key_required');
+  if (rule === 'required' || rule === 'undo') codes.push('idempotency_key_required');
   return [...new Set([...codes, ...(operation.errors ?? [])])];
 }
 

@@ -111,7 +111,7 @@ async function playSagas(): Promise<void> {
 
   const requestedAt = new Date().toISOString();
   await act.cancelConfirmed({ ...step('cancel'), by: 'tutor', noteId: null, requestedAt });
-  await act.releaseSlot(step('release-slot/undo'));
+  await act.releaseSlot({ bookingId, key: `booking:${bookingId}/release-slot/undo` });
   const { refundId } = await act.createRefund({ paymentId, amount: price, key: step('refund').key });
   const refund = (name: string) => ({ refundId, key: `refund:${refundId}/${name}` });
   await act.submitRefund(refund('submit-1'));

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SagaState } from '../kernel/saga-type';
+import { type UndoKey, undoKeyOf } from '../kernel/step-key';
 import { SECOND } from '../kernel/time';
 import { type Calls, createDuties, type Duties, type Pursuit } from './duties';
 
@@ -24,7 +25,7 @@ export interface StepWithUndo<Activities, Did> extends Pursuit<Activities> {
    * Must be idempotent and harmless when there is nothing to undo. `did` is what `do` returned; undefined when it failed or
    * timed out, which says nothing about whether it happened. It is called again, with other activities, in every round of retries.
    */
-  undo(act: Calls<Activities>, key: string, did: Did | undefined): Promise<unknown>;
+  undo(act: Calls<Activities>, key: UndoKey, did: Did | undefined): Promise<unknown>;
 }
 
 export interface Saga<Activities> extends Pick<Duties<Activities>, 'askOperator' | 'drop' | 'answers'> {
@@ -85,7 +86,7 @@ export function createSaga<Activities = UntypedActivities>(
     async step(name, { do: act, undo, ...how }) {
       const key = `${workflowId}/${name}`;
       let did: Awaited<ReturnType<typeof act>> | undefined;
-      const undoIt = () => duties.untilDone(`undo ${name}`, (by) => undo(by, `${key}/undo`, did), how);
+      const undoIt = () => duties.untilDone(`undo ${name}`, (by) => undo(by, undoKeyOf(key), did), how);
       begun.push({ name, undo: undoIt });
       did = await act(key);
       return did;

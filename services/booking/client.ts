@@ -1,3 +1,4 @@
+import type { UndoKey } from '../../kernel/step-key';
 import type { BodyOf, Endpoint } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
 import { bookingContract as contract, type InternalBooking, type StoredRequest } from './contract';
@@ -9,7 +10,7 @@ type Body<E extends Endpoint> = BodyOf<E>;
  * and throws ProblemError with booking's code.
  */
 export function createBookingClient(http: ServiceClient) {
-  const of = (id: string, idempotencyKey: string) => ({ params: { id }, idempotencyKey });
+  const of = <Key extends string>(id: string, idempotencyKey: Key) => ({ params: { id }, idempotencyKey });
   return {
     /** The booking with the addresses, zones and locales that mails need. @throws ProblemError not_found */
     readForNotices: (id: string): Promise<InternalBooking> => http.call(contract.readForNotices, { params: { id } }),
@@ -40,7 +41,7 @@ export function createBookingClient(http: ServiceClient) {
     confirmPending: (id: string, key: string) => http.call(contract.confirmPending, of(id, key)),
 
     /** The undo of createPending; the key ends with `/create/undo`. Harmless without a booking. @throws ProblemError invalid_state once confirmed */
-    cancelPending: (id: string, body: Body<typeof contract.cancelPending>, key: string) =>
+    cancelPending: (id: string, body: Body<typeof contract.cancelPending>, key: UndoKey) =>
       http.call(contract.cancelPending, { ...of(id, key), body }),
 
     /** Confirmed to cancelled; returns what to refund and what is kept. @throws ProblemError invalid_state */

@@ -1,3 +1,4 @@
+import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
 import { identityContract as contract } from './contract';
 
@@ -15,7 +16,7 @@ export function createIdentityClient(http: ServiceClient) {
     createProfile: (id: string, key: string) =>
       http.call(contract.createProfile, { params: { id }, idempotencyKey: key }),
     /** Harmless when there is none. @throws ProblemError invalid_state for an active user */
-    removeProfile: (id: string, key: string) =>
+    removeProfile: (id: string, key: UndoKey) =>
       http.call(contract.removeProfile, { params: { id }, idempotencyKey: key }),
     /** Starts the sagas of registrations that have none. @throws ProblemError upstream_unavailable */
     sweepSignUps: () => http.call(contract.sweepSignUps, {}),
@@ -23,7 +24,7 @@ export function createIdentityClient(http: ServiceClient) {
     activateUser: (id: string, key: string) =>
       http.call(contract.activateUser, { params: { id }, idempotencyKey: key }),
     /** Undo of registering; harmless when there is no such user. @throws ProblemError invalid_state for an active user */
-    removeUser: (id: string, key: string) => http.call(contract.removeUser, { params: { id }, idempotencyKey: key }),
+    removeUser: (id: string, key: UndoKey) => http.call(contract.removeUser, { params: { id }, idempotencyKey: key }),
     /** The same key gives the same token again, so that a message sent twice holds one link. @throws ProblemError not_found */
     issueEmailVerification: (id: string, key: string) =>
       http.call(contract.issueEmailVerification, { params: { id }, idempotencyKey: key }),

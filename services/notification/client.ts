@@ -1,3 +1,4 @@
+import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
 import {
   notificationContract as contract,
@@ -30,7 +31,7 @@ export function createNotificationClient(http: ServiceClient) {
     },
 
     /** Undo of createPreferences. `key` is `<workflowId>/<step>/undo`. */
-    removePreferences(userId: string, key: string): Promise<undefined> {
+    removePreferences(userId: string, key: UndoKey): Promise<undefined> {
       return http.call(contract.removePreferences, { idempotencyKey: key, params: { userId } });
     },
   };

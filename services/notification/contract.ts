@@ -204,7 +204,7 @@ export const notificationContract = {
     operationId: 'removePreferences',
     summary: 'Undo of createPreferences',
     access: 'service',
-    idempotency: 'required',
+    idempotency: 'undo',
     params: UserParams,
     replies: { 204: null },
   }),

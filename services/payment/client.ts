@@ -1,3 +1,4 @@
+import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
 import {
   type ChargeBooking,
@@ -20,18 +21,18 @@ const STRIPE_OPERATION_MS = 25_000;
  */
 export function createPaymentClient(http: ServiceClient) {
   const timeoutMs = STRIPE_OPERATION_MS;
-  const of = (id: string, idempotencyKey: string) => ({ params: { id }, idempotencyKey });
+  const of = <Key extends string>(id: string, idempotencyKey: Key) => ({ params: { id }, idempotencyKey });
   return {
     createAccount: (body: CreateAccount, idempotencyKey: string) =>
       http.call(contract.createAccount, { body, idempotencyKey, timeoutMs }),
-    removeAccount: (userId: string, idempotencyKey: string) =>
+    removeAccount: (userId: string, idempotencyKey: UndoKey) =>
       http.call(contract.removeAccount, { params: { userId }, idempotencyKey, timeoutMs }),
 
     chargeBooking: (bookingId: string, body: ChargeBooking, idempotencyKey: string) =>
       http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
-    settleBooking: (bookingId: string, idempotencyKey: string) =>
+    settleBooking: (bookingId: string, idempotencyKey: UndoKey) =>
       http.call(contract.settleBooking, { params: { bookingId }, idempotencyKey, timeoutMs }),
-    settleBookingByHand: (bookingId: string, body: SettledByHand, idempotencyKey: string) =>
+    settleBookingByHand: (bookingId: string, body: SettledByHand, idempotencyKey: UndoKey) =>
       http.call(contract.settleBookingByHand, { params: { bookingId }, body, idempotencyKey }),
 
     getPayment: (id: string) => http.call(contract.getPaymentState, { params: { id } }),
@@ -39,8 +40,8 @@ export function createPaymentClient(http: ServiceClient) {
     capturePayment: (id: string, key: string) => http.call(contract.capturePayment, { ...of(id, key), timeoutMs }),
     refreshPayment: (id: string) => http.call(contract.refreshPayment, { params: { id }, timeoutMs }),
     abandonPayment: (id: string, key: string) => http.call(contract.abandonPayment, { ...of(id, key), timeoutMs }),
-    settlePayment: (id: string, key: string) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
-    settlePaymentByHand: (id: string, body: SettledByHand, key: string) =>
+    settlePayment: (id: string, key: UndoKey) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
+    settlePaymentByHand: (id: string, body: SettledByHand, key: UndoKey) =>
       http.call(contract.settlePaymentByHand, { ...of(id, key), body }),
     releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
 

@@ -1,3 +1,4 @@
+import type { UndoKey } from '../../kernel/step-key';
 import type { ParamsOf, SentBody } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
 import { tutoringContract as contract } from './contract';
@@ -15,7 +16,7 @@ export function createTutoringClient(http: ServiceClient) {
     createTutor: (body: Body<'createTutor'>, key: string) =>
       http.call(contract.createTutor, { body, idempotencyKey: key }),
     /** Undoes createTutor. Harmless when there is nothing to undo. */
-    removeTutor: (tutorId: string, key: string) =>
+    removeTutor: (tutorId: string, key: UndoKey) =>
       http.call(contract.removeTutor, { params: { id: tutorId }, idempotencyKey: key }),
     /** Name, zone and price for a session. @throws ProblemError not_found, validation_failed, slot_unavailable */
     quoteSession: (tutorId: string, body: Body<'quoteSession'>) =>
@@ -30,7 +31,7 @@ export function createTutoringClient(http: ServiceClient) {
     blockSlot: (bookingId: BookingId, key: string) =>
       http.call(contract.blockSlot, { params: { bookingId }, idempotencyKey: key }),
     /** Frees a held or booked slot. Harmless when there is none. */
-    releaseSlot: (bookingId: BookingId, key: string) =>
+    releaseSlot: (bookingId: BookingId, key: UndoKey) =>
       http.call(contract.releaseSlot, { params: { bookingId }, idempotencyKey: key }),
     /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held */
     moveSlot: (bookingId: BookingId, body: Body<'moveSlot'>, key: string) =>

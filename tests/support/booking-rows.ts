@@ -1,4 +1,4 @@
-import { byService, type KeyedRequest } from '../../platform/idempotency';
+import { byService } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import type { Creation, PaymentProjection } from '../../services/booking/contract';
 import { recordPayment } from '../../services/booking/store/payment-copy';
@@ -8,8 +8,8 @@ import { eur, inHours, payment, person } from './bookings';
 import { createTestDatabase, type TestDatabase } from './database';
 
 /** The step of a booking's saga, under the key that it has there. */
-export const step = (id: string, name: string): KeyedRequest =>
-  byService({ idempotencyKey: `booking:${id}/${name}`, fingerprint: name });
+export const step = <Name extends string>(id: string, name: Name) =>
+  byService({ idempotencyKey: `booking:${id}/${name}` as const, fingerprint: name });
 
 /** What the saga makes a booking with, but for what `change` says. */
 export const creation = (change: Partial<Creation> = {}): Creation => ({

@@ -37,7 +37,7 @@ export interface Unstarted {
 }
 
 /** The idempotency key of a saga's step. */
-export const key = (id: string, step: string) => `booking:${id}/${step}`;
+export const key = <Name extends string>(id: string, step: Name) => `booking:${id}/${step}` as const;
 
 /** The body of a request for a session with this tutor. */
 export const order = (who: { tutor: string }, change: object = {}) => ({

@@ -19,7 +19,7 @@ export const newUser = (email: string, firstName = 'Ada'): NewUser => ({
 export const uniqueEmail = () => `user-${uuidv7()}@example.com`;
 
 /** A request of the sign-up saga under `key`. */
-export const step = (key: string) => ({ owner: 'service', key, fingerprint: key });
+export const step = <Key extends string>(key: Key) => ({ owner: 'service', key, fingerprint: key });
 
 /** The requests of the saga that signs `userId` up. */
 export const stepsFor = (userId: string) => ({

@@ -172,6 +172,7 @@ export const sagaOperations = {
   }),
   cancelPending: endpoint({
     ...command,
+    idempotency: 'undo',
     method: 'post',
     path: '/internal/bookings/{id}/cancel',
     operationId: 'internalCancelBooking',

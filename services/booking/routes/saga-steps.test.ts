@@ -78,15 +78,4 @@ describe('the saga’s door', () => {
     await pay(who.id, asked);
     expect((await saga.readForNotices(who.id)).waitingUntil).toBe(until);
   });
-
-  test('an undo needs a key that says so', async () => {
-    const who = await given(create);
-    const cancel = { reason: 'declined', noteId: null, cancelledBy: null } as const;
-    await expect(saga.cancelPending(who.id, cancel, key(who.id, 'create'))).rejects.toMatchObject({
-      code: 'validation_failed',
-    });
-    await expect(saga.cancelPending(who.id, cancel, key(who.id, 'other'))).rejects.toMatchObject({
-      code: 'validation_failed',
-    });
-  });
 });

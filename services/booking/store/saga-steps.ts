@@ -5,7 +5,7 @@ import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
-import { type KeyedRequest, once, onceWith, undoOnce } from '../../../platform/idempotency';
+import { isUndo, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { done } from '../../../platform/replies';
 import type { Created, Creation, Refusal, StoredRequest } from '../contract';
 import { confirmationMode, doubleBooked, refundFor, refusalAfter, requirePrice } from '../rules';
@@ -130,7 +130,7 @@ export async function confirmPending(db: Database, key: KeyedRequest, id: string
  */
 export async function cancelPending(
   db: Database,
-  key: KeyedRequest,
+  key: UndoRequest,
   id: string,
   cancel: { reason: CancelReason; noteId: string | null; cancelledBy: Party | null },
 ): Promise<void> {
@@ -196,8 +196,8 @@ export async function moveConfirmed(
   id: string,
   { scheduledAt, by }: { scheduledAt: string; by?: Party | undefined },
 ): Promise<Moved> {
-  const undo = key.key.endsWith('/undo');
-  const reply = await (undo ? undoOnce : once)<Moved>(db, key, async (tx) => {
+  const undo = isUndo(key);
+  const move = async (tx: Transaction) => {
     const booking = await lockBooking(tx, id);
     const previousStart = booking.startsAt.toISOString();
     if (previousStart === scheduledAt || (undo && booking.status !== 'confirmed')) {
@@ -211,7 +211,8 @@ export async function moveConfirmed(
     const { studentId, tutorId } = booking;
     await appendBookingEvent(tx, id, 'BookingRescheduled', by ?? 'system', { studentId, tutorId, ...body });
     return { status: 200, body };
-  });
+  };
+  const reply = await (undo ? undoOnce<Moved>(db, key, move) : once<Moved>(db, key, move));
   return reply.body;
 }
 

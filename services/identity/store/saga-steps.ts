@@ -3,7 +3,7 @@ import type { Database } from '../../../db/client';
 import { emailVerifications, userProfiles, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { announce } from '../../../platform/changes';
-import { type KeyedRequest, once, type StoredReply, undoOnce } from '../../../platform/idempotency';
+import { type KeyedRequest, once, type StoredReply, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import type { CreatedProfile, EmailVerification } from '../contract';
 import { displayName, EMAIL_TOKEN_HOURS } from '../rules';
@@ -40,7 +40,7 @@ export async function createProfile(
 }
 
 /** Undo of createProfile. @throws ProblemError invalid_state for an active user */
-export async function removeProfile(db: Database, request: KeyedRequest, id: string): Promise<StoredReply<undefined>> {
+export async function removeProfile(db: Database, request: UndoRequest, id: string): Promise<StoredReply<undefined>> {
   return undoOnce(db, request, async (tx) => {
     refuseActive(await lockUser(tx, id));
     await tx.delete(userProfiles).where(eq(userProfiles.userId, id));
@@ -78,7 +78,7 @@ export async function activateUser(
  * Undo of registering: nothing of the pending user remains, and the address can register again.
  * @throws ProblemError invalid_state for an active user
  */
-export async function removeUser(db: Database, request: KeyedRequest, id: string): Promise<StoredReply<undefined>> {
+export async function removeUser(db: Database, request: UndoRequest, id: string): Promise<StoredReply<undefined>> {
   return undoOnce(db, request, async (tx) => {
     refuseActive(await lockUser(tx, id));
     await tx.delete(users).where(eq(users.id, id));

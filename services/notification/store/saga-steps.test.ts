@@ -242,9 +242,9 @@ describe('what the recipient chose', () => {
 });
 
 describe('the preferences of a new user', () => {
-  const request = (userId: string, step: string) => ({
+  const request = <Name extends string>(userId: string, step: Name) => ({
     owner: 'service',
-    key: `user:${userId}/${step}`,
+    key: `user:${userId}/${step}` as const,
     fingerprint: step,
   });
 

@@ -3,7 +3,7 @@ import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { notificationPreferences, notifications, type SealedFacts } from '../../../db/schema/notification';
 import { ProblemError } from '../../../kernel/errors';
 import { announcing } from '../../../platform/changes';
-import { type KeyedRequest, once, type StoredReply, undoOnce } from '../../../platform/idempotency';
+import { type KeyedRequest, once, type StoredReply, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import type { NotificationPreferences, RecordedNotification, TemplateName } from '../contract';
 import { channelsFor, DEFAULT_PREFERENCES, isOptional, overtakenBy, replacedBy } from '../rules';
@@ -148,7 +148,7 @@ export async function createPreferences(
 }
 
 /** Undo of createPreferences; harmless when there are none. */
-export async function removePreferences(db: Database, request: KeyedRequest, userId: string): Promise<void> {
+export async function removePreferences(db: Database, request: UndoRequest, userId: string): Promise<void> {
   await undoOnce(db, request, async (tx) => {
     await tx.delete(notificationPreferences).where(eq(notificationPreferences.userId, userId));
     return { status: 204, body: null };

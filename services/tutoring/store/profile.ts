@@ -9,7 +9,7 @@ import {
   tutorRatings,
 } from '../../../db/schema/tutoring';
 import { ProblemError } from '../../../kernel/errors';
-import { type KeyedRequest, once, undoOnce } from '../../../platform/idempotency';
+import { type KeyedRequest, once, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import type {
@@ -69,7 +69,7 @@ export async function createTutor(
 }
 
 /** Undoes {@link createTutor}. A profile that was completed meanwhile is no longer sign-up's to remove. */
-export async function removeTutor(db: Database, request: KeyedRequest, id: string): Promise<void> {
+export async function removeTutor(db: Database, request: UndoRequest, id: string): Promise<void> {
   await undoOnce(db, request, async (tx) => {
     const removed = await tx
       .delete(tutorProfiles)

@@ -4,7 +4,7 @@ import { slots, tutorProfiles } from '../../../db/schema/tutoring';
 import { ProblemError } from '../../../kernel/errors';
 import { MINUTE } from '../../../kernel/time';
 import type { Span } from '../../../kernel/zone';
-import { type KeyedRequest, once, onceWith, undoOnce } from '../../../platform/idempotency';
+import { isUndo, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import type { Slot } from '../contract';
 import { assertOffered } from '../rules/hours';
@@ -139,7 +139,7 @@ export async function blockSlot(db: Database, request: KeyedRequest, bookingId: 
 }
 
 /** Undoes holding and blocking: frees the booking's slot, whatever its state. Nothing happens when there is none. */
-export async function releaseSlot(db: Database, request: KeyedRequest, bookingId: string): Promise<void> {
+export async function releaseSlot(db: Database, request: UndoRequest, bookingId: string): Promise<void> {
   await undoOnce(db, request, async (tx) => {
     const slot = await findSlot(tx, bookingId);
     if (slot) {
@@ -156,15 +156,15 @@ export async function releaseSlot(db: Database, request: KeyedRequest, bookingId
  * @throws ProblemError slot_unavailable when the new time is taken or not within the hours, or the booking has no slot
  */
 export async function moveSlot(db: Database, request: KeyedRequest, bookingId: string, start: string): Promise<Slot> {
-  const write = request.key.endsWith('/undo') ? undoOnce : once;
-  const reply = await write(db, request, async (tx) => {
+  const move = async (tx: Transaction) => {
     const slot = await lockSlot(tx, bookingId);
     const from = Date.parse(start);
     const span = { start: from, end: from + slot.end.getTime() - slot.start.getTime() };
     await claimTime(tx, slot.tutorId, bookingId, span);
     const moved = { start: new Date(span.start), end: new Date(span.end) };
     return { status: 200, body: await change(tx, slot, 'SlotMoved', moved) };
-  });
+  };
+  const reply = await (isUndo(request) ? undoOnce(db, request, move) : once(db, request, move));
   return reply.body;
 }
 

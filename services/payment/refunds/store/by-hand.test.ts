@@ -15,7 +15,7 @@ afterAll(() => database.drop());
 const { captured } = paymentRows(() => database);
 let counter = 0;
 
-const keyed = (key: string) => ({ owner: 'service', key, fingerprint: 'f' });
+const keyed = <Key extends string>(key: Key) => ({ owner: 'service', key, fingerprint: 'f' });
 
 function ask(paymentId: string, amount: number, more: { key?: string; requestedBy?: string } = {}) {
   const { key = `booking:${++counter}/refund`, requestedBy = null } = more;

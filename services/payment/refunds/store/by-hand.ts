@@ -1,7 +1,7 @@
 import { and, eq, isNull, or } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { payments, refunds } from '../../../../db/schema/payment';
-import { type KeyedRequest, undoOnce } from '../../../../platform/idempotency';
+import { type UndoRequest, undoOnce } from '../../../../platform/idempotency';
 import { appendEvent } from '../../../../platform/outbox';
 import { done } from '../../../../platform/replies';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
@@ -26,7 +26,7 @@ export async function giveUpRefund(db: Database, id: string, as: As): Promise<Re
  */
 export async function settleByHand(
   db: Database,
-  request: KeyedRequest,
+  request: UndoRequest,
   payment: { id: string } | { bookingId: string },
   as: As,
 ): Promise<void> {
