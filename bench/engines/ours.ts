@@ -2,7 +2,7 @@ import { openDatabase } from '../../db/client';
 import { createChanges } from '../../platform/changes';
 import { createLogger } from '../../platform/telemetry';
 import { createSagas } from '../../platform/temporal';
-import { requestOutcome } from '../../services/booking/rules';
+import { requestOutcome } from '../../services/booking/rules/request';
 import { readProgress } from '../../services/booking/store/reads';
 import { startWorker } from '../../workers/worker';
 import { bookingSaga } from '../../workflows/booking.api';

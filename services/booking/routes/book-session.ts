@@ -6,7 +6,9 @@ import { answerOnce, startAndWait } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { bookingSaga } from '../../../workflows/booking.api';
 import { Booking, type bookingContract, type InternalBooking, type RequestedBooking } from '../contract';
-import { bookingRefusal, type Progress, requestOutcome, visibleTo } from '../rules';
+import { type Progress, requestOutcome } from '../rules/request';
+import { bookingRefusal } from '../rules/session';
+import { visibleTo } from '../rules/visible';
 import { readBooking, readBookingOrRequested, readProgress } from '../store/reads';
 import { claimBooking } from '../store/requests';
 

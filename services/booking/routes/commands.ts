@@ -23,7 +23,8 @@ import {
   type InternalBooking,
   type RequestedBooking,
 } from '../contract';
-import { type Command, commandRefusal, isFulfilled, partyOf, visibleTo } from '../rules';
+import { type Command, commandRefusal, isFulfilled, partyOf } from '../rules/commands';
+import { visibleTo } from '../rules/visible';
 import { setMeetingUrl } from '../store/meeting-link';
 import { readBookingOrRequested, readRequest } from '../store/reads';
 import { type CommandRun, callOffRequest, claimCommand, type Note } from '../store/requests';

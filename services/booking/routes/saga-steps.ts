@@ -3,7 +3,7 @@ import { byService } from '../../../platform/idempotency';
 import { done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
-import { withoutSecrets } from '../rules';
+import { withoutSecrets } from '../rules/visible';
 import { recordPayment, recordRefund } from '../store/payment-copy';
 import { readBooking } from '../store/reads';
 import {

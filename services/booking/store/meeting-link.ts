@@ -2,7 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { bookings } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
-import { isLive } from '../rules';
+import { isLive } from '../rules/life';
 import { appendBookingEvent, lockBooking } from './row';
 
 /**

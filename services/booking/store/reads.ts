@@ -14,7 +14,8 @@ import { listCursor } from '../../../platform/cursor';
 import { Uuid } from '../../../platform/schemas';
 import { bookingWorkflowId } from '../../../workflows/booking.api';
 import type { InternalBooking, ListQuery, RequestedBooking, StoredRequest, TimelineItem } from '../contract';
-import type { Progress, Session } from '../rules';
+import type { Progress } from '../rules/request';
+import type { Session } from '../rules/session';
 
 // What people and activities read.
 

@@ -9,7 +9,8 @@ import { type ClientRequest, claimKey, type KeyedRequest, storeRefusal } from '.
 import { uuidv7 } from '../../../platform/ids';
 import { type Claimed, LEASE_SECONDS } from '../../../platform/saga-request';
 import type { NewBooking, Refusal } from '../contract';
-import { isTemporary, type Progress, refusalAfter, requestOutcome, type Session } from '../rules';
+import { isTemporary, type Progress, refusalAfter, requestOutcome } from '../rules/request';
+import type { Session } from '../rules/session';
 import { liveSessions, readProgress } from './reads';
 
 // What a client's write stores before any saga is asked: the claim of its key, and what the saga must not carry. And how a request

@@ -5,7 +5,7 @@ import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import { announcing } from '../../../platform/changes';
 import { appendEvent } from '../../../platform/outbox';
-import { requireTransition } from '../rules';
+import { requireTransition } from '../rules/life';
 
 // The booking's row: locked, changed by the table of transitions, told of by an event.
 
