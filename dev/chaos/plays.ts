@@ -77,8 +77,8 @@ export interface Cast {
 }
 
 const LOOK_EVERY_MS = 700;
-/** A lost webhook is found by a poll, at the latest two minutes after the one before. */
-const RESTS_WITHIN_MS = 200_000;
+/** A step of money is tried for ten minutes before the booking is undone; a poll for a lost webhook comes every two. */
+const RESTS_WITHIN_MS = 720_000;
 
 export const emptyRecords = (): Records => ({
   bookings: [],
