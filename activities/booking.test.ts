@@ -135,7 +135,7 @@ describe('undoing it', () => {
 
 test('each other step is one call, under the step’s key', async () => {
   const slot = { bookingId, tutorId, start: startsAt, end: endsAt, expiresAt: later };
-  for (const operation of ['holdSlot', 'extendSlot', 'blockSlot', 'moveSlot'])
+  for (const operation of ['holdSlot', 'extendSlot', 'blockSlot', 'moveSlot', 'reserveSlot'])
     services.answers[operation] = { ...slot, state: 'held' };
   services.answers.internalRescheduleBooking = { previousStart: startsAt, startsAt: later, endsAt: later };
   services.answers.internalCancelConfirmedBooking = { refund: EUR(2250), retained: EUR(2250) };
@@ -149,8 +149,11 @@ test('each other step is one call, under the step’s key', async () => {
     await act.confirmBooking({ bookingId, key: `${key}7` }),
     await act.rescheduleBooking({ bookingId, scheduledAt: later, by: 'tutor', key: `${key}8` }),
     await act.completeBooking({ bookingId, by: 'time', key: `${key}9` }),
+    await act.reserveSlot({ bookingId, start: later, key: `${key}10` }),
+    await act.unreserveSlot({ bookingId, key: `${key}10/undo` }),
+    await act.keepSlot({ bookingId, start: later, key: `${key}11` }),
   ];
-  expect(returned).toEqual(Array(9).fill(undefined));
+  expect(returned).toEqual(Array(12).fill(undefined));
   const cancel = { bookingId, by: 'student', noteId: null, requestedAt: startsAt, key } as const;
   expect(await act.cancelConfirmed(cancel)).toEqual({ refund: EUR(2250), retained: EUR(2250) });
   expect(services.calls.map(({ operation, key, body }) => [operation, key, body])).toEqual([
@@ -158,11 +161,14 @@ test('each other step is one call, under the step’s key', async () => {
     ['extendSlot', `${key}2`, { expiresAt: later }],
     ['blockSlot', `${key}3`, undefined],
     ['moveSlot', `${key}4`, { start: later }],
-    ['releaseSlot', `${key}5`, undefined],
+    ['releaseSlot', `${key}5/undo`, undefined],
     ['internalAwaitTutor', `${key}6`, { respondBy: later }],
     ['internalConfirmBooking', `${key}7`, undefined],
     ['internalRescheduleBooking', `${key}8`, { scheduledAt: later, by: 'tutor' }],
     ['internalCompleteBooking', `${key}9`, { by: 'time' }],
+    ['reserveSlot', `${key}10`, { start: later }],
+    ['unreserveSlot', `${key}10/undo`, undefined],
+    ['keepSlot', `${key}11`, { start: later }],
     ['internalCancelConfirmedBooking', key, { by: 'student', noteId: null, requestedAt: startsAt }],
   ]);
 });

@@ -111,6 +111,21 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await tutoring.blockSlot(bookingId, key);
     },
 
+    /** Takes the time to which a session is about to move, beside the one it has. */
+    async reserveSlot({ bookingId, start, key }: Step<{ bookingId: string; start: string }>): Promise<void> {
+      await tutoring.reserveSlot(bookingId, { start }, key);
+    },
+
+    async unreserveSlot({ bookingId, key }: Undo<{ bookingId: string }>): Promise<void> {
+      await tutoring.unreserveSlot(bookingId, key);
+    },
+
+    /** The session has moved: its old time is free. */
+    async keepSlot({ bookingId, start, key }: Step<{ bookingId: string; start: string }>): Promise<void> {
+      await tutoring.keepSlot(bookingId, { start }, key);
+    },
+
+    /** As sagas of before move a slot, giving the old time away at once. Its undo is the same. */
     async moveSlot({ bookingId, start, key }: Step<{ bookingId: string; start: string }>): Promise<void> {
       await tutoring.moveSlot(bookingId, { start }, key);
     },

@@ -38,6 +38,8 @@ const WHOLE_BODY: Record<string, string> = {
   holdSlot: 'ids and times of the workflow’s input, counted from its start',
   extendSlot: 'a time of the workflow’s',
   moveSlot: 'what the person asked for, as the update carried it',
+  reserveSlot: 'the same',
+  keepSlot: 'the same',
 };
 
 const steps = operations.filter(({ access, idempotency, body }) => access === 'service' && idempotency && body);

@@ -158,13 +158,20 @@ export const tutorRatings = pgTable('tutor_ratings', {
 });
 
 /**
- * The intervals that bookings keep, one per booking. The custom migration beside this table's own adds the exclusion
- * constraint `slots_never_overlap`, which drizzle cannot express: no tutor has two slots that overlap, held or booked.
+ * The intervals that bookings keep: that of its session, and beside it what a booking has reserved for a move until its session has gone
+ * there. Custom migrations add the exclusion constraint `slots_never_overlap`, which drizzle cannot express: no two bookings have
+ * slots of one tutor that overlap, held, booked or reserved. Those of one booking may, since a session can move by a quarter hour.
  */
 export const slots = pgTable(
   'slots',
   {
-    bookingId: uuid('booking_id').primaryKey(),
+    id: uuid().primaryKey().defaultRandom(),
+    /** The booking whose session this is. */
+    bookingId: uuid('booking_id').unique(),
+    /** The booking that has reserved this for a move of its session. */
+    reservedBy: uuid('reserved_by'),
+    /** The key of the step that reserved it last, by which the undo of that step knows it. */
+    reservedUnder: text('reserved_under'),
     tutorId: uuid('tutor_id')
       .notNull()
       .references(() => tutorProfiles.id),
@@ -173,8 +180,14 @@ export const slots = pgTable(
     /** When a hold may be taken over; a booked slot has none. */
     expiresAt: instant('expires_at'),
   },
-  () => [
+  (t) => [
+    unique('slots_reserved_once').on(t.reservedBy, t.during),
     check('slots_state', sql`state in ('held', 'booked') and (state = 'held') = (expires_at is not null)`),
     check('slots_during', sql`not isempty(during) and lower_inc(during) and not upper_inc(during)`),
+    check(
+      'slots_keeper',
+      sql`num_nonnulls(booking_id, reserved_by) = 1 and (reserved_by is null) = (reserved_under is null)
+        and (reserved_by is null or state = 'booked')`,
+    ),
   ],
 );

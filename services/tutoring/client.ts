@@ -8,7 +8,7 @@ type BookingId = ParamsOf<typeof contract.holdSlot>['bookingId'];
 
 /**
  * The internal operations of tutoring, for activities. `key` is the idempotency key `<workflowId>/<step>`, with `/undo`
- * behind it for {@link removeTutor} and {@link releaseSlot}. All throw ProblemError with the codes of the contract.
+ * behind it for {@link removeTutor}, {@link releaseSlot} and {@link unreserveSlot}. All throw ProblemError with the codes of the contract.
  */
 export function createTutoringClient(http: ServiceClient) {
   return {
@@ -30,9 +30,18 @@ export function createTutoringClient(http: ServiceClient) {
     /** @throws ProblemError slot_unavailable when the hold expired and somebody else took the slot */
     blockSlot: (bookingId: BookingId, key: string) =>
       http.call(contract.blockSlot, { params: { bookingId }, idempotencyKey: key }),
-    /** Frees a held or booked slot. Harmless when there is none. */
+    /** Frees all that a booking keeps. Harmless when there is nothing. */
     releaseSlot: (bookingId: BookingId, key: UndoKey) =>
       http.call(contract.releaseSlot, { params: { bookingId }, idempotencyKey: key }),
+    /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held; undone */
+    reserveSlot: (bookingId: BookingId, body: Body<'reserveSlot'>, key: string) =>
+      http.call(contract.reserveSlot, { params: { bookingId }, body, idempotencyKey: key }),
+    /** Frees what the step before it reserved. Harmless when that is nothing, or where the session is. */
+    unreserveSlot: (bookingId: BookingId, key: UndoKey) =>
+      http.call(contract.unreserveSlot, { params: { bookingId }, idempotencyKey: key }),
+    /** The session is at `start` now; frees whatever else its booking keeps. Harmless when it keeps nothing there. */
+    keepSlot: (bookingId: BookingId, body: Body<'keepSlot'>, key: string) =>
+      http.call(contract.keepSlot, { params: { bookingId }, body, idempotencyKey: key }),
     /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held */
     moveSlot: (bookingId: BookingId, body: Body<'moveSlot'>, key: string) =>
       http.call(contract.moveSlot, { params: { bookingId }, body, idempotencyKey: key }),

@@ -23,6 +23,8 @@ interface Hold {
   key?: string;
 }
 
+type Later = 'extend' | 'block' | 'move' | 'reserve' | 'keep';
+
 /** The steps by which booking's saga takes a tutor's time in `service`, and what came of them. */
 export function slotSteps(service: () => TestService) {
   function hold(tutor: TestTutor, options: Hold = {}): Promise<Reply> {
@@ -34,9 +36,15 @@ export function slotSteps(service: () => TestService) {
   }
 
   /** A later step of the saga of `bookingId`; a number makes the key of a second one. */
-  function step(bookingId: string, name: 'extend' | 'block' | 'move', body?: unknown, attempt = 1): Promise<Reply> {
+  function step(bookingId: string, name: Later, body?: unknown, attempt = 1): Promise<Reply> {
     const key = `${workflow(bookingId)}/${name}-slot-${attempt}`;
     return service().internal('POST', `/internal/slots/${bookingId}/${name}`, { key, body });
+  }
+
+  /** The undo of the step by which `bookingId` reserved a time. */
+  function unreserve(bookingId: string, attempt = 1): Promise<Reply> {
+    const key = `${workflow(bookingId)}/reserve-slot-${attempt}/undo`;
+    return service().internal('POST', `/internal/slots/${bookingId}/unreserve`, { key });
   }
 
   function release(bookingId: string): Promise<Reply> {
@@ -45,6 +53,14 @@ export function slotSteps(service: () => TestService) {
   }
 
   const slotsOf = (tutor: TestTutor) => service().database.db.select().from(slots).where(eq(slots.tutorId, tutor.id));
+
+  /** What a booking keeps, the earliest first: the time of its session, and what it has reserved for a move. */
+  async function kept(bookingId: string): Promise<{ start: string; of: 'session' | 'move' }[]> {
+    const rows = await service().database.sql<{ start: string; moves: boolean }[]>`
+      select lower(during) as start, booking_id is null as moves from slots
+      where booking_id = ${bookingId} or reserved_by = ${bookingId} order by start`;
+    return rows.map((row) => ({ start: new Date(row.start).toISOString(), of: row.moves ? 'move' : 'session' }));
+  }
 
   async function eventsOf(tutor: TestTutor): Promise<string[]> {
     const rows = await service()
@@ -55,7 +71,7 @@ export function slotSteps(service: () => TestService) {
     return rows.map(({ type }) => type);
   }
 
-  return { hold, step, release, slotsOf, eventsOf };
+  return { hold, step, unreserve, release, slotsOf, kept, eventsOf };
 }
 
 /** How requests that race ended, in order: the status of a success, the code of a refusal. */

@@ -26,7 +26,7 @@ export const Quote = z
   .meta({ id: 'Quote' });
 export type Quote = z.output<typeof Quote>;
 
-/** The interval a booking keeps of its tutor's time. `expiresAt` is null once it is booked. */
+/** An interval that a booking keeps of its tutor's time. `expiresAt` is null once it is booked. */
 export const Slot = z
   .strictObject({
     bookingId: Uuid,
@@ -128,17 +128,54 @@ export const sagaOperations = {
     method: 'post',
     path: '/internal/slots/{bookingId}/release',
     operationId: 'releaseSlot',
-    summary: 'Undo holdSlot and blockSlot: the interval is free again',
+    summary: 'Undo holdSlot and blockSlot: all that the booking keeps is free again',
     access: 'service',
     idempotency: 'undo',
     params: BookingParams,
     replies: { 204: null },
   }),
+  reserveSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/reserve',
+    operationId: 'reserveSlot',
+    summary: 'Take another interval of the same length, to which the session is about to move, beside its own',
+    description: 'One that the booking keeps already is reserved without a question.',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: z.strictObject({ start: SessionStart }),
+    replies: { 200: Slot },
+    errors: ['slot_unavailable', 'undone'],
+  }),
+  unreserveSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/unreserve',
+    operationId: 'unreserveSlot',
+    summary: 'Undo reserveSlot: what that step reserved is free again',
+    description: "Never refused. The session's own interval stays, also where that is what was asked for.",
+    access: 'service',
+    idempotency: 'undo',
+    params: BookingParams,
+    replies: { 204: null },
+  }),
+  keepSlot: endpoint({
+    method: 'post',
+    path: '/internal/slots/{bookingId}/keep',
+    operationId: 'keepSlot',
+    summary: 'The session is at this start now: whatever else the booking keeps is free again',
+    description: 'Nothing happens where the booking keeps nothing that begins then: it was cancelled meanwhile.',
+    access: 'service',
+    idempotency: 'required',
+    params: BookingParams,
+    body: z.strictObject({ start: SessionStart }),
+    replies: { 204: null },
+    errors: ['undone'],
+  }),
   moveSlot: endpoint({
     method: 'post',
     path: '/internal/slots/{bookingId}/move',
     operationId: 'moveSlot',
-    summary: 'Move a slot to another start, of the same length',
+    summary: 'Move a slot to another start, of the same length, as sagas of before do',
     access: 'service',
     idempotency: 'required',
     params: BookingParams,

@@ -98,6 +98,11 @@ test('the typed client speaks every internal operation', async () => {
   expect((await client.blockSlot(bookingId, `${saga}/block-slot`)).state).toBe('booked');
   const moved = await client.moveSlot(bookingId, { start: on(10 * 60) }, `${saga}/move-1`);
   expect(moved).toMatchObject({ state: 'booked', start: on(10 * 60), end: on(11 * 60) });
+  const start = on(11 * 60);
+  expect(await client.reserveSlot(bookingId, { start }, `${saga}/reserve-1`)).toMatchObject({ state: 'booked', start });
+  expect(await client.unreserveSlot(bookingId, `${saga}/reserve-1/undo`)).toBeUndefined();
+  await client.reserveSlot(bookingId, { start }, `${saga}/reserve-2`);
+  expect(await client.keepSlot(bookingId, { start }, `${saga}/keep-2`)).toBeUndefined();
   expect(await client.releaseSlot(bookingId, `${saga}/hold-slot/undo`)).toBeUndefined();
   await expect(client.blockSlot(bookingId, `${saga}/block-slot-2`)).rejects.toMatchObject({ code: 'slot_unavailable' });
 });

@@ -4,14 +4,16 @@ import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { tutoringContract as contract } from '../contract';
 import { quoteFor } from '../rules/quote';
+import { keepSlot, moveSlot, reserveSlot, unreserveSlot } from '../store/moves';
 import { createTutor, removeTutor } from '../store/profile';
 import { readAvailability, readTutor } from '../store/reads';
-import { blockSlot, extendHold, holdSlot, moveSlot, releaseSlot } from '../store/slots';
+import { blockSlot, extendHold, holdSlot, releaseSlot } from '../store/slots';
 
 /** What activities of sagas call: sign-up makes and removes profiles, booking asks for a quote and takes the tutor's time. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   serveSignUp(service, deps);
   serveBooking(service, deps);
+  serveMoves(service, deps);
 }
 
 function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void {
@@ -42,6 +44,22 @@ function serveBooking(service: Service, { database: { db } }: ServiceDeps): void
 
   service.serve(contract.releaseSlot, async (call) => {
     await releaseSlot(db, byService(call), call.params.bookingId);
+    return done;
+  });
+}
+
+function serveMoves(service: Service, { database: { db } }: ServiceDeps): void {
+  service.serve(contract.reserveSlot, async (call) =>
+    ok(await reserveSlot(db, byService(call), call.params.bookingId, call.body.start)),
+  );
+
+  service.serve(contract.unreserveSlot, async (call) => {
+    await unreserveSlot(db, byService(call), call.params.bookingId);
+    return done;
+  });
+
+  service.serve(contract.keepSlot, async (call) => {
+    await keepSlot(db, byService(call), call.params.bookingId, call.body.start);
     return done;
   });
 

@@ -1,7 +1,6 @@
-import { DAY } from '../../../kernel/time';
 import { uuidv7 } from '../../../platform/ids';
 import { startTestService, type TestService } from '../../../tests/support/service';
-import { anHourAgo, base, codes, inAnHour, slotSteps, start } from '../../../tests/support/slots';
+import { anHourAgo, codes, inAnHour, slotSteps, start } from '../../../tests/support/slots';
 import { listedTutor } from '../../../tests/support/tutors';
 import { tutoringService } from '../routes';
 
@@ -118,65 +117,5 @@ describe('releasing a slot', () => {
     const bookingId = uuidv7();
     const reply = await service.internal('POST', `/internal/slots/${bookingId}/release`, { key: 'release' });
     expect([reply.status, reply.body.code]).toEqual([400, 'invalid_idempotency_key']);
-  });
-});
-
-describe('moving a slot', () => {
-  test('keeps its length and state, and may overlap its own old time', async () => {
-    const tutor = await listedTutor(service);
-    const bookingId = uuidv7();
-    await hold(tutor, { bookingId, minutes: 90 });
-    await step(bookingId, 'block');
-    const reply = await step(bookingId, 'move', { start: start(2) });
-    expect(reply.body).toMatchObject({ state: 'booked', start: start(2), end: start(8) });
-    expect(await slotsOf(tutor)).toHaveLength(1);
-    expect((await eventsOf(tutor)).at(-1)).toBe('SlotMoved');
-    expect((await hold(tutor, { minutes: 30 })).status).toBe(200);
-  });
-
-  test('to a taken time, outside the hours or without a slot is refused, and the old time stays', async () => {
-    const tutor = await listedTutor(service);
-    const bookingId = uuidv7();
-    await hold(tutor, { bookingId });
-    await hold(tutor, { at: start(8) });
-    const refused = [
-      await step(bookingId, 'move', { start: start(7) }, 1),
-      await step(bookingId, 'move', { start: new Date(base - 7 * DAY).toISOString() }, 2),
-      await step(bookingId, 'move', { start: new Date(base + 400 * DAY).toISOString() }, 3),
-      await step(uuidv7(), 'move', { start: start(20) }),
-    ];
-    expect(codes(refused)).toEqual(Array.from({ length: 4 }, () => 'slot_unavailable'));
-    expect(codes([await hold(tutor)])).toEqual(['slot_unavailable']);
-  });
-
-  test('takes over an expired hold in its way', async () => {
-    const tutor = await listedTutor(service);
-    const bookingId = uuidv7();
-    await hold(tutor, { bookingId });
-    await hold(tutor, { at: start(8), expiresAt: anHourAgo() });
-    expect((await step(bookingId, 'move', { start: start(8) })).status).toBe(200);
-  });
-
-  test('racing a new hold for the same time, one of both has it', async () => {
-    const tutor = await listedTutor(service);
-    for (let round = 0; round < 10; round++) {
-      const bookingId = uuidv7();
-      const [from, to] = [start(200 + round * 16), start(208 + round * 16)];
-      await hold(tutor, { bookingId, at: from });
-      const replies = await Promise.all([step(bookingId, 'move', { start: to }), hold(tutor, { at: to })]);
-      expect(codes(replies)).toEqual([200, 'slot_unavailable']);
-    }
-  });
-
-  test('two bookings that change places at once do not deadlock: each keeps its time or is told', async () => {
-    const tutor = await listedTutor(service);
-    const [one, other] = [uuidv7(), uuidv7()];
-    await hold(tutor, { bookingId: one, at: start(0) });
-    await hold(tutor, { bookingId: other, at: start(4) });
-    const replies = await Promise.all([
-      step(one, 'move', { start: start(4) }),
-      step(other, 'move', { start: start(0) }),
-    ]);
-    expect(codes(replies)).toEqual(['slot_unavailable', 'slot_unavailable']);
   });
 });

@@ -1,0 +1,44 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres, { type Sql } from 'postgres';
+import { ensureDatabase, migrateContext } from '../../db/migrate';
+import { contextUrl } from '../../db/roles';
+import type { DatabaseContext } from '../../kernel/contexts';
+import { ROOT } from './repository';
+
+const SECRET = 'only-for-tests-only-for-tests-only-for-tests';
+
+/** The migrations of a context up to the one whose name ends with `name`, excluded. */
+function migrationsBefore(context: DatabaseContext, name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tutorconnect-migrations-'));
+  cpSync(join(ROOT, 'db/migrations', context), folder, { recursive: true });
+  const path = join(folder, 'meta/_journal.json');
+  const journal: { entries: { tag: string }[] } = JSON.parse(readFileSync(path, 'utf8'));
+  const end = journal.entries.findIndex(({ tag }) => tag.endsWith(name));
+  expect(end).toBeGreaterThan(0);
+  writeFileSync(path, JSON.stringify({ ...journal, entries: journal.entries.slice(0, end) }));
+  return folder;
+}
+
+/** Stores rows in a database as it was before the migration `name`, and looks at them after it. */
+export async function migrated<T>(
+  server: { url: string },
+  { context, name }: { context: DatabaseContext; name: string },
+  before: (sql: Sql) => Promise<unknown>,
+  after: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  await ensureDatabase(server.url, context, SECRET);
+  const url = contextUrl(server.url, context, SECRET);
+  const folder = migrationsBefore(context, name);
+  await migrateContext(url, context, folder);
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    await before(sql);
+    await migrateContext(url, context);
+    return await after(sql);
+  } finally {
+    await sql.end();
+    rmSync(folder, { recursive: true });
+  }
+}
