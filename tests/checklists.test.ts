@@ -40,7 +40,9 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'activities/user-creation.test.ts': 'as its page',
     'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',
     'tests/budgets.test.ts': 'what a booking costs in those that it calls',
-    'tests/fingerprints.test.ts': 'asks every step of a context; the compiler asks for a new one',
+    'tests/support/contracts.ts': 'the contracts of all; the compiler asks for a new one',
+    'tests/support/undo-scenes.ts':
+      'plays every step that is undone; tests/undo.test.ts fails until it plays those of a new one',
     'tests/local-steps.test.ts': 'plays every step, which call almost all of them',
     'tests/support/saga-stack.ts': 'runs those that activities call; the compiler asks for a new one',
     'tests/support/stand-ins.ts': 'stands in for those that activities call; the compiler asks for a new one',

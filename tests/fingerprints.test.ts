@@ -1,23 +1,8 @@
 import { z } from 'zod';
-import type { DATABASE_CONTEXTS } from '../kernel/contexts';
-import type { Endpoint } from '../platform/endpoint';
-import { bookingContract } from '../services/booking/contract';
-import { identityContract } from '../services/identity/contract';
-import { notificationContract } from '../services/notification/contract';
-import { paymentContract } from '../services/payment/contract';
-import { tutoringContract } from '../services/tutoring/contract';
+import { operations } from './support/contracts';
 
 // What two requests under one key must share. People's are compared whole. A step of a saga is repeated after a crash, and what its
 // activity gathers from other services may be different then: its contract names what was asked for.
-
-const contracts: Record<(typeof DATABASE_CONTEXTS)[number], Record<string, Endpoint>> = {
-  booking: bookingContract,
-  identity: identityContract,
-  notification: notificationContract,
-  payment: paymentContract,
-  tutoring: tutoringContract,
-};
-const operations = Object.values(contracts).flatMap((contract) => Object.values(contract));
 
 /** Steps whose whole body is compared, or that compare otherwise, with the reason why nothing gathered can refuse them. */
 const WHOLE_BODY: Record<string, string> = {

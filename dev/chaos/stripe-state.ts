@@ -12,7 +12,8 @@ const chargeSchema = z.looseObject({
   status: z.string(),
   amount_captured: z.number(),
 });
-const accountSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) });
+// Of one that was deleted Stripe keeps the id alone.
+const accountSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()).default({}) });
 const refundSchema = z.looseObject({
   payment_intent: z.string().nullish(),
   status: z.string(),

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sandboxState } from '../../dev/chaos/stripe-state';
 import { startStripeSandbox } from '../../dev/stripe-sandbox/server';
 import { serviceTokens } from '../../platform/auth';
 import type { Endpoint } from '../../platform/endpoint';
@@ -16,7 +17,7 @@ import { paymentService } from '../../services/payment/routes';
 import { createTutoringClient } from '../../services/tutoring/client';
 import { tutoringService } from '../../services/tutoring/routes';
 import { startScriptedSmtp } from './mail';
-import { startTestService, type TestService } from './service';
+import { ask, startTestService, type TestService } from './service';
 
 export type SagaStack = Awaited<ReturnType<typeof startSagaStack>>;
 
@@ -64,7 +65,11 @@ export async function startSagaStack() {
     called,
     booking,
     identity,
+    notification,
+    payment,
     tutoring,
+    /** Everything at Stripe. */
+    atStripe: () => sandboxState({ sandbox: (method, path) => ask(sandbox.url, method, path) }),
     async close() {
       await clients.close();
       await sandbox.close();

@@ -1,0 +1,125 @@
+import { chance } from '../dev/chaos/chance';
+import { undoKeyOf } from '../kernel/step-key';
+import type { Endpoint } from '../platform/endpoint';
+import { operations } from './support/contracts';
+import { retried } from './support/payment';
+import { type SagaStack, startSagaStack } from './support/saga-stack';
+import type { Reply } from './support/service';
+import { call, PAIRS, type Scene } from './support/undo-scenes';
+
+// An undo is never refused, whenever it comes, and after it its step is refused whenever that comes: of every step of every context.
+
+jest.setTimeout(120_000);
+
+const SEED = 20_261_128;
+/** Orders drawn for each step, beside those that are written down. */
+const DRAWN = 5;
+
+/** Steps that nothing takes back, each with the reason. */
+const FORWARD_ONLY: Record<string, string> = {
+  internalRefuseBooking: 'final: it says that nothing was made',
+  internalRecordPayment: 'a copy, which a higher version replaces',
+  internalAwaitTutor: 'says whom the booking waits for, and the undo of the booking ends it',
+  internalConfirmBooking: 'after the pivot',
+  internalCancelConfirmedBooking: 'after the pivot, final',
+  internalRecordRefund: 'a copy, which a higher version replaces',
+  internalRescheduleBooking: 'its undo is a move back, under the undo’s key',
+  internalCompleteBooking: 'after the pivot, final',
+  internalActivateUser: 'the pivot of sign-up',
+  internalIssueEmailVerification: 'a token that ends by itself',
+  recordNotification: 'what somebody was told stays told',
+  extendSlot: 'moves the end of a hold, which the undo of the hold takes away',
+  moveSlot: 'of sagas of before; its undo is a move back, under the undo’s key',
+  keepSlot: 'follows the booking’s own move, which is done by then',
+  abandonPayment: 'part of the end of a charge, whose undo settles it',
+  releaseEarnings: 'after the pivot, final',
+  submitRefund: 'a refund’s own saga goes forward only',
+  retryRefund: 'a refund’s own saga goes forward only',
+  closeRefund: 'a refund’s own saga goes forward only',
+  giveUpRefund: 'what an operator said',
+};
+
+let stack: SagaStack;
+beforeAll(async () => {
+  stack = await startSagaStack();
+});
+afterAll(() => stack.close());
+
+const bySagas = (rule: Endpoint['idempotency']) =>
+  operations.filter(({ access, idempotency }) => access === 'service' && idempotency === rule);
+const ids = (endpoints: (Endpoint | null)[]) =>
+  [...new Set(endpoints.flatMap((endpoint) => endpoint?.operationId ?? []))].toSorted();
+
+test('every step is played here with what takes it back, or is listed with the reason why nothing does', () => {
+  const pairs = Object.values(PAIRS);
+  expect(ids(pairs.map(({ undo }) => undo))).toEqual(ids(bySagas('undo')));
+  const said = [...ids(pairs.map(({ step }) => step)), ...Object.keys(FORWARD_ONLY)].toSorted();
+  expect(said).toEqual(ids(bySagas('required')));
+});
+
+type Move = 'do' | 'undo';
+/** What is asked for one after the other, each time one or several requests at once. */
+type Order = Move[][];
+
+const WRITTEN: Order[] = [
+  [['do'], ['undo'], ['do'], ['undo'], ['do']],
+  [['undo'], ['do'], ['undo'], ['do']],
+  [['do', 'undo'], ['do'], ['undo']],
+  [['do'], ['do', 'undo', 'do', 'undo']],
+  [
+    ['undo', 'do', 'do', 'undo'],
+    ['do', 'undo'],
+  ],
+];
+
+/** The order that `seed` gives: up to four rounds of up to three requests, an undo among them. */
+function drawn(stream: string): Order {
+  const draw = chance(SEED, stream);
+  const moves = () => Array.from({ length: 1 + draw.below(3) }, (): Move => (draw.holds(0.5) ? 'do' : 'undo'));
+  const order = Array.from({ length: 1 + draw.below(4) }, moves);
+  return order.flat().includes('undo') ? order : [...order, ['undo'], ['do']];
+}
+
+describe.each(Object.entries(PAIRS))('%s', (name, { step, undo, prepare }) => {
+  const orders = [...WRITTEN, ...Array.from({ length: DRAWN }, (_, round) => drawn(`${name} ${round}`))];
+
+  test.each(orders.map((order) => [shown(order), order] as const))('%s', async (_, order) => {
+    const scene = await prepare(stack);
+    let undone: Reply | undefined;
+    for (const moves of order) {
+      const replies = await Promise.all(moves.map((move) => ask(scene, move)));
+      const before = undone;
+      for (const [index, reply] of replies.entries()) {
+        if (moves[index] === 'undo') {
+          undone ??= reply;
+          expect([200, 204]).toContain(reply.status);
+          expect([reply.status, reply.body]).toEqual([undone.status, undone.body]);
+        } else if (before && step) expect([reply.status, reply.body.code]).toEqual([409, 'undone']);
+      }
+      if (undone) expect(await scene.left()).toEqual([]);
+    }
+    if (step) expect((await ask(scene, 'do')).body.code).toBe('undone');
+    expect(await scene.left()).toEqual([]);
+  });
+
+  test('its undo takes only a key that ends with /undo', async () => {
+    const { service, key, undoes } = await prepare(stack);
+    for (const wrong of [key, '/undo', `${key}/undo/`, `${key}/UNDO`]) {
+      const { status, body } = await call(service, undo, undoes, wrong);
+      expect([wrong, status, body.code]).toEqual([wrong, 400, 'invalid_idempotency_key']);
+    }
+  });
+
+  /** Asks as Temporal does: again, as long as the answer is that it may be asked again. */
+  function ask({ service, key, does, undoes }: Scene, move: Move): Promise<Reply> {
+    if (move === 'undo') return retried(() => call(service, undo, undoes, undoKeyOf(key)), 80);
+    // Where a person takes the step, there is none to be refused.
+    return step
+      ? retried(() => call(service, step, does, key), 80)
+      : Promise.resolve({ status: 204, body: '', headers: {} });
+  }
+});
+
+function shown(order: Order): string {
+  return order.map((moves) => moves.join(' beside ')).join(', then ');
+}
