@@ -34,7 +34,8 @@ interface PaymentRow {
 }
 
 interface SlotRow {
-  booking_id: string;
+  booking_id: string | null;
+  reserved_by: string | null;
   tutor_id: string;
   state: string;
   starts_at: Date;
@@ -50,7 +51,7 @@ export async function contradictions(evidence: Evidence): Promise<string[]> {
     evidence.database('payment')<PaymentRow[]>`
       select booking_id, status, captured, refunded from payments where booking_id is not null`,
     evidence.database('tutoring')<SlotRow[]>`
-      select booking_id, tutor_id, state, lower(during) as starts_at, upper(during) as ends_at from slots`,
+      select booking_id, reserved_by, tutor_id, state, lower(during) as starts_at, upper(during) as ends_at from slots`,
     sandboxState(evidence),
   ]);
   const paymentOf = new Map(payments.map((row) => [row.booking_id, row]));
@@ -62,8 +63,9 @@ export async function contradictions(evidence: Evidence): Promise<string[]> {
     ]),
     ...overlaps('live bookings', bookings.filter(isLive)),
     ...overlaps('slots', slots),
+    ...slots.flatMap(({ reserved_by: id }) => (id === null ? [] : [`booking ${id} still reserves a time for a move`])),
     ...slots
-      .filter(({ booking_id }) => !bookings.some(({ id }) => id === booking_id))
+      .filter(({ booking_id, reserved_by }) => !bookings.some(({ id }) => id === (booking_id ?? reserved_by)))
       .map(() => 'a slot has no booking'),
     ...(await aboutLedger(evidence, state)),
   ];
