@@ -1,8 +1,12 @@
 import type { Money } from '../kernel/money';
+import { FAILURE_REASONS } from '../kernel/statuses';
 import type { InternalBooking } from '../services/booking/contract';
 import type { RecordNotification } from '../services/notification/contract';
 
-/** What people are told about a booking; each goes to the student, the tutor or both. */
+/**
+ * What people are told about a booking; each goes to the student, the tutor or both. `expired` is for the student alone. Where the row
+ * says that nobody decided it, that and `cancelled` say why instead.
+ */
 export type Notice =
   | 'requested'
   | 'confirmed'
@@ -55,6 +59,7 @@ export function messagesFor(
   const toTutor = { ...common, otherName: b.studentName };
   const { respondBy = b.scheduledAt, previousStart = b.scheduledAt, hoursBefore = 1, refund = null } = facts;
   const cancelledBy = b.cancelledBy ?? 'operator';
+  const because = FAILURE_REASONS.find((reason) => reason === b.statusReason);
   switch (notice) {
     case 'requested':
       return [
@@ -85,8 +90,23 @@ export function messagesFor(
     case 'declined':
       return [{ to: 'student', message: { template: 'booking_declined_student', ...student, data: toStudent } }];
     case 'expired':
-      return [{ to: 'student', message: { template: 'booking_expired_student', ...student, data: toStudent } }];
+      return [
+        {
+          to: 'student',
+          message: because
+            ? { template: 'booking_failed_student', ...student, data: { ...toStudent, because } }
+            : { template: 'booking_expired_student', ...student, data: toStudent },
+        },
+      ];
     case 'cancelled':
+      if (because)
+        return [
+          {
+            to: 'student',
+            message: { template: 'booking_failed_student', ...student, data: { ...toStudent, because } },
+          },
+          { to: 'tutor', message: { template: 'booking_failed_tutor', ...tutor, data: { ...toTutor, because } } },
+        ];
       return [
         {
           to: 'student',

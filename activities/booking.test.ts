@@ -214,6 +214,42 @@ describe('a notice', () => {
     },
   );
 
+  test.each([
+    ['cancelled', 'platform_unavailable', ['booking_failed_student', 'booking_failed_tutor']],
+    ['cancelled', 'payment_declined', ['booking_failed_student', 'booking_failed_tutor']],
+    ['cancelled', 'slot_unavailable', ['booking_failed_student', 'booking_failed_tutor']],
+    // The tutor was not asked yet.
+    ['expired', 'platform_unavailable', ['booking_failed_student']],
+    ['expired', 'payment_expired', ['booking_failed_student']],
+  ] as const)(
+    'that a booking has %s although nobody decided it (%s) says why, to whom it concerns',
+    async (notice, statusReason, templates) => {
+      services.answers.internalGetBooking = { ...stored, status: 'cancelled', statusReason };
+      services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
+      await act.notifyBooking({ bookingId, notice, key });
+      const sent = services.calls.filter(({ operation }) => operation === 'recordNotification');
+      expect(sent).toHaveLength(templates.length);
+      for (const template of templates)
+        expect(sent).toContainEqual(
+          expect.objectContaining({
+            key: `${key}/${template.endsWith('student') ? 'student' : 'tutor'}`,
+            body: expect.objectContaining({ template, data: expect.objectContaining({ because: statusReason }) }),
+          }),
+        );
+    },
+  );
+
+  test.each([
+    ['expired', 'tutor_expired', 'booking_expired_student'],
+    ['cancelled', 'cancelled_by_operator', 'booking_cancelled_student'],
+  ] as const)('that a booking has %s by what somebody did or left undone (%s) says that', async (notice, ...given) => {
+    const [statusReason, template] = given;
+    services.answers.internalGetBooking = { ...stored, status: 'cancelled', statusReason };
+    services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
+    await act.notifyBooking({ bookingId, notice, key });
+    expect(services.calls.map(({ body }) => body)).toContainEqual(expect.objectContaining({ template }));
+  });
+
   test('of a cancel says who cancelled', async () => {
     services.answers.internalGetBooking = { ...stored, cancelledBy: 'tutor' };
     services.answers.recordNotification = { id: uuidv7(), status: 'pending' };

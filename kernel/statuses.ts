@@ -20,6 +20,14 @@ export const CANCEL_REASONS = [
   'platform_unavailable',
 ] as const;
 export type CancelReason = (typeof CANCEL_REASONS)[number];
+/** Those of them that nobody decided: no person cancelled, declined or did not answer a request. */
+export const FAILURE_REASONS = [
+  'payment_declined',
+  'payment_expired',
+  'slot_unavailable',
+  'platform_unavailable',
+] as const satisfies readonly CancelReason[];
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 /** By what a booking was completed. */
 export const COMPLETION_REASONS = ['completed_by_tutor', 'completed_by_time'] as const;
 

@@ -149,13 +149,31 @@ describe('the platform is in trouble after the tutor’s confirmation', () => {
 
   test('until the session begins: all is undone, and that is the platform’s fault and nobody else’s', async () => {
     const input = await someBooking(HOUR);
-    const saga = await awaitingTutor(input, { ...allGoesWell(input, { instant: false }), blockSlot: isAway });
+    const told: string[] = [];
+    const saga = await awaitingTutor(input, {
+      ...allGoesWell(input, { instant: false }),
+      blockSlot: isAway,
+      notifyBooking: ({ notice }: { notice: string }) => void told.push(notice),
+    });
     const confirmation = saga.update('confirm', { actorId: input.tutorId }).catch((error: Error) => error.message);
     await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
     expect(await confirmation).toBe('upstream_unavailable');
     expect(saga.calls).toContain('settleToZero');
     expect(await now()).toBeGreaterThanOrEqual(Date.parse(input.scheduledAt));
+    expect(told).toEqual(['requested', 'cancelled']);
   });
+});
+
+test('a booking that the platform could not complete before its tutor was asked is told to the student alone', async () => {
+  const input = await someBooking();
+  const told: string[] = [];
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input),
+    chargePayment: isAway,
+    notifyBooking: ({ notice }: { notice: string }) => void told.push(notice),
+  });
+  await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
+  expect(told).toEqual(['expired']);
 });
 
 test('a tutor who answers at the very moment of being asked is heard', async () => {
@@ -220,5 +238,66 @@ describe('3-D Secure', () => {
     const saga = await harness.start(bookingSaga, input, asked(input, 'requires_action', 'captured'));
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'completed' });
     expect(saga.calls).not.toContain('settleToZero');
+  });
+});
+
+describe('3-D Secure where the tutor must confirm', () => {
+  const bankAsks = async (extendHold: TestActivity) => {
+    const input = await someBooking();
+    const payment = { paymentId: randomUUID(), bookingId: input.bookingId, captureBefore: null };
+    const charged: { awaitingUntil: string }[] = [];
+    const held: { key: string; expiresAt: string }[] = [];
+    const activities: Record<string, TestActivity> = {
+      ...allGoesWell(input, { instant: false }),
+      authorizePayment: (asked) => {
+        charged.push(asked);
+        return { ...payment, version: 1, status: 'requires_action' };
+      },
+      refreshPayment: () => ({ ...payment, version: 2, status: 'authorized' }),
+      extendHold: (hold, attempt) => {
+        held.push(hold);
+        return extendHold(hold, attempt);
+      },
+    };
+    return { input, activities, charged, held };
+  };
+  const isForTheBank = ({ key }: { key: string }) => key.endsWith('/hold-for-the-bank');
+
+  test('holds the slot for as long as the bank may ask, and then for as long as the tutor may answer', async () => {
+    const { input, activities, charged, held } = await bankAsks(() => undefined);
+    const saga = await awaitingTutor(input, activities);
+    expect(saga.calls).toEqual([
+      ...['createBooking', 'holdSlot', 'authorizePayment', 'extendHold', 'refreshPayment'],
+      ...['extendHold', 'awaitTutor', 'notifyBooking'],
+    ]);
+    expect(held.map(isForTheBank)).toEqual([true, false]);
+    const [forTheBank, forTheTutor] = held.map(({ expiresAt }) => Date.parse(expiresAt));
+    // The charge may be retried for ten minutes before the bank asks for these fifteen, and a hold outlives its wait by ten.
+    expect(forTheBank).toBe(Date.parse(charged[0]?.awaitingUntil ?? '') + 20 * MINUTE);
+    expect(forTheTutor).toBeGreaterThan(forTheBank ?? Number.POSITIVE_INFINITY);
+  });
+
+  test.each([
+    ['is refused', refuses('conflict')],
+    ['finds its service away', isAway],
+  ])('goes on where a longer hold %s: whether the slot is still free is for the block to say', async (_, fails) => {
+    const { input, activities, held } = await bankAsks((hold, attempt) =>
+      isForTheBank(hold) ? fails(hold, attempt) : undefined,
+    );
+    const saga = await harness.start(bookingSaga, input, activities);
+    await saga.becomes('AwaitingTutor');
+    expect(held.some(isForTheBank)).toBe(true);
+    await saga.update('confirm', { actorId: input.tutorId });
+    expect(saga.calls).toContain('blockSlot');
+  });
+
+  test('is called off by a cancel that comes while the hold is made longer: the bank is asked nothing more', async () => {
+    const { input, activities } = await bankAsks(isAway);
+    const saga = await harness.start(bookingSaga, input, activities);
+    await saga.called('extendHold');
+    await saga.update('cancel', await cancelBy('student'));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+    expect(saga.calls).not.toContain('refreshPayment');
+    expect(saga.calls.slice(-3)).toEqual(['settleToZero', 'releaseSlot', 'cancelBooking']);
   });
 });

@@ -83,7 +83,7 @@ interface Facts {
   /** Why it comes to nothing: the first reason stays. */
   ending?: Ending;
   /** No booking was made because a part of the platform did not answer, which the waiting client is told. */
-  unavailable?: boolean;
+  unavailable: boolean;
 }
 
 /**
@@ -95,7 +95,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
   const saga = createSaga<Steps>(before ? { state: 'Confirmed', paymentId: before.paymentId } : { state: 'Running' });
   const beforePivot = new CancellationScope();
   // Before the commands: a cancel that came with the first task is heard the moment they are made.
-  const facts: Facts = { startsAt: before?.startsAt ?? input.scheduledAt };
+  const facts: Facts = { startsAt: before?.startsAt ?? input.scheduledAt, unavailable: false };
   const notices = createNotices(bookingId);
   const commands = createCommandQueue(
     {
@@ -153,7 +153,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
       async undo(act, key) {
         // A task that was lost with its worker may have held the slot, which this run of it never came to.
         if (!facts.terms) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
-        await act.cancelBooking({ bookingId, key, unavailable: facts.unavailable ?? false, ...ending() });
+        await act.cancelBooking({ bookingId, key, unavailable: facts.unavailable, ...ending() });
       },
       local: true,
     });
@@ -277,14 +277,15 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
     throw refuse('invalid_state');
   }
 
-  function ending(): Ending {
-    return facts.ending ?? { reason: 'slot_unavailable', noteId: null, cancelledBy: null };
+  /** How it ends: by whoever ended it, else by the failure that did. */
+  function ending(failure?: unknown): Ending {
+    facts.ending ??= { reason: endReason(failure, facts.terms !== undefined), noteId: null, cancelledBy: null };
+    return facts.ending;
   }
 
   async function undoAll(error: unknown): Promise<BookingResult> {
     const isMade = facts.terms !== undefined;
-    facts.ending ??= { reason: endReason(error, isMade), noteId: null, cancelledBy: null };
-    const { reason } = facts.ending;
+    const { reason } = ending(error);
     facts.unavailable = !isMade && !isRefusal(error) && !isCancellation(error);
     commands.enter('ending');
     saga.tell('Compensating', `${sessionOf(live)}. Undoing everything: ${reason}.`);
@@ -293,9 +294,8 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
     commands.answerAll(reason);
     if (facts.tutorAsked)
       notify(live, reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
-    else if (reason === 'payment_expired') notify(live, 'expired');
-    // Its client has long been answered that it is being worked on.
-    else if (reason === 'platform_unavailable') notify(live, 'cancelled');
+    // The student has long been answered that it is being worked on. The tutor never heard of it.
+    else if (reason === 'payment_expired' || reason === 'platform_unavailable') notify(live, 'expired');
     return { outcome: isMade ? 'cancelled' : 'refused', reason };
   }
 

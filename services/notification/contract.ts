@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PARTIES } from '../../kernel/session';
+import { FAILURE_REASONS } from '../../kernel/statuses';
 import { endpoint } from '../../platform/endpoint';
 import { IdParams, Instant, InstantOut, Money, PageQuery, pageOf, Uuid } from '../../platform/schemas';
 
@@ -25,6 +26,7 @@ const bookingFields = {
 };
 const BookingData = z.strictObject(bookingFields);
 const CancelledBy = z.enum(PARTIES);
+const FailedData = z.strictObject({ ...bookingFields, because: z.enum(FAILURE_REASONS) });
 const respondBy = Instant;
 const previousStart = Instant;
 const hoursBefore = z.int().min(1).max(168);
@@ -74,6 +76,9 @@ export const RecordNotification = z.discriminatedUnion('template', [
     z.strictObject({ ...bookingFields, refund: z.union([Money, z.null()]), cancelledBy: CancelledBy }),
   ),
   message('booking_cancelled_tutor', z.strictObject({ ...bookingFields, cancelledBy: CancelledBy })),
+  // Nobody cancelled these. A caller of before says `booking_cancelled` or `booking_expired` of them.
+  message('booking_failed_student', FailedData),
+  message('booking_failed_tutor', FailedData),
   message('booking_rescheduled_student', z.strictObject({ ...bookingFields, previousStart })),
   message('booking_rescheduled_tutor', z.strictObject({ ...bookingFields, previousStart })),
   message('booking_reminder_student', z.strictObject({ ...bookingFields, hoursBefore })),

@@ -31,7 +31,7 @@ describe('a new notice replaces', () => {
   const booking = [
     ...['booking_requested_student', 'booking_requested_tutor', 'booking_confirmed_student', 'booking_confirmed_tutor'],
     ...['booking_declined_student', 'booking_expired_student', 'booking_cancelled_student', 'booking_cancelled_tutor'],
-    ...['booking_rescheduled_student', 'booking_rescheduled_tutor'],
+    ...['booking_rescheduled_student', 'booking_rescheduled_tutor', 'booking_failed_student', 'booking_failed_tutor'],
   ];
   const reminders = ['booking_reminder_student', 'booking_reminder_tutor'];
 
@@ -52,10 +52,14 @@ describe('a new notice replaces', () => {
 });
 
 test('news of a booking comes too late when its end has been told; money, and the end itself, never do', () => {
-  const ends = ['booking_declined_student', 'booking_expired_student', 'booking_cancelled_student'];
-  expect(overtakenBy('booking_confirmed_student')).toEqual([...ends, 'booking_cancelled_tutor']);
-  expect(overtakenBy('booking_reminder_tutor')).toEqual([...ends, 'booking_cancelled_tutor']);
-  for (const template of ['booking_cancelled_student', 'refund_succeeded', 'booking_completed_student'] as const)
+  const ends = [
+    ...['booking_declined_student', 'booking_expired_student', 'booking_cancelled_student', 'booking_cancelled_tutor'],
+    ...['booking_failed_student', 'booking_failed_tutor'],
+  ];
+  expect(overtakenBy('booking_confirmed_student')).toEqual(ends);
+  expect(overtakenBy('booking_reminder_tutor')).toEqual(ends);
+  const ending = ['booking_cancelled_student', 'booking_failed_tutor'] as const;
+  for (const template of [...ending, 'refund_succeeded', 'booking_completed_student'] as const)
     expect(overtakenBy(template)).toEqual([]);
 });
 

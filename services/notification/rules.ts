@@ -14,6 +14,8 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   booking_expired_student: 'booking',
   booking_cancelled_student: 'booking',
   booking_cancelled_tutor: 'booking',
+  booking_failed_student: 'booking',
+  booking_failed_tutor: 'booking',
   booking_rescheduled_student: 'booking',
   booking_rescheduled_tutor: 'booking',
   booking_reminder_student: 'reminder',
@@ -49,6 +51,8 @@ const ENDS_BOOKING: readonly TemplateName[] = [
   'booking_expired_student',
   'booking_cancelled_student',
   'booking_cancelled_tutor',
+  'booking_failed_student',
+  'booking_failed_tutor',
 ];
 
 /** The templates whose unsent notices a new one of `template` replaces. */

@@ -30,6 +30,8 @@ const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   booking_requested_tutor: { respondBy: '2030-03-01T18:00:00.000Z' },
   booking_cancelled_student: { refund: { amount: 2250, currency: 'EUR' }, cancelledBy: 'student' },
   booking_cancelled_tutor: { cancelledBy: 'tutor' },
+  booking_failed_student: { because: 'platform_unavailable' },
+  booking_failed_tutor: { because: 'platform_unavailable' },
   booking_rescheduled_student: { previousStart: '2030-03-03T09:00:00.000Z' },
   booking_rescheduled_tutor: { previousStart: '2030-03-03T09:00:00.000Z' },
   booking_reminder_student: { hoursBefore: 24 },

@@ -14,7 +14,7 @@ import {
   type Placeholder,
   sql,
 } from 'drizzle-orm';
-import { builtOnce, type Database } from '../../../db/client';
+import { builtOnce, type Database, theOnly } from '../../../db/client';
 import {
   notificationDeliveryLog,
   notificationPreferences,
@@ -227,14 +227,14 @@ export async function settleOverdue(db: Database, keyId: string): Promise<void> 
 
 /** How many mails wait, by whether the key at hand opens them. */
 export async function countWaiting(db: Database, keyId: string): Promise<{ own: number; other: number }> {
-  const [counted] = await db
+  const counted = await db
     .select({
       own: sql<number>`count(*) filter (where ${sealedWith(keyId)})::int`,
       other: sql<number>`count(*) filter (where not ${sealedWith(keyId)})::int`,
     })
     .from(notifications)
     .where(open);
-  return counted ?? { own: 0, other: 0 };
+  return theOnly(counted);
 }
 
 function eventOf(row: Row) {

@@ -1,6 +1,7 @@
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { announcement } from '../../../tests/support/notifications';
+import { claimDue, recordOutcome } from './deliveries';
 import { listNotifications, markAllRead, markRead } from './inbox';
 import { recordNotification } from './saga-steps';
 
@@ -48,6 +49,20 @@ describe('the list', () => {
     expect(await markAllRead(database.db, userId)).toBe(1);
     expect(await markAllRead(database.db, userId)).toBe(0);
     expect((await markRead(database.db, userId, first.id)).readAt).toBe(read.readAt);
+  });
+
+  test('says of each what became of its mail, and when it was sent', async () => {
+    const userId = uuidv7();
+    const facts = { keyId: uuidv7(), iv: 'iv', ciphertext: 'sealed', tag: 'tag' };
+    const sent = await recordNotification(database.db, announcement({ recipientId: userId, facts }));
+    const [sending] = await claimDue(database.db, { keyId: facts.keyId, most: 1, except: [] });
+    await recordOutcome(database.db, { id: sent.id, attempt: sending?.attempt ?? 0 }, { kind: 'sent', smtpCode: 250 });
+    const waiting = await told(userId);
+    const { items } = await listNotifications(database.db, userId, { before: undefined, limit: 10, unreadOnly: false });
+    expect(items.map(({ id, status, sentAt }) => ({ id, status, sentAt }))).toEqual([
+      { id: waiting.id, status: 'pending', sentAt: null },
+      { id: sent.id, status: 'sent', sentAt: new Date((await rowOf(sent.id))?.sent_at).toISOString() },
+    ]);
   });
 
   test('hides a notification from everybody but its recipient', async () => {

@@ -1,5 +1,5 @@
 import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm';
-import type { Database } from '../../../db/client';
+import { type Database, theOnly } from '../../../db/client';
 import { notifications } from '../../../db/schema/notification';
 import { ProblemError } from '../../../kernel/errors';
 import type { Notification } from '../contract';
@@ -20,7 +20,7 @@ export async function listNotifications(
   page: { before: string | undefined; limit: number; unreadOnly: boolean },
 ): Promise<NotificationPage> {
   const unread = and(listedFor(userId), isNull(notifications.readAt));
-  const [rows, [total]] = await Promise.all([
+  const [rows, totals] = await Promise.all([
     db
       .select()
       .from(notifications)
@@ -32,11 +32,8 @@ export async function listNotifications(
     db.select({ unread: count() }).from(notifications).where(unread),
   ]);
   const items = rows.slice(0, page.limit);
-  return {
-    items: items.map(toWire),
-    nextId: rows.length > page.limit ? (items.at(-1)?.id ?? null) : null,
-    unreadCount: total?.unread ?? 0,
-  };
+  const last = rows.length > page.limit ? items.at(-1) : undefined;
+  return { items: items.map(toWire), nextId: last?.id ?? null, unreadCount: theOnly(totals).unread };
 }
 
 const listedFor = (userId: string) => and(eq(notifications.recipientId, userId), eq(notifications.inApp, true));

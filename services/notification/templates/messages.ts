@@ -1,3 +1,4 @@
+import type { FailureReason } from '../../../kernel/statuses';
 import type { TemplateName } from '../contract';
 
 /**
@@ -18,6 +19,26 @@ const CARD_RETURN = 'Depending on your bank it can take 5 to 10 days until you s
 const REFUND =
   '{{#if refund}}{{refund}} goes back to the card you paid with. ' +
   `${CARD_RETURN}{{else}}{{#if refundIsZero}}Under the cancellation terms no refund is due.{{else}}There is nothing to refund.{{/if}}{{/if}}`;
+
+/** Why a booking failed, as the end of a sentence, and what its student can do. */
+export const FAILURES: Readonly<Record<FailureReason, { because: string; advice: string }>> = {
+  platform_unavailable: {
+    because: 'because of a technical problem on our side',
+    advice: 'We are sorry. You can book it again.',
+  },
+  payment_declined: {
+    because: 'because the bank did not accept the payment',
+    advice: 'You can book it again with another card.',
+  },
+  payment_expired: {
+    because: 'because the payment was not confirmed with the bank in time',
+    advice: 'You can book it again.',
+  },
+  slot_unavailable: {
+    because: 'because its time is no longer free',
+    advice: 'You can book another time.',
+  },
+};
 
 export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
   welcome_verify_email: {
@@ -90,6 +111,22 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     heading: 'A session was cancelled',
     lead: '{{#if byTutor}}You{{else}}{{#if byStudent}}{{other}}{{else}}Our team{{/if}}{{/if}} cancelled the {{topic}} session {{#unless byStudent}}with {{other}} {{/unless}}on {{when}}.',
     more: ['The slot is free for other students again.'],
+    action: 'View booking',
+  },
+  booking_failed_student: {
+    subject: 'Not booked: {{topic}} with {{other}} on {{day}}',
+    heading: 'Your session could not be booked',
+    lead: 'Your {{topic}} session with {{other}} on {{when}} could not be booked {{because}}.',
+    more: [
+      'You are not charged: any amount reserved on your card is released, and any amount taken is given back. {{advice}}',
+    ],
+    action: 'View booking',
+  },
+  booking_failed_tutor: {
+    subject: 'Not booked: {{topic}} with {{other}} on {{day}}',
+    heading: 'A session could not be booked',
+    lead: 'The {{topic}} session with {{other}} on {{when}} could not be booked {{because}}.',
+    more: ['There is nothing for you to do.'],
     action: 'View booking',
   },
   booking_rescheduled_student: {

@@ -141,6 +141,29 @@ describe('words', () => {
     expect(rendered('booking_cancelled_tutor', { data: { cancelledBy } }).message).toContain(sentence);
   });
 
+  test.each([
+    ['platform_unavailable', 'because of a technical problem on our side', 'You can book it again.'],
+    ['payment_declined', 'because the bank did not accept the payment', 'book it again with another card'],
+    ['payment_expired', 'because the payment was not confirmed with the bank in time', 'You can book it again.'],
+    ['slot_unavailable', 'because its time is no longer free', 'You can book another time.'],
+  ])(
+    'name nobody as having cancelled what ended by %s, but why, that nothing is charged, and what to do',
+    (...given) => {
+      const [because, why, advice] = given;
+      const [student, tutor] = (['booking_failed_student', 'booking_failed_tutor'] as const).map((template) =>
+        rendered(template, { data: { because } }),
+      );
+      expect(student?.message).toMatch(/^Your Mathematics session with Ada Lovelace on .* could not be booked /);
+      expect(tutor?.message).toMatch(/^The Mathematics session with Ada Lovelace on .* could not be booked /);
+      for (const mail of [student, tutor]) {
+        expect(mail?.message).toContain(` ${why}.`);
+        expect(`${mail?.subject} ${mail?.text}`).not.toMatch(/cancel|our team/i);
+      }
+      expect(student?.text).toContain('You are not charged: any amount reserved on your card is released');
+      expect(student?.text).toContain(advice);
+    },
+  );
+
   test('say what is given back, that nothing is due, or that there was nothing', () => {
     const eur = (amount: number) => ({ amount, currency: 'EUR' });
     expect(cancelled('student', eur(2250)).text).toContain('€22.50 goes back to the card');
