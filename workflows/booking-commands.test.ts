@@ -265,7 +265,10 @@ describe('3-D Secure where the tutor must confirm', () => {
 
   test('holds the slot for as long as the bank may ask, and then for as long as the tutor may answer', async () => {
     const { input, activities, charged, held } = await bankAsks(() => undefined);
-    const saga = await awaitingTutor(input, activities);
+    const saga = await harness.start(bookingSaga, input, activities);
+    await saga.called('extendHold');
+    await saga.handle.signal('paymentChanged', { paymentId: randomUUID(), version: 2 });
+    await saga.called('notifyBooking');
     expect(saga.calls).toEqual([
       ...['createBooking', 'holdSlot', 'authorizePayment', 'extendHold', 'refreshPayment'],
       ...['extendHold', 'awaitTutor', 'notifyBooking'],
@@ -285,6 +288,8 @@ describe('3-D Secure where the tutor must confirm', () => {
       isForTheBank(hold) ? fails(hold, attempt) : undefined,
     );
     const saga = await harness.start(bookingSaga, input, activities);
+    await saga.called('extendHold');
+    await harness.env.sleep(3 * MINUTE);
     await saga.becomes('AwaitingTutor');
     expect(held.some(isForTheBank)).toBe(true);
     await saga.update('confirm', { actorId: input.tutorId });

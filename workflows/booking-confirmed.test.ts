@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { DAY, HOUR, MINUTE } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
-import { gate, isAway, refuses, type TestActivity } from '../tests/support/saga-harness';
+import { gate, isAway, refuses } from '../tests/support/saga-harness';
 import { bookingSaga } from './booking.api';
-import { refundSaga, refundWorkflowId } from './refund.api';
+import { refundSaga } from './refund.api';
 
 const { harness, now, someBooking, confirmed, cancelBy } = bookingSagas();
 
@@ -157,6 +157,27 @@ describe('a confirmed booking', () => {
     },
   );
 
+  test('moved again while a move is made that cannot be undone: the second has to be asked for again', async () => {
+    const input = await someBooking();
+    const moving = gate();
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      moveSlot: (move: { key: string }, attempt) =>
+        move.key.endsWith('/undo') ? isAway(move, attempt) : moving.activity(),
+      rescheduleBooking: ({ key }: { key: string }) => (key.endsWith('/undo') ? undefined : refuses('conflict')({}, 1)),
+    });
+    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
+    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt: new Date(await now()).toISOString() };
+    const first = saga.update('reschedule', wish).catch((error: Error) => error.message);
+    await saga.called('moveSlot');
+    const second = saga.update('reschedule', wish).catch((error: Error) => error.message);
+    await saga.updateArrived('reschedule', 2);
+    moving.open();
+    expect([await first, await second]).toEqual(['conflict', 'upstream_unavailable']);
+    await saga.update('cancel', await cancelBy('student'));
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
+  });
+
   test('cannot be moved by the student within 24 hours, nor completed before its end', async () => {
     const input = await someBooking(23 * HOUR);
     const saga = await confirmed(input);
@@ -232,62 +253,6 @@ describe('a confirmed booking', () => {
     await harness.env.sleep(2 * HOUR);
     await saga.update('complete', { actorId: input.tutorId, requestedAt: new Date(await now()).toISOString() });
     await expect(saga.result()).resolves.toEqual({ outcome: 'completed', reason: 'completed_by_tutor' });
-  });
-});
-
-describe('a refund whose saga was ended from outside', () => {
-  /** A booking whose cancel waits for its refund, when that refund's saga was terminated. */
-  const terminated = async (afterwards: Record<string, TestActivity> = {}) => {
-    const input = await someBooking();
-    const refundId = randomUUID();
-    const settled: unknown[] = [];
-    const begun = gate();
-    let answer: TestActivity = () => ({ status: 'pending', version: 1, tries: 1 });
-    const saga = await confirmed(input, {
-      ...allGoesWell(input),
-      createRefund: () => ({ refundId }),
-      submitRefund: (refund, attempt) => {
-        begun.open();
-        return answer(refund, attempt);
-      },
-      refreshRefund: (refund, attempt) => answer(refund, attempt),
-      giveUpRefund: (how) => void settled.push(how),
-      ...afterwards,
-    });
-    const cancelled = saga.update('cancel', await cancelBy('student'));
-    await begun.activity();
-    await harness.env.client.workflow.getHandle(refundWorkflowId(refundId)).terminate('by mistake');
-    await saga.becomes('NeedsAttention');
-    const goesWell = () => {
-      answer = () => ({ status: 'succeeded', version: 2, tries: 1 });
-    };
-    return { saga, refundId, settled, cancelled, goesWell };
-  };
-
-  test.each(['paid_elsewhere', 'waived'])(
-    'asks for an operator; %s: nothing of it stays reserved, the cancel is answered and the rest is kept for the tutor',
-    async (action) => {
-      const { saga, refundId, settled, cancelled } = await terminated();
-      await expect(saga.update('resolve', { step: 'refund', action: 'accept' })).rejects.toThrow('validation_failed');
-      await saga.update('resolve', { step: 'refund', action });
-      await cancelled;
-      await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
-      expect(settled).toEqual([{ refundId, as: action, key: `${refundWorkflowId(refundId)}/by-hand` }]);
-      expect(saga.calls.slice(saga.calls.indexOf('giveUpRefund'))).toEqual([
-        ...['giveUpRefund', 'releaseEarnings', 'notifyBooking'],
-      ]);
-    },
-  );
-
-  test('is started again at the operator’s retry, and the cancel is answered when the money is back', async () => {
-    const { saga, refundId, settled, cancelled, goesWell } = await terminated();
-    goesWell();
-    await saga.update('resolve', { step: 'refund', action: 'retry' });
-    await cancelled;
-    const again = harness.env.client.workflow.getHandle(refundWorkflowId(refundId));
-    await expect(again.result()).resolves.toEqual({ status: 'succeeded' });
-    expect(settled).toEqual([]);
-    await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
   });
 });
 

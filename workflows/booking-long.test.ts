@@ -139,6 +139,7 @@ test('what a run has promised the next one keeps: moves, keys of steps, and answ
   const before = live.moves.length;
   // Somebody who got no answer at the time repeats the request under its key.
   await move(live, 3, 'last of the run');
+  await expect(move(live, 2, 'refused')).rejects.toMatchObject({ code: 'slot_unavailable' });
   expect(live.moves).toHaveLength(before);
   await move(live, 4);
   const made = live.moves.filter((key) => !key.endsWith('/undo'));

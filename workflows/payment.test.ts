@@ -230,6 +230,21 @@ test('money that payment refuses to give back is settled by what an operator say
   expect(settled).toEqual([{ paymentId, as: 'paid_elsewhere', key: `payment:${paymentId}/settle-by-hand/undo` }]);
 });
 
+test('money that cannot be given back for hours calls an operator, and is given back by itself once payment is there again', async () => {
+  let mended = false;
+  const saga = await start({
+    chargeDirectPayment: refuses('payment_declined'),
+    settleDirectPayment: (settle, attempt) => (mended ? undefined : isAway(settle, attempt)),
+  });
+  await saga.called('settleDirectPayment');
+  await harness.env.sleep(2 * HOUR);
+  expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
+  mended = true;
+  await expect(saga.result()).resolves.toEqual({ outcome: 'failed', reason: 'payment_declined' });
+  expect(saga.calls).not.toContain('settleByHand');
+  expect(await saga.attribute('SagaState')).toBe('Compensated');
+});
+
 test('earnings that cannot be released for an hour ask for an operator, and are not undone', async () => {
   let mended = false;
   const saga = await start({ releaseEarnings: () => (mended ? undefined : isAway(undefined, 1)) });

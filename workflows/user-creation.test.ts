@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HOUR, MINUTE } from '../kernel/time';
+import { HOUR, MINUTE, SECOND } from '../kernel/time';
 import {
   fails,
   gate,
@@ -196,6 +196,23 @@ describe('a cancel', () => {
     running.open();
     await expect(saga.result()).resolves.toEqual({ outcome: 'removed', reason: 'cancelled_by_operator' });
     expect(saga.calls.slice(-4)).toEqual(['removePreferences', 'removeAccount', 'removeProfile', 'removeUser']);
+  });
+
+  test('while the last step is made late, because its service was away, undoes that too, although it succeeds', async () => {
+    const running = gate();
+    let localAttempts = 0;
+    const saga = await start('student', {
+      createPreferences: (step, attempt) => (++localAttempts <= 7 ? isAway(step, attempt) : running.activity()),
+    });
+    await saga.called('createPreferences');
+    await harness.env.sleep(30 * SECOND);
+    await saga.called('createPreferences', 2);
+    await saga.handle.cancel();
+    await saga.cancelRequested();
+    running.open();
+    await expect(saga.result()).resolves.toEqual({ outcome: 'removed', reason: 'cancelled_by_operator' });
+    expect(saga.calls.slice(-4)).toEqual(['removePreferences', 'removeAccount', 'removeProfile', 'removeUser']);
+    expect(saga.calls).not.toContain('activateUser');
   });
 
   test('after the pivot is too late: the account is activated and stays', async () => {
