@@ -69,7 +69,7 @@ test(`of ${CROWD} students who race for one slot one gets it and is charged; the
 
 test('a request whose booking cannot be made yet is answered 202; cancelled then, it leaves nothing', async () => {
   const at = market.nextHour();
-  const faults = platform.proxy.nextBooking();
+  const faults = platform.proxy.next('booking');
   const create = faults.on('create', { kind: 'hold' }, Number.POSITIVE_INFINITY);
   const accepted = await market.book({ student, tutor: instant, at });
   const { id } = accepted.body;
@@ -211,7 +211,7 @@ describe('a cancel that races the tutor’s confirmation', () => {
   test(`${RACES} times with the capture being answered in the very moment: the same`, async () => {
     await races.run(RACES, async (who, index) => {
       const id = await scenes.awaitingTutor({ student: who });
-      const capture = platform.proxy.booking(id).on('take-payment', { kind: 'hold-answer' });
+      const capture = platform.proxy.of('booking', id).on('take-payment', { kind: 'hold-answer' });
       const confirmed = market.confirmPatiently(confirming, id);
       await capture.met();
       const cancelled = market.cancelPatiently(who, id);
@@ -229,7 +229,7 @@ describe('a cancel that races the tutor’s confirmation', () => {
 });
 
 test('the worker is killed between charge and confirmation: the booking is confirmed all the same, and charged once', async () => {
-  const faults = platform.proxy.nextBooking();
+  const faults = platform.proxy.next('booking');
   const held = faults.on('confirm', { kind: 'hold' });
   const booked = market.book({ student, tutor: instant });
   await held.met();
@@ -244,7 +244,7 @@ test('the worker is killed between charge and confirmation: the booking is confi
 });
 
 test('a confirmation takes effect, its worker is killed, and a cancel comes before the next one: it is a confirmed booking that is cancelled', async () => {
-  const faults = platform.proxy.nextBooking();
+  const faults = platform.proxy.next('booking');
   const held = faults.on('confirm', { kind: 'hold-answer' });
   const booked = market.book({ student, tutor: instant });
   await held.met();

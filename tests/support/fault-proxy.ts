@@ -19,28 +19,39 @@ export type CallFault =
 export interface Meeting {
   /** Resolves when the fault has hit for the nth time; a held call is inside the step then. */
   met(times?: number): Promise<void>;
-  /** Lets every call go on that is held, and those that come. */
+  /** Ends the fault: every call goes on that is held, also those whose caller has given up, and those that come pass. */
   release(): void;
+  /** The statuses that the service has answered to the calls that were held, once it has after the release. */
+  answers(): Promise<number[]>;
 }
 
-/** Faults of one booking's steps. */
-export interface BookingFaults {
-  /** The booking's id, once the proxy has seen it. */
+const KINDS = ['booking', 'payment', 'refund', 'user'] as const;
+/** What a workflow id begins with. */
+export type SagaKind = (typeof KINDS)[number];
+
+/** Faults of one saga's steps. */
+export interface SagaFaults {
+  /** The id of what the saga is about, once the proxy has seen it. */
   id(): Promise<string>;
-  /** Hits the next `times` calls of the step. Several faults of one step are used up one after another. */
+  /**
+   * Hits the next `times` calls of the step; one that ends with `/` stands for all that begin so. Several faults of one step are used up
+   * one after another.
+   */
   on(step: string, fault: CallFault, times?: number): Meeting;
 }
 
 /**
- * An HTTP proxy before the services, for the calls of a worker. Calls of a step are known by their idempotency key,
- * `booking:<id>/<step>`; everything without a fault passes.
+ * An HTTP proxy before the services, for the calls of workers. Calls of a step are known by their idempotency key, `<workflowId>/<step>`;
+ * everything without a fault passes.
  */
 export interface FaultProxy {
   /** Where the service of this name is reached through the proxy. */
   urls: Record<string, string>;
-  /** Faults for the next booking whose saga calls for the first time. */
-  nextBooking(): BookingFaults;
-  booking(id: string): BookingFaults;
+  /** Faults for the next saga of this kind that calls for the first time. */
+  next(kind: SagaKind): SagaFaults;
+  of(kind: SagaKind, id: string): SagaFaults;
+  /** The steps that sagas of this kind were seen to call or to undo, each by the first part of its key. */
+  seen(kind: SagaKind): string[];
   close(): Promise<void>;
 }
 
@@ -51,6 +62,9 @@ interface Rule {
   hits: number;
   heard: (() => void)[];
   released: Promise<void>;
+  isOver: boolean;
+  /** The answers to the calls that were held. */
+  answers: Promise<Buffered>[];
 }
 
 interface Story {
@@ -59,31 +73,40 @@ interface Story {
   bind(id: string): void;
 }
 
-const STEP_KEY = /^booking:([0-9a-f-]{36})\/(.+)$/;
-const FIRST_CALL = /^\/internal\/bookings\/([0-9a-f-]{36})\/begin$/;
+/** What booking is shown of a payment (`payment:<id>/shown/<version>`) is no step of the payment's own saga. */
+const STEP_KEY = /^(\w+):([0-9a-f-]{36})\/(?!shown\/)(.+)$/;
+/** Calls without a key: they change nothing, or nothing twice. */
+const KEYLESS: [kind: SagaKind, path: RegExp][] = [
+  ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin)$/],
+  ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
+  ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],
+];
 
 /** @param upstreams base URL of each service by its name */
 export async function startFaultProxy(upstreams: Record<string, string>): Promise<FaultProxy> {
   const stories = new Map<string, Story>();
-  const expected: Story[] = [];
+  const expected: { kind: SagaKind; story: Story }[] = [];
+  const seen: { kind: SagaKind; step: string }[] = [];
   const releases = new Set<() => void>();
   const agent = new Agent({ keepAlive: true });
 
-  const storyOf = (id: string): Story => {
-    const known = stories.get(id);
+  const storyOf = (kind: SagaKind, id: string): Story => {
+    const known = stories.get(`${kind}:${id}`);
     if (known) return known;
-    const story = expected.shift() ?? newStory();
+    const next = expected.findIndex((each) => each.kind === kind);
+    const [{ story } = { story: newStory() }] = next < 0 ? [] : expected.splice(next, 1);
     story.bind(id);
-    stories.set(id, story);
+    stories.set(`${kind}:${id}`, story);
     return story;
   };
 
   const faultFor = (incoming: IncomingMessage): Rule | undefined => {
-    const first = FIRST_CALL.exec(incoming.url ?? '')?.[1];
-    if (first) storyOf(first);
-    const [, id, step] = STEP_KEY.exec(String(incoming.headers['idempotency-key'] ?? '')) ?? [];
-    if (!id || !step) return undefined;
-    const rule = storyOf(id).rules.find((candidate) => candidate.step === step && candidate.left > 0);
+    const called = stepOf(incoming);
+    if (!called) return undefined;
+    const { kind, id, step } = called;
+    seen.push({ kind, step: step.replace(/\/.*/, '') });
+    const isMeant = (rule: Rule) => (rule.step.endsWith('/') ? step.startsWith(rule.step) : rule.step === step);
+    const rule = storyOf(kind, id).rules.find((each) => isMeant(each) && each.left > 0 && !each.isOver);
     if (!rule) return undefined;
     rule.left -= 1;
     return rule;
@@ -111,14 +134,16 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
         hit(rule);
         outgoing.destroy();
         return;
-      case 'hold':
+      case 'hold': {
+        // Whoever gave up or died has sent it all the same.
+        const reply = rule.released.then(forward);
+        rule.answers.push(reply);
         hit(rule);
-        await rule.released;
-        // Whoever died while it waited has sent nothing.
-        if (outgoing.closed || incoming.socket.destroyed) return;
-        return answer(outgoing, await forward());
+        return answer(outgoing, await reply);
+      }
       case 'hold-answer': {
         const reply = await forward();
+        rule.answers.push(Promise.resolve(reply));
         hit(rule);
         await rule.released;
         return answer(outgoing, reply);
@@ -136,33 +161,41 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
     }),
   );
 
-  const faultsOf = (story: Story): BookingFaults => ({
+  const faultsOf = (story: Story): SagaFaults => ({
     id: () => story.id,
     on(step, fault, times = 1) {
-      let release: () => void = () => undefined;
+      let letGo: () => void = () => undefined;
       const released = new Promise<void>((resolve) => {
-        release = resolve;
+        letGo = resolve;
       });
-      releases.add(release);
-      const rule: Rule = { step, fault, left: times, hits: 0, heard: [], released };
+      releases.add(letGo);
+      const rule: Rule = { step, fault, left: times, hits: 0, heard: [], released, isOver: false, answers: [] };
       story.rules.push(rule);
       return {
         async met(wanted = 1) {
           while (rule.hits < wanted) await new Promise<void>((resolve) => rule.heard.push(resolve));
         },
-        release,
+        release() {
+          rule.isOver = true;
+          letGo();
+        },
+        async answers() {
+          const answered = await Promise.allSettled(rule.answers);
+          return answered.flatMap((each) => (each.status === 'fulfilled' ? [each.value.status] : []));
+        },
       };
     },
   });
 
   return {
     urls: Object.fromEntries(servers.map(([name, , url]) => [name, url])),
-    nextBooking() {
+    next(kind) {
       const story = newStory();
-      expected.push(story);
+      expected.push({ kind, story });
       return faultsOf(story);
     },
-    booking: (id) => faultsOf(storyOf(id)),
+    of: (kind, id) => faultsOf(storyOf(kind, id)),
+    seen: (kind) => [...new Set(seen.filter((each) => each.kind === kind).map(({ step }) => step))].toSorted(),
     async close() {
       for (const release of releases) release();
       agent.destroy();
@@ -175,6 +208,18 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
       );
     },
   };
+}
+
+/** Which step of which saga calls. */
+function stepOf({ url = '', headers }: IncomingMessage): { kind: SagaKind; id: string; step: string } | undefined {
+  const [, prefix, keyed, named] = STEP_KEY.exec(String(headers['idempotency-key'] ?? '')) ?? [];
+  const owner = KINDS.find((kind) => kind === prefix);
+  if (owner && keyed && named) return { kind: owner, id: keyed, step: named };
+  for (const [kind, path] of KEYLESS) {
+    const [, id, step] = path.exec(url) ?? [];
+    if (id && step) return { kind, id, step };
+  }
+  return undefined;
 }
 
 function newStory(): Story {

@@ -25,7 +25,7 @@ export interface TestPlatform {
   temporal: Client;
   /** Looks into a context's database with the rights of its own role. */
   database(context: DatabaseContext): Sql;
-  /** Between the booking sagas' worker and the services. */
+  /** Between the workers and the services. */
   proxy: FaultProxy;
   mails: () => ReturnType<typeof receivedMails>;
   webhookSecret: string;
@@ -39,11 +39,16 @@ export interface TestPlatform {
 }
 
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
+/** The workers by process: that of the booking sagas can be killed alone. */
 const BOOKING_WORKER = 'worker-booking';
+const WORKERS = {
+  [BOOKING_WORKER]: ['worker:booking'],
+  workers: WORKER_NAMES.filter((name) => name !== 'worker:booking'),
+};
 
 /**
- * Starts all services in one process and all workers in another, but that of the booking sagas, which calls through a fault proxy.
- * Limits of requests are off unless `settings` has others.
+ * Starts all services in one process, and in two others the workers, which call through a fault proxy. Limits of requests are off
+ * unless `settings` has others.
  */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
   await buildOnce();
@@ -65,18 +70,18 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
         ...settings,
       },
       envFile: 'no-env-file-in-tests',
-      processes: {
-        services: [...SERVICE_NAMES],
-        workers: WORKER_NAMES.filter((name) => name !== 'worker:booking'),
-      },
+      processes: { services: [...SERVICE_NAMES] },
     });
     cleanUps.push(() => platform.stop());
     const { serviceUrl } = platform.config;
     // All but the gateway, which no saga calls.
     const proxy = await startFaultProxy(Object.fromEntries(DATABASE_CONTEXTS.map((name) => [name, serviceUrl[name]])));
     cleanUps.push(() => proxy.close());
-    const worker = await startBookingWorker(platform, proxy, join(dataDir, BOOKING_WORKER));
-    cleanUps.push(() => worker.stopAll([]));
+    const workersDir = join(dataDir, 'workers');
+    mkdirSync(workersDir);
+    const workers = createSupervisor({ dataDir: workersDir, say: () => undefined });
+    cleanUps.push(() => workers.stopAll([]));
+    await startWorkers(workers, platform, proxy, workersDir);
     const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
     cleanUps.push(() => connection.close());
     const databases = openDatabases(platform);
@@ -92,10 +97,10 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
       webhookSecret: platform.environment.STRIPE_WEBHOOK_SECRET ?? '',
       gatewayUrl: platform.urls.gateway,
       async killBookingWorker(whileGone = async () => undefined) {
-        await worker.kill(BOOKING_WORKER);
-        await worker.halt(BOOKING_WORKER);
+        await workers.kill(BOOKING_WORKER);
+        await workers.halt(BOOKING_WORKER);
         await whileGone();
-        await worker.resume(BOOKING_WORKER);
+        await workers.resume(BOOKING_WORKER);
       },
       async withoutTemporal(work) {
         await platform.halt('temporal');
@@ -113,23 +118,22 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   }
 }
 
-async function startBookingWorker(platform: RunningPlatform, proxy: FaultProxy, folder: string): Promise<Supervisor> {
-  mkdirSync(folder);
+async function startWorkers(
+  workers: Supervisor,
+  platform: RunningPlatform,
+  proxy: FaultProxy,
+  dataDir: string,
+): Promise<void> {
   const urls = Object.entries(proxy.urls).map(([name, url]) => [`${name.toUpperCase()}_URL`, url]);
-  const worker = createSupervisor({ dataDir: folder, say: () => undefined });
-  await worker.start(
-    nodeChild({
-      name: BOOKING_WORKER,
-      script: 'main.js',
-      args: ['worker:booking'],
-      env: { ...platform.environment, ...Object.fromEntries(urls) },
-      dataDir: folder,
-      memory: 'workers',
-      ready: { line: /^ready$/ },
-      graceMs: graceMs(platform.config),
-    }),
-  );
-  return worker;
+  const common = {
+    script: 'main.js',
+    env: { ...platform.environment, ...Object.fromEntries(urls) },
+    dataDir,
+    memory: 'workers' as const,
+    ready: { line: /^ready$/ },
+    graceMs: graceMs(platform.config),
+  };
+  await Promise.all(Object.entries(WORKERS).map(([name, args]) => workers.start(nodeChild({ name, args, ...common }))));
 }
 
 /** JSON to the controls; a form, with a key, to Stripe's own API. */
