@@ -155,6 +155,23 @@ describe('moving a slot at once, as sagas of before do', () => {
     expect((await hold(tutor, { minutes: 30 })).status).toBe(200);
   });
 
+  test.each([
+    ['made', true],
+    ['still on its way', false],
+  ])('and back again, as the undo of a move that was %s: the move is refused from then on', async (_, wasMade) => {
+    const tutor = await listedTutor(service);
+    const bookingId = await booked(tutor);
+    const key = `booking:${bookingId}/reschedule-1/move-slot`;
+    const move = (key: string, quarters: number) =>
+      service.internal('POST', `/internal/slots/${bookingId}/move`, { key, body: { start: start(quarters) } });
+    if (wasMade) expect((await move(key, 8)).body).toMatchObject({ start: start(8) });
+    const undone = await move(`${key}/undo`, 0);
+    expect(undone.body).toMatchObject({ state: 'booked', start: start(0) });
+    expect((await move(`${key}/undo`, 0)).body).toEqual(undone.body);
+    expect(codes([await move(key, 8)])).toEqual(['undone']);
+    expect(await kept(bookingId)).toEqual([session(0)]);
+  });
+
   test('to a taken time, outside the hours or without a slot is refused, and the old time stays', async () => {
     const tutor = await listedTutor(service);
     const bookingId = uuidv7();
