@@ -194,17 +194,15 @@ function isBetweenRuns(error: unknown): boolean {
 }
 
 function refusalOf(error: unknown): unknown {
+  const detail = 'Still being worked on; repeat the request with the same Idempotency-Key';
+  const late = () => new ProblemError('upstream_unavailable', detail, { retryAfterSeconds: 2 });
+  // The next run did not begin in time.
+  if (isBetweenRuns(error)) return late();
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
     return problemOf(error.cause);
   if (error instanceof WorkflowNotFoundError)
     return new ProblemError('invalid_state', 'The saga of this resource has ended');
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    return new ProblemError(
-      'upstream_unavailable',
-      'Still being worked on; repeat the request with the same Idempotency-Key',
-      { retryAfterSeconds: 2 },
-    );
-  }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return late();
   return outOfReach(error);
 }
 

@@ -51,8 +51,8 @@ export interface CommandQueue {
   answerAll(reason: string): void;
   /** A move was made. */
   moved(): void;
-  /** From now on updates are sent to the next run, which begins soon. */
-  close(): void;
+  /** Whether new updates are sent on to the next run, which then begins soon. */
+  sendOn(whether: boolean): void;
   /** How many updates this run has accepted, refused afterwards or not: Temporal takes 2,000 in a run. */
   accepted(): number;
   soFar(): CommandsSoFar;
@@ -77,7 +77,7 @@ export function createCommandQueue(
   const unanswered = new Map<number, QueuedCommand>();
   const answers = new Map(before?.answers);
   let phase: Phase = before ? 'confirmed' : 'requesting';
-  let closed = false;
+  let sendsOn = false;
   let count = before?.count ?? 0;
   let moves = before?.moves ?? 0;
   let accepted = 0;
@@ -98,10 +98,10 @@ export function createCommandQueue(
   const wasMovedEnough = (asked: Command) => asked.kind === 'reschedule' && moves >= MOST_MOVES;
 
   function validate(asked: Command): void {
-    if (closed) throw ApplicationFailure.create({ type: CONTINUES_AS_NEW, nonRetryable: true, category: 'BENIGN' });
     const reason = refusal(asked);
     if (reason) throw refuse('invalid_state', reason);
     if (wasMovedEnough(asked)) throw refuse('too_many_moves');
+    if (sendsOn) throw ApplicationFailure.create({ type: CONTINUES_AS_NEW, nonRetryable: true, category: 'BENIGN' });
     if (asked.kind === 'reschedule' && session.isBusy())
       throw refuse('upstream_unavailable', 'An earlier move is still being undone');
   }
@@ -190,8 +190,8 @@ export function createCommandQueue(
     moved() {
       moves += 1;
     },
-    close() {
-      closed = true;
+    sendOn(whether) {
+      sendsOn = whether;
     },
     accepted: () => accepted,
     soFar: () => ({ count, moves, answers: [...answers].slice(-ANSWERS_KEPT) }),

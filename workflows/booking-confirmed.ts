@@ -87,7 +87,7 @@ export async function untilSettled(
     const reminder = reminders[0];
     const isWorn = commands.accepted() + saga.answers() >= UPDATES_A_RUN || workflowInfo().continueAsNewSuggested;
     const continues = isWorn && patched(CONTINUES);
-    if (continues && saga.isIdle()) commands.close();
+    commands.sendOn(continues && isQuiet());
     const command = await commands.next(
       reminder?.at ?? end() + COMPLETES_BY_ITSELF_MS,
       continues ? isAtRest : undefined,
@@ -108,9 +108,14 @@ export async function untilSettled(
     return Date.parse(endOf(facts.startsAt, input.durationMinutes));
   }
 
+  /** Nothing but commands can keep this run from ending: an undo or a notice may take a day. */
+  function isQuiet(): boolean {
+    return saga.isIdle() && notices.isIdle();
+  }
+
   /** Nothing is under way that the next run would not know of. */
   function isAtRest(): boolean {
-    return saga.isIdle() && notices.isIdle() && allHandlersFinished();
+    return isQuiet() && allHandlersFinished();
   }
 
   function soFar(): BookingSoFar {

@@ -34,6 +34,8 @@ export interface SagaHarness {
    * it is only what this saga called.
    */
   start<Input>(saga: SagaType<Input>, input: Input, activities: Record<string, TestActivity>): Promise<StartedSaga>;
+  /** As a worker that takes a saga over: reads the history so far from its first event. Rejects when the code would not have made it. */
+  replay(handle: WorkflowHandle): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -210,6 +212,12 @@ export async function startSagaHarness(
         },
       };
     },
+    replay: async (handle) =>
+      Worker.runReplayHistory(
+        { workflowBundle, sinks: coverage.sinks },
+        await handle.fetchHistory(),
+        handle.workflowId,
+      ),
     async close() {
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DAY } from '../kernel/time';
+import { createSagas, type Sagas } from '../platform/temporal';
+import { allGoesWell } from '../tests/support/booking-saga';
+import { eventually } from '../tests/support/platform';
+import { startRealTemporal } from '../tests/support/real-temporal';
+import {
+  gate,
+  isAway,
+  refuses,
+  type SagaHarness,
+  startSagaHarness,
+  type TestActivity,
+} from '../tests/support/saga-harness';
+import { bookingSaga, bookingWorkflowId, cancelUpdate, rescheduleUpdate } from './booking.api';
+
+// A notice that cannot be stored goes on beside the commands of its booking. On the real server: it is the one that opens a workflow task
+// for an update while a local activity still holds the one before.
+
+/** The server advises a new run after so many events, which a few moves make. */
+const EVENTS_OF_A_RUN = 120;
+
+let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
+let harness: SagaHarness;
+let sagas: Sagas;
+const hung = gate();
+beforeAll(async () => {
+  temporal = await startRealTemporal(EVENTS_OF_A_RUN);
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal.config;
+  harness = await startSagaHarness(undefined, () =>
+    TestWorkflowEnvironment.createFromExistingServer({ address, namespace }),
+  );
+  sagas = createSagas(temporal.config);
+}, 90_000);
+jest.setTimeout(120_000);
+afterAll(async () => {
+  hung.open();
+  await sagas?.close();
+  await harness?.close();
+  await temporal?.close();
+});
+
+const START = Date.now() + 10 * DAY;
+const at = (daysLater: number) => new Date(START + daysLater * DAY).toISOString();
+const requestedAt = () => new Date().toISOString();
+const actorId = randomUUID();
+
+async function confirmedBooking(notifyBooking: TestActivity, moveSlot: TestActivity = () => undefined) {
+  const input = {
+    ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
+    ...{ scheduledAt: at(0), durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
+  };
+  const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input), notifyBooking, moveSlot });
+  await saga.called('notifyBooking');
+  const workflowId = bookingWorkflowId(input.bookingId);
+  return {
+    saga,
+    move: (daysLater: number) =>
+      sagas.update(
+        workflowId,
+        rescheduleUpdate,
+        { by: 'tutor', actorId, scheduledAt: at(daysLater), requestedAt: requestedAt() },
+        { updateId: randomUUID() },
+      ),
+    cancel: () =>
+      sagas.update(
+        workflowId,
+        cancelUpdate,
+        { by: 'student', actorId, noteId: null, requestedAt: requestedAt() },
+        { updateId: randomUUID() },
+      ),
+  };
+}
+
+const failsAtFirst =
+  (attempts: number): TestActivity =>
+  (input, attempt) =>
+    attempt <= attempts ? isAway(input, attempt) : undefined;
+
+const unless =
+  (away: { now: boolean }): TestActivity =>
+  (input, attempt) =>
+    away.now ? isAway(input, attempt) : undefined;
+
+test.each<[string, TestActivity]>([
+  ['fails for seconds', failsAtFirst(4)],
+  ['hangs', (_, attempt) => (attempt === 1 ? hung.activity() : undefined)],
+])(
+  'a notice %s: moves and the cancel are heard meanwhile, and the history replays at every point',
+  async (_, notice) => {
+    const { saga, move, cancel } = await confirmedBooking(notice);
+    await harness.replay(saga.handle);
+    for (const daysLater of [1, 2]) {
+      await move(daysLater);
+      await harness.replay(saga.handle);
+    }
+    await cancel();
+    await harness.replay(saga.handle);
+    expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+    await harness.replay(saga.handle);
+  },
+);
+
+test('a notice that the server retries is no hindrance either', async () => {
+  const away = { now: true };
+  const { saga, move, cancel } = await confirmedBooking(unless(away));
+  await move(1);
+  await eventually(
+    'the notice goes on as a recorded step',
+    async () => {
+      const { raw } = await saga.handle.describe();
+      return raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'notifyBooking');
+    },
+    60_000,
+  );
+  await harness.replay(saga.handle);
+  await move(2);
+  await harness.replay(saga.handle);
+  away.now = false;
+  await cancel();
+  expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+  await harness.replay(saga.handle);
+});
+
+test('a booking whose run is full hears its commands while a notice cannot be stored', async () => {
+  const away = { now: false };
+  const { saga, move, cancel } = await confirmedBooking(unless(away));
+  const { runId } = await saga.handle.describe();
+  away.now = true;
+  for (let moves = 1; (await saga.handle.describe()).historyLength <= EVENTS_OF_A_RUN; moves++) await move(moves);
+  await move(18);
+  expect((await saga.handle.describe()).runId).toBe(runId);
+  await cancel();
+  away.now = false;
+  expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+});
+
+test('so it does when the notice is of a move that was asked for before the run was full', async () => {
+  const [taken, held, free] = [1, 2, 3];
+  const away = { now: false };
+  const holding = gate();
+  const { saga, move, cancel } = await confirmedBooking(unless(away), async ({ start }, attempt) => {
+    if (start === at(held)) await holding.activity();
+    if (start !== at(free) && start !== at(0)) refuses('slot_unavailable')({}, attempt);
+  });
+  const refused = (daysLater: number) => expect(move(daysLater)).rejects.toMatchObject({ code: 'slot_unavailable' });
+  let asked = 0;
+  for (; (await saga.handle.describe()).historyLength < EVENTS_OF_A_RUN - 16; asked++) await refused(taken);
+  const calls = saga.calls.filter((name) => name === 'moveSlot').length;
+  const first = refused(held);
+  await saga.called('moveSlot', calls + 1);
+  // With those that wait behind the first the run is full, but only when that one is answered.
+  away.now = true;
+  const waiting = [move(free), ...Array.from({ length: 7 }, () => refused(taken))];
+  await saga.updateArrived('reschedule', asked + 9);
+  holding.open();
+  await Promise.all([first, ...waiting]);
+  await cancel();
+  away.now = false;
+  expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+});
