@@ -19,6 +19,12 @@ const TASK_QUEUES: Record<Saga, string> = {
   'user-creation': userCreationSaga.taskQueue,
 };
 
+/**
+ * How long a saga's next task waits for the worker that has the saga in memory, before any other may take it and read its history. By
+ * default 10 s, which is all the patience of the client of a command: after a worker's death nobody would be heard for so long.
+ */
+const STICKY_PATIENCE = '1s';
+
 /** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
 export async function startWorker(saga: Saga, { config, sagas }: Platform): Promise<Running> {
   const name = `worker:${saga}`;
@@ -36,6 +42,7 @@ export async function startWorker(saga: Saga, { config, sagas }: Platform): Prom
     activities: createActivities(clients)[saga],
     // By default as many as fit the machine: thousands of bookings, each of which then waits for days without being needed.
     maxCachedWorkflows: config.WORKER_CACHED_SAGAS,
+    stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
     // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
     // what is left until the second limit, and run again elsewhere.
     shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,

@@ -62,7 +62,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
   const at = market.nextHour();
   const book = () => market.book({ student, tutor, at, key: keys.booking });
 
-  await platform.withoutTemporal(async () => {
+  await platform.without('temporal', async () => {
     // Each is tried for five seconds.
     const replies = await Promise.all([
       ...paid.map((id) => refund(id, 500)),

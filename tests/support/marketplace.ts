@@ -137,10 +137,11 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
     cancel: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/cancel`, { reason: 'Ill' }, key),
     decline: (who: Person, id: string) => command(who, 'POST', `${id}/decline`, { reason: 'Fully booked' }),
     move: (who: Person, id: string, scheduledAt: string) => command(who, 'PATCH', id, { scheduledAt }),
+    meetAt: (who: Person, id: string, meetingUrl: string) => command(who, 'PATCH', id, { meetingUrl }),
 
     confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
 
-    confirmPatiently: (who: Person, id: string) => patiently(who, `${id}/confirm`, undefined),
+    confirmPatiently: (who: Person, id: string, key?: string) => patiently(who, `${id}/confirm`, undefined, key),
     cancelPatiently,
 
     /** Cancels. Resolves when Temporal holds the cancel for the saga, whether there is a worker or not. */

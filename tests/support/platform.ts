@@ -5,13 +5,15 @@ import { Client, Connection } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import { removeDataDir, temporaryDataDir } from '../../dev/machine/temporary-data';
 import { buildOnce } from '../../dev/processes/build-once';
+import type { ChildSpec } from '../../dev/processes/child';
+import { freeze } from '../../dev/processes/freeze';
 import { nodeChild } from '../../dev/processes/node-children';
-import { createSupervisor, type Supervisor } from '../../dev/processes/supervisor';
+import { createSupervisor } from '../../dev/processes/supervisor';
 import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
 import { type Ask, ask, type Reply } from './service';
@@ -32,8 +34,12 @@ export interface TestPlatform {
   gatewayUrl: string;
   /** SIGKILL; the next one is started after `whileGone`. Resolves when that one is ready. */
   killBookingWorker(whileGone?: () => Promise<void>): Promise<void>;
-  /** Takes the Temporal server away while `work` runs. Resolves when it answers again. */
-  withoutTemporal(work: () => Promise<void>): Promise<void>;
+  /** Starts a second worker of booking sagas beside the first, which keeps those that it has. Resolves when it is ready. */
+  addBookingWorker(): Promise<void>;
+  /** Takes the Temporal server, or a service that is alone in its process, away while `work` runs. Resolves when it is ready again. */
+  without(part: 'temporal' | ContextName, work: () => Promise<void>): Promise<void>;
+  /** Lets a service that is alone in its process hang while `work` runs: it accepts connections and says nothing. */
+  whileHanging(service: ContextName, work: () => Promise<void>): Promise<void>;
   /** Ends everything and removes the folder. Harmless twice. */
   stop(): Promise<void>;
 }
@@ -45,12 +51,17 @@ const WORKERS = {
   [BOOKING_WORKER]: ['worker:booking'],
   workers: WORKER_NAMES.filter((name) => name !== 'worker:booking'),
 };
+/** What hangs is let go by then, whatever becomes of the test. */
+const HANGS_AT_MOST_MS = 120_000;
 
 /**
  * Starts all services in one process, and in two others the workers, which call through a fault proxy. Limits of requests are off
- * unless `settings` has others.
+ * unless `settings` has others. `alone`: services that get a process each.
  */
-export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
+export async function startTestPlatform(
+  settings: Record<string, string> = {},
+  alone: readonly ContextName[] = [],
+): Promise<TestPlatform> {
   await buildOnce();
   const dataDir = temporaryDataDir();
   const cleanUps: (() => Promise<unknown>)[] = [async () => removeDataDir(dataDir)];
@@ -70,18 +81,22 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
         ...settings,
       },
       envFile: 'no-env-file-in-tests',
-      processes: { services: [...SERVICE_NAMES] },
+      processes: {
+        services: SERVICE_NAMES.filter((name) => !alone.some((one) => one === name)),
+        ...Object.fromEntries(alone.map((name) => [name, [name]])),
+      },
     });
     cleanUps.push(() => platform.stop());
     const { serviceUrl } = platform.config;
     // All but the gateway, which no saga calls.
     const proxy = await startFaultProxy(Object.fromEntries(DATABASE_CONTEXTS.map((name) => [name, serviceUrl[name]])));
     cleanUps.push(() => proxy.close());
-    const workersDir = join(dataDir, 'workers');
-    mkdirSync(workersDir);
-    const workers = createSupervisor({ dataDir: workersDir, say: () => undefined });
+    const folder = join(dataDir, 'workers');
+    mkdirSync(folder);
+    const workers = createSupervisor({ dataDir: folder, say: () => undefined });
     cleanUps.push(() => workers.stopAll([]));
-    await startWorkers(workers, platform, proxy, workersDir);
+    const startWorker = (name: string, args: string[]) => workers.start(worker(name, args, platform, proxy, folder));
+    await Promise.all(Object.entries(WORKERS).map(([name, args]) => startWorker(name, args)));
     const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
     cleanUps.push(() => connection.close());
     const databases = openDatabases(platform);
@@ -102,12 +117,23 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
         await whileGone();
         await workers.resume(BOOKING_WORKER);
       },
-      async withoutTemporal(work) {
-        await platform.halt('temporal');
+      addBookingWorker: () => startWorker(`${BOOKING_WORKER}-2`, WORKERS[BOOKING_WORKER]),
+      async without(part, work) {
+        await platform.halt(part);
         try {
           await work();
         } finally {
-          await platform.resume('temporal');
+          await platform.resume(part);
+        }
+      },
+      async whileHanging(service, work) {
+        const { pid } = platform.children().find(({ name }) => name === service) ?? {};
+        if (pid === undefined) throw new Error(`${service} is not alone in a process`);
+        const frozen = freeze(pid, HANGS_AT_MOST_MS);
+        try {
+          await work();
+        } finally {
+          frozen.thaw();
         }
       },
       stop,
@@ -118,22 +144,18 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   }
 }
 
-async function startWorkers(
-  workers: Supervisor,
-  platform: RunningPlatform,
-  proxy: FaultProxy,
-  dataDir: string,
-): Promise<void> {
-  const urls = Object.entries(proxy.urls).map(([name, url]) => [`${name.toUpperCase()}_URL`, url]);
-  const common = {
+function worker(name: string, args: string[], platform: RunningPlatform, proxy: FaultProxy, folder: string): ChildSpec {
+  const urls = Object.entries(proxy.urls).map(([service, url]) => [`${service.toUpperCase()}_URL`, url]);
+  return nodeChild({
+    name,
     script: 'main.js',
+    args,
     env: { ...platform.environment, ...Object.fromEntries(urls) },
-    dataDir,
-    memory: 'workers' as const,
+    dataDir: folder,
+    memory: 'workers',
     ready: { line: /^ready$/ },
     graceMs: graceMs(platform.config),
-  };
-  await Promise.all(Object.entries(WORKERS).map(([name, args]) => workers.start(nodeChild({ name, args, ...common }))));
+  });
 }
 
 /** JSON to the controls; a form, with a key, to Stripe's own API. */

@@ -1,0 +1,161 @@
+import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { sandboxState } from '../../dev/chaos/stripe-state';
+import { uuidv7 } from '../../platform/ids';
+import { bookingFacts, CAPTURED } from '../support/booking-facts';
+import { type BookingScenes, createBookingScenes } from '../support/booking-scenes';
+import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
+import { outcomeOf, tally } from '../support/outcomes';
+import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
+import type { Reply } from '../support/service';
+
+// A part of the platform hangs, is away or dies while bookings are under way. Tutoring runs in a process of its own.
+
+jest.setTimeout(180_000);
+
+let platform: TestPlatform;
+let market: Marketplace;
+let instant: Tutor;
+let confirming: Tutor;
+let student: Person;
+let scenes: BookingScenes;
+
+beforeAll(async () => {
+  platform = await startTestPlatform({}, ['tutoring']);
+  market = createMarketplace(platform);
+  [instant, confirming, student] = await Promise.all([
+    market.tutor({ instant: true }),
+    market.tutor({ instant: false }),
+    market.student(),
+  ]);
+  scenes = createBookingScenes(platform, market, { student, instant, confirming });
+});
+afterAll(() => platform?.stop());
+
+/** What a command is promised to take at most while a service hangs that it does not need. */
+const COMMAND_MS = 3_000;
+/** More than a worker has slots for workflow tasks, and less than a service takes on at once. */
+const HUNG = 50;
+const CALM = 8;
+
+async function confirmedBooking(): Promise<string> {
+  const { status, body } = await market.book({ student, tutor: instant });
+  expect([status, body.status]).toEqual([201, 'confirmed']);
+  return String(body.id);
+}
+
+/** Awaits the command's 200 and gives how long it took, in milliseconds. */
+async function timed(command: Promise<Reply>): Promise<number> {
+  const since = performance.now();
+  expect(outcomeOf(await command)).toBe('200');
+  return performance.now() - since;
+}
+
+const together = <T>(times: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: times }, work));
+
+test('while tutoring hangs, commands of other bookings that do not need it answer within three seconds; what hung is booked afterwards', async () => {
+  const calm = await together(CALM, confirmedBooking);
+  const undecided = await together(4, () => scenes.awaitingTutor());
+  let bookings: Promise<Reply>[] = [];
+  let confirmations: Promise<Reply>[] = [];
+  const took: number[] = [];
+  await platform.whileHanging('tutoring', async () => {
+    bookings = Array.from({ length: HUNG }, () => market.book({ student, tutor: instant }));
+    confirmations = undecided.map((id) => market.confirmPatiently(confirming, id));
+    // Were tasks held by what hangs, the worker would begin forty and no more.
+    await eventually(
+      'every saga has come to tutoring',
+      async () => {
+        const [row] = await platform.database('booking')`
+          select count(*)::int as begun from booking_requests r
+          where saga_started_at is not null and not exists (select from bookings b where b.id = r.id)`;
+        return row?.begun === HUNG;
+      },
+      30_000,
+    );
+    for (const id of calm) {
+      expect(outcomeOf(await market.meetAt(instant, id, 'https://meet.example/room'))).toBe('200');
+      took.push(await timed(market.cancel(student, id)));
+    }
+  });
+  // Not each of them: other tests may keep the machine busy.
+  expect(took.toSorted((one, other) => one - other)[CALM / 2]).toBeLessThan(COMMAND_MS);
+
+  const replies = await Promise.all(bookings);
+  expect(Object.keys(tally(replies)).filter((outcome) => outcome !== '201' && outcome !== '202')).toEqual([]);
+  for (const { body } of replies)
+    expect(await market.untilBooking(String(body.id ?? body.bookingId), 'confirmed', 'cancelled')).toBe('confirmed');
+  expect(tally(await Promise.all(confirmations))).toEqual({ '200': undecided.length });
+  for (const id of calm) {
+    await scenes.workflow(id).result();
+    expect((await bookingFacts(platform, id)).slot).toBe(null);
+  }
+});
+
+test('tutoring goes away when the tutor says yes: the tutor is asked to come again, and the booking is made', async () => {
+  const patient = await market.student();
+  const id = await scenes.awaitingTutor({ student: patient });
+  const key = uuidv7();
+  await platform.without('tutoring', async () => {
+    const late = await market.confirm(confirming, id, key);
+    expect(outcomeOf(late)).toBe('503 upstream_unavailable');
+    expect(Number(late.headers['retry-after'])).toBeGreaterThan(0);
+    await eventually(
+      'the server retries what the saga’s own patience did not suffice for',
+      async () => {
+        const { raw } = await scenes.workflow(id).describe();
+        return raw.pendingActivities?.some(
+          ({ activityType, attempt }) => activityType?.name === 'blockSlot' && Number(attempt) >= 2,
+        );
+      },
+      90_000,
+    );
+    expect((await market.read(patient, id)).body).toMatchObject({ status: 'pending' });
+  });
+  const confirmed = await market.confirmPatiently(confirming, id, key);
+  expect([confirmed.status, confirmed.body.status]).toEqual([200, 'confirmed']);
+  expect(await bookingFacts(platform, id)).toMatchObject({ slot: 'booked', stripe: CAPTURED });
+
+  const subjects = await eventually('the student is told', async () => {
+    const mails = (await platform.mails()).filter(({ recipients }) => recipients.includes(patient.email));
+    const all = mails.map(({ subject = '' }) => subject);
+    return all.some((subject) => subject.startsWith('Confirmed:')) && all;
+  });
+  expect(subjects.filter((subject) => /expired|cancelled|declined/i.test(subject))).toEqual([]);
+});
+
+test('a worker is killed beside an idle one: the other answers the next command to each of its sagas', async () => {
+  const [moved, cancelled, undecided] = await Promise.all([
+    together(3, confirmedBooking),
+    together(3, confirmedBooking),
+    together(2, () => scenes.awaitingTutor()),
+  ]);
+  await platform.addBookingWorker();
+  await platform.killBookingWorker(async () => {
+    const first = await Promise.all([
+      ...moved.map((id) => market.move(instant, id, market.nextHour())),
+      ...cancelled.map((id) => market.cancel(student, id)),
+      ...undecided.map((id) => market.confirm(confirming, id)),
+    ]);
+    // On a busy machine one may be late; were the dead one waited for, all would be.
+    const answered = first.filter(({ status }) => status === 200);
+    expect(answered.length).toBeGreaterThan(first.length / 2);
+    expect(
+      Object.keys(tally(first)).filter((outcome) => !['200', '503 upstream_unavailable'].includes(outcome)),
+    ).toEqual([]);
+  });
+});
+
+describe('after all of that', () => {
+  test('bookings, slots, payments, ledger and Stripe agree to the cent', async () => {
+    await eventually(
+      'Stripe has delivered its webhooks',
+      async () => (await sandboxState(platform)).pending_webhooks === 0,
+    );
+    expect(await contradictions(platform)).toEqual([]);
+  });
+
+  test('no workflow is stuck, and none had a failing task', async () => {
+    expect((await workflowTroubles(platform, market.people)).troubles).toEqual([]);
+  });
+});
