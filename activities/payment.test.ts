@@ -124,6 +124,24 @@ describe('money for a booking', () => {
   });
 });
 
+describe('a share of a booking’s payment', () => {
+  test.each([
+    [50, uuidv7(), EUR(2250)],
+    [0, null, EUR(0)],
+  ])('of %i %% comes to a refund and its amount, or to nothing', async (percent, refundId, amount) => {
+    services.answers.refundShare = { refundId, amount, retained: EUR(4500 - amount.amount) };
+    expect(await act.refundShare({ paymentId, percent, key })).toEqual({ refundId, amount });
+    expect(services.calls).toEqual([
+      {
+        operation: 'refundShare',
+        path: `/internal/payments/${paymentId}/refund-share`,
+        key,
+        body: { percent, reason: 'Booking cancelled', requestedBy: null },
+      },
+    ]);
+  });
+});
+
 describe('a direct payment', () => {
   const direct = (status: string) => state(status, { bookingId: null });
 

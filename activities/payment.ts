@@ -24,6 +24,9 @@ export interface ChargeInput {
   awaitingUntil: string;
 }
 
+/** Why a cancelled booking's money is given back: no person wrote a reason. */
+const CANCELLED = { reason: 'Booking cancelled', requestedBy: null };
+
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
 
 /** Money. Every activity leaves booking's copy of the payment up to date before it returns. */
@@ -114,22 +117,27 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       await payment.releaseEarnings(paymentId, key);
     },
 
-    /** Records the refund of a cancelled booking; the refund saga makes it. */
+    /** Records the refund of a cancelled booking; the refund saga makes it. For sagas of before, which decided the amount by themselves. */
     async createRefund({
       paymentId,
       amount,
       key,
     }: Step<{ paymentId: string; amount: Money }>): Promise<{ refundId: string }> {
-      const { refundId } = await payment.createRefund(
-        paymentId,
-        {
-          amount,
-          reason: 'Booking cancelled',
-          requestedBy: null,
-        },
-        key,
-      );
+      const { refundId } = await payment.createRefund(paymentId, { amount, ...CANCELLED }, key);
       return { refundId };
+    },
+
+    /**
+     * Records the refund of a share of what is left of a cancelled booking's payment; the refund saga makes it. How much that is payment
+     * decides. `refundId` is null when there is nothing to give back.
+     */
+    async refundShare({
+      paymentId,
+      percent,
+      key,
+    }: Step<{ paymentId: string; percent: number }>): Promise<{ refundId: string | null; amount: Money }> {
+      const { refundId, amount } = await payment.refundShare(paymentId, { percent, ...CANCELLED }, key);
+      return { refundId, amount };
     },
 
     /**

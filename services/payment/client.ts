@@ -5,6 +5,7 @@ import {
   type CreateAccount,
   type CreateRefund,
   paymentContract as contract,
+  type RefundShare,
   type SettledByHand,
 } from './contract';
 
@@ -50,6 +51,9 @@ export function createPaymentClient(http: ServiceClient) {
 
     createRefund: (paymentId: string, body: CreateRefund, key: string) =>
       http.call(contract.createRefund, { ...of(paymentId, key), body }),
+    /** @returns what the share came to; null as its refund when nothing is left */
+    refundShare: (paymentId: string, body: RefundShare, key: string) =>
+      http.call(contract.refundShare, { ...of(paymentId, key), body, timeoutMs }),
     getRefund: (id: string) => http.call(contract.getRefundState, { params: { id } }),
     submitRefund: (id: string, key: string) => http.call(contract.submitRefund, { ...of(id, key), timeoutMs }),
     retryRefund: (id: string, number: number, key: string) =>

@@ -9,6 +9,8 @@ export {
   EarningsReleased,
   PaymentDetails,
   PaymentState,
+  RefundedShare,
+  type RefundShare,
   RefundState,
   type SettledByHand,
 } from './saga';

@@ -45,6 +45,15 @@ export const RefundState = z
   .meta({ id: 'RefundState' });
 export type RefundState = z.output<typeof RefundState>;
 
+/**
+ * What a share of a payment came to: its refund, null when there is nothing to give back, and what the payee and the platform keep. The
+ * payer is owed `amount` from then on, whatever becomes of the refund.
+ */
+export const RefundedShare = z
+  .object({ refundId: Uuid.nullable(), amount: Money, retained: Money })
+  .meta({ id: 'RefundedShare' });
+export type RefundedShare = z.output<typeof RefundedShare>;
+
 /** What moved from the tutor's pending to their payable earnings; zero when a refund took all of it. */
 export const EarningsReleased = z.object({ paymentId: Uuid, released: Money }).meta({ id: 'EarningsReleased' });
 export type EarningsReleased = z.output<typeof EarningsReleased>;
@@ -76,6 +85,13 @@ const CreateRefund = z.strictObject({
   requestedBy: Uuid.nullable(),
 });
 export type CreateRefund = z.output<typeof CreateRefund>;
+
+const RefundShare = z.strictObject({
+  percent: z.int().min(0).max(100),
+  reason: text(1, 500),
+  requestedBy: Uuid.nullable(),
+});
+export type RefundShare = z.output<typeof RefundShare>;
 
 const RetryRefund = z.strictObject({ number: z.int().min(2) });
 const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
@@ -260,6 +276,20 @@ export const sagaOperations = {
     body: CreateRefund,
     replies: { 201: RefundState },
     errors: ['refund_exceeds_payment', 'invalid_state'],
+  }),
+  refundShare: endpoint({
+    method: 'post',
+    path: '/internal/payments/{id}/refund-share',
+    operationId: 'refundShare',
+    summary: 'Record the refund of a share of what is left of a payment; nothing left is a fine answer',
+    description:
+      'Stripe is asked first what was refunded there. The amount is decided here, rounded up to the minor unit.',
+    access: 'service',
+    reaches: ['stripe'],
+    idempotency: 'required',
+    params: IdParams,
+    body: RefundShare,
+    replies: { 200: RefundedShare },
   }),
   getRefundState: endpoint({
     method: 'get',

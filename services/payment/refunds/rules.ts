@@ -1,4 +1,4 @@
-import type { Money } from '../../../kernel/money';
+import { type Money, scaleUp } from '../../../kernel/money';
 import type { RefundStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
 import { type PaymentFacts, stateOf } from '../charges/rules';
@@ -48,6 +48,14 @@ export function refundAmount(
   const left = refundable(payment);
   const amount = asked?.amount ?? left;
   return amount === 0 || amount > left ? 'refund_exceeds_payment' : amount;
+}
+
+/** What a share of what is left of a payment comes to, in its minor units: rounded up, so that it never falls short (decision 8). */
+export function shareOf(
+  payment: { captured: number; refunded: number; refundPending: number },
+  percent: number,
+): number {
+  return scaleUp(refundable(payment), percent, 100);
 }
 
 /** Who may give a payment back: the one who received it, and admins. */

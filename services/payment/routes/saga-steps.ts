@@ -9,12 +9,12 @@ import { beginBookingCharge, beginCapture, beginDirectCharge } from '../charges/
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
-import { giveUp, refreshRefund, retry, submit } from '../refunds/refund';
+import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
 import { wakeRefundSagas } from '../refunds/sagas';
 import { settleByHand } from '../refunds/store/by-hand';
 import { closeRefund, readRefund } from '../refunds/store/refunds';
-import { createRefund } from '../refunds/store/requests';
+import { createRefund, refundShare } from '../refunds/store/requests';
 import { refresh } from '../settlement/refresh';
 import { abandon, settle } from '../settlement/settle';
 import { handOverRefunds, markBookingSettled, markPaymentSettled } from '../settlement/store';
@@ -96,6 +96,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   service.serve(contract.sweepPayments, async () => ok(await sweepPayments(till, sagas)));
   service.serve(contract.createRefund, async (call) => {
     return created(await createRefund(db, byService(call), call.params.id, call.body));
+  });
+
+  service.serve(contract.refundShare, async (call) => {
+    await refreshRefunds(till, await readPayment(db, call.params.id));
+    return ok(await refundShare(db, byService(call), call.params.id, call.body));
   });
 
   service.serve(contract.getRefundState, async ({ params }) => {

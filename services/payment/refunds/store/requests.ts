@@ -10,12 +10,12 @@ import {
   storeRefusal,
 } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
-import { created } from '../../../../platform/replies';
+import { created, ok } from '../../../../platform/replies';
 import { type Claimed, LEASE_SECONDS } from '../../../../platform/saga-request';
 import { maySee } from '../../charges/rules';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
-import type { CreateRefund, RefundState, RequestRefund } from '../../contract';
-import { mayRefund, refundAmount, refundStateOf } from '../rules';
+import type { CreateRefund, RefundedShare, RefundShare, RefundState, RequestRefund } from '../../contract';
+import { mayRefund, refundAmount, refundable, refundStateOf, shareOf } from '../rules';
 import { insertRefund } from './refunds';
 
 /** Records a refund for a saga and reserves its amount. @throws ProblemError not_found, invalid_state, refund_exceeds_payment, validation_failed, and those of `once` */
@@ -31,6 +31,28 @@ export async function createRefund(
     const { reason, requestedBy } = wanted;
     const made = await insertRefund(tx, payment, { id: uuidv7(), origin: 'request', amount, reason, requestedBy });
     return created(refundStateOf(made.refund, made.payment));
+  });
+  return reply.body;
+}
+
+/**
+ * Records the refund of a share of what is left of a payment, for a saga, and reserves its amount. A share that comes to nothing makes none.
+ * @throws ProblemError not_found, and those of `once`
+ */
+export async function refundShare(
+  db: Database,
+  request: KeyedRequest,
+  paymentId: string,
+  { percent, reason, requestedBy }: RefundShare,
+): Promise<RefundedShare> {
+  const reply = await once(db, request, async (tx) => {
+    const payment = await lockPayment(tx, paymentId);
+    const amount = shareOf(payment, percent);
+    const details = { id: uuidv7(), origin: 'request', amount, reason, requestedBy } as const;
+    const made = amount > 0 ? await insertRefund(tx, payment, details) : { refund: null, payment };
+    const { currency } = payment;
+    const retained = { amount: refundable(made.payment), currency };
+    return ok({ refundId: made.refund?.id ?? null, amount: { amount, currency }, retained });
   });
   return reply.body;
 }
