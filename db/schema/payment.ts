@@ -12,6 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { SETTLEMENTS } from '../../kernel/saga-type';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
@@ -41,7 +42,10 @@ export const payments = pgTable(
     fee: minorUnits('fee').notNull(),
     captured: minorUnits('captured').notNull().default(0),
     refunded: minorUnits('refunded').notNull().default(0),
-    /** Asked for and not yet through: reserved, so that two refunds together never exceed what was captured. */
+    /**
+     * Promised to the payer and not yet through: refunds under way, and those that failed and that nobody has given up. Reserved, so that
+     * two refunds together never exceed what was captured.
+     */
     refundPending: minorUnits('refund_pending').notNull().default(0),
     paymentMethodId: text('payment_method_id').notNull(),
     description: text(),
@@ -99,8 +103,10 @@ export const refunds = pgTable(
      * `status` is another, a saga pursues the refund, or has to be woken for it.
      */
     closedAs: text('closed_as', { enum: ['succeeded', 'failed'] }),
-    /** Why Stripe refused it or the bank sent it back. */
+    /** Why Stripe refused it or the bank sent it back; `refunded_otherwise`: another refund has taken its place. */
     failureCode: text('failure_code'),
+    /** The latest try of which its payer has been told that it is made: should it come back, they are told that too. */
+    toldTry: integer('told_try'),
     /** Set by the first step of its saga: until then the saga may never have started. */
     sagaStartedAt: instant('saga_started_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
@@ -109,6 +115,8 @@ export const refunds = pgTable(
   (t) => [
     check('refunds_amount', sql`${t.amount} > 0`),
     index('refunds_payment').on(t.paymentId),
+    // What the sweep looks through: the few that failed and wait for an operator.
+    index('refunds_failed').on(t.paymentId).where(sql`status = 'failed' and closed_as is distinct from 'failed'`),
     // What the sweep looks through. A refund that no person asked for has a saga that starts its own.
     index('refunds_unstarted')
       .on(t.createdAt)
@@ -181,7 +189,18 @@ export const ledgerTransactions = pgTable(
       .notNull()
       .references(() => payments.id),
     kind: text({
-      enum: ['capture', 'stripe_fee', 'refund', 'refund_reversal', 'release', 'stray_capture', 'stray_refund'],
+      enum: [
+        'capture',
+        'stripe_fee',
+        'refund_owed',
+        'refund',
+        'refund_reversal',
+        // What an operator has given up is posted by the name that they gave it.
+        ...SETTLEMENTS,
+        'release',
+        'stray_capture',
+        'stray_refund',
+      ],
     }).notNull(),
     /** The id at Stripe (or here) that makes this movement happen once. */
     reference: text().notNull(),

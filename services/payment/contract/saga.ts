@@ -39,6 +39,10 @@ export const RefundState = z
     status: RefundStatus,
     /** How often it was made at Stripe: a failed refund is made again as a new one there. */
     tries: z.int().min(1),
+    /** Whether the payer is still to get it; left out by replies of before, each of which was a new refund's. */
+    owed: z.boolean().default(true),
+    /** It failed after its payer had been told that it was made. */
+    returned: z.boolean().default(false),
     amount: Money,
     payment: PaymentState,
   })

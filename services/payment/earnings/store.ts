@@ -8,9 +8,12 @@ import { ok } from '../../../platform/replies';
 import { lockPayment } from '../charges/store/payments';
 import type { EarningsReleased } from '../contract';
 import { releaseEntries, tutorPayable } from '../ledger/rules';
-import { entriesOf, post, sharesOf } from '../ledger/store';
+import { entriesOf, post, standingOf } from '../ledger/store';
+import { postOwed } from '../refunds/store/owed';
 
-/** Moves what is left of the tutor's pending earnings of a payment to payable, once. @throws ProblemError not_found, invalid_state, and those of `once` */
+/**
+ * Moves what is left of the tutor's pending earnings of a payment to payable, once: their part of what is not owed to the payer. @throws ProblemError not_found, invalid_state, and those of `once`
+ */
 export async function releaseEarnings(db: Database, request: KeyedRequest, id: string): Promise<EarningsReleased> {
   const reply = await once(db, request, async (tx) => {
     const row = await lockPayment(tx, id);
@@ -18,7 +21,8 @@ export async function releaseEarnings(db: Database, request: KeyedRequest, id: s
     const { currency, payeeId } = row;
     const posting = { paymentId: id, kind: 'release' as const, reference: id, currency };
     if (!row.releasedAt) {
-      const { pending } = await sharesOf(tx, id, payeeId);
+      await postOwed(tx, row, id);
+      const { pending } = await standingOf(tx, id, payeeId);
       await post(tx, { ...posting, entries: releaseEntries(pending, payeeId) });
       await tx.update(payments).set({ releasedAt: sql`now()` }).where(eq(payments.id, id));
       const data = { paymentId: id, bookingId: row.bookingId, payeeId, released: { amount: pending, currency } };

@@ -1,9 +1,10 @@
 import {
   captureEntries,
   type Entry,
+  givenUpEntries,
+  owedEntries,
   refundEntries,
   releaseEntries,
-  reversalEntries,
   type Shares,
   strayEntries,
   stripeFeeEntries,
@@ -27,6 +28,7 @@ function book() {
       payable: left('tutor_payable:t'),
       revenue: left('platform_revenue'),
     }),
+    owed: () => left('payer_owed:p'),
     held: () => balances.get('stripe_balance') ?? 0,
   };
 }
@@ -57,13 +59,35 @@ test('Stripe’s fee leaves the balance; one given back returns to it', () => {
   ]);
 });
 
-test('a refund takes pending earnings first, then payable ones', () => {
-  const terms = { captured: 1000, fee: 150, tutorId: 't' };
-  expect(refundEntries(400, terms, { pending: 200, payable: 650, revenue: 150 })).toEqual([
+test('what is promised to the payer comes from pending earnings first, then from payable ones', () => {
+  const terms = { id: 'p', captured: 1000, fee: 150, tutorId: 't' };
+  expect(owedEntries(400, terms, { pending: 200, payable: 650, revenue: 150 })).toEqual([
     { account: 'platform_revenue', amount: 60 },
     { account: 'tutor_pending:t', amount: 200 },
     { account: 'tutor_payable:t', amount: 140 },
+    { account: 'payer_owed:p', amount: -400 },
+  ]);
+});
+
+test('a refund sends what is owed, and is owed again when it comes back', () => {
+  expect([...refundEntries(400, 'p'), ...refundEntries(-400, 'p')]).toEqual([
+    { account: 'payer_owed:p', amount: 400 },
     { account: 'stripe_balance', amount: -400 },
+    { account: 'payer_owed:p', amount: -400 },
+    { account: 'stripe_balance', amount: 400 },
+  ]);
+});
+
+test('what an operator gives up is the platform’s, which paid it by other means, and never the tutor’s', () => {
+  expect(givenUpEntries(400, 'p')).toEqual([
+    { account: 'payer_owed:p', amount: 400 },
+    { account: 'platform_revenue', amount: -400 },
+  ]);
+  // And what is refunded after that is taken from there first.
+  const terms = { id: 'p', captured: 1000, fee: 150, tutorId: 't' };
+  expect(owedEntries(300, terms, { pending: 510, payable: 0, revenue: 490 })).toEqual([
+    { account: 'platform_revenue', amount: 300 },
+    { account: 'payer_owed:p', amount: -300 },
   ]);
 });
 
@@ -76,21 +100,7 @@ test('money that was taken twice is parked with the platform', () => {
   ]);
 });
 
-test('what a failed refund took from pending comes back as payable once the earnings were released', () => {
-  const refund = [
-    { account: 'platform_revenue', amount: 15 },
-    { account: 'tutor_pending:t', amount: 50 },
-    { account: 'tutor_payable:t', amount: 35 },
-    { account: 'stripe_balance', amount: -100 },
-  ];
-  expect(reversalEntries(refund, 't', false)).toContainEqual({ account: 'tutor_pending:t', amount: -50 });
-  const late = reversalEntries(refund, 't', true);
-  expect(late).toContainEqual({ account: 'tutor_payable:t', amount: -85 });
-  expect(late.map(({ account }) => account)).not.toContain('tutor_pending:t');
-  expect(sum(late)).toBe(0);
-});
-
-test('refunds in any split, some of them failing, never overdraw a share and end exactly at zero', () => {
+test('refunds in any split, some coming back and some given up, never overdraw an account and end exactly at zero', () => {
   let state = 42;
   const below = (limit: number) => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
@@ -101,25 +111,25 @@ test('refunds in any split, some of them failing, never overdraw a share and end
     const fee = below(captured + 1);
     const books = book();
     books.post(captureEntries(captured, fee, 't'));
-    const made: (readonly Entry[])[] = [];
-    let released = false;
     let least = 0;
-    const refund = (amount: number) => {
-      const entries = books.post(refundEntries(amount, { captured, fee, tutorId: 't' }, books.shares()));
+    const inShares = () => Object.values(books.shares()).reduce((sum, share) => sum + share);
+    const owe = (amount: number) => {
+      books.post(owedEntries(amount, { id: 'p', captured, fee, tutorId: 't' }, books.shares()));
       least = Math.min(least, ...Object.values(books.shares()));
-      return entries;
     };
-    for (let step = 0; step < 8 && books.held() > 0; step++) {
+    const send = (amount: number) => books.post(refundEntries(amount, 'p'));
+    for (let step = 0; step < 10; step++) {
       const deed = below(6);
-      const failing = made.length > 0 && deed === 0 ? made.splice(below(made.length), 1)[0] : undefined;
-      if (failing) books.post(reversalEntries(failing, 't', released));
-      else if (deed === 1 && !released) {
-        books.post(releaseEntries(books.shares().pending, 't'));
-        released = true;
-      } else made.push(refund(1 + below(books.held())));
+      if (deed === 0 && books.owed() > 0) books.post(givenUpEntries(1 + below(books.owed()), 'p'));
+      else if (deed === 1) books.post(releaseEntries(books.shares().pending, 't'));
+      else if (deed === 2 && books.held() < captured) send(-1 - below(captured - books.held()));
+      else if (deed === 3 && books.owed() > 0) send(1 + below(books.owed()));
+      else if (inShares() > 0) owe(1 + below(inShares()));
+      expect(inShares() + books.owed()).toBe(books.held());
     }
-    if (books.held() > 0) refund(books.held());
-    const end = { held: books.held(), ...books.shares(), least };
-    expect(end).toEqual({ held: 0, pending: 0, payable: 0, revenue: 0, least: 0 });
+    if (inShares() > 0) owe(inShares());
+    if (books.owed() > 0) send(books.owed());
+    const end = { held: books.held(), owed: books.owed(), ...books.shares(), least };
+    expect(end).toEqual({ held: 0, owed: 0, pending: 0, payable: 0, revenue: 0, least: 0 });
   }
 });

@@ -16,6 +16,8 @@ export const STRIPE_FEES = 'stripe_fees';
 export const tutorPending = (tutorId: string) => `tutor_pending:${tutorId}`;
 /** What a tutor can be paid out. */
 export const tutorPayable = (tutorId: string) => `tutor_payable:${tutorId}`;
+/** Promised to a payment's payer, or come back from their bank, and not yet made at Stripe. Neither the tutor's nor the platform's any more. */
+export const payerOwed = (paymentId: string) => `payer_owed:${paymentId}`;
 
 /** What is left of one payment in each of its accounts, as positive amounts (balances of credit accounts). */
 export interface Shares {
@@ -42,20 +44,20 @@ export function stripeFeeEntries(fee: number): Entry[] {
 }
 
 /**
- * Money goes back, platform and tutor each giving up their share of it. After the refund the platform keeps of what is left
+ * A refund is promised, platform and tutor each giving up their share of it. After it the platform keeps of what is left
  * the share it had of the whole, rounded half up; so refunds in any split end exactly at zero, whatever was rounded on
  * the way. The tutor's part is taken from pending earnings first, then from payable ones.
  * `captured` and `fee` are those of the payment, `shares` what is left of them now; `amount` is at most their sum.
  */
-export function refundEntries(
+export function owedEntries(
   amount: number,
-  payment: { captured: number; fee: number; tutorId: string },
+  payment: { id: string; captured: number; fee: number; tutorId: string },
   shares: Shares,
 ): Entry[] {
   const tutorLeft = shares.pending + shares.payable;
   const left = tutorLeft + shares.revenue - amount;
   const kept = scaleHalfUp(left, payment.fee, payment.captured);
-  // Rounding that a failed refund left behind must not push either side below zero.
+  // What was rounded before, or waived in favour of the platform, must not push either side below zero.
   const least = Math.max(0, amount - tutorLeft);
   const most = Math.min(amount, shares.revenue);
   const fromRevenue = Math.min(Math.max(shares.revenue - kept, least), most);
@@ -65,22 +67,27 @@ export function refundEntries(
     { account: PLATFORM_REVENUE, amount: fromRevenue },
     { account: tutorPending(payment.tutorId), amount: fromPending },
     { account: tutorPayable(payment.tutorId), amount: fromTutor - fromPending },
+    { account: payerOwed(payment.id), amount: -amount },
+  ]);
+}
+
+/** Stripe has made a refund: what was owed is on its way to the payer. Negative: it came back, and is owed again. */
+export function refundEntries(amount: number, paymentId: string): Entry[] {
+  return moving([
+    { account: payerOwed(paymentId), amount },
     { account: STRIPE_BALANCE, amount: -amount },
   ]);
 }
 
 /**
- * A refund came back: the opposite of its own entries. Once the payment's earnings were `released`, what was taken from
- * pending comes back as payable, since nothing would release it any more.
+ * An operator has given up what was owed. It becomes the platform's, which paid it by other means or was let off: what the terms gave to
+ * the payer is no tutor's.
  */
-export function reversalEntries(refund: readonly Entry[], tutorId: string, released: boolean): Entry[] {
-  const pending = tutorPending(tutorId);
-  return combined(
-    refund.map(({ account, amount }) => ({
-      account: released && account === pending ? tutorPayable(tutorId) : account,
-      amount: -amount,
-    })),
-  );
+export function givenUpEntries(amount: number, paymentId: string): Entry[] {
+  return moving([
+    { account: payerOwed(paymentId), amount },
+    { account: PLATFORM_REVENUE, amount: -amount },
+  ]);
 }
 
 /** The session took place: what is left of the tutor's pending earnings becomes payable. */
@@ -101,10 +108,4 @@ export function strayEntries(amount: number): Entry[] {
 
 function moving(entries: Entry[]): Entry[] {
   return entries.filter(({ amount }) => amount !== 0);
-}
-
-function combined(entries: Entry[]): Entry[] {
-  const sums = new Map<string, number>();
-  for (const { account, amount } of entries) sums.set(account, (sums.get(account) ?? 0) + amount);
-  return moving([...sums].map(([account, amount]) => ({ account, amount })));
 }

@@ -3,7 +3,8 @@ import { sqlState, violatedConstraint } from '../../../db/client';
 import { ledgerEntries, ledgerTransactions, payments } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { entriesOf, type Posting, post, sharesOf } from './store';
+import { owedEntries, refundEntries } from './rules';
+import { entriesOf, type Posting, post, standingOf } from './store';
 
 let database: TestDatabase;
 let paymentId: string;
@@ -112,13 +113,18 @@ test.each([
   expect(await refusal(database.sql.unsafe(statement))).toBe('ledger_is_append_only');
 });
 
-test('what is left of a payment counts its own movements and not money that Stripe took twice', async () => {
+test('where a payment’s money is counts its own movements, and not money that Stripe took twice', async () => {
   await posted(capture());
   const stray = [
     { account: 'stripe_balance', amount: 1000 },
     { account: 'platform_revenue', amount: -1000 },
   ];
   await posted({ ...capture(), kind: 'stray_capture', reference: 'pi_2', entries: stray });
-  const shares = await database.db.transaction((tx) => sharesOf(tx, paymentId, TUTOR));
-  expect(shares).toEqual({ pending: 850, payable: 0, revenue: 150 });
+  const terms = { id: paymentId, captured: 1000, fee: 150, tutorId: TUTOR };
+  const promised = owedEntries(300, terms, { pending: 850, payable: 0, revenue: 150 });
+  await posted({ ...capture(), kind: 'refund_owed', reference: 'r1', entries: promised });
+  await posted({ ...capture(), kind: 'refund', reference: 're_1', entries: refundEntries(200, paymentId) });
+  await posted({ ...capture(), kind: 'refund_reversal', reference: 'txn_2', entries: refundEntries(-50, paymentId) });
+  const standing = await database.db.transaction((tx) => standingOf(tx, paymentId, TUTOR));
+  expect(standing).toEqual({ pending: 595, payable: 0, revenue: 105, owed: 150, sent: 150 });
 });

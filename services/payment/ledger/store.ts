@@ -1,9 +1,18 @@
-import { and, eq, inArray, notInArray, sql } from 'drizzle-orm';
+import { and, eq, inArray, notInArray, or, sql } from 'drizzle-orm';
 import type { Transaction } from '../../../db/client';
 import { ledgerEntries, ledgerTransactions } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
 import type { Movement } from '../stripe/answers';
-import { type Entry, PLATFORM_REVENUE, type Shares, stripeFeeEntries, tutorPayable, tutorPending } from './rules';
+import {
+  type Entry,
+  PLATFORM_REVENUE,
+  payerOwed,
+  type Shares,
+  STRIPE_BALANCE,
+  stripeFeeEntries,
+  tutorPayable,
+  tutorPending,
+} from './rules';
 
 type Kind = (typeof ledgerTransactions.$inferSelect)['kind'];
 
@@ -63,25 +72,43 @@ export async function entriesOf(
     );
 }
 
-/** What is left of a payment with its tutor and the platform. Money that Stripe took twice for it is not part of it. */
-export async function sharesOf(tx: Transaction, paymentId: string, tutorId: string): Promise<Shares> {
-  const accounts = { pending: tutorPending(tutorId), payable: tutorPayable(tutorId), revenue: PLATFORM_REVENUE };
+/** Where the money of one payment is now. */
+export interface Standing extends Shares {
+  /** Owed to the payer. */
+  owed: number;
+  /** Gone from Stripe to the payer, less what came back. */
+  sent: number;
+}
+
+/** Where the money of a payment is. What Stripe took twice for it, and Stripe's own fees, are no part of it. */
+export async function standingOf(tx: Transaction, paymentId: string, tutorId: string): Promise<Standing> {
+  const { account } = ledgerEntries;
+  const { kind } = ledgerTransactions;
+  const accounts = {
+    pending: tutorPending(tutorId),
+    payable: tutorPayable(tutorId),
+    revenue: PLATFORM_REVENUE,
+    owed: payerOwed(paymentId),
+  };
+  const isSent = and(eq(account, STRIPE_BALANCE), inArray(kind, ['refund', 'refund_reversal']));
   const rows = await tx
-    .select({ account: ledgerEntries.account, left: sql<string>`-sum(${ledgerEntries.amount})` })
+    .select({ account, left: sql<string>`-sum(${ledgerEntries.amount})` })
     .from(ledgerEntries)
     .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, ledgerTransactions.id))
     .where(
       and(
         eq(ledgerTransactions.paymentId, paymentId),
-        notInArray(ledgerTransactions.kind, ['stray_capture', 'stray_refund']),
-        inArray(ledgerEntries.account, Object.values(accounts)),
+        notInArray(kind, ['stray_capture', 'stray_refund']),
+        or(inArray(account, Object.values(accounts)), isSent),
       ),
     )
-    .groupBy(ledgerEntries.account);
+    .groupBy(account);
   const left = new Map(rows.map((row) => [row.account, Number(row.left)]));
   return {
     pending: left.get(accounts.pending) ?? 0,
     payable: left.get(accounts.payable) ?? 0,
     revenue: left.get(accounts.revenue) ?? 0,
+    owed: left.get(accounts.owed) ?? 0,
+    sent: left.get(STRIPE_BALANCE) ?? 0,
   };
 }

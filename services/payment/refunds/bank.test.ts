@@ -13,9 +13,8 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-const { paid, askRefund, submitRefund, refresh, release, refunded, tutorHas, expectLedgerIsStripes } = refundsAt(
-  () => stack,
-);
+const { paid, askRefund, submitRefund, retry, refresh, release, refunded, tutorHas, owedTo, expectLedgerIsStripes } =
+  refundsAt(() => stack);
 
 describe('what a bank makes of a refund later', () => {
   test('pending, then succeeded: a refresh finds out', async () => {
@@ -33,7 +32,7 @@ describe('what a bank makes of a refund later', () => {
     await expectLedgerIsStripes();
   });
 
-  test('succeeded, then failed: its ledger entry is reversed, and it can be refunded again', async () => {
+  test('succeeded, then failed: it is owed to the payer again, and nobody else can have it', async () => {
     const payment = await paid('pm_card_refundFail');
     const refundId = await refunded(payment, null);
     expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
@@ -42,21 +41,32 @@ describe('what a bank makes of a refund later', () => {
       return reply.body.status === 'failed' && reply;
     });
     expect(failed.body.payment).toMatchObject({ status: 'captured', refunded: EUR(0) });
-    expect(await tutorHas(payment)).toEqual({ pending: 3825, payable: 0 });
+    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
+    expect(await owedTo(payment)).toBe(4500);
     await expectLedgerIsStripes();
     expect(await stack.events(refundId)).toEqual(['RefundRequested', 'RefundProcessed', 'RefundFailed']);
     expect(await stack.events(payment.paymentId)).toEqual(['PaymentRequested', 'PaymentSucceeded']);
     expect((await refresh(refundId)).body.status).toBe('failed');
     expect((await submitRefund(refundId)).body.status).toBe('failed');
-    expect((await askRefund(payment, null)).body.amount).toEqual(EUR(4500));
+    expect((await askRefund(payment, null)).body.code).toBe('refund_exceeds_payment');
+    expect(failed.body).toMatchObject({ owed: true, returned: false });
   });
 
-  test('failed after the earnings were released: the tutor’s part comes back as payable', async () => {
+  test('failed after its payer had been told that it was made: the answer says so, for they are told that too', async () => {
+    const payment = await paid('pm_card_refundFail');
+    const refundId = await refunded(payment, 1000);
+    await stack.post(`/refunds/${refundId}/close`, `refund:${refundId}/close`, { as: 'succeeded' });
+    await until(async () => (await refresh(refundId)).body.status === 'failed');
+    expect((await refresh(refundId)).body).toMatchObject({ owed: true, returned: true });
+  });
+
+  test('failed after the earnings were released: the payer is owed it, and the tutor keeps their part of the rest', async () => {
     const payment = await paid('pm_card_refundFail');
     const refundId = await refunded(payment, 2000);
     expect((await release(payment)).body.released).toEqual(EUR(2125));
     await until(async () => (await refresh(refundId)).body.status === 'failed');
-    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 3825 });
+    expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 2125 });
+    expect(await owedTo(payment)).toBe(2000);
     await expectLedgerIsStripes();
   });
 
@@ -67,18 +77,19 @@ describe('what a bank makes of a refund later', () => {
     const second = await refunded(payment, 1110);
     await until(async () => (await refresh(second)).body.status === 'failed');
     await until(async () => (await refresh(first)).body.status === 'failed');
-    await refunded(payment, 2221);
+    const third = await refunded(payment, 2221);
     await stack.control('POST', '/settings', { refundDelayMs: 3_600_000 });
     await until(async () => (await stack.post(`/payments/${payment.paymentId}/refresh`)).body.refunded.amount === 0);
-    await refunded(payment, 1112);
     await refunded(payment, null);
+    for (const refundId of [third, first, second]) expect((await retry(refundId)).body.status).toBe('succeeded');
     await stack.control('POST', '/settings', { refundDelayMs: 50 });
+    expect(await owedTo(payment)).toBe(0);
     expect(await tutorHas(payment)).toEqual({ pending: 0, payable: 0 });
     expect((await stack.ledger()).platform_revenue ?? 0).toBe(revenue + 500);
     await expectLedgerIsStripes();
   });
 
-  test('refused by Stripe: the refund has failed and its amount is free again', async () => {
+  test('refused by Stripe: the refund has failed, and the payer is owed it still', async () => {
     const payment = await paid();
     const { body } = await askRefund(payment, 4500);
     const refusing: Till = {
@@ -95,6 +106,9 @@ describe('what a bank makes of a refund later', () => {
       payment: { status: 'captured' },
     });
     expect(await stack.events(body.refundId)).toEqual(['RefundRequested', 'RefundFailed']);
-    expect((await askRefund(payment, 4500)).status).toBe(201);
+    expect((await askRefund(payment, 1)).body.code).toBe('refund_exceeds_payment');
+    expect(await owedTo(payment)).toBe(4500);
+    const { body: shown } = await stack.service.internal('GET', `/internal/payments/${payment.paymentId}`);
+    expect(shown).toMatchObject({ status: 'captured', refunded: EUR(0) });
   });
 });

@@ -24,8 +24,18 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-const { paid, askRefund, submitRefund, refresh, refunded, tutorHas, refundsAtStripe, expectLedgerIsStripes } =
-  refundsAt(() => stack);
+const {
+  paid,
+  askRefund,
+  submitRefund,
+  refresh,
+  refunded,
+  inDashboard,
+  tutorHas,
+  owedTo,
+  refundsAtStripe,
+  expectLedgerIsStripes,
+} = refundsAt(() => stack);
 
 describe('a refund', () => {
   test('is recorded and its amount reserved before Stripe is asked for anything', async () => {
@@ -185,15 +195,34 @@ describe('a refund made in Stripe’s dashboard', () => {
     expect(rows.map(({ origin, status }) => [origin, status])).toEqual([['stripe', 'succeeded']]);
   });
 
-  test('beside one that waits here leaves less than was reserved: Stripe refuses, and nothing is lost', async () => {
+  test('beside one that waits here leaves less than was reserved: what Stripe can still refund is made', async () => {
     const payment = await paid();
     const { body } = await askRefund(payment, 4000);
-    const [row] = await stack.service.database
-      .sql`select stripe_intent_id from payments where id = ${payment.paymentId}`;
-    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id, amount: 1000 });
-    expect((await submitRefund(body.refundId)).body.status).toBe('failed');
-    const { body: now } = await stack.post(`/payments/${payment.paymentId}/refresh`);
-    expect(now).toMatchObject({ refunded: EUR(1000) });
+    await inDashboard(payment, 1000);
+    expect((await submitRefund(body.refundId)).body).toMatchObject({
+      status: 'succeeded',
+      amount: EUR(3500),
+      payment: { status: 'refunded', refunded: EUR(4500) },
+    });
+    expect(await owedTo(payment)).toBe(0);
     await expectLedgerIsStripes();
+  });
+
+  test('of everything takes the place of one that waits here: it is closed, and nobody is owed it', async () => {
+    const payment = await paid();
+    const { body } = await askRefund(payment, 4000);
+    await inDashboard(payment);
+    for (let times = 0; times < 2; times++)
+      expect((await submitRefund(body.refundId)).body).toMatchObject({
+        status: 'failed',
+        owed: false,
+        payment: { status: 'refunded', refunded: EUR(4500) },
+      });
+    expect(await owedTo(payment)).toBe(0);
+    await expectLedgerIsStripes();
+    // The one from the dashboard has a saga of its own, which tells the payer.
+    const adopted = stack.signals.filter(({ wokenWith }) => JSON.stringify(wokenWith).includes(payment.paymentId));
+    expect(adopted).not.toEqual([]);
+    expect(JSON.stringify(adopted)).not.toContain(body.refundId);
   });
 });

@@ -1,21 +1,20 @@
 import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
-import type { RefundState, SettledByHand } from '../contract';
+import type { SettledByHand } from '../contract';
 import { perform } from '../stripe/attempt';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
-import { refundStateOf } from './rules';
 import { recordRefundMade, recordRefundRefusal, recordStripeRefunds } from './store/at-stripe';
 import { type BegunRefund, beginRetry, beginSubmit, takenStripeIds } from './store/attempts';
 import { giveUpRefund } from './store/by-hand';
 import { type RefundAndPayment, readRefund } from './store/refunds';
 
 /**
- * Hands a refund to Stripe. A refusal is an outcome: the refund has failed then.
+ * Hands a refund to Stripe. A refusal is an outcome: the refund has failed then, or others have taken its place.
  * @throws ProblemError not_found; rate_limited, upstream_unavailable to call again under the same key
  */
 export async function submit(till: Till, id: string, stepKey: string): Promise<RefundAndPayment> {
-  return make(till, await beginSubmit(till.db, stepKey, id));
+  return make(till, stepKey, await beginSubmit(till.db, stepKey, id));
 }
 
 /**
@@ -25,10 +24,11 @@ export async function submit(till: Till, id: string, stepKey: string): Promise<R
  */
 export async function retry(till: Till, id: string, number: number, stepKey: string): Promise<RefundAndPayment> {
   await refreshRefund(till, id);
-  return make(till, await beginRetry(till.db, stepKey, id, number));
+  return make(till, stepKey, await beginRetry(till.db, stepKey, id, number));
 }
 
-async function make({ db, stripe }: Till, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
+async function make(till: Till, stepKey: string, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
+  const { db, stripe } = till;
   const { id, amount } = refund;
   const intentId = payment.stripeIntentId;
   if (!attempt || !intentId) return { refund, payment };
@@ -41,9 +41,12 @@ async function make({ db, stripe }: Till, { refund, payment, attempt }: BegunRef
     send: (key) => stripe.createRefund(key, { intentId, amount, paymentId: payment.id, refundId: id }),
     giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
-  return outcome.kind === 'done'
-    ? recordRefundMade(db, id, attempt, outcome.value)
-    : recordRefundRefusal(db, id, attempt, outcome.code);
+  if (outcome.kind === 'done') return recordRefundMade(db, id, attempt, outcome.value);
+  // What was refunded in Stripe's dashboard may have taken its place, or a part of it: what is left of it is made then.
+  await refreshRefunds(till, payment);
+  const refused = await recordRefundRefusal(db, id, attempt, { code: outcome.code, asked: amount });
+  const isForLess = refused.refund.status === 'pending' && refused.refund.amount < amount;
+  return isForLess ? make(till, stepKey, await beginSubmit(db, stepKey, id)) : refused;
 }
 
 /**
@@ -59,10 +62,10 @@ export async function giveUp(till: Till, id: string, as: SettledByHand['as']): P
 }
 
 /** Asks Stripe what became of a refund and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */
-export async function refreshRefund(till: Till, id: string): Promise<RefundState> {
+export async function refreshRefund(till: Till, id: string): Promise<RefundAndPayment> {
   const { paymentId } = await readRefund(till.db, id);
   const payment = await refreshRefunds(till, await readPayment(till.db, paymentId));
-  return refundStateOf(await readRefund(till.db, id), payment);
+  return { refund: await readRefund(till.db, id), payment };
 }
 
 /** Asks Stripe for all refunds of a payment and records them. @throws ProblemError rate_limited, upstream_unavailable */

@@ -22,7 +22,18 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-const { paid, retry, refresh, refunded, tutorHas, refundsAtStripe, expectLedgerIsStripes } = refundsAt(() => stack);
+const {
+  paid,
+  askRefund,
+  retry,
+  refresh,
+  refunded,
+  inDashboard,
+  tutorHas,
+  owedTo,
+  refundsAtStripe,
+  expectLedgerIsStripes,
+} = refundsAt(() => stack);
 
 describe('a failed refund made again', () => {
   /** A refund that had succeeded and that the bank returned; the next one stays made. */
@@ -55,7 +66,7 @@ describe('a failed refund made again', () => {
     ]);
     const posted = await stack.service.database
       .sql`select kind from ledger_transactions where payment_id = ${payment.paymentId} and kind like 'refund%' order by id`;
-    expect(posted.map(({ kind }) => kind)).toEqual(['refund', 'refund_reversal', 'refund']);
+    expect(posted.map(({ kind }) => kind)).toEqual(['refund_owed', 'refund', 'refund_reversal', 'refund']);
     // The id that clients hold leads to the truth.
     const token = await stack.service.userToken({ id: payment.payerId, role: 'student' });
     const list = await stack.service.ask('GET', `/api/payments/${payment.paymentId}/refunds`, { token });
@@ -109,21 +120,31 @@ describe('a failed refund made again', () => {
     expect(await statusesAtStripe(payment)).toEqual(['failed', 'succeeded']);
   });
 
-  test('is refused when another refund has used its amount, here or in Stripe’s dashboard', async () => {
-    const here = await returned(3000);
-    await refunded(here.payment, 2000);
-    const atStripe = await returned(3000);
-    const [row] = await stack.service.database
-      .sql`select stripe_intent_id from payments where id = ${atStripe.payment.paymentId}`;
-    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id, amount: 2000 });
-    for (const { payment, refundId } of [here, atStripe]) {
-      expect(await retry(refundId)).toMatchObject({ status: 409, body: { code: 'refund_exceeds_payment' } });
-      const { body } = await stack.service.internal('GET', `/internal/refunds/${refundId}`);
-      expect(body).toMatchObject({ status: 'failed', tries: 1, payment: { refunded: EUR(2000) } });
-      expect((await refundsAtStripe(payment)).filter(({ amount }) => amount === 3000)).toHaveLength(1);
-    }
+  test('has its amount kept from others meanwhile', async () => {
+    const { payment, refundId } = await returned(3000);
+    expect((await askRefund(payment, 2000)).body.code).toBe('refund_exceeds_payment');
+    await refunded(payment, 1500);
+    expect((await retry(refundId)).body).toMatchObject({ status: 'succeeded', payment: { refunded: EUR(4500) } });
     await expectLedgerIsStripes();
   });
+
+  test.each([
+    [2000, 1000, { status: 'succeeded', tries: 2, amount: EUR(1000), owed: false }],
+    [3000, 0, { status: 'failed', tries: 1, owed: false }],
+    [4000, 0, { status: 'failed', tries: 1, owed: false }],
+  ])(
+    'of 30.00 is made for what is left of it once %i were given back in Stripe’s dashboard',
+    async (elsewhere, left, expected) => {
+      const { payment, refundId } = await returned(3000);
+      await inDashboard(payment, elsewhere);
+      expect((await retry(refundId)).body).toMatchObject({
+        ...expected,
+        payment: { refunded: EUR(elsewhere + left) },
+      });
+      expect(await owedTo(payment)).toBe(0);
+      await expectLedgerIsStripes();
+    },
+  );
 
   test('that has not failed is left as it is', async () => {
     const payment = await paid();

@@ -19,20 +19,33 @@ export function refundStatusAfter(now: RefundStatus, said: RefundStatus): Refund
   return now !== 'failed' && canGo(REFUND_TRANSITIONS, now, said) ? said : now;
 }
 
-/** What can still be refunded: refunds under way count as if they had succeeded. */
+/** The failure code of a refund whose place another one has taken, such as one made in Stripe's dashboard: nobody is owed it any more. */
+export const REFUNDED_OTHERWISE = 'refunded_otherwise';
+
+/**
+ * Whether the payer is still to get a refund: it is under way, or has failed and nobody has given it up. `isOwed` of the store says the
+ * same of rows.
+ */
+export function isPromised(refund: {
+  status: RefundStatus;
+  closedAs: string | null;
+  failureCode: string | null;
+}): boolean {
+  if (refund.status !== 'failed') return refund.status === 'pending';
+  return refund.closedAs !== 'failed' && refund.failureCode !== REFUNDED_OTHERWISE;
+}
+
+/** What can still be refunded: what is promised counts as if it had succeeded. */
 export function refundable(payment: { captured: number; refunded: number; refundPending: number }): number {
   return Math.max(0, payment.captured - payment.refunded - payment.refundPending);
 }
 
-/**
- * What a settlement to zero has yet to refund. Its refunds that `failed` are not made a second time beside the first: each has a
- * saga, which asks an operator.
- */
+/** What a settlement to zero has yet to refund. Its refunds that an operator has given up, `givenUp`, are not made a second time. */
 export function toSettle(
   payment: { captured: number; refunded: number; refundPending: number },
-  failed: readonly { amount: number }[],
+  givenUp: readonly { amount: number }[],
 ): number {
-  return Math.max(0, refundable(payment) - failed.reduce((sum, { amount }) => sum + amount, 0));
+  return Math.max(0, refundable(payment) - givenUp.reduce((sum, { amount }) => sum + amount, 0));
 }
 
 /**
@@ -72,6 +85,9 @@ interface RefundFacts {
   amount: number;
   reason: string;
   tries: number;
+  toldTry: number | null;
+  closedAs: 'succeeded' | 'failed' | null;
+  failureCode: string | null;
   createdAt: Date;
 }
 
@@ -83,6 +99,8 @@ export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): Refun
     bookingId: payment.bookingId,
     status: refund.status,
     tries: refund.tries,
+    owed: isPromised(refund),
+    returned: refund.status === 'failed' && refund.toldTry === refund.tries,
     amount: { amount: refund.amount, currency: refund.currency },
     payment: stateOf(payment),
   };

@@ -1,7 +1,8 @@
 import type { Sagas } from '../../../platform/temporal';
 import { refundChanged, refundSaga } from '../../../workflows/refund.api';
 import type { PaymentRow } from '../charges/store/payments';
-import type { RefundRow } from './store/refunds';
+import type { Till } from '../till';
+import { type RefundRow, unattendedRefunds } from './store/refunds';
 
 /**
  * Tells the sagas of refunds that there is news, and starts those again that have ended: a bank may return a refund that had
@@ -11,4 +12,17 @@ export async function wakeRefundSagas(sagas: Sagas, payment: PaymentRow, refunds
   const { id: paymentId, bookingId, version } = payment;
   for (const { id: refundId } of refunds)
     await sagas.wake(refundSaga, { refundId, paymentId, bookingId }, refundChanged, { refundId, version });
+}
+
+/**
+ * Wakes the sagas of a payment's refunds that came to light beside another thing, not by a webhook of their own: made in Stripe's dashboard, or
+ * replaced by one that was. `but`: the refund whose saga asks. @throws ProblemError upstream_unavailable
+ */
+export async function wakeUnattended({ db }: Till, sagas: Sagas, payment: PaymentRow, but?: string): Promise<void> {
+  const unattended = await unattendedRefunds(db, payment.id);
+  await wakeRefundSagas(
+    sagas,
+    payment,
+    unattended.filter(({ id }) => id !== but),
+  );
 }

@@ -11,9 +11,9 @@ import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
 import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
-import { wakeRefundSagas } from '../refunds/sagas';
-import { settleByHand } from '../refunds/store/by-hand';
-import { closeRefund, readRefund } from '../refunds/store/refunds';
+import { wakeRefundSagas, wakeUnattended } from '../refunds/sagas';
+import { closeRefund, settleByHand } from '../refunds/store/by-hand';
+import { type RefundAndPayment, readRefund } from '../refunds/store/refunds';
 import { createRefund, refundShare } from '../refunds/store/requests';
 import { refresh } from '../settlement/refresh';
 import { abandon, settle } from '../settlement/settle';
@@ -73,7 +73,9 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.refreshPayment, async ({ params }) => {
-    return ok(stateOf(await refresh(till, await readPayment(db, params.id))));
+    const payment = await refresh(till, await readPayment(db, params.id));
+    await wakeUnattended(till, sagas, payment);
+    return ok(stateOf(payment));
   });
 
   service.serve(contract.abandonPayment, async ({ params, idempotencyKey }) => {
@@ -99,8 +101,10 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.refundShare, async (call) => {
-    await refreshRefunds(till, await readPayment(db, call.params.id));
-    return ok(await refundShare(db, byService(call), call.params.id, call.body));
+    const payment = await refreshRefunds(till, await readPayment(db, call.params.id));
+    const share = await refundShare(db, byService(call), payment.id, call.body);
+    await wakeUnattended(till, sagas, payment);
+    return ok(share);
   });
 
   service.serve(contract.getRefundState, async ({ params }) => {
@@ -108,14 +112,18 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
     return ok(refundStateOf(refund, await readPayment(db, refund.paymentId)));
   });
 
-  service.serve(contract.submitRefund, async ({ params, idempotencyKey }) => {
-    const { refund, payment } = await submit(till, params.id, idempotencyKey);
+  /** Stripe was asked of all refunds of the payment: others than the one that was meant may have come to light. */
+  const answered = async ({ refund, payment }: RefundAndPayment) => {
+    await wakeUnattended(till, sagas, payment, refund.id);
     return ok(refundStateOf(refund, payment));
+  };
+
+  service.serve(contract.submitRefund, async ({ params, idempotencyKey }) => {
+    return answered(await submit(till, params.id, idempotencyKey));
   });
 
   service.serve(contract.retryRefund, async ({ params, body, idempotencyKey }) => {
-    const { refund, payment } = await retry(till, params.id, body.number, idempotencyKey);
-    return ok(refundStateOf(refund, payment));
+    return answered(await retry(till, params.id, body.number, idempotencyKey));
   });
 
   service.serve(contract.closeRefund, async ({ params, body }) => {
@@ -124,11 +132,10 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.giveUpRefund, async ({ params, body }) => {
-    const { refund, payment } = await giveUp(till, params.id, body.as);
-    return ok(refundStateOf(refund, payment));
+    return answered(await giveUp(till, params.id, body.as));
   });
 
   service.serve(contract.refreshRefund, async ({ params }) => {
-    return ok(await refreshRefund(till, params.id));
+    return answered(await refreshRefund(till, params.id));
   });
 }

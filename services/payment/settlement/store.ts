@@ -52,7 +52,7 @@ export async function voidUnmade(db: Database, id: string): Promise<PaymentRow> 
 }
 
 /**
- * Records the refund that brings a payment to zero, if anything is left of the payment that no failed refund owes. The caller of
+ * Records the refund that brings a payment to zero, if anything is left of the payment that no other refund owes. The caller of
  * the settlement sees to its success, so that no saga is woken for it.
  * @returns all refunds of settlements that Stripe has not got yet
  * @throws ProblemError not_found
@@ -64,7 +64,7 @@ export async function refundWhatIsLeft(db: Database, paymentId: string): Promise
     const made = await tx.select().from(refunds).where(settlements);
     const amount = toSettle(
       payment,
-      made.filter(({ status }) => status === 'failed'),
+      made.filter(({ closedAs }) => closedAs === 'failed'),
     );
     const open = made.filter(({ status, stripeRefundId }) => status === 'pending' && stripeRefundId === null);
     if (amount === 0) return open;

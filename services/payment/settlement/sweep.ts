@@ -4,14 +4,16 @@ import type { Sagas } from '../../../platform/temporal';
 import { refundSaga } from '../../../workflows/refund.api';
 import { refuseAbandonedPayments } from '../charges/store/requests';
 import { markStarted, unstartedRefunds } from '../refunds/store/refunds';
+import { postWhatFailedBefore } from '../refunds/store/unposted';
 import type { Till } from '../till';
 
 /**
  * Sees to what was stored and never begun. A refund is started: it was promised, and reserves its amount until it is made. A direct
- * payment is refused: nobody is charged by a sweep.
+ * payment is refused: nobody is charged by a sweep. What the code of before left out of the ledger is posted.
  * @throws ProblemError upstream_unavailable when Temporal does not answer; what was started by then is noted
  */
 export async function sweepPayments({ db }: Till, sagas: Sagas): Promise<Swept> {
+  await postWhatFailedBefore(db, SWEEP_BATCH);
   const refused = await refuseAbandonedPayments(db, SWEEP_BATCH);
   const refunds = await unstartedRefunds(db, SWEEP_BATCH);
   for (const refund of refunds) {

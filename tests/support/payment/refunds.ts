@@ -45,6 +45,21 @@ export function refundsAt(stackOf: () => PaymentStack) {
     return { pending: has('tutor_pending'), payable: has('tutor_payable') };
   }
 
+  /** What its payer is owed. */
+  const owedTo = async ({ paymentId }: Paid) => 0 - ((await stackOf().ledger())[`payer_owed:${paymentId}`] ?? 0);
+
+  /** Has a share of it refunded as a cancel does: what it came to. */
+  const share = (payment: Paid, percent: number, key = `booking:${payment.bookingId}/refund`) => {
+    const body = { percent, reason: 'Booking cancelled', requestedBy: null };
+    return stackOf().post(`/payments/${payment.paymentId}/refund-share`, key, body);
+  };
+
+  /** Gives a part of it back in Stripe's dashboard, of which no webhook tells. */
+  async function inDashboard({ paymentId }: Paid, amount?: number): Promise<void> {
+    const [row] = await stackOf().service.database.sql`select stripe_intent_id from payments where id = ${paymentId}`;
+    await stackOf().stripe.refunds.create({ payment_intent: row?.stripe_intent_id, ...(amount && { amount }) });
+  }
+
   async function refundsAtStripe(payment: Paid): Promise<{ amount: number; status: string }[]> {
     const { refunds } = await stackOf().state();
     return refunds.filter(
@@ -63,6 +78,9 @@ export function refundsAt(stackOf: () => PaymentStack) {
     release,
     refunded,
     tutorHas,
+    owedTo,
+    share,
+    inDashboard,
     refundsAtStripe,
     expectLedgerIsStripes: expectLedger,
   };

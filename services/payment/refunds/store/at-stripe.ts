@@ -2,14 +2,15 @@ import { eq } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { refunds } from '../../../../db/schema/payment';
 import { uuidv7 } from '../../../../platform/ids';
-import { feeOf } from '../../charges/rules';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
-import { refundEntries, reversalEntries } from '../../ledger/rules';
-import { entriesOf, type Posting, post, sharesOf, stripeFeePostings } from '../../ledger/store';
+import { refundEntries } from '../../ledger/rules';
+import { entriesOf, type Posting, post, stripeFeePostings } from '../../ledger/store';
 import type { StripeRefund } from '../../stripe/answers';
 import { type Attempt, closeAttempt } from '../../stripe/store';
 import { refundStatusAfter } from '../rules';
-import { changeRefund, insertRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
+import { coverBy, coverExcess } from './cover';
+import { postGivenUp, postOwed } from './owed';
+import { changeRefund, lockRefund, type RefundAndPayment, type RefundRow, storeRefund } from './refunds';
 
 // What Stripe says of refunds, as it is recorded here.
 
@@ -29,17 +30,21 @@ export async function recordRefundMade(
   });
 }
 
-/** Records that Stripe refused to make the refund: it has failed, and its amount can be refunded again. @throws ProblemError not_found */
+/**
+ * Records that Stripe refused to make a refund of `asked`: it has failed, and its payer is owed it still. One that is for less by now,
+ * because others were made elsewhere, stays pending: what is left of it has not been refused. @throws ProblemError not_found
+ */
 export async function recordRefundRefusal(
   db: Database,
   id: string,
   attempt: Attempt,
-  code: string,
+  { code, asked }: { code: string; asked: number },
 ): Promise<RefundAndPayment> {
   return db.transaction(async (tx) => {
     const both = await lockRefund(tx, id);
     await closeAttempt(tx, attempt, 'refused', code);
-    if (both.refund.status !== 'pending' || both.refund.stripeRefundId) return both;
+    const { status, stripeRefundId, amount } = both.refund;
+    if (status !== 'pending' || stripeRefundId || amount !== asked) return both;
     return changeRefund(tx, both.payment, both.refund, { status: 'failed', failureCode: code });
   });
 }
@@ -48,11 +53,14 @@ export async function recordRefundRefusal(
 export async function recordStripeRefunds(db: Database, paymentId: string, found: StripeRefund[]): Promise<PaymentRow> {
   return db.transaction(async (tx) => {
     let payment = await lockPayment(tx, paymentId);
+    const strangers: StripeRefund[] = [];
+    // Our own first: only then is it known in whose place one that was made elsewhere can stand.
     for (const made of [...found].reverse()) {
-      const refund = (await ownerOfRefund(tx, payment, made)) ?? (await adopt(tx, payment, made));
-      if (!refund) continue;
-      payment = (await applyStripeRefund(tx, await lockPayment(tx, paymentId), refund, made)).payment;
+      const refund = await ownerOfRefund(tx, payment, made);
+      if (refund) payment = (await applyStripeRefund(tx, payment, refund, made)).payment;
+      else strangers.push(made);
     }
+    for (const made of strangers) payment = await adopt(tx, payment, made);
     return payment;
   });
 }
@@ -70,10 +78,13 @@ async function ownerOfRefund(tx: Transaction, payment: PaymentRow, made: StripeR
 }
 
 /** Takes up a refund that was not made here. Where no money moved (a released authorisation) there is nothing to take up. */
-async function adopt(tx: Transaction, payment: PaymentRow, made: StripeRefund): Promise<RefundRow | undefined> {
-  if (!made.movement) return undefined;
+async function adopt(tx: Transaction, payment: PaymentRow, made: StripeRefund): Promise<PaymentRow> {
+  if (!made.movement) return payment;
   const details = { id: uuidv7(), origin: 'stripe' as const, reason: AT_STRIPE, requestedBy: null };
-  return (await insertRefund(tx, payment, { ...details, amount: made.amount })).refund;
+  const stored = await storeRefund(tx, payment, { ...details, amount: made.amount, stripeRefundId: made.id });
+  const covered = await coverBy(tx, stored);
+  await postOwed(tx, covered, stored.refund.id);
+  return (await applyStripeRefund(tx, covered, stored.refund, made)).payment;
 }
 
 async function applyStripeRefund(
@@ -88,8 +99,10 @@ async function applyStripeRefund(
   const isNew = isCurrent && (refund.stripeRefundId === null || status !== refund.status);
   const failureCode = status === 'failed' ? (refund.failureCode ?? made.failureCode) : null;
   const now = isNew
-    ? await changeRefund(tx, payment, refund, { stripeRefundId: made.id, status, failureCode })
+    ? // It may have been for another amount when it was sent.
+      await changeRefund(tx, payment, refund, { stripeRefundId: made.id, amount: made.amount, status, failureCode })
     : { refund, payment };
+  if (made.amount > refund.amount) now.payment = await coverExcess(tx, now.payment);
   await postRefund(tx, now, made);
   return now;
 }
@@ -99,17 +112,21 @@ async function applyStripeRefund(
  * Stripe's at any moment, also while a refund is pending there.
  */
 async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment, made: StripeRefund): Promise<void> {
-  const { id: paymentId, payeeId: tutorId, captured, currency } = payment;
-  const { movement, reversal } = made;
+  const { id: paymentId, currency } = payment;
+  const { movement, reversal, amount } = made;
   const posting = { paymentId, kind: 'refund' as const, reference: made.id, currency };
-  if (movement && (await entriesOf(tx, posting)).length === 0) {
-    const shares = await sharesOf(tx, paymentId, tutorId);
-    const entries = refundEntries(refund.amount, { captured, fee: feeOf(payment), tutorId }, shares);
-    await post(tx, { ...posting, entries });
+  const isPosted = (await entriesOf(tx, posting)).length > 0;
+  if (movement && !isPosted) {
+    // What the code of before has reserved is not in the ledger yet.
+    await postOwed(tx, payment, made.id);
+    await post(tx, { ...posting, entries: refundEntries(amount, paymentId) });
   }
   await post(tx, ...stripeFeePostings(paymentId, movement));
-  if (!reversal) return;
-  const entries = reversalEntries(await entriesOf(tx, posting), tutorId, payment.releasedAt !== null);
-  const money: Posting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
-  await post(tx, money, ...stripeFeePostings(paymentId, reversal));
+  if (!reversal || !(movement || isPosted)) return;
+  const entries = refundEntries(-amount, paymentId);
+  const back: Posting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
+  await post(tx, back, ...stripeFeePostings(paymentId, reversal));
+  // It may have been given up while its money was on its way back.
+  if (refund.closedAs === 'failed')
+    await postGivenUp(tx, payment, refund.id, refund.failureCode === 'paid_elsewhere' ? 'paid_elsewhere' : 'waived');
 }

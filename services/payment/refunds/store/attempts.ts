@@ -2,8 +2,9 @@ import { eq } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import type { PaymentRow } from '../../charges/store/payments';
 import { type Attempt, openAttempt } from '../../stripe/store';
-import { refundable } from '../rules';
+import { isPromised } from '../rules';
 import { changeRefund, lockRefund, markStarted, type RefundAndPayment } from './refunds';
 
 /** A refund that may be handed to Stripe. */
@@ -22,15 +23,15 @@ export async function beginSubmit(db: Database, stepKey: string, id: string): Pr
 }
 
 /**
- * Begins try `number` of a failed refund: its amount is reserved again. Begun already, it goes on.
+ * Begins try `number` of a failed refund, whose amount is reserved still. Begun already, it goes on; one that is owed no more stays as it is.
  * @throws ProblemError not_found; refund_exceeds_payment when other refunds have used the amount
  */
 export async function beginRetry(db: Database, stepKey: string, id: string, number: number): Promise<BegunRefund> {
   return db.transaction(async (tx) => {
     const { refund, payment } = await lockRefund(tx, id);
-    if (refund.status !== 'failed' || refund.tries !== number - 1)
+    if (!isPromised(refund) || refund.status !== 'failed' || refund.tries !== number - 1)
       return beginAtStripe(tx, stepKey, { refund, payment });
-    if (refund.amount > refundable(payment)) throw new ProblemError('refund_exceeds_payment');
+    if (refund.amount > (await leftFor(tx, payment, id))) throw new ProblemError('refund_exceeds_payment');
     const { stripeRefundId, formerStripeIds } = refund;
     const reopened = await changeRefund(tx, payment, refund, {
       status: 'pending',
@@ -42,6 +43,13 @@ export async function beginRetry(db: Database, stepKey: string, id: string, numb
     });
     return beginAtStripe(tx, stepKey, reopened);
   });
+}
+
+/** What the other refunds of a locked payment leave of it. Those of before may have promised one amount twice. */
+async function leftFor(tx: Transaction, payment: PaymentRow, id: string): Promise<number> {
+  const rows = await tx.select().from(refunds).where(eq(refunds.paymentId, payment.id));
+  const others = rows.filter((row) => row.id !== id && (row.status === 'succeeded' || isPromised(row)));
+  return others.reduce((left, { amount }) => left - amount, payment.captured);
 }
 
 /** The ids at Stripe that belong to other refunds of the payment than `id`, or to its earlier tries. */

@@ -2,8 +2,8 @@ import { createTestDatabase, type TestDatabase } from '../../../../tests/support
 import { EUR, paymentRows } from '../../../../tests/support/payment';
 import { readPayment } from '../../charges/store/payments';
 import { recordStripeRefunds } from './at-stripe';
-import { giveUpRefund, settleByHand } from './by-hand';
-import { closeRefund, readRefund, unseenRefunds } from './refunds';
+import { closeRefund, giveUpRefund, settleByHand } from './by-hand';
+import { readRefund, unseenRefunds } from './refunds';
 import { createRefund } from './requests';
 
 let database: TestDatabase;

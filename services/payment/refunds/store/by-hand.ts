@@ -1,18 +1,20 @@
 import { and, eq, isNull, or } from 'drizzle-orm';
-import type { Database, Transaction } from '../../../../db/client';
+import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments, refunds } from '../../../../db/schema/payment';
 import { type UndoRequest, undoOnce } from '../../../../platform/idempotency';
 import { appendEvent } from '../../../../platform/outbox';
 import { done } from '../../../../platform/replies';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
 import type { SettledByHand } from '../../contract';
+import { isPromised } from '../rules';
+import { postGivenUp, postOwed } from './owed';
 import { changeRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
 
 // What an operator says of money that no retry could move.
 
 type As = SettledByHand['as'];
 
-/** Gives a refund up that Stripe has not got: it has failed, and its amount is free again. @throws ProblemError not_found */
+/** Gives a refund up that Stripe has not got: it has failed, its amount is free again, and its payer is owed it no longer. @throws ProblemError not_found */
 export async function giveUpRefund(db: Database, id: string, as: As): Promise<RefundAndPayment> {
   return db.transaction(async (tx) => {
     const { refund, payment } = await lockRefund(tx, id);
@@ -51,10 +53,36 @@ async function unmadeBySagas(tx: Transaction, paymentId: string): Promise<Refund
 }
 
 async function giveUp(tx: Transaction, payment: PaymentRow, refund: RefundRow, as: As): Promise<RefundAndPayment> {
-  const isMade = refund.status === 'succeeded' || (refund.status === 'pending' && refund.stripeRefundId !== null);
-  if (isMade) return { refund, payment };
+  const isAtStripe = refund.status === 'pending' && refund.stripeRefundId !== null;
+  if (isAtStripe || !isPromised(refund)) return { refund, payment };
   const { id: refundId, paymentId } = refund;
   await appendEvent(tx, { streamId: refundId, type: 'RefundSettledByHand', data: { refundId, paymentId, as } });
-  if (refund.status === 'failed') return { refund, payment };
-  return changeRefund(tx, payment, refund, { status: 'failed', failureCode: as, closedAs: 'failed' });
+  // One that the code of before reserved is owed nothing in the ledger yet.
+  await postOwed(tx, payment, refundId);
+  const given = await changeRefund(tx, payment, refund, {
+    status: 'failed',
+    closedAs: 'failed',
+    // What the bank said of it stays.
+    ...(refund.status === 'pending' && { failureCode: as }),
+  });
+  await postGivenUp(tx, given.payment, refundId, as);
+  return given;
+}
+
+/**
+ * Notes that a refund's state `as` has been seen to, unless it is another by now; of a success its payer has been told. A failure
+ * that is owed still is let go by an operator who said no more of it, as those of sagas of before did not.
+ * @throws ProblemError not_found
+ */
+export async function closeRefund(db: Database, id: string, as: 'succeeded' | 'failed'): Promise<RefundAndPayment> {
+  return db.transaction(async (tx) => {
+    const { refund, payment } = await lockRefund(tx, id);
+    if (as === 'failed' && refund.status === as && isPromised(refund)) return giveUp(tx, payment, refund, 'waived');
+    const seen = refund.status === as ? { closedAs: as } : {};
+    const told = as === 'succeeded' ? { toldTry: refund.tries } : {};
+    const patch = { ...seen, ...told };
+    if (Object.keys(patch).length === 0) return { refund, payment };
+    const closed = await tx.update(refunds).set(patch).where(eq(refunds.id, id)).returning();
+    return { refund: theOnly(closed), payment };
+  });
 }

@@ -7,6 +7,8 @@ import { appendEvent } from '../../../../platform/outbox';
 import { LEASE_SECONDS } from '../../../../platform/saga-request';
 import { statusOfCaptured } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
+import { REFUNDED_OTHERWISE } from '../rules';
+import { countRefunds, postOwed } from './owed';
 
 // Refunds in the database. Each function of a store is one transaction that locks the payment first, then the refund.
 
@@ -45,14 +47,13 @@ export function isUnseen(paymentId: string) {
   );
 }
 
-/** Notes that a refund's state `as` has been seen to, unless it is another by now. @throws ProblemError not_found */
-export async function closeRefund(db: Database, id: string, as: 'succeeded' | 'failed'): Promise<RefundAndPayment> {
-  return db.transaction(async (tx) => {
-    const { refund, payment } = await lockRefund(tx, id);
-    if (refund.status !== as) return { refund, payment };
-    const closed = await tx.update(refunds).set({ closedAs: as }).where(eq(refunds.id, id)).returning();
-    return { refund: theOnly(closed), payment };
-  });
+/** The unseen refunds that no saga can know of: found beside something else, or replaced by one that was. */
+export async function unattendedRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
+  const isUnattended = or(isNull(refunds.sagaStartedAt), eq(refunds.failureCode, REFUNDED_OTHERWISE));
+  return db
+    .select()
+    .from(refunds)
+    .where(and(isUnseen(paymentId), isUnattended));
 }
 
 /** Notes that a refund's saga has begun, or was handed to Temporal for good: the sweep does not look at it again. */
@@ -94,24 +95,34 @@ export async function lockRefund(tx: Transaction, id: string): Promise<RefundAnd
 }
 
 /** A refund that is to be stored. `closedAs`: its success is seen to already, so that no saga is woken for it. */
-type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'> & { closedAs?: 'succeeded' };
+type NewRefund = Pick<RefundRow, 'id' | 'origin' | 'amount' | 'reason' | 'requestedBy'> & {
+  closedAs?: 'succeeded';
+  stripeRefundId?: string;
+};
 
-/** Stores a refund of a locked payment and reserves its amount there. */
+/** Stores a refund of a locked payment and reserves its amount: the payer is owed it from then on. */
 export async function insertRefund(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
+  const stored = await storeRefund(tx, payment, wanted);
+  await postOwed(tx, stored.payment, stored.refund.id);
+  return stored;
+}
+
+/** Stores a refund of a locked payment. What is owed for it is the caller's to post. */
+export async function storeRefund(tx: Transaction, payment: PaymentRow, wanted: NewRefund): Promise<RefundAndPayment> {
   const { id: paymentId, currency } = payment;
   const stored = await tx
     .insert(refunds)
     .values({ ...wanted, paymentId, currency, status: 'pending' })
     .returning();
   const refund = theOnly(stored);
-  const changed = await changePayment(tx, payment, { refundPending: payment.refundPending + refund.amount });
+  const changed = await changePayment(tx, payment, await countRefunds(tx, payment));
   await appendRefundEvent(tx, refund, changed);
   return { refund, payment: changed };
 }
 
-type RefundPatch = Partial<Omit<RefundRow, 'id' | 'paymentId' | 'amount' | 'currency' | 'createdAt' | 'updatedAt'>>;
+type RefundPatch = Partial<Omit<RefundRow, 'id' | 'paymentId' | 'currency' | 'createdAt' | 'updatedAt'>>;
 
-/** Changes a locked refund and, with it, what its payment counts as refunded and as under way. */
+/** Changes a locked refund and, with it, what its payment counts as refunded and as promised. */
 export async function changeRefund(
   tx: Transaction,
   payment: PaymentRow,
@@ -124,17 +135,12 @@ export async function changeRefund(
     .where(eq(refunds.id, before.id))
     .returning();
   const refund = theOnly(updated);
-  const refunded = payment.refunded + counted(refund, 'succeeded') - counted(before, 'succeeded');
-  const refundPending = payment.refundPending + counted(refund, 'pending') - counted(before, 'pending');
-  const status = statusOfCaptured(payment.captured, refunded);
-  const changed = await changePayment(tx, payment, { refunded, refundPending, status });
+  const counts = await countRefunds(tx, payment);
+  const status = statusOfCaptured(payment.captured, counts.refunded);
+  const changed = await changePayment(tx, payment, { ...counts, status });
   if (refund.status !== before.status) await appendRefundEvent(tx, refund, changed);
   await announce(tx, refund.id);
   return { refund, payment: changed };
-}
-
-function counted(refund: RefundRow, status: RefundRow['status']): number {
-  return refund.status === status ? refund.amount : 0;
 }
 
 const REFUND_EVENT = { pending: 'RefundRequested', succeeded: 'RefundProcessed', failed: 'RefundFailed' } as const;

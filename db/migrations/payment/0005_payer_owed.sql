@@ -1,0 +1,2 @@
+ALTER TABLE "refunds" ADD COLUMN "told_try" integer;--> statement-breakpoint
+CREATE INDEX "refunds_failed" ON "refunds" USING btree ("payment_id") WHERE status = 'failed' and closed_as is distinct from 'failed';
