@@ -162,7 +162,7 @@ describe('a direct payment', () => {
     expect(one('releaseEarnings')).toMatchObject({ key, path: expect.stringContaining(paymentId) });
   });
 
-  test('is told to payer and payee, each with a key of their own', async () => {
+  test('is told to payer and payee, each with a key of their own; its decline to the payer alone', async () => {
     services.answers.getPaymentState = { ...direct('captured'), payerId, payeeId };
     const person = (id: string, firstName: string) => ({
       ...{ id, email: `${firstName.toLowerCase()}@example.com`, role: 'student', status: 'active' },
@@ -178,6 +178,14 @@ describe('a direct payment', () => {
         [`${key}/payee`, expect.objectContaining({ template: 'payment_received', email: 'grace@example.com' })],
       ]),
     );
+    services.calls.splice(0);
+    await act.notifyPayment({ paymentId, notice: 'declined', key });
+    expect(services.calls.filter(({ operation }) => operation === 'recordNotification')).toMatchObject([
+      {
+        key: `${key}/payer`,
+        body: { template: 'payment_declined_student', email: 'ada@example.com', data: { amount: EUR(4500) } },
+      },
+    ]);
     expect(one('internalGetPair')?.path).toBe(`/internal/users?first=${payerId}&second=${payeeId}`);
   });
 });

@@ -153,11 +153,24 @@ export function createPaymentActivities({ payment, booking, identity, notificati
 
     ...refundSettlement(payment),
 
-    /** Receipt to the payer, notice to the payee; notification delivers them. */
-    async notifyPayment({ paymentId, key }: Step<{ paymentId: string; notice: 'paid' }>): Promise<void> {
+    /** Receipt to the payer, notice to the payee; of a decline the payer alone is told. Notification delivers them. */
+    async notifyPayment({
+      paymentId,
+      notice,
+      key,
+    }: Step<{ paymentId: string; notice: 'paid' | 'declined' }>): Promise<void> {
       const state = await payment.getPayment(paymentId);
       const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
-      const data = { paymentId, bookingId: state.bookingId, amount: state.captured, description: null };
+      const about = { paymentId, bookingId: state.bookingId, description: null };
+      if (notice === 'declined') {
+        const data = { ...about, amount: state.amount, otherName: nameOf(payee) };
+        await notification.record(
+          { template: 'payment_declined_student', ...recipient(payer), usefulUntil: null, data },
+          `${key}/payer`,
+        );
+        return;
+      }
+      const data = { ...about, amount: state.captured };
       await Promise.all([
         notification.record(
           {

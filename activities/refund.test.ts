@@ -19,12 +19,15 @@ const payment = {
   ...{ paymentId, bookingId, version: 7, status: 'partially_refunded', amount: EUR(4500), captured: EUR(4500) },
   ...{ refunded: EUR(2250), clientSecret: null, captureBefore: null, declineCode: null },
 };
-const refund = (status: string) => ({ refundId, paymentId, bookingId, status, tries: 2, amount: EUR(2250), payment });
+const refund = (status: string) => ({
+  ...{ refundId, paymentId, bookingId, status, tries: 2, amount: EUR(2250), payment },
+  ...{ owed: status !== 'succeeded', returned: status === 'failed' },
+});
 
 test.each(['succeeded', 'pending', 'failed'])('every question returns the state alone: %s', async (status) => {
   for (const operation of ['submitRefund', 'refreshRefund', 'retryRefund', 'closeRefund'])
     services.answers[operation] = refund(status);
-  const summary = { status, version: 7, tries: 2 };
+  const summary = { status, version: 7, tries: 2, ...(status === 'failed' && { owed: true, returned: true }) };
   expect(await act.submitRefund({ refundId, key })).toEqual(summary);
   expect(await act.refreshRefund({ refundId })).toEqual(summary);
   expect(await act.retryRefund({ refundId, number: 2, key })).toEqual(summary);
@@ -50,7 +53,11 @@ test('its booking is shown the payment as it is now, once per version', async ()
   });
 });
 
-test.each([bookingId, null])('the payer is told how much came back (booking %s)', async (booking) => {
+test.each([
+  ['notifyRefund', 'refund_succeeded', bookingId],
+  ['notifyRefund', 'refund_succeeded', null],
+  ['notifyRefundReturned', 'refund_returned', bookingId],
+] as const)('%s tells the payer the amount by %s (booking %s)', async (name, template, booking) => {
   services.answers.getRefundState = refund('succeeded');
   services.answers.getPaymentState = { ...payment, payerId, payeeId: uuidv7() };
   services.answers.internalGetUser = {
@@ -58,13 +65,13 @@ test.each([bookingId, null])('the payer is told how much came back (booking %s)'
     ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
   };
   services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
-  await act.notifyRefund({ refundId, bookingId: booking, key });
+  await act[name]({ refundId, bookingId: booking, key });
   expect(services.calls.find(({ operation }) => operation === 'internalGetUser')?.path).toContain(payerId);
   expect(services.calls.at(-1)).toMatchObject({
     operation: 'recordNotification',
     key,
     body: {
-      ...{ template: 'refund_succeeded', recipientId: payerId, email: 'ada@example.com', recipientName: 'Ada King' },
+      ...{ template, recipientId: payerId, email: 'ada@example.com', recipientName: 'Ada King' },
       usefulUntil: null,
       data: { paymentId, bookingId: booking, amount: EUR(2250) },
     },

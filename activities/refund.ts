@@ -10,12 +10,31 @@ export interface RefundSummary {
   version: number;
   /** How often it was made at Stripe. */
   tries: number;
+  /** Of a failed one: whether its payer is still to get it. Histories of before do not say; it was owed then. */
+  owed?: boolean;
+  /** Of a failed one: whether its payer had been told that it was made. */
+  returned?: boolean;
 }
 
 export type RefundActivities = ReturnType<typeof createRefundActivities>;
 
 export function createRefundActivities({ payment, booking, identity, notification }: Clients) {
-  const summary = ({ status, tries, payment: { version } }: RefundState): RefundSummary => ({ status, version, tries });
+  const summary = ({ status, tries, owed, returned, payment: { version } }: RefundState): RefundSummary => ({
+    ...{ status, version, tries },
+    ...(status === 'failed' && { owed, returned }),
+  });
+
+  /** Has the payer written to; notification delivers it. */
+  async function tellPayer(
+    template: 'refund_succeeded' | 'refund_returned',
+    { refundId, bookingId, key }: Step<{ refundId: string; bookingId: string | null }>,
+  ): Promise<void> {
+    const refund = await payment.getRefund(refundId);
+    const { payerId } = await payment.getPayment(refund.paymentId);
+    const payer = await identity.getUser(payerId);
+    const data = { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null };
+    await notification.record({ template, ...recipient(payer), usefulUntil: null, data }, key);
+  }
 
   return {
     /** Hands the refund to Stripe. Refused by Stripe is a refund with status failed, not an error. */
@@ -45,24 +64,11 @@ export function createRefundActivities({ payment, booking, identity, notificatio
       await booking.recordRefund(bookingId, { payment: projectionOf(state) }, `${key}/${state.version}`);
     },
 
-    /** Has the payer written to; notification delivers it. */
-    async notifyRefund({
-      refundId,
-      bookingId,
-      key,
-    }: Step<{ refundId: string; bookingId: string | null }>): Promise<void> {
-      const refund = await payment.getRefund(refundId);
-      const { payerId } = await payment.getPayment(refund.paymentId);
-      const payer = await identity.getUser(payerId);
-      await notification.record(
-        {
-          template: 'refund_succeeded',
-          ...recipient(payer),
-          usefulUntil: null,
-          data: { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null },
-        },
-        key,
-      );
-    },
+    /** Tells the payer that it is made. */
+    notifyRefund: (input: Step<{ refundId: string; bookingId: string | null }>) => tellPayer('refund_succeeded', input),
+
+    /** Tells the payer that it came back from their bank, after they were told that it was made. */
+    notifyRefundReturned: (input: Step<{ refundId: string; bookingId: string | null }>) =>
+      tellPayer('refund_returned', input),
   };
 }

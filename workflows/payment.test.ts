@@ -154,10 +154,25 @@ describe('3-D Secure', () => {
     expect(polls).toBe(4);
   });
 
-  test('failed: nothing is taken', async () => {
-    const saga = await start({ ...asked, refreshPayment: () => state('failed', 2) });
+  test.each([
+    ['failed', 'payment_declined'],
+    ['voided', 'payment_expired'],
+  ])('ends as %s: nothing is taken, and the payer, who has been answered long ago, is told', async (status, reason) => {
+    const told: unknown[] = [];
+    const input = somePayment();
+    const saga = await start(
+      { ...asked, refreshPayment: () => state(status, 2), notifyPayment: (notice) => void told.push(notice) },
+      input,
+    );
+    await expect(saga.result()).resolves.toEqual({ outcome: 'failed', reason });
+    expect(saga.calls.slice(-2)).toEqual(['settleDirectPayment', 'notifyPayment']);
+    const { paymentId } = input;
+    expect(told).toEqual([{ paymentId, notice: 'declined', key: `payment:${paymentId}/declined` }]);
+  });
+
+  test('whose end cannot be told for a day ends all the same', async () => {
+    const saga = await start({ ...asked, refreshPayment: () => state('failed', 2), notifyPayment: isAway });
     await expect(saga.result()).resolves.toEqual({ outcome: 'failed', reason: 'payment_declined' });
-    expect(saga.calls.at(-1)).toBe('settleDirectPayment');
   });
 
   test('not completed in 15 minutes: abandoned first, then settled', async () => {

@@ -2,6 +2,7 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  patched,
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
@@ -20,6 +21,9 @@ const notifyPayment = localFirst(
   proxyActivities<PaymentActivities>(UNTIL_DONE_DAYLONG).notifyPayment,
 );
 
+/** Sagas that were begun before told nobody. */
+const LATE_DECLINES_ARE_TOLD = 'late-declines-are-told';
+
 /** How long a customer may take for 3-D Secure. */
 export const PAYMENT_DEADLINE_MS = 15 * MINUTE;
 /** Webhooks are the fast way; a lost one is found by asking Stripe, at first soon, then every two minutes. */
@@ -36,6 +40,7 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
   const { paymentId } = input;
   const saga = createSaga<PaymentActivities>();
   const chargeScope = new CancellationScope();
+  const bank = { asked: false };
   const seenVersion = highestVersion(paymentChanged);
   CancellationScope.current().cancelRequested.catch(() => chargeScope.cancel());
 
@@ -46,7 +51,9 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
     } catch (error) {
       const reason = codeOf(error);
       saga.tell('Compensating', `Payment ${paymentId}: giving everything back (${reason}).`);
-      await (await saga.undo())?.done;
+      const undone = await saga.undo();
+      await tellLateDecline(reason);
+      await undone?.done;
       saga.tell('Compensated', `Payment ${paymentId}: nothing is kept (${reason}).`);
       return { outcome: 'failed', reason };
     }
@@ -64,13 +71,24 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
     return { outcome: 'paid', reason: 'paid' };
   });
 
+  /** Whose bank asked them was answered before it was decided, and may not look again. */
+  async function tellLateDecline(reason: string): Promise<void> {
+    const isLate = bank.asked && (reason === 'payment_declined' || reason === 'payment_expired');
+    if (isLate && patched(LATE_DECLINES_ARE_TOLD))
+      await notifyPayment({ paymentId, notice: 'declined', key: `payment:${paymentId}/declined` }).catch(
+        () => undefined,
+      );
+  }
+
   async function charge(): Promise<void> {
     saga.tell('Running', `Payment ${paymentId}: charging the card.`, paymentId);
     await saga.step('charge', {
       do: async (key) => {
         const charged = await money.chargeDirectPayment({ paymentId, key });
-        if (charged.status === 'requires_action')
+        if (charged.status === 'requires_action') {
+          bank.asked = true;
           saga.tell('AwaitingPayment', `Payment ${paymentId}: waits for the payer to complete 3-D Secure.`);
+        }
         return requirePaid(await awaitCustomerAction(charged, { key, seenVersion }));
       },
       undo: (act, key) => act.settleDirectPayment({ paymentId, key }),

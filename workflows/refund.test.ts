@@ -38,6 +38,7 @@ function allGoesWell(): Record<string, TestActivity> {
     recordRefund: done,
     giveUpRefund: done,
     notifyRefund: done,
+    notifyRefundReturned: done,
   };
 }
 
@@ -242,6 +243,88 @@ describe('when Stripe cannot make it', () => {
     await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
+});
+
+describe('a refund whose place others have taken', () => {
+  const covered = (version = 4) => ({ ...made('failed', version), owed: false, returned: false });
+  const closed = { closeRefund: () => covered(9) };
+
+  test('ends as failed: no operator is asked, and nobody is told', async () => {
+    const saga = await start({ ...closed, submitRefund: () => covered() });
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'closeRefund']);
+    expect(await saga.attribute('SagaState')).toBe('Completed');
+  });
+
+  test('while an operator is asked for it ends with the news, without their answer', async () => {
+    const saga = await start({ ...closed, submitRefund: failed, refreshRefund: () => covered() });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).toEqual(['submitRefund', 'recordRefund', 'refreshRefund', 'recordRefund', 'closeRefund']);
+  });
+
+  test('only in part stays an operator’s, and so does one of which the news say nothing new', async () => {
+    const saga = await start({
+      submitRefund: failed,
+      refreshRefund: () => ({ ...made('failed', 4), owed: true, returned: false }),
+    });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
+    await saga.called('refreshRefund');
+    await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
+    expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
+    await resolve(saga, 'retry');
+    await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+    expect(saga.calls.filter((call) => call === 'refreshRefund')).toHaveLength(1);
+  });
+
+  test('found out by the operator’s retry ends without asking again', async () => {
+    const saga = await start({ ...closed, submitRefund: failed, retryRefund: () => covered() });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await resolve(saga, 'retry');
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).not.toContain('notifyRefund');
+  });
+
+  test('an operator is heard though Stripe is away when the news come', async () => {
+    const saga = await start({ submitRefund: failed, refreshRefund: isAway });
+    await saga.called('recordRefund');
+    await needsAttention(saga);
+    await saga.handle.signal('refundChanged', { refundId: randomUUID(), version: 4 });
+    await saga.called('refreshRefund');
+    await saga.update('resolve', { step: 'refund', action: 'waived', noteId: null });
+    await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+    expect(saga.calls).toContain('giveUpRefund');
+  });
+});
+
+test('a payer who was told of their refund is told, once a try, that it came back', async () => {
+  const input = someRefund();
+  const told: string[] = [];
+  const note: TestActivity = ({ key }: { key: string }) => void told.push(key);
+  const returned = (tries: number) => ({ ...made('failed', 3 + tries, tries), owed: true, returned: true });
+  const saga = await start(
+    {
+      submitRefund: () => returned(1),
+      retryRefund: ({ number }: { number: number }) => made('succeeded', 5, number),
+      closeRefund: () => returned(2),
+      notifyRefund: note,
+      notifyRefundReturned: note,
+    },
+    input,
+  );
+  for (let times = 1; times <= 2; times++) {
+    await saga.called('recordRefund', 2 * times - 1);
+    await needsAttention(saga);
+    await resolve(saga, times === 1 ? 'retry' : 'waived');
+  }
+  await expect(saga.result()).resolves.toEqual({ status: 'failed' });
+  const names = ['returned-1', 'succeeded-2', 'returned-2'];
+  expect(told).toEqual(names.map((name) => `refund:${input.refundId}/${name}`));
 });
 
 test('a signal of a version that nobody knows does not make it ask Stripe without end', async () => {

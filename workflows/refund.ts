@@ -6,6 +6,7 @@ import {
   executeChild,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
@@ -24,6 +25,13 @@ const notifyRefund = localFirst(
   proxyLocalActivities<RefundActivities>(LOCAL_CALL).notifyRefund,
   proxyActivities<RefundActivities>(UNTIL_DONE_DAYLONG).notifyRefund,
 );
+const notifyRefundReturned = localFirst(
+  proxyLocalActivities<RefundActivities>(LOCAL_CALL).notifyRefundReturned,
+  proxyActivities<RefundActivities>(UNTIL_DONE_DAYLONG).notifyRefundReturned,
+);
+
+/** Sagas that were begun before heard nothing while an operator was asked. */
+const NEWS_WHILE_ASKED = 'news-while-asked';
 
 const FIRST_POLL_MS = MINUTE;
 const SLOWEST_POLL_MS = DAY / 4;
@@ -52,16 +60,25 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       if (!decided) return finish('failed', `${about}: an operator gave it up.`);
       if (bookingId)
         await saga.forward('record', (act, key) => act.recordRefund({ refundId, bookingId, key }), { local: true });
-      if (decided.status === 'failed') {
-        state = await tryAgain(decided);
-        if (state) continue;
-      } else await tellPayer(decided);
+      if (decided.status === 'succeeded') await tellPayer(decided);
+      else {
+        if (decided.returned) await tellOfReturn(decided);
+        if (isOwed(decided)) {
+          state = await tryAgain(decided);
+          if (state) continue;
+        }
+      }
 
       const closed = await saga.forward('close', (act, key) => act.closeRefund({ refundId, as: decided.status, key }), {
         local: true,
       });
       if (decided.status === 'failed')
-        return finish('failed', `${about} failed; an operator settled it by other means.`);
+        return finish(
+          'failed',
+          isOwed(decided)
+            ? `${about} failed; an operator settled it by other means.`
+            : `${about} failed, and nobody is owed it any more: other refunds have taken its place, or it was given up.`,
+        );
       // A bank may return it at the last moment, when no other saga would be started for it.
       const looked = Math.max(lookedAt, closed?.version ?? 0);
       if (!closed || (closed.status === 'succeeded' && toldVersion() <= looked))
@@ -89,11 +106,13 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
    * Stripe gives a failed refund's money back to the platform and never tries again: somebody is still owed it. An operator
    * decides whether it is made as a new one. Undefined when it was settled by other means.
    */
-  async function tryAgain({ tries }: Decided): Promise<RefundSummary | undefined> {
-    const number = tries + 1;
+  async function tryAgain(failed: Decided): Promise<RefundSummary | undefined> {
+    const number = failed.tries + 1;
     let trouble = 'Stripe could not make it, the customer is still owed the money';
     for (;;) {
-      if ((await saga.askOperator('refund', trouble, giveUp)) !== 'retry') return undefined;
+      const said = await operatorOrNews(trouble, failed.version);
+      if (typeof said !== 'string') return said;
+      if (said !== 'retry') return undefined;
       saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
       const answer = await saga.forward(`submit-${number}`, (act, key) => retried(act, number, key), byHand);
       if (typeof answer !== 'string') return answer;
@@ -101,6 +120,30 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
         answer === 'refund_exceeds_payment'
           ? 'it was not made again: other refunds of the payment have used its amount, so the customer may have the money'
           : `it was not made again: ${answer}`;
+    }
+  }
+
+  /**
+   * What an operator says; or the refund, when news come before that which show that nobody is owed it any more. To make a stuck refund in
+   * Stripe's dashboard is an answer too.
+   */
+  async function operatorOrNews(trouble: string, seen: number): Promise<OperatorAction | RefundSummary> {
+    const operator: { said?: OperatorAction } = {};
+    const asking = saga.askOperator('refund', trouble, giveUp).then((said) => {
+      operator.said = said;
+      // Nobody waits for it any more.
+      saga.drop((name) => name === 'refresh');
+    });
+    for (let known = seen; ; ) {
+      await condition(() => operator.said !== undefined || toldVersion() > known);
+      if (operator.said !== undefined) return operator.said;
+      known = toldVersion();
+      if (!patched(NEWS_WHILE_ASKED)) continue;
+      const now = await saga.forward('refresh', (act) => act.refreshRefund({ refundId }), byHand);
+      if (!now || isOwed(now)) continue;
+      saga.drop((name) => name === 'refund');
+      await asking;
+      return now;
     }
   }
 
@@ -120,11 +163,22 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     await notifyRefund({ refundId, bookingId, key }).catch(() => undefined);
   }
 
+  /** Once per try, too: who was told that money is on its way is told that it came back. */
+  async function tellOfReturn({ tries }: Decided): Promise<void> {
+    const key = `refund:${refundId}/returned-${tries}`;
+    await notifyRefundReturned({ refundId, bookingId, key }).catch(() => undefined);
+  }
+
   async function finish(status: RefundResult['status'], sentence: string): Promise<RefundResult> {
     saga.tell('Completed', sentence);
     await condition(allHandlersFinished);
     return { status };
   }
+}
+
+/** Histories of before do not say whether a failed refund is owed: it was. */
+function isOwed({ owed }: RefundSummary): boolean {
+  return owed !== false;
 }
 
 type GiveUp = Pick<RefundActivities, 'giveUpRefund'>;

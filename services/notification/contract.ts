@@ -89,6 +89,7 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('payment_received', PaymentData),
   message('payment_declined_student', PaymentData),
   message('refund_succeeded', z.strictObject(paymentFields)),
+  message('refund_returned', z.strictObject(paymentFields)),
 ]);
 export type RecordNotification = z.output<typeof RecordNotification>;
 export type TemplateName = RecordNotification['template'];

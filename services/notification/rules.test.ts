@@ -44,6 +44,7 @@ describe('a new notice replaces', () => {
     ['booking_completed_student', []],
     ['payment_receipt', []],
     ['refund_succeeded', []],
+    ['refund_returned', []],
     ['welcome_verify_email', []],
     ['password_reset', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {

@@ -26,6 +26,7 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   payment_received: 'payment',
   payment_declined_student: 'payment',
   refund_succeeded: 'payment',
+  refund_returned: 'payment',
 };
 
 /**

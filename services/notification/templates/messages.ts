@@ -199,4 +199,11 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     more: [CARD_RETURN],
     action: 'View payment',
   },
+  refund_returned: {
+    subject: 'Your refund of {{amount}} came back to us',
+    heading: 'Your bank returned your refund',
+    lead: 'Your refund of {{amount}} came back from your bank.',
+    more: ['We look into it, and nothing is lost: the money is kept for you. You need not do anything.'],
+    action: 'View payment',
+  },
 };

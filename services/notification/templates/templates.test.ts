@@ -208,6 +208,7 @@ describe('the button', () => {
     ['booking_reminder_student', {}, 'https://meet.example/room'],
     ['booking_reminder_student', { meetingUrl: null }, BOOKING],
     ['payment_receipt', {}, `${PUBLIC_URL}/payments/0199f1aa-0000-7000-8000-000000000002`],
+    ['refund_returned', {}, `${PUBLIC_URL}/payments/0199f1aa-0000-7000-8000-000000000002`],
     ['refund_succeeded', { bookingId: '0199f1aa-0000-7000-8000-000000000001' }, BOOKING],
     ['welcome_verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
     ['password_reset', {}, 'https://tutorconnect.example/reset?token=abc'],
