@@ -179,7 +179,7 @@ describe('3-D Secure', () => {
     const began = await now();
     const saga = await start({ ...asked, refreshPayment: () => state('requires_action') });
     await expect(saga.result()).resolves.toEqual({ outcome: 'failed', reason: 'payment_expired' });
-    expect(saga.calls.slice(-2)).toEqual(['abandonPayment', 'settleDirectPayment']);
+    expect(saga.calls.slice(-3)).toEqual(['abandonPayment', 'settleDirectPayment', 'notifyPayment']);
     expect((await now()) - began).toBeGreaterThanOrEqual(15 * MINUTE);
   });
 

@@ -2,6 +2,7 @@ import type { Sagas } from '../../../platform/temporal';
 import { paymentChanged } from '../../../workflows/payment.api';
 import { record } from '../charges/intent';
 import { ownerOf } from '../charges/rules';
+import { isEndedHere } from '../charges/store/attempts';
 import { findPaymentByIntent } from '../charges/store/intents';
 import { findPayment, type PaymentRow } from '../charges/store/payments';
 import { refreshRefunds } from '../refunds/refund';
@@ -50,11 +51,21 @@ export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again
   if (!found) return;
   let payment = await record(till, found.payment, found.intent);
   if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
-  const { id: paymentId, version, status } = payment;
-  // A saga waits for its customer only: it learns everything else from the answers to its own calls. Each signal costs a workflow task.
-  const waited = found.payment.status === 'requires_action' && status !== 'requires_action';
-  if (waited || again) await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
+  const { id: paymentId, version } = payment;
+  if (again || (await isNews(till.db, found.payment, payment)))
+    await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
   if (ofRefund) await wakeRefundSagas(sagas, payment, await unseenRefunds(till.db, paymentId));
+}
+
+/**
+ * Whether a payment's saga has yet to hear of a change. It waits for its customer, and with an authorisation for its tutor; everything
+ * else it learns from the answers to its own calls, and each signal costs a workflow task. So of an authorisation that has ended it
+ * hears only what it did not do: it lapsed, or somebody cancelled or captured it in Stripe's dashboard.
+ */
+async function isNews(db: Till['db'], before: PaymentRow, { id, status }: PaymentRow): Promise<boolean> {
+  if (before.status === status) return false;
+  if (before.status === 'requires_action') return true;
+  return before.status === 'authorized' && !(await isEndedHere(db, id));
 }
 
 /** What Stripe says of an intent now, and the payment it belongs to. @returns undefined when it is none of ours */

@@ -1,6 +1,6 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
-import { bookingGuards, payments, stripeAccounts } from '../../../../db/schema/payment';
+import { bookingGuards, payments, stripeAccounts, stripeAttempts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { uuidv7 } from '../../../../platform/ids';
 import type { ChargeBooking } from '../../contract';
@@ -81,6 +81,13 @@ export async function beginCancel(db: Database, stepKey: string, id: string): Pr
     await lockPayment(tx, id);
     return openAttempt(tx, { stepKey, kind: 'cancel', subject: id });
   });
+}
+
+/** Whether a capture or cancel of ours has ended a payment's authorisation, or may have: one that Stripe refused has not. */
+export async function isEndedHere(db: Database, id: string): Promise<boolean> {
+  const { kind, subject, outcome } = stripeAttempts;
+  const ofOurs = and(eq(subject, id), inArray(kind, ['capture', 'cancel']), sql`coalesce(${outcome}, 'done') = 'done'`);
+  return (await db.select({ kind }).from(stripeAttempts).where(ofOurs).limit(1)).length > 0;
 }
 
 /** The attempts at making an intent of which nobody knows for certain that they left nothing. */
