@@ -112,11 +112,13 @@ async function playSagas(): Promise<void> {
   const requestedAt = new Date().toISOString();
   await act.cancelConfirmed({ ...step('cancel'), by: 'tutor', noteId: null, requestedAt });
   await act.releaseSlot({ bookingId, key: `booking:${bookingId}/release-slot/undo` });
+  await act.refundShare({ paymentId, percent: 0, key: step('refund-share').key });
   const { refundId } = await act.createRefund({ paymentId, amount: price, key: step('refund').key });
   const refund = (name: string) => ({ refundId, key: `refund:${refundId}/${name}` });
   await act.submitRefund(refund('submit-1'));
   await act.recordRefund({ ...refund('record'), bookingId });
   await act.notifyRefund({ ...refund('succeeded-1'), bookingId }).catch(() => undefined);
+  await act.notifyRefundReturned({ ...refund('returned-1'), bookingId }).catch(() => undefined);
   await act.closeRefund({ ...refund('close'), as: 'succeeded' });
 }
 
