@@ -16,7 +16,9 @@ export const Payment = z
     amount: Money,
     captured: Money,
     refunded: Money,
-    refundPending: Money.meta({ description: 'Asked for and not yet through; not part of `refunded`' }),
+    refundPending: Money.meta({
+      description: 'Promised and not yet through, a failed refund that is still owed too; not part of `refunded`',
+    }),
     description: z.string().nullable(),
     clientSecret: z.string().optional().meta({ description: 'To finish 3-D Secure with; shown to the payer alone' }),
     declineCode: z.string().optional(),
