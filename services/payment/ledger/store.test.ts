@@ -102,6 +102,22 @@ test('the database refuses sides of nothing and sides in another currency', asyn
   expect(await refusal(database.db.insert(ledgerEntries).values(dollars).execute())).toBe('ledger_entries_transaction');
 });
 
+test('the database refuses a refund as the code of before posted it, once a part of the payment is owed', async () => {
+  await posted(capture());
+  const { entries } = capture();
+  const ofBefore = (reference: string): Posting => ({
+    ...{ ...capture(), kind: 'refund', reference },
+    entries: entries.map(({ account, amount }) => ({ account, amount: -amount / 10 })),
+  });
+  expect(await refusal(posted(ofBefore('re_1')))).toBe('accepted');
+  const terms = { id: paymentId, captured: 1000, fee: 150, tutorId: TUTOR };
+  const promised = owedEntries(100, terms, { pending: 765, payable: 0, revenue: 135 });
+  await posted({ ...capture(), kind: 'refund_owed', reference: 'r2', entries: promised });
+  expect(await refusal(posted(ofBefore('re_2')))).toBe('ledger_takes_once');
+  const made = refundEntries(100, paymentId);
+  expect(await refusal(posted({ ...capture(), kind: 'refund', reference: 're_2', entries: made }))).toBe('accepted');
+});
+
 test.each([
   'update ledger_entries set amount = amount * 2',
   'delete from ledger_entries',
