@@ -283,6 +283,12 @@ const payment: Record<string, Scenario> = {
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },
+  'three-d-secure-failed': async (stage) => {
+    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
+    await stage.threeDSecure(clientSecret, 'fail');
+    await stage.settled(workflowId, 'Compensated');
+    return workflowId;
+  },
 };
 
 const giveBack = async (stage: Stage, card: string) => {
@@ -291,6 +297,18 @@ const giveBack = async (stage: Stage, card: string) => {
   const made = await stage.api(createdSchema, 'POST', `/api/payments/${id}/refund`, { who: tutor, body: reason });
   return refundWorkflowId(made.id);
 };
+
+/** A refund that Stripe refuses: because of what `before` has done there, or for a reason of its own. */
+async function refusedRefund(stage: Stage, before?: (paymentId: string) => Promise<void>) {
+  const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_visa', [201]);
+  await stage.settled(payment, 'Completed');
+  const refusal = { kind: 'refuse_400', code: 'charge_disputed', match: { method: 'POST', path: '/v1/refunds' } };
+  await (before ? before(id) : stage.fault(refusal));
+  const path = `/api/payments/${id}/refund`;
+  const refused = z.looseObject({ refundId: z.string() });
+  const { refundId } = await stage.api(refused, 'POST', path, { who: tutor, body: reason, expect: [409] });
+  return { id, workflowId: refundWorkflowId(refundId) };
+}
 
 const refund: Record<string, Scenario> = {
   full: async (stage) => {
@@ -312,17 +330,32 @@ const refund: Record<string, Scenario> = {
     const { items } = await stage.api(itemsSchema, 'GET', path, { who: cast.student });
     return refundWorkflowId(String(items[0]?.id));
   },
-  // All of it was given back in Stripe's dashboard before, and nobody has heard of that.
   refused: async (stage) => {
-    const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_visa', [201]);
-    await stage.settled(payment, 'Completed');
-    await stage.refundAtStripe(id);
-    const path = `/api/payments/${id}/refund`;
-    const refused = z.looseObject({ refundId: z.string() });
-    const { refundId } = await stage.api(refused, 'POST', path, { who: tutor, body: reason, expect: [409] });
-    const workflowId = refundWorkflowId(refundId);
+    const { workflowId } = await refusedRefund(stage);
     await stage.settled(workflowId, 'NeedsAttention');
     await stage.update(workflowId, 'resolve', { action: 'waived', noteId: null });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  // All of it was given back in Stripe's dashboard before, and nobody has heard of that.
+  'place-taken': async (stage) => {
+    const { workflowId } = await refusedRefund(stage, (id) => stage.refundAtStripe(id, { webhooks: 'lost' }));
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  // An operator does in Stripe's dashboard what the saga asks for, and says nothing.
+  'made-in-the-dashboard': async (stage) => {
+    const { id, workflowId } = await refusedRefund(stage);
+    await stage.settled(workflowId, 'NeedsAttention');
+    await stage.refundAtStripe(id, { webhooks: 'sent' });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  // The payer has been told that it is made when their bank returns it.
+  returned: async (stage) => {
+    const workflowId = await giveBack(stage, 'pm_card_refundFail');
+    await stage.settled(workflowId, 'NeedsAttention');
+    await stage.update(workflowId, 'resolve', { action: 'paid_elsewhere', noteId: null });
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },

@@ -145,9 +145,9 @@ export function createStage(
 
     fault: (body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/faults`, { body }),
 
-    /** Gives a payment back by Stripe's dashboard, of which no webhook tells. */
-    async refundAtStripe(paymentId: string): Promise<void> {
-      await this.fault({ kind: 'webhook_lose', match: { type: '*' }, times: 10 });
+    /** Gives a payment back by Stripe's dashboard, of which webhooks tell or not. */
+    async refundAtStripe(paymentId: string, { webhooks }: { webhooks: 'sent' | 'lost' }): Promise<void> {
+      if (webhooks === 'lost') await this.fault({ kind: 'webhook_lose', match: { type: '*' }, times: 2 });
       const { payment_intents: intents } = await call(stateSchema, 'GET', `${sandbox}/sandbox/state`, {});
       const intent = intents.find(({ metadata }) => metadata.paymentId === paymentId);
       const reply = await request(`${sandbox}/v1/refunds`, {
