@@ -142,6 +142,15 @@ describe('a share of a booking’s payment', () => {
   });
 });
 
+test.each([undefined, 50])(
+  'what an operator settled by hand is told with the share that was meant: %p',
+  async (percent) => {
+    const settled = { paymentId, as: 'waived' as const, key: `${key}/undo` as const };
+    await act.settleByHand({ ...settled, ...(percent && { percent }) });
+    expect(one('settlePaymentByHand')?.body).toEqual({ as: 'waived', ...(percent && { percent }) });
+  },
+);
+
 describe('a direct payment', () => {
   const direct = (status: string) => state(status, { bookingId: null });
 

@@ -142,13 +142,15 @@ export function createPaymentActivities({ payment, booking, identity, notificati
 
     /**
      * An operator has settled by hand what could not be given back: nothing of it stays reserved, and the step before is refused from now on.
+     * `percent`: the share that the step was to give back, which it may not have recorded.
      */
     async settleByHand(
-      input: Undo<({ bookingId: string } | { paymentId: string }) & { as: SettledByHand['as'] }>,
+      input: Undo<({ bookingId: string } | { paymentId: string }) & { as: SettledByHand['as']; percent?: number }>,
     ): Promise<void> {
-      const { as, key } = input;
-      if ('bookingId' in input) await payment.settleBookingByHand(input.bookingId, { as }, key);
-      else await payment.settlePaymentByHand(input.paymentId, { as }, key);
+      const { as, percent, key } = input;
+      const settled = { as, ...(percent !== undefined && { percent }) };
+      if ('bookingId' in input) await payment.settleBookingByHand(input.bookingId, settled, key);
+      else await payment.settlePaymentByHand(input.paymentId, settled, key);
     },
 
     ...refundSettlement(payment),

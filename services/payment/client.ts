@@ -7,6 +7,7 @@ import {
   paymentContract as contract,
   type RefundShare,
   type SettledByHand,
+  type SettledStep,
 } from './contract';
 
 /**
@@ -33,7 +34,7 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
     settleBooking: (bookingId: string, idempotencyKey: UndoKey) =>
       http.call(contract.settleBooking, { params: { bookingId }, idempotencyKey, timeoutMs }),
-    settleBookingByHand: (bookingId: string, body: SettledByHand, idempotencyKey: UndoKey) =>
+    settleBookingByHand: (bookingId: string, body: SettledStep, idempotencyKey: UndoKey) =>
       http.call(contract.settleBookingByHand, { params: { bookingId }, body, idempotencyKey }),
 
     getPayment: (id: string) => http.call(contract.getPaymentState, { params: { id } }),
@@ -42,7 +43,7 @@ export function createPaymentClient(http: ServiceClient) {
     refreshPayment: (id: string) => http.call(contract.refreshPayment, { params: { id }, timeoutMs }),
     abandonPayment: (id: string, key: string) => http.call(contract.abandonPayment, { ...of(id, key), timeoutMs }),
     settlePayment: (id: string, key: UndoKey) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
-    settlePaymentByHand: (id: string, body: SettledByHand, key: UndoKey) =>
+    settlePaymentByHand: (id: string, body: SettledStep, key: UndoKey) =>
       http.call(contract.settlePaymentByHand, { ...of(id, key), body }),
     releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
 

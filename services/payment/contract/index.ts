@@ -13,6 +13,7 @@ export {
   type RefundShare,
   RefundState,
   type SettledByHand,
+  type SettledStep,
 } from './saga';
 
 /**

@@ -104,6 +104,10 @@ const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 const SettledByHand = z.strictObject({ as: z.enum(SETTLEMENTS) });
 export type SettledByHand = z.output<typeof SettledByHand>;
 
+/** `percent`: of the payment the share that the step was to give back. Where the step has not recorded it, it was settled all the same. */
+const SettledStep = SettledByHand.extend({ percent: z.int().min(0).max(100).optional() });
+export type SettledStep = z.output<typeof SettledStep>;
+
 /** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds. */
 export const sagaOperations = {
   createAccount: endpoint({
@@ -167,7 +171,7 @@ export const sagaOperations = {
     access: 'service',
     idempotency: 'undo',
     params: BookingParams,
-    body: SettledByHand,
+    body: SettledStep,
     replies: { 204: null },
   }),
 
@@ -245,7 +249,7 @@ export const sagaOperations = {
     access: 'service',
     idempotency: 'undo',
     params: IdParams,
-    body: SettledByHand,
+    body: SettledStep,
     replies: { 204: null },
   }),
   releaseEarnings: endpoint({

@@ -54,7 +54,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.settleBookingByHand, async (call) => {
-    await settleByHand(db, byService(call), { bookingId: call.params.bookingId }, call.body.as);
+    await settleByHand(db, byService(call), { bookingId: call.params.bookingId }, call.body);
     return done;
   });
 
@@ -87,7 +87,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.settlePaymentByHand, async (call) => {
-    await settleByHand(db, byService(call), { id: call.params.id }, call.body.as);
+    await settleByHand(db, byService(call), { id: call.params.id }, call.body);
     return done;
   });
 

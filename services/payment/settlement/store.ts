@@ -3,7 +3,7 @@ import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { bookingGuards, payments, refunds } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
 import { changePayment, lockPayment, type PaymentRow } from '../charges/store/payments';
-import { toSettle } from '../refunds/rules';
+import { REFUNDED_OTHERWISE, toSettle } from '../refunds/rules';
 import { insertRefund, isUnseen, type RefundRow } from '../refunds/store/refunds';
 import { closeAttempt, doubtfulAttempts } from '../stripe/store';
 
@@ -64,7 +64,7 @@ export async function refundWhatIsLeft(db: Database, paymentId: string): Promise
     const made = await tx.select().from(refunds).where(settlements);
     const amount = toSettle(
       payment,
-      made.filter(({ closedAs }) => closedAs === 'failed'),
+      made.filter(({ closedAs, failureCode }) => closedAs === 'failed' && failureCode !== REFUNDED_OTHERWISE),
     );
     const open = made.filter(({ status, stripeRefundId }) => status === 'pending' && stripeRefundId === null);
     if (amount === 0) return open;

@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database';
 import { EUR, paymentRows } from '../../../../tests/support/payment';
 import { readPayment } from '../../charges/store/payments';
+import { standingOf } from '../../ledger/store';
 import { recordStripeRefunds } from './at-stripe';
 import { closeRefund, giveUpRefund, settleByHand } from './by-hand';
 import { readRefund, unseenRefunds } from './refunds';
@@ -73,7 +74,8 @@ describe('a payment whose saga an operator has settled by hand', () => {
     const bySaga = await ask(payment.id, 300);
     const byPerson = await ask(payment.id, 200, { requestedBy: payment.payerId });
     const undo = keyed('booking:settled/settle-by-hand/undo');
-    for (let times = 0; times < 2; times++) await settleByHand(database.db, undo, { id: payment.id }, 'paid_elsewhere');
+    for (let times = 0; times < 2; times++)
+      await settleByHand(database.db, undo, { id: payment.id }, { as: 'paid_elsewhere' });
     expect((await readRefund(database.db, bySaga.refundId)).status).toBe('failed');
     expect((await readRefund(database.db, byPerson.refundId)).status).toBe('pending');
     expect(await readPayment(database.db, payment.id)).toMatchObject({ refundPending: 200 });
@@ -82,13 +84,36 @@ describe('a payment whose saga an operator has settled by hand', () => {
   test('reserves nothing more when the step arrives late', async () => {
     const payment = await captured();
     const step = 'booking:late/refund';
-    await settleByHand(database.db, keyed(`${step}/undo`), { id: payment.id }, 'waived');
+    await settleByHand(database.db, keyed(`${step}/undo`), { id: payment.id }, { as: 'waived' });
     await expect(ask(payment.id, 300, { key: step })).rejects.toMatchObject({ code: 'undone' });
     expect(await readPayment(database.db, payment.id)).toMatchObject({ refundPending: 0 });
   });
 
+  test('before its share was recorded leaves the tutor no more than what was not promised', async () => {
+    const payment = await captured();
+    const undo = keyed('booking:early/refund/undo');
+    for (let times = 0; times < 2; times++)
+      await settleByHand(database.db, undo, { id: payment.id }, { as: 'paid_elsewhere', percent: 50 });
+    const standing = await database.db.transaction((tx) => standingOf(tx, payment.id, payment.payeeId));
+    expect(standing).toEqual({ pending: 425, payable: 0, revenue: 575, owed: 0, sent: 0 });
+    expect(await readPayment(database.db, payment.id)).toMatchObject({ refundPending: 0, refunded: 0 });
+  });
+
+  test('after its share was recorded gives that up alone', async () => {
+    const payment = await captured();
+    await ask(payment.id, 300);
+    await settleByHand(
+      database.db,
+      keyed('booking:once/refund/undo'),
+      { id: payment.id },
+      { as: 'waived', percent: 50 },
+    );
+    const standing = await database.db.transaction((tx) => standingOf(tx, payment.id, payment.payeeId));
+    expect(standing).toEqual({ pending: 595, payable: 0, revenue: 405, owed: 0, sent: 0 });
+  });
+
   test('of a booking that has no payment is no trouble', async () => {
     const bookingId = '0199f1aa-0000-7000-8000-00000000abcd';
-    await settleByHand(database.db, keyed('booking:none/settle-by-hand/undo'), { bookingId }, 'waived');
+    await settleByHand(database.db, keyed('booking:none/settle-by-hand/undo'), { bookingId }, { as: 'waived' });
   });
 });

@@ -2,17 +2,21 @@ import { and, eq, isNull, or } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments, refunds } from '../../../../db/schema/payment';
 import { type UndoRequest, undoOnce } from '../../../../platform/idempotency';
+import { uuidv7 } from '../../../../platform/ids';
 import { appendEvent } from '../../../../platform/outbox';
 import { done } from '../../../../platform/replies';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
-import type { SettledByHand } from '../../contract';
-import { isPromised } from '../rules';
+import type { SettledByHand, SettledStep } from '../../contract';
+import { isPromised, shareOf } from '../rules';
 import { postGivenUp, postOwed } from './owed';
-import { changeRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
+import { changeRefund, insertRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
 
 // What an operator says of money that no retry could move.
 
 type As = SettledByHand['as'];
+
+/** The reason of a refund for which no person gave one. */
+const BY_HAND = 'Settled by hand before it was recorded';
 
 /** Gives a refund up that Stripe has not got: it has failed, its amount is free again, and its payer is owed it no longer. @throws ProblemError not_found */
 export async function giveUpRefund(db: Database, id: string, as: As): Promise<RefundAndPayment> {
@@ -23,14 +27,15 @@ export async function giveUpRefund(db: Database, id: string, as: As): Promise<Re
 }
 
 /**
- * Gives up what a saga has reserved of a payment for refunds that Stripe has not got. What people asked for has sagas of its own. Under
- * the undo's key: a step that arrives late reserves nothing any more. Does nothing where there is no such payment.
+ * Gives up what a saga has reserved of a payment for refunds that Stripe has not got, or was to reserve: `percent` of what is left. What
+ * people asked for has sagas of its own. Under the undo's key: a step that arrives late reserves nothing any more. Does nothing where there
+ * is no such payment.
  */
 export async function settleByHand(
   db: Database,
   request: UndoRequest,
   payment: { id: string } | { bookingId: string },
-  as: As,
+  { as, percent = 0 }: SettledStep,
 ): Promise<void> {
   const which = 'id' in payment ? eq(payments.id, payment.id) : eq(payments.bookingId, payment.bookingId);
   await undoOnce(db, request, async (tx) => {
@@ -38,8 +43,19 @@ export async function settleByHand(
     if (!found) return done;
     let locked = await lockPayment(tx, found.id);
     for (const refund of await unmadeBySagas(tx, found.id)) locked = (await giveUp(tx, locked, refund, as)).payment;
+    const amount = (await hasOneOfSaga(tx, found.id)) ? 0 : shareOf(locked, percent);
+    if (amount === 0) return done;
+    const details = { id: uuidv7(), origin: 'request', amount, reason: BY_HAND, requestedBy: null } as const;
+    const promised = await insertRefund(tx, locked, details);
+    await giveUp(tx, promised.payment, promised.refund, as);
     return done;
   });
+}
+
+/** Whether a saga has recorded a refund of a payment: its share is in there, whatever became of it. */
+async function hasOneOfSaga(tx: Transaction, paymentId: string): Promise<boolean> {
+  const bySaga = and(eq(refunds.paymentId, paymentId), eq(refunds.origin, 'request'), isNull(refunds.requestedBy));
+  return (await tx.select({ id: refunds.id }).from(refunds).where(bySaga).limit(1)).length > 0;
 }
 
 async function unmadeBySagas(tx: Transaction, paymentId: string): Promise<RefundRow[]> {

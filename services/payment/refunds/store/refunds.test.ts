@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database';
 import { EUR, paymentRows } from '../../../../tests/support/payment';
 import { readPayment } from '../../charges/store/payments';
+import { standingOf } from '../../ledger/store';
 import type { StripeRefund } from '../../stripe/answers';
 import { recordRefundRefusal, recordStripeRefunds } from './at-stripe';
 import { beginRetry, beginSubmit, takenStripeIds } from './attempts';
@@ -53,6 +54,22 @@ test('two refunds at Stripe that bear one id are two refunds: both are counted',
   const payment = await recordStripeRefunds(database.db, row.id, twice);
   expect(payment).toMatchObject({ refunded: 600, refundPending: 0, status: 'partially_refunded' });
   expect(await listRefunds(database.db, row.id)).toHaveLength(2);
+});
+
+test('a refund that Stripe made for more than is left of it here counts as Stripe says, and another one gives way', async () => {
+  const row = await captured();
+  const first = await ask(row.id, 700);
+  const second = await ask(row.id, 200);
+  // Made elsewhere, and one of ours at the same moment: its answer has not come yet.
+  const elsewhere = made(300);
+  await recordStripeRefunds(database.db, row.id, [elsewhere]);
+  expect(await readRefund(database.db, first.refundId)).toMatchObject({ status: 'pending', amount: 500 });
+  const payment = await recordStripeRefunds(database.db, row.id, [made(700, { refundId: first.refundId }), elsewhere]);
+  expect(payment).toMatchObject({ refunded: 1000, refundPending: 0, status: 'refunded' });
+  expect(await readRefund(database.db, first.refundId)).toMatchObject({ status: 'succeeded', amount: 700 });
+  expect(await readRefund(database.db, second.refundId)).toMatchObject({ failureCode: 'refunded_otherwise' });
+  const standing = await database.db.transaction((tx) => standingOf(tx, row.id, row.payeeId));
+  expect(standing).toEqual({ pending: 0, payable: 0, revenue: 0, owed: 0, sent: 1000 });
 });
 
 /** A refund that was made and that its bank returned. */
