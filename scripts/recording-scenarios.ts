@@ -1,23 +1,10 @@
 import { z } from 'zod';
 import { bookingWorkflowId } from '../workflows/booking.api';
-import { paymentWorkflowId } from '../workflows/payment.api';
-import { refundWorkflowId } from '../workflows/refund.api';
 import { userCreationWorkflowId } from '../workflows/user-creation.api';
-import {
-  createdSchema,
-  fullHour,
-  itemsSchema,
-  nextQuarter,
-  type Person,
-  paymentSchema,
-  type Stage,
-  until,
-} from './recording-stage';
+import { act, confirmedBooking, DAYS, people, reason, type Scenario } from './recording-cast';
+import { payment, refund } from './recording-money';
+import { fullHour, nextQuarter, type Stage, until } from './recording-stage';
 
-/** A story to record: its name is the file's, its result the workflow's id. */
-export type Scenario = (stage: Stage) => Promise<string>;
-
-const DAYS = 24;
 const HALF_AN_HOUR_MS = 30 * 60_000;
 const HOUR_AND_A_HALF_MS = 90 * 60_000;
 
@@ -28,19 +15,6 @@ const slowly = (story: Scenario): Scenario => {
   return story;
 };
 export const isSlow = (story: Scenario) => slow.has(story);
-const reason = { reason: 'Something came up' };
-
-async function people(stage: Stage, instant = true): Promise<{ student: Person; tutor: Person }> {
-  const [student, tutor] = await Promise.all([stage.register('student'), stage.tutor(instant)]);
-  return { student, tutor };
-}
-
-const act = (stage: Stage, who: Person, id: string, action: string, body?: object, expect?: number[]) =>
-  stage.api(z.unknown(), 'POST', `/api/bookings/${id}/${action}`, {
-    who,
-    ...(body && { body }),
-    ...(expect && { expect }),
-  });
 
 /** A booking that came to nothing, by the card that was tried. */
 const failedBooking =
@@ -51,13 +25,6 @@ const failedBooking =
     await stage.settled(bookingWorkflowId(id), 'Compensated');
     return bookingWorkflowId(id);
   };
-
-async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS) {
-  const cast = await people(stage);
-  const id = await stage.book(cast.student, cast.tutor, { hoursAhead });
-  await stage.settled(bookingWorkflowId(id), 'Confirmed');
-  return { ...cast, id, workflowId: bookingWorkflowId(id) };
-}
 
 async function askedBooking(stage: Stage) {
   const cast = await people(stage, false);
@@ -241,146 +208,6 @@ const booking: Record<string, Scenario> = {
   'undo-accepted-past-the-hour': slowly(undoneLate('accept')),
   'three-d-secure-completed': threeDSecure('complete', 'Confirmed'),
   'three-d-secure-failed': threeDSecure('fail', 'Compensated'),
-};
-
-/** A direct payment, asked for by a student who pays a tutor. */
-async function pay(stage: Stage, card: string, expect: number[]) {
-  const { student, tutor } = await people(stage);
-  const body = {
-    payeeId: tutor.id,
-    amount: { amount: 4_500, currency: 'EUR' },
-    paymentMethodId: card,
-    description: 'Books',
-  };
-  const reply = await stage.api(
-    z.union([
-      paymentSchema,
-      z
-        .looseObject({ paymentId: z.string() })
-        .transform(({ paymentId }) => ({ id: paymentId, clientSecret: undefined })),
-    ]),
-    'POST',
-    '/api/payments',
-    { who: student, body, expect },
-  );
-  return { student, tutor, ...reply, workflowId: paymentWorkflowId(reply.id) };
-}
-
-const payment: Record<string, Scenario> = {
-  paid: async (stage) => {
-    const { workflowId } = await pay(stage, 'pm_card_visa', [201]);
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  declined: async (stage) => {
-    const { workflowId } = await pay(stage, 'pm_card_visa_chargeDeclined', [402]);
-    await stage.settled(workflowId, 'Compensated');
-    return workflowId;
-  },
-  'three-d-secure': async (stage) => {
-    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
-    await stage.threeDSecure(clientSecret, 'complete');
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  'three-d-secure-failed': async (stage) => {
-    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
-    await stage.threeDSecure(clientSecret, 'fail');
-    await stage.settled(workflowId, 'Compensated');
-    return workflowId;
-  },
-};
-
-const giveBack = async (stage: Stage, card: string) => {
-  const { tutor, id, workflowId } = await pay(stage, card, [201]);
-  await stage.settled(workflowId, 'Completed');
-  const made = await stage.api(createdSchema, 'POST', `/api/payments/${id}/refund`, { who: tutor, body: reason });
-  return refundWorkflowId(made.id);
-};
-
-/** A refund that Stripe refuses: because of what `before` has done there, or for a reason of its own. */
-async function refusedRefund(stage: Stage, before?: (paymentId: string) => Promise<void>) {
-  const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_visa', [201]);
-  await stage.settled(payment, 'Completed');
-  const refusal = { kind: 'refuse_400', code: 'charge_disputed', match: { method: 'POST', path: '/v1/refunds' } };
-  await (before ? before(id) : stage.fault(refusal));
-  const path = `/api/payments/${id}/refund`;
-  const refused = z.looseObject({ refundId: z.string() });
-  const { refundId } = await stage.api(refused, 'POST', path, { who: tutor, body: reason, expect: [409] });
-  return { id, workflowId: refundWorkflowId(refundId) };
-}
-
-const refund: Record<string, Scenario> = {
-  full: async (stage) => {
-    const workflowId = await giveBack(stage, 'pm_card_visa');
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  'succeeded-later': async (stage) => {
-    const workflowId = await giveBack(stage, 'pm_card_pendingRefund');
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  'part-of-a-booking': async (stage) => {
-    const cast = await confirmedBooking(stage, 10);
-    await act(stage, cast.student, cast.id, 'cancel', reason);
-    await stage.settled(cast.workflowId, 'Compensated');
-    const { payment: paid } = await stage.readBooking(cast.student, cast.id);
-    const path = `/api/payments/${paid?.id}/refunds`;
-    const { items } = await stage.api(itemsSchema, 'GET', path, { who: cast.student });
-    return refundWorkflowId(String(items[0]?.id));
-  },
-  refused: async (stage) => {
-    const { workflowId } = await refusedRefund(stage);
-    await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'waived', noteId: null });
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  // All of it was given back in Stripe's dashboard before, and nobody has heard of that.
-  'place-taken': async (stage) => {
-    const { workflowId } = await refusedRefund(stage, (id) => stage.refundAtStripe(id, { webhooks: 'lost' }));
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  // An operator does in Stripe's dashboard what the saga asks for, and says nothing.
-  'made-in-the-dashboard': async (stage) => {
-    const { id, workflowId } = await refusedRefund(stage);
-    await stage.settled(workflowId, 'NeedsAttention');
-    await stage.refundAtStripe(id, { webhooks: 'sent' });
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  // The payer has been told that it is made when their bank returns it.
-  returned: async (stage) => {
-    const workflowId = await giveBack(stage, 'pm_card_refundFail');
-    await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'paid_elsewhere', noteId: null });
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  'failed-twice': async (stage) => {
-    const workflowId = await giveBack(stage, 'pm_card_refundFail');
-    await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'retry', noteId: null });
-    await until('the refund is tried again', async () => {
-      const { events } = await stage.client.workflow.getHandle(workflowId).fetchHistory();
-      const retry = events?.find(
-        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'retryRefund',
-      );
-      return (
-        retry !== undefined &&
-        events?.some(
-          (event) =>
-            String(event.activityTaskCompletedEventAttributes?.scheduledEventId ?? '') === String(retry.eventId),
-        ) === true
-      );
-    });
-    await stage.settled(workflowId, 'NeedsAttention');
-    await stage.update(workflowId, 'resolve', { action: 'waived', noteId: null });
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
 };
 
 const signedUp =

@@ -178,6 +178,19 @@ export const PAIRS: Record<string, Pair> = {
       return { service, key: `${key}/refund`, ...refundOf(service, body.paymentId, undoes.params) };
     },
   },
+  'booking: share, settled by hand': {
+    step: payment.refundShare,
+    undo: payment.settlePaymentByHand,
+    async prepare(stack) {
+      const { service, key, does } = await chargeOf('automatic').prepare(stack);
+      const { body } = await succeed(call(service, payment.chargeBooking, does, key));
+      const params = { id: body.paymentId };
+      const { undoes, left } = refundOf(service, body.paymentId, params);
+      const share = { percent: 50, reason: 'Booking cancelled', requestedBy: null };
+      const settled = { ...undoes, body: { as: 'waived', percent: 50 } };
+      return { service, key: `${key}/refund`, does: { params, body: share }, undoes: settled, left };
+    },
+  },
   'payment: charge': {
     step: payment.chargePayment,
     undo: payment.settlePayment,
@@ -297,6 +310,7 @@ function refundOf({ database: { sql } }: TestService, paymentId: string, params:
     left: async () => [
       ...(await sql`select refund_pending from payments where id = ${paymentId} and refund_pending > 0`),
       ...(await sql`select status from refunds where payment_id = ${paymentId} and status = 'pending'`),
+      ...(await sql`select sum(amount) from ledger_entries where account = ${`payer_owed:${paymentId}`} having sum(amount) <> 0`),
     ],
   };
 }

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { bookingWorkflowId } from '../workflows/booking.api';
+import type { Person, Stage } from './recording-stage';
+
+// Who plays in the stories that are recorded, and what they do in many of them.
+
+/** A story to record: its name is the file's, its result the workflow's id. */
+export type Scenario = (stage: Stage) => Promise<string>;
+
+/** Hours of a day. */
+export const DAYS = 24;
+
+export const reason = { reason: 'Something came up' };
+
+export async function people(stage: Stage, instant = true): Promise<{ student: Person; tutor: Person }> {
+  const [student, tutor] = await Promise.all([stage.register('student'), stage.tutor(instant)]);
+  return { student, tutor };
+}
+
+export const act = (stage: Stage, who: Person, id: string, action: string, body?: object, expect?: number[]) =>
+  stage.api(z.unknown(), 'POST', `/api/bookings/${id}/${action}`, {
+    who,
+    ...(body && { body }),
+    ...(expect && { expect }),
+  });
+
+export async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS) {
+  const cast = await people(stage);
+  const id = await stage.book(cast.student, cast.tutor, { hoursAhead });
+  await stage.settled(bookingWorkflowId(id), 'Confirmed');
+  return { ...cast, id, workflowId: bookingWorkflowId(id) };
+}
