@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { boolean, check, index, integer, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
 import type { ErrorCode, FieldError } from '../../kernel/errors';
 import type { Party } from '../../kernel/session';
 import type { BookingStatus, PaymentStatus, StatusReason } from '../../kernel/statuses';
@@ -60,7 +60,11 @@ export const bookings = pgTable(
     instantBooking: boolean('instant_booking').notNull(),
     cancelledBy: text('cancelled_by').$type<Party>(),
     noteId: uuid('note_id'),
-    /** What a cancel after the payment gives back; the payment row says what was given back. */
+    /** When the tutor moved the session to its time; null when it is the time that the student chose. */
+    movedByTutorAt: instant('moved_by_tutor_at'),
+    /** How much of the money a cancel of a confirmed booking gives back. Payment says what it came to. */
+    refundPercent: smallint('refund_percent'),
+    /** The same as amounts, of cancels of before. */
     refundDue: minorUnits('refund_due'),
     retained: minorUnits('retained'),
     createdAt: instant('created_at').notNull().defaultNow(),
@@ -75,6 +79,7 @@ export const bookings = pgTable(
     index('bookings_status').on(t.status, t.startsAt, t.id),
     check('bookings_status', sql`${t.status} in ('pending', 'confirmed', 'completed', 'cancelled', 'refunded')`),
     check('bookings_times', sql`${t.endsAt} > ${t.startsAt}`),
+    check('bookings_refund_percent', sql`${t.refundPercent} between 0 and 100`),
     check('bookings_refund_due', sql`(${t.refundDue} is null) = (${t.retained} is null)`),
   ],
 );

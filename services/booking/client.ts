@@ -44,13 +44,17 @@ export function createBookingClient(http: ServiceClient) {
     cancelPending: (id: string, body: Body<typeof contract.cancelPending>, key: UndoKey) =>
       http.call(contract.cancelPending, { ...of(id, key), body }),
 
-    /** Confirmed to cancelled; returns what to refund and what is kept. @throws ProblemError invalid_state */
+    /** Confirmed to cancelled; returns the share to give back. @throws ProblemError invalid_state */
     cancelConfirmed: (id: string, body: Body<typeof contract.cancelConfirmed>, key: string) =>
       http.call(contract.cancelConfirmed, { ...of(id, key), body }),
 
     /** Records the payment's state after a refund. */
     recordRefund: (id: string, body: Body<typeof contract.recordRefund>, key: string) =>
       http.call(contract.recordRefund, { ...of(id, key), body }),
+
+    /** Asks whether a session may be moved so. @throws ProblemError invalid_state, slot_unavailable, conflict */
+    admitMove: (id: string, body: Body<typeof contract.admitMove>) =>
+      http.call(contract.admitMove, { params: { id }, body }),
 
     /** Moves a confirmed session. @throws ProblemError invalid_state; conflict when the student is booked then already */
     moveConfirmed: (id: string, body: Body<typeof contract.moveConfirmed>, key: string) =>

@@ -30,6 +30,8 @@ interface Wish {
   tutorId?: string;
   scheduledAt?: string;
   durationMinutes?: number;
+  /** When it was asked for; an hour ago unless it says otherwise, so that nobody is thinking better of it. */
+  askedAt?: string;
 }
 
 /** A booking database for one test file, made before its tests and dropped after them, and bookings brought as far as tests need. */
@@ -48,8 +50,10 @@ export function bookingRows() {
   async function requested(change: Wish = {}) {
     const id = uuidv7();
     const { studentId = uuidv7(), tutorId = uuidv7(), scheduledAt = inHours(72), durationMinutes = 60 } = change;
-    await reached().sql`insert into booking_requests (id, student_id, tutor_id, subject, scheduled_at, duration_minutes)
-    values (${id}, ${studentId}, ${tutorId}, 'Maths', ${scheduledAt}, ${durationMinutes})`;
+    const { askedAt = inHours(-1) } = change;
+    await reached().sql`
+      insert into booking_requests (id, student_id, tutor_id, subject, scheduled_at, duration_minutes, created_at)
+      values (${id}, ${studentId}, ${tutorId}, 'Maths', ${scheduledAt}, ${durationMinutes}, ${askedAt})`;
     return { id, studentId, tutorId, scheduledAt };
   }
 

@@ -77,6 +77,20 @@ export const Refusal = z.strictObject({
 });
 export type Refusal = z.output<typeof Refusal>;
 
+/** What a cancel gives back. */
+export const CancelTerms = z.object({
+  /** Of what is left of the payment when it is given back. */
+  percent: z.int().min(0).max(100),
+  /** The same by booking's copy of the payment, for workers of before. */
+  refund: Money,
+  retained: Money,
+});
+export type CancelTerms = z.output<typeof CancelTerms>;
+
+/** A move that somebody asks for; `requestedAt` is when the request arrived. */
+export const MoveWish = z.strictObject({ scheduledAt: StartTime, by: Party, requestedAt: Instant });
+export type MoveWish = z.output<typeof MoveWish>;
+
 const command = { access: 'service', idempotency: 'required', params: IdParams } as const;
 
 /** The saga's steps, each named by what it does to the booking, and what activities read. */
@@ -186,9 +200,9 @@ export const sagaOperations = {
     method: 'post',
     path: '/internal/bookings/{id}/cancel-confirmed',
     operationId: 'internalCancelConfirmedBooking',
-    summary: 'Confirmed to cancelled, and what is to be given back',
+    summary: 'Confirmed to cancelled, and the share that is to be given back',
     body: z.strictObject({ by: Party, noteId: Uuid.nullable(), requestedAt: Instant }),
-    replies: { 200: z.object({ refund: Money, retained: Money }) },
+    replies: { 200: CancelTerms },
     errors: ['invalid_state'],
   }),
   recordRefund: endpoint({
@@ -202,6 +216,17 @@ export const sagaOperations = {
     body: z.strictObject({ payment: PaymentProjection }),
     replies: { 204: null },
     errors: ['conflict'],
+  }),
+  admitMove: endpoint({
+    method: 'post',
+    path: '/internal/bookings/{id}/admit-move',
+    operationId: 'internalAdmitMove',
+    summary: 'Whether a confirmed session may be moved so: by the terms, and by the student’s other sessions',
+    access: 'service',
+    params: IdParams,
+    body: MoveWish,
+    replies: { 204: null },
+    errors: ['invalid_state', 'slot_unavailable', 'conflict'],
   }),
   moveConfirmed: endpoint({
     ...command,

@@ -7,6 +7,7 @@ import { withoutSecrets } from '../rules/visible';
 import { recordPayment, recordRefund } from '../store/payment-copy';
 import { readBooking } from '../store/reads';
 import {
+  admitMove,
   awaitTutor,
   beginRequest,
   cancelConfirmed,
@@ -59,6 +60,10 @@ export function serveSagaSteps(service: Service, { database: { db } }: ServiceDe
   );
   service.serve(contract.recordRefund, async (call) => {
     await recordRefund(db, byService(call), call.params.id, call.body.payment);
+    return done;
+  });
+  service.serve(contract.admitMove, async (call) => {
+    await admitMove(db, call.params.id, call.body);
     return done;
   });
   service.serve(contract.moveConfirmed, async (call) =>

@@ -16,10 +16,14 @@ describe('who may ask what', () => {
     expect(partyOf(people, { id: 'someone', role: 'tutor' })).toBeUndefined();
   });
 
-  const live = (status: InternalBooking['status'], statusReason: InternalBooking['statusReason'] = null) => ({
+  const live = (
+    status: InternalBooking['status'],
+    statusReason: InternalBooking['statusReason'] = null,
+    scheduledAt = START,
+  ) => ({
     status,
     statusReason,
-    scheduledAt: START,
+    scheduledAt,
     durationMinutes: 60,
     price: eur(4500),
   });
@@ -63,6 +67,8 @@ describe('who may ask what', () => {
     ['a student moves it 24 hours ahead', move(later), 'student', live('confirmed'), before(24 * 60), undefined],
     ['but not later', move(later), 'student', live('confirmed'), before(24 * 60 - 1), 'invalid_state'],
     ['a tutor moves it until it starts', move(later), 'tutor', live('confirmed'), before(1), undefined],
+    ['to a start two hours away', move(later), 'tutor', live('confirmed', null, later), before(120, later), undefined],
+    ['not to a nearer one', move(later), 'tutor', live('confirmed', null, later), before(119, later), 'invalid_state'],
     ['but not then', move(later), 'tutor', live('confirmed'), before(0), 'invalid_state'],
     ['nobody moves a pending booking', move(later), 'tutor', asked, before(60), 'invalid_state'],
     [

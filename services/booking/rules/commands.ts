@@ -1,10 +1,10 @@
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
-import { endOf } from '../../../kernel/time';
+import { endOf, HOUR } from '../../../kernel/time';
 import type { BookingOrRequested } from '../contract';
 import { isLive } from './life';
 import { slotRefusal } from './session';
-import { FULL_UNTIL_MS } from './terms';
+import { FREE_UNTIL_MS } from './terms';
 
 /** Undefined for a stranger, to whom the booking does not exist. An administrator who is no party of it is an operator. */
 export function partyOf(
@@ -63,14 +63,24 @@ function changeRefusal(
   return command.scheduledAt === undefined ? undefined : moveRefusal(command.scheduledAt, party, booking, now);
 }
 
-function moveRefusal(scheduledAt: string, party: Party, booking: Life, now: Date): ProblemError | undefined {
+/** What a booking must be like for a move of it. */
+type Movable = Pick<Life, 'status' | 'scheduledAt'>;
+
+/** A tutor leaves a student at least this long to learn of a new start. */
+const NEAREST_BY_TUTOR_MS = 2 * HOUR;
+
+/** What speaks against moving a session to `scheduledAt`, but for other sessions at that time. `now`: when the request arrived. */
+export function moveRefusal(scheduledAt: string, by: Party, booking: Movable, now: Date): ProblemError | undefined {
   if (booking.status !== 'confirmed') return invalid('Only a confirmed booking can be moved');
   const ahead = Date.parse(booking.scheduledAt) - now.getTime();
   if (ahead <= 0) return invalid('The session has started');
-  if (party === 'student' && ahead < FULL_UNTIL_MS) {
+  if (by === 'student' && ahead < FREE_UNTIL_MS)
     return invalid('A student can move a session until 24 hours before its start');
-  }
-  return slotRefusal(scheduledAt, now);
+  const outside = slotRefusal(scheduledAt, now);
+  if (outside) return outside;
+  return by === 'tutor' && Date.parse(scheduledAt) - now.getTime() < NEAREST_BY_TUTOR_MS
+    ? invalid('A tutor can move a session to a start that is at least two hours away')
+    : undefined;
 }
 
 /**

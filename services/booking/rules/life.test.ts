@@ -1,6 +1,6 @@
 import { reachable } from '../../../kernel/transitions';
 import { BookingStatus } from '../contract';
-import { BOOKING_TRANSITIONS, confirmationMode, isLive, requireTransition } from './life';
+import { BOOKING_TRANSITIONS, confirmationMode, isLive, requireTransition, statusOfCancelled } from './life';
 
 describe('the life of a booking', () => {
   test('every status can be reached from pending', () => {
@@ -32,5 +32,14 @@ describe('the life of a booking', () => {
   test('an instant tutor is booked at once, any other says so first', () => {
     expect(confirmationMode(true)).toBe('at_once');
     expect(confirmationMode(false)).toBe('by_tutor');
+  });
+
+  test.each([
+    [4500, 4500, 'refunded'],
+    [4500, 4499, 'cancelled'],
+    [4500, 0, 'cancelled'],
+    [0, 0, 'cancelled'],
+  ])('one that came to nothing, of %d taken %d given back, is %s', (captured, refunded, status) => {
+    expect(statusOfCancelled({ captured, refunded })).toBe(status);
   });
 });

@@ -27,3 +27,11 @@ export function confirmationMode(instantBooking: boolean): 'at_once' | 'by_tutor
 export function isLive(status: BookingStatus): boolean {
   return status === 'pending' || status === 'confirmed';
 }
+
+/**
+ * The status of a booking that came to nothing, by what was taken for it and given back, in whatever order the two became known: refunded
+ * when everything came back that was taken.
+ */
+export function statusOfCancelled({ captured, refunded }: { captured: number; refunded: number }) {
+  return captured > 0 && refunded === captured ? 'refunded' : 'cancelled';
+}

@@ -106,13 +106,36 @@ describe('refunds', () => {
     expect((await typesOf(id)).filter((type) => type === 'RefundIssued')).toHaveLength(2);
   });
 
-  test('a refund whose news payment sent before is still seen', async () => {
+  test.each(['payment', 'refund'] as const)('a refund that becomes known as news of the %s is seen', async (news) => {
     const { id, paid } = await cancelled('tutor', 72);
     const all = { ...paid, version: 2, status: 'refunded', refunded: eur(4500) } as const;
-    await recordPayment(db(), step(id, 'news'), id, all, null);
-    expect(await statusOf(id)).toBe('cancelled');
-    await recordRefund(db(), step(id, 'refund'), id, all);
+    if (news === 'payment') await recordPayment(db(), step(id, 'news'), id, all, null);
+    else await recordRefund(db(), step(id, 'news'), id, all);
     expect(await statusOf(id)).toBe('refunded');
+  });
+
+  test('all was given back before the cancel: it ends as it would have ended the other way round', async () => {
+    const { id, paid } = await confirmed();
+    await recordRefund(db(), step(id, 'r'), id, { ...paid, version: 2, status: 'refunded', refunded: eur(4500) });
+    expect(await statusOf(id)).toBe('confirmed');
+    const requestedAt = new Date().toISOString();
+    await cancelConfirmed(db(), step(id, 'cancel'), id, { by: 'student', noteId: null, requestedAt });
+    expect(await readBooking(db(), id)).toMatchObject({ status: 'refunded', statusReason: 'cancelled_by_student' });
+  });
+
+  test('the same of a booking that was undone', async () => {
+    const undo = { reason: 'slot_unavailable', noteId: null, cancelledBy: null } as const;
+    const statuses = ['money first', 'booking first'].map(async (order) => {
+      const { id } = await created();
+      const paid = payment();
+      await recordPayment(db(), step(id, 'paid'), id, paid, null);
+      const back = { ...paid, version: 2, status: 'refunded', refunded: eur(4500) } as const;
+      if (order === 'booking first') await cancelPending(db(), step(id, 'create/undo'), id, undo);
+      await recordPayment(db(), step(id, 'back'), id, back, null);
+      if (order === 'money first') await cancelPending(db(), step(id, 'create/undo'), id, undo);
+      return statusOf(id);
+    });
+    expect(await Promise.all(statuses)).toEqual(['refunded', 'refunded']);
   });
 
   test('nothing captured is nothing refunded', async () => {

@@ -6,6 +6,7 @@ import { type KeyedRequest, onceWith } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { done } from '../../../platform/replies';
 import type { PaymentProjection } from '../contract';
+import { statusOfCancelled } from '../rules/life';
 import { appendBookingEvent, type BookingRow, become, type Change, lockBooking, update, waiting } from './row';
 
 // Booking's copy of its payment: payment says what is true, and a higher version is newer.
@@ -24,7 +25,7 @@ export async function recordPayment(
   });
 }
 
-/** Takes over the payment's state after a refund: cancelled becomes refunded when all was given back. @throws as recordPayment */
+/** Takes over the payment's state after a refund. @throws as recordPayment */
 export async function recordRefund(
   db: Database,
   key: KeyedRequest,
@@ -34,8 +35,6 @@ export async function recordRefund(
   await onceWith(db, key, done, async (tx) => {
     const booking = await lockBooking(tx, id);
     await project(tx, booking, payment);
-    const { captured, refunded } = await paidFor(tx, id);
-    if (booking.status === 'cancelled' && captured > 0 && refunded === captured) await become(tx, booking, 'refunded');
   });
 }
 
@@ -56,9 +55,20 @@ export async function paidFor(tx: Transaction, bookingId: string) {
 }
 
 /**
- * Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. A refund that
- * failed after it had succeeded takes a refunded booking back to cancelled.
+ * A booking that came to nothing is shown as refunded when everything came back that was taken, and as cancelled when it did not: a refund
+ * may have come before the cancel or after it, and may fail after it had succeeded.
  */
+export async function showRefunded(
+  tx: Transaction,
+  booking: Pick<BookingRow, 'id' | 'status'>,
+  paid: { captured: number; refunded: number },
+): Promise<void> {
+  if (booking.status !== 'cancelled' && booking.status !== 'refunded') return;
+  const status = statusOfCancelled(paid);
+  if (status !== booking.status) await become(tx, booking, status);
+}
+
+/** Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. */
 async function project(
   tx: Transaction,
   booking: BookingRow,
@@ -99,7 +109,5 @@ async function project(
     const refund = { amount: Math.abs(moved), currency };
     await appendBookingEvent(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund });
   }
-  if (booking.status === 'refunded' && refunded.amount < captured.amount) {
-    await become(tx, booking, 'cancelled');
-  }
+  await showRefunded(tx, booking, { captured: captured.amount, refunded: refunded.amount });
 }

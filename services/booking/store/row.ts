@@ -28,7 +28,12 @@ export function requireStatus(booking: BookingRow, status: BookingRow['status'])
 }
 
 /** Every change of status goes by the table of transitions. @throws ProblemError invalid_state */
-export async function become(tx: Transaction, booking: BookingRow, status: BookingRow['status'], change: Change = {}) {
+export async function become(
+  tx: Transaction,
+  booking: Pick<BookingRow, 'id' | 'status'>,
+  status: BookingRow['status'],
+  change: Change = {},
+): Promise<void> {
   requireTransition(booking.status, status);
   await update(tx, booking.id, { ...change, status });
 }

@@ -1,8 +1,16 @@
 import { HOUR } from '../../../kernel/time';
+import { uuidv7 } from '../../../platform/ids';
 import { bookingRows, refused, step } from '../../../tests/support/booking-rows';
 import { eur, inHours } from '../../../tests/support/bookings';
 import { readBooking, readTimeline } from './reads';
-import { cancelConfirmed, cancelPending, completeConfirmed, confirmPending, moveConfirmed } from './saga-steps';
+import {
+  admitMove,
+  cancelConfirmed,
+  cancelPending,
+  completeConfirmed,
+  confirmPending,
+  moveConfirmed,
+} from './saga-steps';
 
 const { db, created, confirmed, statusOf, typesOf } = bookingRows();
 
@@ -16,7 +24,7 @@ describe('cancel of a confirmed booking', () => {
 
   test('refunds by the time the request arrived, and repeats its decision', async () => {
     const { id } = await confirmed({ scheduledAt: inHours(12) });
-    const half = { refund: eur(2250), retained: eur(2250) };
+    const half = { percent: 50, refund: eur(2250), retained: eur(2250) };
     expect(await cancelConfirmed(db(), step(id, 'cancel'), id, cancel())).toEqual(half);
     expect(await cancelConfirmed(db(), step(id, 'cancel-2'), id, cancel({ by: 'tutor' }))).toEqual(half);
     expect(await readBooking(db(), id)).toMatchObject({
@@ -24,17 +32,20 @@ describe('cancel of a confirmed booking', () => {
       statusReason: 'cancelled_by_student',
       cancelledBy: 'student',
     });
-    expect((await readTimeline(db(), id)).at(-1)).toMatchObject({ actor: 'student', data: half });
+    expect((await readTimeline(db(), id)).at(-1)).toMatchObject({ actor: 'student', data: { refundPercent: 50 } });
   });
 
   test('gives all back when the tutor cancels, and nothing where nothing was paid', async () => {
     const paid = await confirmed({ scheduledAt: inHours(1) });
-    expect((await cancelConfirmed(db(), step(paid.id, 'c'), paid.id, cancel({ by: 'tutor' }))).refund).toEqual(
-      eur(4500),
-    );
+    expect(await cancelConfirmed(db(), step(paid.id, 'c'), paid.id, cancel({ by: 'tutor' }))).toEqual({
+      percent: 100,
+      refund: eur(4500),
+      retained: eur(0),
+    });
     const unpaid = await created();
     await confirmPending(db(), step(unpaid.id, 'confirm'), unpaid.id);
     expect(await cancelConfirmed(db(), step(unpaid.id, 'c'), unpaid.id, cancel())).toEqual({
+      percent: 100,
       refund: eur(0),
       retained: eur(0),
     });
@@ -60,6 +71,8 @@ describe('cancel of a confirmed booking', () => {
   });
 });
 
+const cancelNow = () => ({ by: 'student' as const, noteId: null, requestedAt: new Date().toISOString() });
+
 describe('reschedule and complete', () => {
   test('moves the session with its length, once', async () => {
     const { id, scheduledAt } = await confirmed({ durationMinutes: 90 });
@@ -79,6 +92,55 @@ describe('reschedule and complete', () => {
       data: moved,
     });
     expect((await typesOf(id)).filter((type) => type === 'BookingRescheduled')).toHaveLength(1);
+  });
+
+  test('a cancel soon after asking, and one of a session that the tutor moved, gives all back', async () => {
+    const { id: soon } = await confirmed({ scheduledAt: inHours(12), askedAt: inHours(0) });
+    expect((await cancelConfirmed(db(), step(soon, 'c'), soon, cancelNow())).percent).toBe(100);
+
+    const { id } = await confirmed({ scheduledAt: inHours(48) });
+    await moveConfirmed(db(), step(id, 'r1'), id, { scheduledAt: inHours(3), by: 'tutor' });
+    expect((await cancelConfirmed(db(), step(id, 'c'), id, cancelNow())).percent).toBe(100);
+
+    const { id: chosen } = await confirmed({ scheduledAt: inHours(48) });
+    await moveConfirmed(db(), step(chosen, 'r1'), chosen, { scheduledAt: inHours(30), by: 'tutor' });
+    await moveConfirmed(db(), step(chosen, 'r2'), chosen, { scheduledAt: inHours(3), by: 'student' });
+    expect((await cancelConfirmed(db(), step(chosen, 'c'), chosen, cancelNow())).percent).toBe(0);
+  });
+
+  describe('a move is admitted', () => {
+    const wish = (scheduledAt: string, by: 'student' | 'tutor' = 'student') => ({
+      scheduledAt,
+      by,
+      requestedAt: new Date().toISOString(),
+    });
+
+    test('by the terms, to a time when the student has no other session, also over the session’s own', async () => {
+      const { id, studentId, scheduledAt } = await confirmed();
+      const other = await confirmed({ studentId, scheduledAt: inHours(80) });
+      const quarterLater = new Date(Date.parse(scheduledAt) + HOUR / 4).toISOString();
+      await admitMove(db(), id, wish(quarterLater));
+      const right = new Date(Date.parse(other.scheduledAt) + HOUR).toISOString();
+      await admitMove(db(), id, wish(right));
+      const over = new Date(Date.parse(other.scheduledAt) + HOUR / 4).toISOString();
+      await expect(admitMove(db(), id, wish(over))).rejects.toEqual(refused('conflict'));
+      await expect(admitMove(db(), id, wish(inHours(1), 'tutor'))).rejects.toEqual(refused('invalid_state'));
+      await expect(admitMove(db(), id, wish(inHours(-1)))).rejects.toEqual(refused('slot_unavailable'));
+      expect((await readBooking(db(), id)).scheduledAt).toBe(scheduledAt);
+    });
+
+    test('by when it was asked for, not by when it is looked at', async () => {
+      const { id } = await confirmed({ scheduledAt: inHours(24) });
+      const late = wish(inHours(80));
+      await expect(admitMove(db(), id, { ...late, requestedAt: inHours(1) })).rejects.toEqual(refused('invalid_state'));
+      await admitMove(db(), id, { ...late, requestedAt: inHours(-1) });
+    });
+
+    test('of a confirmed booking', async () => {
+      const { id } = await created();
+      await expect(admitMove(db(), id, wish(inHours(80)))).rejects.toEqual(refused('invalid_state'));
+      await expect(admitMove(db(), uuidv7(), wish(inHours(80)))).rejects.toEqual(refused('not_found'));
+    });
   });
 
   test('not onto another live booking of the student, and the try leaves nothing behind', async () => {

@@ -1,5 +1,5 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
-import { type Database, type Transaction, violatedConstraint } from '../../../db/client';
+import { and, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly, violatedConstraint } from '../../../db/client';
 import { bookingRequests, bookingSnapshots, bookings } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
@@ -7,12 +7,13 @@ import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
 import { isUndo, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { done } from '../../../platform/replies';
-import type { Created, Creation, Refusal, StoredRequest } from '../contract';
+import type { CancelTerms, Created, Creation, MoveWish, Refusal, StoredRequest } from '../contract';
+import { moveRefusal } from '../rules/commands';
 import { confirmationMode } from '../rules/life';
 import { refusalAfter } from '../rules/request';
 import { doubleBooked, requirePrice } from '../rules/session';
-import { refundFor } from '../rules/terms';
-import { paidFor } from './payment-copy';
+import { amountsOf, refundPercent } from '../rules/terms';
+import { paidFor, showRefunded } from './payment-copy';
 import { asStored } from './reads';
 import { lockRequest, settleRefused } from './requests';
 import { appendBookingEvent, become, lockBooking, requireStatus, sessionOf, update, waiting } from './row';
@@ -150,12 +151,14 @@ export async function cancelPending(
     requireStatus(booking, 'pending');
     await become(tx, booking, 'cancelled', { statusReason: reason, waitingUntil: null, noteId, cancelledBy });
     await appendBookingEvent(tx, id, 'BookingCancelled', cancelledBy ?? 'system', { ...sessionOf(booking), reason });
+    await showRefunded(tx, { id, status: 'cancelled' }, await paidFor(tx, id));
     return done;
   });
 }
 
 /**
- * Confirmed to cancelled, with what the terms give back; a repeated cancel returns what the first one decided.
+ * Confirmed to cancelled, with the share that the terms give back; a repeated cancel returns what the first one decided. The amounts are
+ * for workers of before.
  * @throws ProblemError not_found; invalid_state
  */
 export async function cancelConfirmed(
@@ -163,34 +166,66 @@ export async function cancelConfirmed(
   key: KeyedRequest,
   id: string,
   cancel: { by: Party; noteId: string | null; requestedAt: string },
-): Promise<ReturnType<typeof refundFor>> {
+): Promise<CancelTerms> {
   const reply = await once(db, key, async (tx) => {
     const booking = await lockBooking(tx, id);
     const { captured, refunded, currency } = await paidFor(tx, id);
     const money = (amount: number) => ({ amount, currency });
-    const { refundDue, retained: kept } = booking;
-    if (refundDue !== null && kept !== null)
-      return { status: 200, body: { refund: money(refundDue), retained: money(kept) } };
-    requireStatus(booking, 'confirmed');
-    const startsAt = booking.startsAt.toISOString();
-    const { by, noteId, requestedAt } = cancel;
-    const terms = refundFor({ by, captured: money(captured), refunded: money(refunded), startsAt, requestedAt });
-    const reason = `cancelled_by_${by}` as const;
-    await become(tx, booking, 'cancelled', {
-      statusReason: reason,
-      cancelledBy: by,
-      noteId,
-      refundDue: terms.refund.amount,
-      retained: terms.retained.amount,
+    const termsOf = (percent: number): CancelTerms => ({
+      percent,
+      ...amountsOf(percent, { captured: money(captured), refunded: money(refunded) }),
     });
-    await appendBookingEvent(tx, id, 'BookingCancelled', by, { ...sessionOf(booking), reason, ...terms });
-    return { status: 200, body: terms };
+    if (booking.refundPercent !== null) return { status: 200, body: termsOf(booking.refundPercent) };
+    requireStatus(booking, 'confirmed');
+    const { by, noteId, requestedAt } = cancel;
+    const percent = refundPercent({
+      by,
+      requestedAt,
+      startsAt: booking.startsAt.toISOString(),
+      askedAt: await askedAt(tx, id),
+      movedByTutorAt: booking.movedByTutorAt?.toISOString() ?? null,
+    });
+    const reason = `cancelled_by_${by}` as const;
+    await become(tx, booking, 'cancelled', { statusReason: reason, cancelledBy: by, noteId, refundPercent: percent });
+    await appendBookingEvent(tx, id, 'BookingCancelled', by, { ...sessionOf(booking), reason, refundPercent: percent });
+    await showRefunded(tx, { id, status: 'cancelled' }, { captured, refunded });
+    return { status: 200, body: termsOf(percent) };
   });
   return reply.body;
 }
 
+async function askedAt(tx: Transaction, id: string): Promise<string> {
+  const asked = await tx
+    .select({ at: bookingRequests.createdAt })
+    .from(bookingRequests)
+    .where(eq(bookingRequests.id, id));
+  return theOnly(asked).at.toISOString();
+}
+
 /**
- * Moves a confirmed session. As the undo of a move (key …/undo) it moves a session back and leaves any other alone.
+ * What speaks against moving a session, before anything is reserved for it: the terms by the time the request arrived, and the student's
+ * other sessions. Changes nothing. @throws ProblemError not_found; invalid_state, slot_unavailable, conflict
+ */
+export async function admitMove(db: Database, id: string, { scheduledAt, by, requestedAt }: MoveWish): Promise<void> {
+  const [booking] = await db.select().from(bookings).where(eq(bookings.id, id));
+  if (!booking) throw new ProblemError('not_found');
+  const { status, startsAt, studentId, durationMinutes } = booking;
+  const refusal = moveRefusal(scheduledAt, by, { status, scheduledAt: startsAt.toISOString() }, new Date(requestedAt));
+  if (refusal) throw refusal;
+  const wanted = { startsAt: new Date(scheduledAt), endsAt: new Date(endOf(scheduledAt, durationMinutes)) };
+  const inTheWay = and(
+    eq(bookings.studentId, studentId),
+    ne(bookings.id, id),
+    inArray(bookings.status, ['pending', 'confirmed']),
+    lt(bookings.startsAt, wanted.endsAt),
+    gt(bookings.endsAt, wanted.startsAt),
+  );
+  const [other] = await db.select({ id: bookings.id }).from(bookings).where(inTheWay).limit(1);
+  if (other) throw doubleBooked();
+}
+
+/**
+ * Moves a confirmed session. As the undo of a move of before (key …/undo) it moves a session back and leaves any other alone.
  * @throws ProblemError not_found; invalid_state; conflict when the student has another live booking then
  */
 export async function moveConfirmed(
@@ -209,7 +244,9 @@ export async function moveConfirmed(
     requireStatus(booking, 'confirmed');
     await lockStudent(tx, booking.studentId);
     const endsAt = endOf(scheduledAt, booking.durationMinutes);
-    await update(tx, id, { startsAt: new Date(scheduledAt), endsAt: new Date(endsAt) }).catch(refuseOverlap);
+    const movedByTutorAt = by === 'tutor' && !undo ? new Date() : null;
+    const moved = { startsAt: new Date(scheduledAt), endsAt: new Date(endsAt), movedByTutorAt };
+    await update(tx, id, moved).catch(refuseOverlap);
     const body = { previousStart, startsAt: scheduledAt, endsAt };
     const { studentId, tutorId } = booking;
     await appendBookingEvent(tx, id, 'BookingRescheduled', by ?? 'system', { studentId, tutorId, ...body });
