@@ -20,7 +20,10 @@ export type Notice =
 /** What a notice says beyond the booking itself. */
 export interface NoticeFacts {
   respondBy?: string;
+  /** What a cancel of before gives back. */
   refund?: Money;
+  /** How much of what was paid a cancel gives back. */
+  refundPercent?: number;
   hoursBefore?: number;
   previousStart?: string;
 }
@@ -110,7 +113,11 @@ export function messagesFor(
       return [
         {
           to: 'student',
-          message: { template: 'booking_cancelled_student', ...student, data: { ...toStudent, refund, cancelledBy } },
+          message: {
+            template: 'booking_cancelled_student',
+            ...student,
+            data: { ...toStudent, refund, ...termsOf(b, facts), cancelledBy },
+          },
         },
         { to: 'tutor', message: { template: 'booking_cancelled_tutor', ...tutor, data: { ...toTutor, cancelledBy } } },
       ];
@@ -149,4 +156,12 @@ export function messagesFor(
     case 'completed':
       return [{ to: 'student', message: { template: 'booking_completed_student', ...student, data: toStudent } }];
   }
+}
+
+/** What a cancel gives back, as far as booking knows what came back before. */
+function termsOf({ payment }: InternalBooking, { refundPercent: percent }: NoticeFacts) {
+  if (percent === undefined) return {};
+  const [captured, refunded] = [payment?.captured.amount ?? 0, payment?.refunded.amount ?? 0];
+  const before = refunded === 0 ? 'nothing' : refunded < captured ? 'some' : 'everything';
+  return { terms: { percent, before } } as const;
 }

@@ -26,6 +26,12 @@ const bookingFields = {
 };
 const BookingData = z.strictObject(bookingFields);
 const CancelledBy = z.enum(PARTIES);
+/** What a cancel gives back: a share of what is left, and how much came back before. A caller of before names the amount, `refund`. */
+const CancellationTerms = z.strictObject({
+  percent: z.int().min(0).max(100),
+  before: z.enum(['nothing', 'some', 'everything']),
+});
+export type CancellationTerms = z.output<typeof CancellationTerms>;
 const FailedData = z.strictObject({ ...bookingFields, because: z.enum(FAILURE_REASONS) });
 const respondBy = Instant;
 const previousStart = Instant;
@@ -73,7 +79,12 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('booking_expired_student', BookingData),
   message(
     'booking_cancelled_student',
-    z.strictObject({ ...bookingFields, refund: z.union([Money, z.null()]), cancelledBy: CancelledBy }),
+    z.strictObject({
+      ...bookingFields,
+      refund: z.union([Money, z.null()]),
+      terms: CancellationTerms.optional(),
+      cancelledBy: CancelledBy,
+    }),
   ),
   message('booking_cancelled_tutor', z.strictObject({ ...bookingFields, cancelledBy: CancelledBy })),
   // Nobody cancelled these. A caller of before says `booking_cancelled` or `booking_expired` of them.

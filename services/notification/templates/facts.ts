@@ -1,6 +1,6 @@
 import type { RecordNotification } from '../contract';
 import { type Reader, readerFor, singleLine } from './format';
-import { FAILURES } from './messages';
+import { FAILURES, refundInWords } from './messages';
 
 /** What the words of a message may speak of, ready to be shown: one line each, in the recipient's zone and locale. */
 export type Facts = Record<string, string | boolean>;
@@ -30,6 +30,7 @@ export function factsOf(message: RecordNotification): Facts {
     ...('cancelledBy' in data && { byStudent: data.cancelledBy === 'student', byTutor: data.cancelledBy === 'tutor' }),
     ...('because' in data && FAILURES[data.because]),
     ...('refund' in data && {
+      terms: data.terms ? refundInWords(data.terms) : '',
       refund: data.refund && data.refund.amount > 0 ? reader.money(data.refund) : '',
       refundIsZero: data.refund?.amount === 0,
     }),

@@ -1,5 +1,5 @@
 import type { FailureReason } from '../../../kernel/statuses';
-import type { TemplateName } from '../contract';
+import type { CancellationTerms, TemplateName } from '../contract';
 
 /**
  * The words of one message, as Handlebars sources over the facts of `facts.ts`. All are plain text: the layout escapes
@@ -17,8 +17,17 @@ export interface Words {
 
 const CARD_RETURN = 'Depending on your bank it can take 5 to 10 days until you see it on your account.';
 const REFUND =
-  '{{#if refund}}{{refund}} goes back to the card you paid with. ' +
-  `${CARD_RETURN}{{else}}{{#if refundIsZero}}Under the cancellation terms no refund is due.{{else}}There is nothing to refund.{{/if}}{{/if}}`;
+  '{{#if terms}}{{terms}}{{else}}{{#if refund}}{{refund}} goes back to the card you paid with. ' +
+  `${CARD_RETURN}{{else}}{{#if refundIsZero}}Under the cancellation terms no refund is due.{{else}}There is nothing to refund.{{/if}}{{/if}}{{/if}}`;
+
+/** What a cancel gives back, in words. The amount is known only when the refund is made, and stands in its own message. */
+export function refundInWords({ percent, before }: CancellationTerms): string {
+  if (before === 'everything') return 'Everything you paid was given back to you before.';
+  const paid = before === 'some' ? 'what was not given back to you before' : 'what you paid';
+  if (percent === 0) return `Under the cancellation terms nothing of ${paid} is given back.`;
+  const share = percent === 100 ? `All of ${paid}` : `Under the cancellation terms ${percent} % of ${paid}`;
+  return `${share} goes back to the card you paid with. Another message tells you the amount when it is on its way.`;
+}
 
 /** Why a booking failed, as the end of a sentence, and what its student can do. */
 export const FAILURES: Readonly<Record<FailureReason, { because: string; advice: string }>> = {

@@ -171,6 +171,20 @@ describe('words', () => {
     expect(cancelled('student', null).text).toContain('There is nothing to refund.');
   });
 
+  test.each([
+    [{ percent: 100, before: 'nothing' }, 'All of what you paid goes back to the card'],
+    [{ percent: 50, before: 'nothing' }, 'Under the cancellation terms 50 % of what you paid goes back to the card'],
+    [{ percent: 0, before: 'nothing' }, 'Under the cancellation terms nothing of what you paid is given back.'],
+    [{ percent: 50, before: 'some' }, '50 % of what was not given back to you before goes back'],
+    [{ percent: 0, before: 'everything' }, 'Everything you paid was given back to you before.'],
+    [{ percent: 100, before: 'everything' }, 'Everything you paid was given back to you before.'],
+  ])('say which share a cancel gives back: %j', (terms, sentence) => {
+    const data = { cancelledBy: 'student', refund: null, terms };
+    const { text } = rendered('booking_cancelled_student', { data });
+    expect(text).toContain(sentence);
+    expect(text).not.toMatch(/nothing to refund|no refund is due/);
+  });
+
   test('count one hour and several', () => {
     expect(rendered('booking_reminder_tutor').subject).toBe('In 1 hour: Mathematics with Ada Lovelace');
     expect(rendered('booking_reminder_student').subject).toBe('In 24 hours: Mathematics with Ada Lovelace');
