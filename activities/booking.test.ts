@@ -138,7 +138,9 @@ test('each other step is one call, under the step’s key', async () => {
   for (const operation of ['holdSlot', 'extendSlot', 'blockSlot', 'moveSlot', 'reserveSlot'])
     services.answers[operation] = { ...slot, state: 'held' };
   services.answers.internalRescheduleBooking = { previousStart: startsAt, startsAt: later, endsAt: later };
-  services.answers.internalCancelConfirmedBooking = { refund: EUR(2250), retained: EUR(2250) };
+  const terms = { percent: 50, refund: EUR(2250), retained: EUR(2250) };
+  services.answers.internalCancelConfirmedBooking = terms;
+  const move = { scheduledAt: later, by: 'tutor', requestedAt: startsAt } as const;
   const returned = [
     await act.holdSlot({ bookingId, tutorId, start: startsAt, durationMinutes: 60, expiresAt: later, key: `${key}1` }),
     await act.extendHold({ bookingId, expiresAt: later, key: `${key}2` }),
@@ -152,10 +154,11 @@ test('each other step is one call, under the step’s key', async () => {
     await act.reserveSlot({ bookingId, start: later, key: `${key}10` }),
     await act.unreserveSlot({ bookingId, key: `${key}10/undo` }),
     await act.keepSlot({ bookingId, start: later, key: `${key}11` }),
+    await act.admitMove({ bookingId, ...move }),
   ];
-  expect(returned).toEqual(Array(12).fill(undefined));
+  expect(returned).toEqual(Array(13).fill(undefined));
   const cancel = { bookingId, by: 'student', noteId: null, requestedAt: startsAt, key } as const;
-  expect(await act.cancelConfirmed(cancel)).toEqual({ refund: EUR(2250), retained: EUR(2250) });
+  expect(await act.cancelConfirmed(cancel)).toEqual(terms);
   expect(services.calls.map(({ operation, key, body }) => [operation, key, body])).toEqual([
     ['holdSlot', `${key}1`, { tutorId, start: startsAt, durationMinutes: 60, expiresAt: later }],
     ['extendSlot', `${key}2`, { expiresAt: later }],
@@ -169,6 +172,7 @@ test('each other step is one call, under the step’s key', async () => {
     ['reserveSlot', `${key}10`, { start: later }],
     ['unreserveSlot', `${key}10/undo`, undefined],
     ['keepSlot', `${key}11`, { start: later }],
+    ['internalAdmitMove', undefined, move],
     ['internalCancelConfirmedBooking', key, { by: 'student', noteId: null, requestedAt: startsAt }],
   ]);
 });
@@ -182,6 +186,7 @@ describe('a notice', () => {
     ['expired', {}, { student: {} }],
     ['cancelled', { refund: EUR(2250) }, { student: { refund: EUR(2250), cancelledBy: 'operator' }, tutor: {} }],
     ['cancelled', {}, { student: { refund: null, cancelledBy: 'operator' }, tutor: { cancelledBy: 'operator' } }],
+    ['cancelled', { refundPercent: 50 }, { student: { terms: { percent: 50, before: 'nothing' } }, tutor: {} }],
     ['rescheduled', { previousStart: later }, { student: { previousStart: later }, tutor: { previousStart: later } }],
     ['reminder', { hoursBefore: 24 }, { student: { hoursBefore: 24 }, tutor: { hoursBefore: 24 } }],
     ['completed', {}, { student: {} }],

@@ -2,6 +2,7 @@ import { ERROR_CODES, ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
 import type { Party } from '../kernel/session';
 import type { CancelReason } from '../kernel/statuses';
+import type { MoveWish } from '../services/booking/contract';
 import { messagesFor, type Notice, type NoticeFacts } from './booking-notices';
 import type { Clients } from './clients';
 import { nameOf } from './payment';
@@ -13,6 +14,14 @@ export interface BookingTerms {
   startsAt: string;
   endsAt: string;
   instantBooking: boolean;
+}
+
+/** What a cancel gives back. */
+export interface CancelDecided {
+  /** Of what is left of the payment; not in histories of before, whose sagas go by the amounts. */
+  percent?: number;
+  refund: Money;
+  retained: Money;
 }
 
 export type BookingActivities = ReturnType<typeof createBookingActivities>;
@@ -149,13 +158,19 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
       await booking.completeConfirmed(bookingId, { by }, key);
     },
 
-    /** Cancels a confirmed booking. The shares are policy, so booking computes them. */
+    /** Asks booking whether the session may be moved so; nothing changes. */
+    async admitMove(input: { bookingId: string } & MoveWish): Promise<void> {
+      const { bookingId, ...move } = input;
+      await booking.admitMove(bookingId, move);
+    },
+
+    /** Cancels a confirmed booking. The share that is given back is policy, so booking decides it; how much that is, payment. */
     async cancelConfirmed(
       input: Step<{ bookingId: string; by: Party; noteId: string | null; requestedAt: string }>,
-    ): Promise<{ refund: Money; retained: Money }> {
+    ): Promise<CancelDecided> {
       const { bookingId, key, ...cancel } = input;
-      const { refund, retained } = await booking.cancelConfirmed(bookingId, cancel, key);
-      return { refund, retained };
+      const { percent, refund, retained } = await booking.cancelConfirmed(bookingId, cancel, key);
+      return { percent, refund, retained };
     },
 
     /** Has whom the notice concerns written to, one mail per person and `key`; notification delivers it. */

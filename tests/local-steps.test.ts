@@ -108,6 +108,11 @@ async function playSagas(): Promise<void> {
   const later = inHours(80);
   await act.moveSlot({ ...step('reschedule-1/move-slot'), start: later });
   await act.rescheduleBooking({ ...step('reschedule-1/booking'), scheduledAt: later, by: 'tutor' });
+  const latest = inHours(82);
+  await act.reserveSlot({ ...step('reschedule-2/reserve-slot'), start: latest });
+  await act.unreserveSlot({ bookingId, key: `booking:${bookingId}/reschedule-2/reserve-slot/undo` });
+  await act.reserveSlot({ ...step('reschedule-3/reserve-slot'), start: latest });
+  await act.keepSlot({ ...step('reschedule-3/keep-slot'), start: latest });
 
   const requestedAt = new Date().toISOString();
   await act.cancelConfirmed({ ...step('cancel'), by: 'tutor', noteId: null, requestedAt });

@@ -22,6 +22,10 @@ export const COMMANDS_BY_PHASE: Readonly<Record<Phase, readonly Command['kind'][
 
 /** Temporal forgets the ids of updates with the run; a client that repeats one within a day is rarely further back than this. */
 const ANSWERS_KEPT = 100;
+/**
+ * Sagas of before judged a move by themselves, and gave the old time away before they knew that the booking could have the new one.
+ */
+export const RESERVES_FIRST = 'reserves-before-it-switches';
 /** Bookings that were begun before could be moved as often as anybody liked. */
 const MOVES_ARE_CAPPED = 'moves-are-capped';
 
@@ -63,7 +67,7 @@ export function createCommandQueue(
   session: {
     startsAt(): number;
     endsAt(): number;
-    /** Whether an earlier move is still being undone. */
+    /** Whether an earlier move is still under way. */
     isBusy(): boolean;
     /**
      * Called at once when a cancel arrives before the pivot, also while the queue is being made, with an update that came before the
@@ -89,10 +93,14 @@ export function createCommandQueue(
     if (!allowed(asked.kind)) return `A booking that is ${phase.replace('_', ' ')} cannot take this`;
     if (asked.kind === 'complete' && Date.parse(asked.requestedAt) < session.endsAt())
       return 'The session has not ended yet';
-    if (asked.kind !== 'reschedule') return undefined;
+    return undefined;
+  }
+
+  /** Whether a move comes too late by the terms of before: booking knows today's, and is asked for them. */
+  function wasTooLate(asked: Command): boolean {
+    if (asked.kind !== 'reschedule') return false;
     const ahead = session.startsAt() - Date.parse(asked.requestedAt);
-    if (asked.by === 'student' && ahead < DAY) return 'A student can move a session until 24 hours before its start';
-    return ahead <= 0 ? 'The session has started' : undefined;
+    return asked.by === 'student' ? ahead < DAY : ahead <= 0;
   }
 
   const wasMovedEnough = (asked: Command) => asked.kind === 'reschedule' && moves >= MOST_MOVES;
@@ -103,12 +111,13 @@ export function createCommandQueue(
     if (wasMovedEnough(asked)) throw refuse('too_many_moves');
     if (sendsOn) throw ApplicationFailure.create({ type: CONTINUES_AS_NEW, nonRetryable: true, category: 'BENIGN' });
     if (asked.kind === 'reschedule' && session.isBusy())
-      throw refuse('upstream_unavailable', 'An earlier move is still being undone');
+      throw refuse('upstream_unavailable', 'An earlier move is still under way');
   }
 
   /** What speaks against a command at its turn: it was accepted when it arrived, and what was decided since may have overtaken it. */
   function lateRefusal(command: Command): ErrorCode | undefined {
     if (refusal(command) !== undefined) return 'invalid_state';
+    if (wasTooLate(command) && !patched(RESERVES_FIRST)) return 'invalid_state';
     return wasMovedEnough(command) && patched(MOVES_ARE_CAPPED) ? 'too_many_moves' : undefined;
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DAY, HOUR, MINUTE } from '../kernel/time';
+import { HOUR } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
 import { gate, isAway, refuses } from '../tests/support/saga-harness';
@@ -14,12 +14,11 @@ describe('a confirmed booking', () => {
     const saga = await confirmed(input);
     await saga.update('cancel', await cancelBy('student'));
     await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
-    expect(saga.calls.slice(5)).toEqual([
-      'cancelConfirmed',
-      ...['releaseSlot', 'createRefund'].toSorted((a, b) => saga.calls.indexOf(a) - saga.calls.indexOf(b)), // beside each other
-      'releaseEarnings',
-      'notifyBooking',
-    ]);
+    expect(saga.calls.slice(5, 6)).toEqual(['cancelConfirmed']);
+    // Beside each other: people are told, the slot is freed, the share given back, and what is kept made payable after that.
+    const beside = ['notifyBooking', 'releaseSlot', 'refundShare', 'releaseEarnings'];
+    expect(saga.calls.slice(6).toSorted()).toEqual(beside.toSorted());
+    expect(saga.calls.indexOf('releaseEarnings')).toBeGreaterThan(saga.calls.indexOf('refundShare'));
   });
 
   test('whose refund saga runs already, because something else started it, is cancelled all the same', async () => {
@@ -30,7 +29,8 @@ describe('a confirmed booking', () => {
       submitRefund: () => ({ status: 'pending', version: 1, tries: 1 }),
       refreshRefund: () => ({ status: 'succeeded', version: 2, tries: 1 }),
     });
-    const saga = await confirmed(input, { ...allGoesWell(input), createRefund: () => ({ refundId: refund.refundId }) });
+    const share = { refundId: refund.refundId, amount: eur(2250) };
+    const saga = await confirmed(input, { ...allGoesWell(input), refundShare: () => share });
     await saga.update('cancel', await cancelBy('student'));
     await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
     expect(saga.calls).toContain('releaseEarnings');
@@ -63,16 +63,55 @@ describe('a confirmed booking', () => {
     expect(saga.calls).not.toContain('settleToZero');
   });
 
-  test('cancelled without anything to give back: no refund is made', async () => {
+  test.each([
+    ['nothing is given back: payment is not asked for a refund', { percent: 0 }, null, ['releaseEarnings']],
+    ['everything is given back: nothing is made payable', { percent: 100 }, 'refund', ['refundShare']],
+    ['nothing is left to give back: no refund saga is started', { percent: 100 }, null, ['refundShare']],
+  ])('cancelled, and %s', async (_, terms, made, calls) => {
     const input = await someBooking();
     const saga = await confirmed(input, {
       ...allGoesWell(input),
-      cancelConfirmed: () => ({ refund: eur(0), retained: eur(4500) }),
+      cancelConfirmed: () => terms,
+      refundShare: () => ({ refundId: made && randomUUID(), amount: eur(made ? 4500 : 0) }),
     });
     await saga.update('cancel', await cancelBy('student'));
-    await saga.result();
-    expect(saga.calls).not.toContain('createRefund');
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
+    expect(saga.calls.filter((call) => ['refundShare', 'releaseEarnings'].includes(call))).toEqual(calls);
+  });
+
+  test.each([
+    ['payment', 'refundShare'],
+    ['tutoring', 'releaseSlot'],
+  ])('cancelled while %s is away: people are told and whoever cancelled is answered', async (_, step) => {
+    const input = await someBooking();
+    let isDown = true;
+    const told: string[] = [];
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      [step]: (asked: unknown, attempt: number) =>
+        isDown ? isAway(asked, attempt) : { refundId: null, amount: eur(0) },
+      notifyBooking: ({ notice, refundPercent }: { notice: string; refundPercent?: number }) =>
+        void told.push(`${notice} ${refundPercent ?? ''}`),
+    });
+    await saga.update('cancel', await cancelBy('student'));
+    expect(told).toContain('cancelled 50');
+    isDown = false;
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
     expect(saga.calls).toContain('releaseEarnings');
+  });
+
+  test('cancelled, and the bank takes days for the refund: what is kept is payable at once', async () => {
+    const input = await someBooking();
+    let isThrough = false;
+    const saga = await confirmed(input, {
+      ...allGoesWell(input),
+      submitRefund: () => ({ status: 'pending', version: 2, tries: 1 }),
+      refreshRefund: () => ({ status: isThrough ? 'succeeded' : 'pending', version: 3, tries: 1 }),
+    });
+    await saga.update('cancel', await cancelBy('student'));
+    await saga.called('releaseEarnings');
+    isThrough = true;
+    await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
   });
 
   test('two cancels at once: one is accepted, the other refused', async () => {
@@ -86,140 +125,12 @@ describe('a confirmed booking', () => {
     expect(saga.calls.filter((call) => call === 'cancelConfirmed')).toHaveLength(1);
   });
 
-  test('moved: slot and booking move, the reminders follow the new start', async () => {
-    const input = await someBooking(3 * DAY);
-    const saga = await confirmed(input);
-    const scheduledAt = new Date(Date.parse(input.scheduledAt) + 4 * DAY).toISOString();
-    await saga.update('reschedule', {
-      by: 'student',
-      actorId: input.studentId,
-      scheduledAt,
-      requestedAt: new Date(await now()).toISOString(),
-    });
-    await saga.result();
-    expect(saga.calls.slice(5, 8)).toEqual(['moveSlot', 'rescheduleBooking', 'notifyBooking']);
-    expect(await now()).toBeGreaterThan(Date.parse(scheduledAt) + 2 * DAY);
-  });
-
-  test('moved to a slot that is taken: refused, and nothing has changed', async () => {
-    const input = await someBooking();
-    let moves = 0;
-    const saga = await confirmed(input, {
-      ...allGoesWell(input),
-      moveSlot: () => (moves++ === 0 ? refuses('slot_unavailable')(undefined, 1) : undefined),
-    });
-    const wish = {
-      by: 'tutor',
-      actorId: input.tutorId,
-      scheduledAt: new Date((await now()) + 5 * DAY).toISOString(),
-      requestedAt: new Date(await now()).toISOString(),
-    };
-    await expect(saga.update('reschedule', wish)).rejects.toThrow('slot_unavailable');
-    expect(saga.calls).not.toContain('rescheduleBooking');
-    await saga.update('cancel', await cancelBy('tutor'));
-  });
-
-  test('moved, and the booking refuses: the slot moves back', async () => {
-    const input = await someBooking();
-    const starts: string[] = [];
-    let refusals = 0;
-    const saga = await confirmed(input, {
-      ...allGoesWell(input),
-      moveSlot: ({ start }: { start: string }) => void starts.push(start),
-      rescheduleBooking: () => (refusals++ === 0 ? refuses('conflict')(undefined, 1) : undefined),
-    });
-    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt: new Date(await now()).toISOString() };
-    await expect(saga.update('reschedule', wish)).rejects.toThrow('conflict');
-    expect(starts).toEqual([scheduledAt, input.scheduledAt]);
-  });
-
-  test.each(['cancel', 'Request Cancellation'])(
-    'whose move cannot be undone hears a %s, which makes the undo pointless; another move has to wait',
-    async (how) => {
-      const input = await someBooking();
-      const saga = await confirmed(input, {
-        ...allGoesWell(input),
-        moveSlot: (move: { key: string }, attempt) => (move.key.endsWith('/undo') ? isAway(move, attempt) : undefined),
-        rescheduleBooking: ({ key }: { key: string }) =>
-          key.endsWith('/undo') ? undefined : refuses('conflict')({}, 1),
-      });
-      const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-      const requestedAt = new Date(await now()).toISOString();
-      const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt };
-      await expect(saga.update('reschedule', wish)).rejects.toThrow('conflict');
-      await expect(saga.update('reschedule', wish)).rejects.toThrow('upstream_unavailable');
-      if (how === 'cancel') await saga.update('cancel', await cancelBy('student'));
-      else await saga.handle.cancel();
-      const by = how === 'cancel' ? 'student' : 'operator';
-      await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: `cancelled_by_${by}` });
-      expect(saga.calls).toContain('releaseSlot');
-    },
-  );
-
-  test('moved again while a move is made that cannot be undone: the second has to be asked for again', async () => {
-    const input = await someBooking();
-    const moving = gate();
-    const saga = await confirmed(input, {
-      ...allGoesWell(input),
-      moveSlot: (move: { key: string }, attempt) =>
-        move.key.endsWith('/undo') ? isAway(move, attempt) : moving.activity(),
-      rescheduleBooking: ({ key }: { key: string }) => (key.endsWith('/undo') ? undefined : refuses('conflict')({}, 1)),
-    });
-    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt: new Date(await now()).toISOString() };
-    const first = saga.update('reschedule', wish).catch((error: Error) => error.message);
-    await saga.called('moveSlot');
-    const second = saga.update('reschedule', wish).catch((error: Error) => error.message);
-    await saga.updateArrived('reschedule', 2);
-    moving.open();
-    expect([await first, await second]).toEqual(['conflict', 'upstream_unavailable']);
-    await saga.update('cancel', await cancelBy('student'));
-    await expect(saga.result()).resolves.toMatchObject({ reason: 'cancelled_by_student' });
-  });
-
-  test('cannot be moved by the student within 24 hours, nor completed before its end', async () => {
+  test('cannot be completed before its end', async () => {
     const input = await someBooking(23 * HOUR);
     const saga = await confirmed(input);
     const requestedAt = new Date(await now()).toISOString();
-    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-    await expect(
-      saga.update('reschedule', { by: 'student', actorId: input.studentId, scheduledAt, requestedAt }),
-    ).rejects.toThrow('invalid_state');
     await expect(saga.update('complete', { actorId: input.tutorId, requestedAt })).rejects.toThrow('invalid_state');
-    expect(saga.calls).not.toContain('moveSlot');
-  });
-
-  test('moved while another move waits for its turn: that one is judged by the new start', async () => {
-    const input = await someBooking(5 * DAY);
-    const moving = gate();
-    const saga = await confirmed(input, { ...allGoesWell(input), moveSlot: moving.activity });
-    const requestedAt = new Date(await now()).toISOString();
-    const wish = async (by: 'student' | 'tutor', startsIn: number) => ({
-      by,
-      actorId: randomUUID(),
-      requestedAt,
-      scheduledAt: new Date((await now()) + startsIn).toISOString(),
-    });
-    const first = saga.update('reschedule', await wish('tutor', 5 * HOUR));
-    await saga.called('moveSlot');
-    const second = saga.update('reschedule', await wish('student', 6 * DAY)).catch((error: Error) => error.message);
-    await saga.updateArrived('reschedule', 2);
-    moving.open();
-    await first;
-    expect(await second).toBe('invalid_state');
-    expect(saga.calls.filter((call) => call === 'moveSlot')).toHaveLength(1);
-  });
-
-  test('cannot be moved by its tutor once it has begun', async () => {
-    const input = await someBooking(HOUR);
-    const saga = await confirmed(input);
-    await harness.env.sleep(HOUR + MINUTE);
-    const requestedAt = new Date(await now()).toISOString();
-    const scheduledAt = new Date((await now()) + 5 * DAY).toISOString();
-    const wish = { by: 'tutor', actorId: input.tutorId, scheduledAt, requestedAt };
-    await expect(saga.update('reschedule', wish)).rejects.toThrow('invalid_state');
-    expect(saga.calls).not.toContain('moveSlot');
+    expect(saga.calls).not.toContain('completeBooking');
   });
 
   test('whose cancel the service refuses asks for an operator; accepted: nothing is refunded, the slot is free', async () => {
@@ -232,14 +143,14 @@ describe('a confirmed booking', () => {
     await cancelled;
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
     expect(saga.calls).toContain('releaseSlot');
-    expect(saga.calls).not.toContain('createRefund');
+    expect(saga.calls).not.toContain('refundShare');
   });
 
   test('whose refund the service refuses asks for an operator; waived: the rest is kept for the tutor', async () => {
     const input = await someBooking();
-    const saga = await confirmed(input, { ...allGoesWell(input), createRefund: refuses('refund_exceeds_payment') });
+    const saga = await confirmed(input, { ...allGoesWell(input), refundShare: refuses('refund_exceeds_payment') });
     const cancelled = saga.update('cancel', await cancelBy('student'));
-    await saga.called('createRefund');
+    await saga.called('refundShare');
     await saga.becomes('NeedsAttention');
     await saga.update('resolve', { step: 'refund', action: 'waived', noteId: null });
     await cancelled;

@@ -12,9 +12,13 @@ const notifyBooking = localFirst(
   proxyActivities<Mail>(UNTIL_DONE_DAYLONG).notifyBooking,
 );
 
-/** What a notice says beyond the booking itself; `startsAt` is the start that it speaks of. */
-interface About extends NoticeFacts {
+/**
+ * What a notice says beyond the booking itself; `startsAt` is the start that it speaks of, `number` that of the command it tells of: a
+ * session may be moved to one time twice.
+ */
+export interface About extends NoticeFacts {
   startsAt: string;
+  number?: number;
 }
 
 export interface Notices {
@@ -30,13 +34,14 @@ export interface Notices {
 export function createNotices(bookingId: string): Notices {
   const underWay = new Set<Promise<void>>();
   return {
-    send(notice, { startsAt, ...about }) {
+    send(notice, { startsAt, number, ...about }) {
       const { hoursBefore, previousStart } = about;
       const key = [
         `booking:${bookingId}`,
         notice,
         ...(hoursBefore ? [hoursBefore, startsAt] : []),
         ...(previousStart ? [startsAt] : []),
+        ...(number === undefined ? [] : [number]),
       ];
       // Its failure never undoes a booking: what cannot be stored for a day is given up. Nor does a cancel stop it: half a notice would
       // be one of two people told.

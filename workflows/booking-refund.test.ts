@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DAY } from '../kernel/time';
 import { allGoesWell } from '../tests/support/booking-saga';
+import { eur } from '../tests/support/bookings';
 import { startRealTemporal } from '../tests/support/real-temporal';
 import { gate, type SagaHarness, startSagaHarness, type TestActivity } from '../tests/support/saga-harness';
 import { bookingSaga } from './booking.api';
@@ -41,7 +42,7 @@ async function refundTerminated() {
   let atStripe: unknown = pending;
   const activities: Record<string, TestActivity> = {
     ...allGoesWell(input),
-    createRefund: () => ({ refundId }),
+    refundShare: () => ({ refundId, amount: eur(2250) }),
     submitRefund() {
       submitted.open();
       return atStripe;
@@ -74,7 +75,8 @@ test.each(['paid_elsewhere', 'waived'])(
     await cancelled;
     await expect(saga.result()).resolves.toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
     expect(settled).toEqual([{ refundId, as: action, key: `${refundWorkflowId(refundId)}/by-hand` }]);
-    expect(saga.calls.slice(-3)).toEqual(['giveUpRefund', 'releaseEarnings', 'notifyBooking']);
+    expect(saga.calls.at(-1)).toBe('giveUpRefund');
+    expect(saga.calls).toContain('releaseEarnings');
   },
 );
 

@@ -16,12 +16,13 @@ import type { CancelReason } from '../kernel/statuses';
 import { DAY, endOf, HOUR, MINUTE } from '../kernel/time';
 import { FORWARD_MONEY, LOCAL_CALL, RECORDED_CALL } from './activity-options';
 import { type BookingInput, type BookingResult, paymentChanged } from './booking.api';
+import { type LiveBooking, notify, sessionOf } from './booking-alive';
 import { createCommandQueue, type QueuedCommand } from './booking-commands';
-import { type BookingSoFar, type LiveBooking, notify, sessionOf, untilSettled } from './booking-confirmed';
+import { type BookingSoFar, untilSettled } from './booking-confirmed';
 import { createNotices } from './booking-notices';
 import { codeOf, isRefusal, refuse } from './failures';
 import { localFirst } from './local-first';
-import { awaitCustomerAction, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
+import { awaitCustomerAction, isPaid, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
 import { createSaga, type StepWithUndo } from './saga';
 import { highestVersion } from './versions';
 
@@ -61,6 +62,12 @@ const CAPTURE_MARGIN_MS = 12 * HOUR;
 /** How long an authorisation may be retried before the bank asks its customer. */
 const ASKED_WITHIN_MS = 10 * MINUTE;
 
+/** A webhook may be lost: so often Stripe is asked about an authorisation that waits for the tutor. */
+const LOOK_EVERY_MS = 6 * HOUR;
+
+/** Bookings that were begun before waited for the tutor whatever became of the authorisation, and told nobody of a late decline. */
+const LOOKS_WHILE_THE_TUTOR_IS_ASKED = 'looks-while-the-tutor-is-asked';
+const TELLS_OF_LATE_DECLINES = 'tells-of-late-declines';
 /** Bookings that were begun before kept the hold of their first minutes, however late the bank asked. */
 const HOLD_LASTS_FOR_THE_BANK = 'hold-lasts-for-the-bank';
 
@@ -76,6 +83,8 @@ interface Facts {
   startsAt: string;
   /** Known from the moment the booking is made. */
   terms?: BookingTerms;
+  /** The bank was asked: the student's request may have been answered before it answered. */
+  bankAsked?: boolean;
   /** The tutor was asked, and so has to hear of the end too. */
   tutorAsked?: boolean;
   /** The tutor's yes, whose client is answered once the money is taken and the booking confirmed. */
@@ -218,6 +227,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
       `${sessionOf(live)}. Waits for the student to complete 3-D Secure.`,
       payment.paymentId,
     );
+    facts.bankAsked = true;
     await asked();
     return awaitCustomerAction(payment, { key, seenVersion });
   }
@@ -267,7 +277,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
       authorized.paymentId,
     );
     commands.enter('awaiting_tutor');
-    const decision = await commands.next(respondBy);
+    const decision = await tutorDecides(authorized, respondBy);
     facts.decision = decision;
     if (decision?.kind === 'confirm') return authorized;
     facts.ending =
@@ -275,6 +285,45 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
         ? { reason: 'declined', noteId: decision.noteId, cancelledBy: 'tutor' }
         : { reason: 'tutor_expired', noteId: null, cancelledBy: null };
     throw refuse('invalid_state');
+  }
+
+  /**
+   * Waits for the tutor. Meanwhile the authorisation may end at Stripe, by a hand there or because the bank lets it lapse: then there is
+   * nothing left to decide. What has been captured by hand stays, and is given back if the tutor declines.
+   */
+  async function tutorDecides(authorized: PaymentSummary, respondBy: number): Promise<QueuedCommand | undefined> {
+    if (!patched(LOOKS_WHILE_THE_TUTOR_IS_ASKED)) return commands.next(respondBy);
+    const { paymentId } = authorized;
+    let shown = authorized.version;
+    let known = shown;
+    let hasEnded = false;
+    let isLooking = false;
+    let lookAt = Date.now() + LOOK_EVERY_MS;
+    const hasNews = () => !isLooking && seenVersion() > known;
+    for (;;) {
+      const wasLooking = isLooking;
+      const until = wasLooking ? respondBy : Math.min(respondBy, lookAt);
+      const decision = await commands.next(until, () => hasNews() || (wasLooking && !isLooking));
+      if (decision || Date.now() >= respondBy) return decision;
+      if (hasEnded) throw refuse('payment_expired');
+      // Beside the wait: a Stripe that hangs must not keep the tutor's answer waiting.
+      if (hasNews() || (!isLooking && Date.now() >= lookAt)) void look();
+    }
+
+    async function look(): Promise<void> {
+      isLooking = true;
+      known = Math.max(known, seenVersion());
+      try {
+        const now = await money.refreshPayment({ paymentId, bookingId, shownVersion: shown });
+        shown = now.version;
+        known = Math.max(known, shown);
+        hasEnded = !isPaid(now);
+      } catch (error) {
+        log.warn('what became of the authorisation is not known yet', { bookingId, code: codeOf(error) });
+      }
+      isLooking = false;
+      lookAt = Date.now() + LOOK_EVERY_MS;
+    }
   }
 
   /** How it ends: by whoever ended it, else by the failure that did. */
@@ -296,6 +345,8 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
       notify(live, reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
     // The student has long been answered that it is being worked on. The tutor never heard of it.
     else if (reason === 'payment_expired' || reason === 'platform_unavailable') notify(live, 'expired');
+    else if (reason === 'payment_declined' && facts.bankAsked && patched(TELLS_OF_LATE_DECLINES))
+      notify(live, 'expired');
     return { outcome: isMade ? 'cancelled' : 'refused', reason };
   }
 

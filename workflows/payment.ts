@@ -125,11 +125,13 @@ export async function awaitCustomerAction(
 
 const PAID: readonly PaymentSummary['status'][] = ['authorized', 'captured', 'partially_refunded', 'refunded'];
 
-/**
- * Also what was given back meanwhile, as its payee may do at once, has been paid.
- * @throws ApplicationFailure payment_expired or payment_declined unless the money is authorised or was taken
- */
+/** Whether the money is authorised or was taken: also what was given back meanwhile, as its payee may do at once. */
+export function isPaid({ status }: PaymentSummary): boolean {
+  return PAID.includes(status);
+}
+
+/** @throws ApplicationFailure payment_expired or payment_declined unless the money is authorised or was taken */
 export function requirePaid(payment: PaymentSummary): PaymentSummary {
-  if (PAID.includes(payment.status)) return payment;
+  if (isPaid(payment)) return payment;
   throw refuse(payment.status === 'failed' ? 'payment_declined' : 'payment_expired');
 }

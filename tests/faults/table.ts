@@ -32,14 +32,17 @@ interface RowOf<Met extends Fault> {
 }
 export type Row = RowOf<Fault>;
 
+/** Of a booking that came to nothing: refunded, if anything had been taken. */
+const nothing = (reason: string, money: Money) => `${money === 'refunded' ? 'refunded' : 'cancelled'}/${reason}`;
+
 const byStudent = (money: Money, from?: Step): Undone => ({
-  booking: 'cancelled/cancelled_by_student',
+  booking: nothing('cancelled_by_student', money),
   money,
   reply: [409, 'invalid_state'],
   ...(from && { from }),
 });
 const ended = (reason: string, money: Money, reply: Undone['reply']): Undone => ({
-  booking: `cancelled/${reason}`,
+  booking: nothing(reason, money),
   money,
   reply,
 });

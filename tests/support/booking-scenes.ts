@@ -62,7 +62,7 @@ export function createBookingScenes(
     bank: (intent: string, verdict: 'complete' | 'fail') =>
       platform.sandbox('POST', `/sandbox/3ds/${intent}/${verdict}`),
 
-    /** A booking whose refund saga was terminated while it was cancelled. `cancelling` is answered once an operator has decided. */
+    /** A booking whose refund saga was terminated while it was cancelled; an operator has to decide. */
     async cancelledAndTerminated(): Promise<{ id: string; cancelling: Promise<Reply> }> {
       const booked = await market.book({ student, tutor: instant });
       expect(booked.status).toBe(201);

@@ -1,0 +1,31 @@
+import type { BookingActivities } from '../activities/booking';
+import type { Notice } from '../activities/booking-notices';
+import type { PaymentActivities } from '../activities/payment';
+import type { BookingInput } from './booking.api';
+import type { CommandQueue } from './booking-commands';
+import type { About, Notices } from './booking-notices';
+import type { Saga } from './saga';
+
+/** The parts of a running booking that its confirmed life needs. */
+export interface LiveBooking {
+  input: BookingInput;
+  /** `startsAt`: start of the session, ISO 8601; a move changes it. */
+  facts: { startsAt: string };
+  saga: Saga<BookingActivities & PaymentActivities>;
+  commands: CommandQueue;
+  notices: Notices;
+  paymentVersion(): number;
+}
+
+/** Who meets when, for operators. */
+export function sessionOf({
+  input: { durationMinutes, studentId, tutorId },
+  facts: { startsAt },
+}: LiveBooking): string {
+  return `Session ${startsAt}, ${durationMinutes} min, tutor ${tutorId}, student ${studentId}`;
+}
+
+/** Tells people what has become of the session, beside whatever comes next. */
+export function notify({ notices, facts }: LiveBooking, notice: Notice, about: Omit<About, 'startsAt'> = {}): void {
+  notices.send(notice, { startsAt: facts.startsAt, ...about });
+}
