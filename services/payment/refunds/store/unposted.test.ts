@@ -8,6 +8,7 @@ import type { Entry } from '../../ledger/rules';
 import { post, standingOf } from '../../ledger/store';
 import { REFUNDED_OTHERWISE } from '../rules';
 import { recordStripeRefunds } from './at-stripe';
+import { beginRetry } from './attempts';
 import { giveUpRefund } from './by-hand';
 import { postWhatFailedBefore } from './unposted';
 
@@ -70,6 +71,18 @@ describe('a refund of the code of before that', () => {
     expect(await standing(payment)).toEqual({ pending: 425, payable: 0, revenue: 575, owed: 0, sent: 0 });
   });
 
+  test('failed beside another of its payment is owed with it, in one change of the payment', async () => {
+    const { payment } = await refundOfBefore('failed');
+    const more = { paymentId: payment.id, origin: 'request', reason: 'r', currency: 'EUR', amount: 300 } as const;
+    await database.db.insert(refunds).values({ ...more, id: uuidv7(), status: 'failed' });
+    await postWhatFailedBefore(database.db, 100);
+    expect(await standing(payment)).toEqual({ pending: 170, payable: 0, revenue: 30, owed: 800, sent: 0 });
+    expect(await readPayment(database.db, payment.id)).toMatchObject({
+      refundPending: 800,
+      version: payment.version + 1,
+    });
+  });
+
   test('failed is seen by a release that comes first', async () => {
     const { payment } = await refundOfBefore('failed', {});
     const key = { owner: 'service', key: `release-${payment.id}`, fingerprint: 'f' };
@@ -115,6 +128,14 @@ describe('a refund of the code of before that', () => {
       expect(await readPayment(database.db, payment.id)).toMatchObject({ refundPending: 500, refunded: 0 });
     },
   );
+
+  test('failed, and whose amount another one has given meanwhile, is not made again', async () => {
+    const { payment, refundId } = await refundOfBefore('failed', { moved: false });
+    const more = { paymentId: payment.id, origin: 'request', reason: 'r', currency: 'EUR', amount: 600 } as const;
+    await database.db.insert(refunds).values({ ...more, id: uuidv7(), status: 'succeeded' });
+    const retry = beginRetry(database.db, `refund:${refundId}/submit-2`, refundId, 2);
+    await expect(retry).rejects.toMatchObject({ code: 'refund_exceeds_payment' });
+  });
 
   test('promised what another one gave is owed no more than was captured', async () => {
     const { payment } = await refundOfBefore('failed', { moved: false });
