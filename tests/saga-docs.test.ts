@@ -2,6 +2,8 @@ import { SAGA_STATES } from '../kernel/saga-type';
 import * as profiles from '../workflows/activity-options';
 import { BOOKING_STEPS } from '../workflows/booking';
 import { COMMANDS_BY_PHASE } from '../workflows/booking-commands';
+import { ENDING_STEPS } from '../workflows/booking-confirmed';
+import { MOVE_STEPS } from '../workflows/booking-moves';
 import { USER_CREATION_STEPS } from '../workflows/user-creation';
 import { quotedIn, tableOf } from './support/markdown-tables';
 
@@ -58,6 +60,19 @@ test('the table of steps has every step that is undone, with its undo, how it ru
     expect([step, quotedIn(row?.undo ?? '')[0], row?.runs]).toEqual([step, undo, runs]);
     expect([step, row?.when === 'the tutor must confirm']).toEqual([step, manual]);
   }
+});
+
+test('the same for what is done to a confirmed booking', () => {
+  const rows = new Map(tableOf(BOOKING, 'Steps').map((row) => [quotedIn(row.step ?? '')[0], row]));
+  const moves = Object.entries(MOVE_STEPS).map(([step, facts]) => [`reschedule-<n>/${step}`, facts] as const);
+  const endings = Object.values(ENDING_STEPS).flatMap((steps) => Object.entries(steps));
+  for (const [step, { does, runs }] of [...moves, ...endings]) {
+    const row = rows.get(step);
+    expect([step, quotedIn(row?.do ?? '')[0]]).toEqual([step, does]);
+    expect([step, row?.runs]).toEqual([step, expect.stringContaining(runs)]);
+  }
+  for (const [step, { undo }] of moves)
+    expect([step, quotedIn(rows.get(step)?.undo ?? '')[0] ?? null]).toEqual([step, undo]);
 });
 
 test('the same for the sign-up saga', () => {
