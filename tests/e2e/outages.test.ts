@@ -39,26 +39,33 @@ const CALM = 8;
 
 async function confirmedBooking(): Promise<string> {
   const { status, body } = await market.book({ student, tutor: instant });
-  expect([status, body.status]).toEqual([201, 'confirmed']);
+  // Whoever has to wait for more than ten seconds, on a slow machine, is told 202.
+  expect([201, 202]).toContain(status);
+  expect(await market.untilBooking(String(body.id), 'confirmed', 'cancelled')).toBe('confirmed');
   return String(body.id);
 }
 
-/** Awaits the command's 200 and gives how long it took, in milliseconds. */
-async function timed(command: Promise<Reply>): Promise<number> {
-  const since = performance.now();
-  expect(outcomeOf(await command)).toBe('200');
-  return performance.now() - since;
+/** Cancels one after another, each with a 200 at once, and gives the median of how long that took, in milliseconds. */
+async function cancelled(ids: string[]): Promise<number> {
+  const took: number[] = [];
+  for (const id of ids) {
+    const since = performance.now();
+    expect(outcomeOf(await market.cancel(student, id))).toBe('200');
+    took.push(performance.now() - since);
+  }
+  return took.toSorted((one, other) => one - other)[Math.floor(took.length / 2)] ?? Number.NaN;
 }
 
 const together = <T>(times: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: times }, work));
 
 test('while tutoring hangs, commands of other bookings that do not need it answer within three seconds; what hung is booked afterwards', async () => {
+  const before = await cancelled(await together(CALM, confirmedBooking));
   const calm = await together(CALM, confirmedBooking);
   const undecided = await together(4, () => scenes.awaitingTutor());
   let bookings: Promise<Reply>[] = [];
   let confirmations: Promise<Reply>[] = [];
-  const took: number[] = [];
+  let during = 0;
   await platform.whileHanging('tutoring', async () => {
     bookings = Array.from({ length: HUNG }, () => market.book({ student, tutor: instant }));
     confirmations = undecided.map((id) => market.confirmPatiently(confirming, id));
@@ -73,13 +80,11 @@ test('while tutoring hangs, commands of other bookings that do not need it answe
       },
       30_000,
     );
-    for (const id of calm) {
-      expect(outcomeOf(await market.meetAt(instant, id, 'https://meet.example/room'))).toBe('200');
-      took.push(await timed(market.cancel(student, id)));
-    }
+    for (const id of calm) expect(outcomeOf(await market.meetAt(instant, id, 'https://meet.example/room'))).toBe('200');
+    during = await cancelled(calm);
   });
-  // Not each of them: other tests may keep the machine busy.
-  expect(took.toSorted((one, other) => one - other)[CALM / 2]).toBeLessThan(COMMAND_MS);
+  // Other tests may keep the machine so busy that it is slow without any hang.
+  expect(during).toBeLessThan(Math.max(COMMAND_MS, 3 * before));
 
   const replies = await Promise.all(bookings);
   expect(Object.keys(tally(replies)).filter((outcome) => outcome !== '201' && outcome !== '202')).toEqual([]);
@@ -125,7 +130,7 @@ test('tutoring goes away when the tutor says yes: the tutor is asked to come aga
 });
 
 test('a worker is killed beside an idle one: the other answers the next command to each of its sagas', async () => {
-  const [moved, cancelled, undecided] = await Promise.all([
+  const [moved, ended, undecided] = await Promise.all([
     together(3, confirmedBooking),
     together(3, confirmedBooking),
     together(2, () => scenes.awaitingTutor()),
@@ -134,7 +139,7 @@ test('a worker is killed beside an idle one: the other answers the next command 
   await platform.killBookingWorker(async () => {
     const first = await Promise.all([
       ...moved.map((id) => market.move(instant, id, market.nextHour())),
-      ...cancelled.map((id) => market.cancel(student, id)),
+      ...ended.map((id) => market.cancel(student, id)),
       ...undecided.map((id) => market.confirm(confirming, id)),
     ]);
     // On a busy machine one may be late; were the dead one waited for, all would be.
