@@ -57,8 +57,8 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
   ['workflow tasks', 5, 'as above, and after the authorisation and for the tutor’s word'],
   [
     'history events',
-    39,
-    'as above, and two tasks 6, capture 3, four local steps 4, a state, the update 2 and its deadline 2',
+    41,
+    'as above, and two tasks 6, capture 3, four local steps 4, a state, the update 2, its deadline 2, and the mark of looking after the authorisation 2',
   ],
   [
     'SQL statements',
