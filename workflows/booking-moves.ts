@@ -17,13 +17,16 @@ export const MOVE_STEPS = {
   admit: { does: 'admitMove', undo: null, runs: 'recorded' },
   'reserve-slot': { does: 'reserveSlot', undo: 'unreserveSlot', runs: 'recorded' },
   // the pivot of the move: pursued until it is answered
-  booking: { does: 'rescheduleBooking', undo: null, runs: 'local' },
-  'keep-slot': { does: 'keepSlot', undo: null, runs: 'local' },
+  booking: { does: 'rescheduleBooking', undo: null, runs: 'recorded' },
+  'keep-slot': { does: 'keepSlot', undo: null, runs: 'recorded' },
 } as const;
 
 const move = proxyActivities<BookingActivities>(MOVE);
 
-/** A move that takes longer goes on beside what the booking is asked next. */
+/**
+ * A move that takes longer goes on beside what the booking is asked next. Its steps are recorded: a timer that is started and cancelled
+ * while local ones end, and a notice hangs as another, is a history that the SDK does not replay.
+ */
 const MOVE_PATIENCE_MS = 8 * SECOND;
 /** Whoever asks for something next waits behind the undo of a move no longer than this. */
 const UNDO_PATIENCE_MS = 2 * SECOND;
@@ -50,7 +53,6 @@ export async function moveSession(live: LiveBooking, command: QueuedCommand & { 
     await saga.step(`${change}/reserve-slot`, {
       do: (key) => move.reserveSlot({ bookingId, start: scheduledAt, key }),
       undo: (act, key) => act.unreserveSlot({ bookingId, key }),
-      local: true,
     });
   } catch (error) {
     return giveUp(isRefusal(error) ? codeOf(error) : 'upstream_unavailable');
@@ -66,17 +68,14 @@ export async function moveSession(live: LiveBooking, command: QueuedCommand & { 
 
   /** An attempt that was not answered may have moved the booking: so it is asked until it says what it is. */
   async function switchAndKeep(): Promise<void> {
-    const answer = await saga.forward(
-      `${change}/booking`,
-      (act, key) =>
-        act.rescheduleBooking({ bookingId, scheduledAt, by, key }).then(
-          () => 'moved' as const,
-          (error: unknown) => {
-            if (isRefusal(error)) return codeOf(error);
-            throw error;
-          },
-        ),
-      { local: true },
+    const answer = await saga.forward(`${change}/booking`, (act, key) =>
+      act.rescheduleBooking({ bookingId, scheduledAt, by, key }).then(
+        () => 'moved' as const,
+        (error: unknown) => {
+          if (isRefusal(error)) return codeOf(error);
+          throw error;
+        },
+      ),
     );
     if (answer !== 'moved') return giveUp(answer ?? 'upstream_unavailable');
     isMoved = true;
@@ -85,9 +84,7 @@ export async function moveSession(live: LiveBooking, command: QueuedCommand & { 
     commands.moved();
     saga.tell('Confirmed', `${sessionOf(live)} (moved from ${previousStart}). Waits for its reminders and its end.`);
     notify(live, 'rescheduled', { previousStart, number: command.number });
-    await saga.forward(`${change}/keep-slot`, (act, key) => act.keepSlot({ bookingId, start: scheduledAt, key }), {
-      local: true,
-    });
+    await saga.forward(`${change}/keep-slot`, (act, key) => act.keepSlot({ bookingId, start: scheduledAt, key }));
     command.accept();
   }
 }

@@ -3,6 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DAY } from '../kernel/time';
 import { createSagas, type Sagas } from '../platform/temporal';
 import { allGoesWell } from '../tests/support/booking-saga';
+import { eur } from '../tests/support/bookings';
 import { eventually } from '../tests/support/platform';
 import { startRealTemporal } from '../tests/support/real-temporal';
 import {
@@ -46,12 +47,21 @@ const at = (daysLater: number) => new Date(START + daysLater * DAY).toISOString(
 const requestedAt = () => new Date().toISOString();
 const actorId = randomUUID();
 
-async function confirmedBooking(notifyBooking: TestActivity, moveSlot: TestActivity = () => undefined) {
+async function bookingThatTells(
+  notifyBooking: TestActivity,
+  reserveSlot: TestActivity = () => undefined,
+  others: Record<string, TestActivity> = {},
+) {
   const input = {
     ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
     ...{ scheduledAt: at(0), durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
   };
-  const saga = await harness.start(bookingSaga, input, { ...allGoesWell(input), notifyBooking, moveSlot });
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input),
+    notifyBooking,
+    reserveSlot,
+    ...others,
+  });
   await saga.called('notifyBooking');
   const workflowId = bookingWorkflowId(input.bookingId);
   return {
@@ -89,7 +99,7 @@ test.each<[string, TestActivity]>([
 ])(
   'a notice %s: moves and the cancel are heard meanwhile, and the history replays at every point',
   async (_, notice) => {
-    const { saga, move, cancel } = await confirmedBooking(notice);
+    const { saga, move, cancel } = await bookingThatTells(notice);
     await harness.replay(saga.handle);
     for (const daysLater of [1, 2]) {
       await move(daysLater);
@@ -104,7 +114,7 @@ test.each<[string, TestActivity]>([
 
 test('a notice that the server retries is no hindrance either', async () => {
   const away = { now: true };
-  const { saga, move, cancel } = await confirmedBooking(unless(away));
+  const { saga, move, cancel } = await bookingThatTells(unless(away));
   await move(1);
   await eventually(
     'the notice goes on as a recorded step',
@@ -125,7 +135,7 @@ test('a notice that the server retries is no hindrance either', async () => {
 
 test('a booking whose run is full hears its commands while a notice cannot be stored', async () => {
   const away = { now: false };
-  const { saga, move, cancel } = await confirmedBooking(unless(away));
+  const { saga, move, cancel } = await bookingThatTells(unless(away));
   const { runId } = await saga.handle.describe();
   away.now = true;
   for (let moves = 1; (await saga.handle.describe()).historyLength <= EVENTS_OF_A_RUN; moves++) await move(moves);
@@ -140,16 +150,16 @@ test('so it does when the notice is of a move that was asked for before the run 
   const [taken, held, free] = [1, 2, 3];
   const away = { now: false };
   const holding = gate();
-  const { saga, move, cancel } = await confirmedBooking(unless(away), async ({ start }, attempt) => {
+  const { saga, move, cancel } = await bookingThatTells(unless(away), async ({ start }, attempt) => {
     if (start === at(held)) await holding.activity();
-    if (start !== at(free) && start !== at(0)) refuses('slot_unavailable')({}, attempt);
+    if (start !== at(free)) refuses('slot_unavailable')({}, attempt);
   });
   const refused = (daysLater: number) => expect(move(daysLater)).rejects.toMatchObject({ code: 'slot_unavailable' });
   let asked = 0;
   for (; (await saga.handle.describe()).historyLength < EVENTS_OF_A_RUN - 16; asked++) await refused(taken);
-  const calls = saga.calls.filter((name) => name === 'moveSlot').length;
+  const calls = saga.calls.filter((name) => name === 'reserveSlot').length;
   const first = refused(held);
-  await saga.called('moveSlot', calls + 1);
+  await saga.called('reserveSlot', calls + 1);
   // With those that wait behind the first the run is full, but only when that one is answered.
   away.now = true;
   const waiting = [move(free), ...Array.from({ length: 7 }, () => refused(taken))];
@@ -159,4 +169,27 @@ test('so it does when the notice is of a move that was asked for before the run 
   await cancel();
   away.now = false;
   expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
+});
+
+test('a notice hangs while a move is refused and undone: the history replays at every point', async () => {
+  const { saga, move, cancel } = await bookingThatTells(
+    (_, attempt) => (attempt === 1 ? hung.activity() : undefined),
+    undefined,
+    { rescheduleBooking: refuses('conflict') },
+  );
+  await expect(move(1)).rejects.toMatchObject({ code: 'conflict' });
+  await harness.replay(saga.handle);
+  await cancel();
+  await saga.result();
+  await harness.replay(saga.handle);
+});
+
+test('a notice hangs while the tutor declines and everything is undone: the history replays at every point', async () => {
+  const { saga } = await bookingThatTells((_, attempt) => (attempt === 1 ? hung.activity() : undefined), undefined, {
+    createBooking: () => ({ price: eur(4500), startsAt: at(0), endsAt: at(0), instantBooking: false }),
+  });
+  await saga.update('decline', { actorId, noteId: null });
+  await harness.replay(saga.handle);
+  await saga.result();
+  await harness.replay(saga.handle);
 });
