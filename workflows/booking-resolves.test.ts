@@ -13,7 +13,7 @@ import { resolve } from './saga.api';
 const NEVER = 1_000_000;
 /** So many updates a run takes (`booking-confirmed.ts`). */
 const UPDATES_A_RUN = 500;
-const STUCK = 'undo reschedule-1/move-slot';
+const STUCK = 'undo reschedule-1/reserve-slot';
 
 let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
 let harness: SagaHarness;
@@ -47,9 +47,8 @@ test('answers of an operator count towards what a run takes: after many of them 
   const saga = await harness.start(bookingSaga, input, {
     ...allGoesWell(input),
     // The first move cannot be made, nor taken back.
-    moveSlot: ({ key }, attempt) => (key.endsWith('/undo') ? refuses('conflict')({}, attempt) : undefined),
-    rescheduleBooking: ({ key }, attempt) =>
-      clash.now && !key.endsWith('/undo') ? refuses('conflict')({}, attempt) : undefined,
+    unreserveSlot: refuses('conflict'),
+    rescheduleBooking: (asked, attempt) => (clash.now ? refuses('conflict')(asked, attempt) : undefined),
   });
   await saga.becomes('Confirmed');
   const send = <Argument>(update: { name: string }, argument: Argument) =>

@@ -124,11 +124,12 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
     if (!rule) return answer(outgoing, await forward());
     switch (rule.fault.kind) {
       case 'refuse':
-        hit(rule);
-        return answer(outgoing, problem(rule.fault.code));
-      case 'fail':
-        hit(rule);
-        return answer(outgoing, problem('internal'));
+      case 'fail': {
+        // Whoever gave up before it was said has not heard it: the next one does.
+        if (await isTold(outgoing, problem(rule.fault.kind === 'refuse' ? rule.fault.code : 'internal'))) hit(rule);
+        else rule.left += 1;
+        return;
+      }
       case 'lose-answer':
         await forward();
         hit(rule);
@@ -208,6 +209,16 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
       );
     },
   };
+}
+
+/** Whether an answer went out to somebody who still waited for it. */
+function isTold(outgoing: ServerResponse, reply: Buffered): Promise<boolean> {
+  if (outgoing.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    outgoing.once('finish', () => resolve(true));
+    outgoing.once('close', () => resolve(outgoing.writableFinished));
+    answer(outgoing, reply);
+  });
 }
 
 /** Which step of which saga calls. */
