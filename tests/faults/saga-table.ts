@@ -91,14 +91,19 @@ export const forward: Cells<'done'> = {
 export const notice: Cells<'done' | 'untold'> = { ...forward, refused: 'untold' };
 
 /**
- * Does one work after another: the proxy lays faults for the next saga of a kind, so that only one of them may be on its way to its
- * first call.
+ * Does one work after another, or `lanes` beside each other. One alone where the proxy lays faults for the next saga of a kind: only one
+ * of them may be on its way to its first call.
  */
-export function turns() {
-  let last: Promise<unknown> = Promise.resolve();
+export function turns(lanes = 1) {
+  const last = new Map<number, Promise<unknown>>();
+  let count = 0;
   return <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
+    const lane = count++ % lanes;
+    const mine = (last.get(lane) ?? Promise.resolve()).then(work);
+    last.set(
+      lane,
+      mine.catch(() => undefined),
+    );
     return mine;
   };
 }

@@ -34,8 +34,8 @@ export interface SagaFaults {
   /** The id of what the saga is about, once the proxy has seen it. */
   id(): Promise<string>;
   /**
-   * Hits the next `times` calls of the step; one that ends with `/` stands for all that begin so. Several faults of one step are used up
-   * one after another.
+   * Hits the next `times` calls of the step; one that ends with `/` stands for all that begin so, and `-n` in it for any number, as moves
+   * are counted. Several faults of one step are used up one after another.
    */
   on(step: string, fault: CallFault, times?: number): Meeting;
 }
@@ -75,9 +75,11 @@ interface Story {
 
 /** What booking is shown of a payment (`payment:<id>/shown/<version>`) is no step of the payment's own saga. */
 const STEP_KEY = /^(\w+):([0-9a-f-]{36})\/(?!shown\/)(.+)$/;
+/** A number that a step's name is counted with. */
+const NUMBER = /-\d+(?=\/|$)/g;
 /** Calls without a key: they change nothing, or nothing twice. */
 const KEYLESS: [kind: SagaKind, path: RegExp][] = [
-  ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin)$/],
+  ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin|admit-move)$/],
   ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
   ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],
 ];
@@ -105,7 +107,8 @@ export async function startFaultProxy(upstreams: Record<string, string>): Promis
     if (!called) return undefined;
     const { kind, id, step } = called;
     seen.push({ kind, step: step.replace(/\/.*/, '') });
-    const isMeant = (rule: Rule) => (rule.step.endsWith('/') ? step.startsWith(rule.step) : rule.step === step);
+    const names = [step, step.replaceAll(NUMBER, '-n')];
+    const isMeant = (rule: Rule) => (rule.step.endsWith('/') ? step.startsWith(rule.step) : names.includes(rule.step));
     const rule = storyOf(kind, id).rules.find((each) => isMeant(each) && each.left > 0 && !each.isOver);
     if (!rule) return undefined;
     rule.left -= 1;

@@ -67,11 +67,11 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
     ask(method, `/api/bookings/${path}`, { token: who.token, body, ...(key && { key }) });
 
   /** As a good client does: asks again under the same key while it is told to. */
-  function patiently(who: Person, path: string, body: unknown, key = uuidv7()): Promise<Reply> {
+  function patiently(who: Person, path: string, body: unknown, key = uuidv7(), method = 'POST'): Promise<Reply> {
     return eventually(
       `${path} is answered`,
       async () => {
-        const reply = await command(who, 'POST', path, body, key);
+        const reply = await command(who, method, path, body, key);
         const again = reply.status === 503 || reply.body?.code === 'idempotency_in_progress';
         return !again && reply;
       },
@@ -142,6 +142,8 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
     confirm: (who: Person, id: string, key?: string) => command(who, 'POST', `${id}/confirm`, undefined, key),
 
     confirmPatiently: (who: Person, id: string, key?: string) => patiently(who, `${id}/confirm`, undefined, key),
+    movePatiently: (who: Person, id: string, scheduledAt: string) =>
+      patiently(who, id, { scheduledAt }, uuidv7(), 'PATCH'),
     cancelPatiently,
 
     /** Cancels. Resolves when Temporal holds the cancel for the saga, whether there is a worker or not. */
