@@ -2,15 +2,19 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
+import type { Sql } from 'postgres';
 import { request } from 'undici';
 import { untilReady, untilSettled } from './chaos/calm';
 import { createClient } from './chaos/client';
+import { createDashboard } from './chaos/dashboard';
 import { openEvidence } from './chaos/evidence';
 import { examine, type Findings } from './chaos/examine';
 import { type MailLine, openMailLine } from './chaos/mail-line';
 import { startOperator } from './chaos/operator';
 import { openForBookings, signUp } from './chaos/people';
-import { type Cast, emptyRecords, play, type Records } from './chaos/plays';
+import { neighbours } from './chaos/places';
+import { play } from './chaos/plays';
+import { type Cast, emptyRecords, type Records } from './chaos/records';
 import { createLiveLine, killList, type LiveLine, silenceList, summary, verdictLine } from './chaos/report';
 import { MOST_BOOKINGS, type Script, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
@@ -18,7 +22,7 @@ import { messageOf } from './machine/error-code';
 import { freePorts } from './machine/ports';
 import { untilToldToStop } from './machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
-import { ownSettings } from './stack/own-platform';
+import { openDatabases, ownSettings } from './stack/own-platform';
 import { type RunningPlatform, startPlatform } from './stack/platform';
 
 const USAGE = `npm run chaos                                    200 bookings while everything is killed again and again
@@ -140,10 +144,15 @@ async function run(
   const started = performance.now();
   const script = writeScript(seed, bookings);
   const people = await signUpCast(platform, script);
+  const databases = openDatabases(platform);
   const records = emptyRecords();
   const storm = startStorm(platform, mailLine, seed);
   const operator = startOperator(platform);
-  const cast: Cast = { ...people, stopTemporal: storm.stopTemporal };
+  const cast: Cast = {
+    ...people,
+    stopTemporal: storm.stopTemporal,
+    letTimePass: timeOf(databases.database('booking')),
+  };
   const queue = [...script.plans];
   let done = 0;
   const performed = Promise.all(
@@ -170,6 +179,9 @@ async function run(
   await untilReady(platform);
   const ticker = setInterval(() => live.show(progress()), TICK_MS);
   await performed.finally(() => clearInterval(ticker));
+  // An event that was lost is sent again by hand, as in Stripe's dashboard: what nobody asks Stripe about is found by nothing else.
+  await cast.dashboard.announceAgain();
+  await databases.close();
   live.say(pc.dim(`${progress()}: waiting until nothing goes on by itself`));
   const findings = await judge(platform, cast, records, live);
   await operator.leave();
@@ -196,8 +208,32 @@ async function judge(platform: RunningPlatform, cast: Cast, records: Records, li
   }
 }
 
+const AN_HOUR = '1 hour';
+
+/**
+ * Stands for an hour that passes between a request and what comes after it: the terms look at when it was made. Asks a database that may
+ * be down until it has answered.
+ */
+function timeOf(bookings: Sql): Cast['letTimePass'] {
+  return async (id) => {
+    const pass = () => bookings`
+      update booking_requests set created_at = created_at - ${AN_HOUR}::interval where id = ${id}
+      and created_at > now() - ${AN_HOUR}::interval`;
+    while (
+      !(await pass().then(
+        () => true,
+        () => false,
+      ))
+    )
+      await sleep(TICK_MS);
+  };
+}
+
 /** Signs up everybody who plays from the start. */
-async function signUpCast({ urls }: RunningPlatform, script: Script): Promise<Omit<Cast, 'stopTemporal'>> {
+async function signUpCast(
+  { urls }: RunningPlatform,
+  script: Script,
+): Promise<Omit<Cast, 'stopTemporal' | 'letTimePass'>> {
   const client = createClient(urls.gateway);
   const run = randomBytes(3).toString('hex');
   const tutors = await Promise.all(
@@ -210,15 +246,13 @@ async function signUpCast({ urls }: RunningPlatform, script: Script): Promise<Om
   const students = await Promise.all(
     Array.from({ length: script.students }, (_, index) => signUp(client, 'student', `student${index}${run}`)),
   );
-  const contested = script.plans.flatMap((plan) =>
-    plan.kind === 'booking' && plan.rivalOf !== undefined ? [plan.number, plan.rivalOf] : [],
-  );
   return {
     client,
     students,
     tutors,
     run,
-    contested: new Set(contested),
+    neighbours: neighbours(script),
+    dashboard: createDashboard(urls.stripeSandbox ?? ''),
     startsFrom: Math.ceil(Date.now() / QUARTER_HOUR_MS) * QUARTER_HOUR_MS,
     async bank(intent, verdict) {
       for (;;) {

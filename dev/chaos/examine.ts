@@ -3,11 +3,19 @@ import { grouped } from './grouped';
 import { halfDone } from './half-done';
 import { judgeMails } from './mails';
 import { askAs, type Person } from './people';
-import type { Cast, Records } from './plays';
 import { contradictions, workflowTroubles } from './reconciliation';
+import type { Cast, Records } from './records';
 import { moneyAtStripe, sandboxState } from './stripe-state';
 import { judgeBooking, judgePayment } from './verdict';
-import { type BookingView, bookingSchema, type PaymentView, paymentSchema, refundsSchema, userSchema } from './wire';
+import {
+  type BookingView,
+  bookingSchema,
+  type PaymentView,
+  paymentSchema,
+  type RefundView,
+  refundsSchema,
+  userSchema,
+} from './wire';
 
 export interface Findings {
   /** Everything that must not be, in sentences. */
@@ -62,9 +70,14 @@ async function promisesBroken(
   ends: Map<string, number>,
 ): Promise<string[]> {
   const wrong: string[] = [];
-  const rows = await evidence.database('booking')<{ id: string; retained: string | null }[]>`
-    select id, retained from bookings`;
-  const retained = new Map(rows.map((row) => [row.id, row.retained === null ? null : Number(row.retained)]));
+  const [shares, refused] = await Promise.all([
+    evidence.database('booking')<{ id: string; percent: number | null }[]>`
+      select id, refund_percent as percent from bookings`,
+    evidence.database('payment')<{ id: string }[]>`
+      select distinct payment_id as id from refunds where tries > 1 or status = 'failed'`,
+  ]);
+  const percent = new Map(shares.map((row) => [row.id, row.percent]));
+  const wasRefused = new Set(refused.map(({ id }) => id));
   for (const record of bookings) {
     let booking: BookingView | undefined;
     if (record.id) {
@@ -73,7 +86,11 @@ async function promisesBroken(
     }
     const end = booking ? `${booking.status}${booking.statusReason ? ` (${booking.statusReason})` : ''}` : 'no booking';
     ends.set(end, (ends.get(end) ?? 0) + 1);
-    wrong.push(...judgeBooking(record, { booking, retained: retained.get(record.id ?? '') ?? null }));
+    const paymentId = booking?.payment?.id;
+    const refunds = paymentId ? await refundsOf(client, record.student, paymentId) : [];
+    const refundPercent = percent.get(record.id ?? '') ?? null;
+    const money = { refundPercent, refunds, wasRefused: wasRefused.has(paymentId ?? '') };
+    wrong.push(...judgeBooking(record, { booking, ...money }));
   }
   for (const record of payments) {
     let payment: PaymentView | undefined;
@@ -82,10 +99,8 @@ async function promisesBroken(
       const reply = await askAs(client, record.student, 'GET', path);
       payment = reply.status === 200 ? paymentSchema.parse(reply.body) : undefined;
     }
-    const refunds = payment
-      ? refundsSchema.parse((await askAs(client, record.student, 'GET', `${path}/refunds`)).body)
-      : { items: [] };
-    wrong.push(...judgePayment(record, payment, refunds.items));
+    const refunds = payment ? await refundsOf(client, record.student, payment.id) : [];
+    wrong.push(...judgePayment(record, payment, refunds));
   }
   for (const { person } of signUps) {
     const reply = await askAs(client, person, 'GET', '/api/auth/me');
@@ -98,6 +113,11 @@ async function promisesBroken(
     if (stripe && stripe.charges > 1) wrong.push(`payment ${id} was charged ${stripe.charges} times`);
   }
   return [...wrong, ...(await copiesDiffer(evidence))];
+}
+
+async function refundsOf(client: Cast['client'], who: Person, paymentId: string): Promise<RefundView[]> {
+  const reply = await askAs(client, who, 'GET', `/api/payments/${paymentId}/refunds`);
+  return refundsSchema.parse(reply.body).items;
 }
 
 /** Payments that booking shows differently from what payment says of them, in sentences. */

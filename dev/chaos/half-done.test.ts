@@ -33,8 +33,8 @@ test('an amount that stays reserved is found, with what is asked of it', async (
     values (${uuidv7()}, ${asked}, 'request', 'As agreed', 'pending', 'EUR', 700)`;
   expect((await reservationsWithoutRefund(evidence)).toSorted()).toEqual(
     [
-      `payment ${orphaned} reserves 600 for refunds; pending are 0`,
-      `payment ${asked} reserves 700 for refunds; pending are 700`,
+      `payment ${orphaned} reserves 600 for refunds; promised are 0`,
+      `payment ${asked} reserves 700 for refunds; promised are 700`,
     ].toSorted(),
   );
 });

@@ -1,4 +1,5 @@
 import type { ChaosEvidence } from './evidence';
+import { isPromised } from './ledger';
 import type { Evidence } from './reconciliation';
 import { sandboxState } from './stripe-state';
 
@@ -27,13 +28,14 @@ async function bookingsWithoutSaga({ database, temporal }: ChaosEvidence): Promi
     .map(({ id, status }) => `booking ${id} is ${status}, and no saga runs for it`);
 }
 
-/** Whoever gave up on a refund must not keep its amount from all refunds to come. */
+/** Whoever gave up on a refund must not keep its amount from all refunds to come, and what failed is owed until it is made. */
 export async function reservationsWithoutRefund({ database }: Pick<Evidence, 'database'>): Promise<string[]> {
-  const rows = await database('payment')<{ id: string; reserved: string; asked: string }[]>`
-    select p.id, p.refund_pending as reserved, coalesce(sum(r.amount) filter (where r.status = 'pending'), 0) as asked
+  const payments = database('payment');
+  const rows = await payments<{ id: string; reserved: string; asked: string }[]>`
+    select p.id, p.refund_pending as reserved, coalesce(sum(r.amount) filter (where ${isPromised(payments)}), 0) as asked
     from payments p left join refunds r on r.payment_id = p.id
     group by p.id having p.refund_pending <> 0`;
-  return rows.map(({ id, reserved, asked }) => `payment ${id} reserves ${reserved} for refunds; pending are ${asked}`);
+  return rows.map(({ id, reserved, asked }) => `payment ${id} reserves ${reserved} for refunds; promised are ${asked}`);
 }
 
 export async function moneyWithoutPayment(evidence: Pick<Evidence, 'database' | 'sandbox'>): Promise<string[]> {

@@ -15,23 +15,27 @@ interface BookingRow {
   id: string;
   status: string;
   status_reason: string | null;
-  retained: string | null;
+  refund_percent: number | null;
 }
 
 /** Mails that somebody has to get and did not get yet, in sentences. */
 export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
-  const [notices, bookings, payments, users] = await Promise.all([
+  const [notices, bookings, payments, refunds, users] = await Promise.all([
     evidence.database('notification')<NotificationRow[]>`
       select business_key, recipient_id, template, booking_id, payment_id, status from notifications`,
-    evidence.database('booking')<BookingRow[]>`select id, status, status_reason, retained from bookings`,
+    evidence.database('booking')<BookingRow[]>`select id, status, status_reason, refund_percent from bookings`,
     evidence.database('payment')<{ id: string }[]>`
       select id from payments where booking_id is null and captured > 0 and status <> 'voided'`,
+    // What is undone before the session was paid for is told with the end of the booking.
+    evidence.database('payment')<{ id: string; tries: number }[]>`
+      select id, tries from refunds where status = 'succeeded' and origin in ('request', 'stripe')`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'active'`,
   ]);
   // What was replaced was not sent for the sake of a newer notice, which is among these and has to be sent itself.
   const settled = notices.filter(({ status }) => status === 'sent' || status === 'replaced');
   const sent = new Set(
     settled.flatMap(({ template, ...about }) => [
+      about.business_key,
       `${template} ${about.booking_id ?? about.payment_id}`,
       `${template} ${about.recipient_id}`,
     ]),
@@ -39,6 +43,7 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
   const wanted = [
     ...bookings.flatMap((booking) => templatesOf(booking).map((template) => `${template} ${booking.id}`)),
     ...payments.flatMap(({ id }) => [`payment_receipt ${id}`, `payment_received ${id}`]),
+    ...refunds.map(({ id, tries }) => `refund:${id}/succeeded-${tries}`),
     ...users.map(({ id }) => `welcome_verify_email ${id}`),
   ];
   return [
@@ -49,12 +54,12 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
   ];
 }
 
-function templatesOf({ status, status_reason: reason, retained }: BookingRow): string[] {
+function templatesOf({ status, status_reason: reason, refund_percent: percent }: BookingRow): string[] {
   const both = (what: string) => [`booking_${what}_student`, `booking_${what}_tutor`];
-  const wasPaid = status === 'confirmed' || retained !== null;
+  const wasPaid = status === 'confirmed' || percent !== null;
   return [
     ...(wasPaid ? both('confirmed') : []),
-    ...(retained !== null ? both('cancelled') : []),
+    ...(percent !== null ? both('cancelled') : []),
     ...(reason === 'awaiting_tutor' ? both('requested') : []),
     ...(reason === 'declined' ? ['booking_declined_student'] : []),
   ];
@@ -95,9 +100,13 @@ export async function judgeMails(
   return { wrong: [...wrong, ...saidTwice(mails)], twice, mails: mails.length };
 }
 
+/** What may be said twice in the same words: a session can come to the same time again, and two refunds can be of one amount. */
+const SAID_AGAIN = /^(?:New time: |Your refund of )/;
+
 /** The same words to the same person under different ids. */
 function saidTwice(mails: CaughtMail[]): string[] {
-  const same = grouped(mails, ({ to, subject, text }) => JSON.stringify([to[0]?.address, subject, text]));
+  const once = mails.filter(({ subject }) => !SAID_AGAIN.test(subject));
+  const same = grouped(once, ({ to, subject, text }) => JSON.stringify([to[0]?.address, subject, text]));
   return [...same.values()]
     .filter((group) => new Set(group.map(({ headers }) => headers['message-id'])).size > 1)
     .map(([first]) => `“${first?.subject}” was written to one person under several ids`);

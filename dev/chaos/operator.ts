@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import type { OperatorAction } from '../../kernel/saga-type';
 import { resolve } from '../../workflows/saga.api';
 import type { RunningPlatform } from '../stack/platform';
 import { currentDetails } from './histories';
@@ -8,21 +7,19 @@ import { currentDetails } from './histories';
 /** Somebody who answers what asks for attention. */
 export interface Operator {
   /** What was answered to whom, in order. */
-  answers: { workflowId: string; step: string; action: OperatorAction }[];
+  answers: { workflowId: string; step: string }[];
   /** Leaves when the answer that is under way has been given. */
   leave(): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 10_000;
-/** A refund that is refused again and again has lost its amount to another one: the operator sees that in its details. */
-const RETRIES_OF_A_REFUND = 3;
 
 /** The steps that the details of a saga show as not done. */
 const stuckIn = (details: string) =>
   [...details.matchAll(/^- \*\*(.+?)\*\* is not done/gm)].map(([, step = '']) => step);
 
-/** Looks every two seconds for sagas that need attention, as the runbook says, and resolves each step that is stuck. */
+/** Looks every two seconds for sagas that need attention, as the runbook says, and has each step that is stuck tried again. */
 export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Operator {
   const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
   const temporal = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
@@ -35,12 +32,10 @@ export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Oper
     })) {
       const handle = temporal.workflow.getHandle(workflowId);
       for (const step of stuckIn(await currentDetails(handle))) {
-        const tries = answers.filter((answer) => answer.workflowId === workflowId).length;
-        const action = workflowId.startsWith('refund:') && tries >= RETRIES_OF_A_REFUND ? 'waived' : 'retry';
         await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
-          handle.executeUpdate(resolve, { args: [{ step, action, noteId: null }] }),
+          handle.executeUpdate(resolve, { args: [{ step, action: 'retry', noteId: null }] }),
         );
-        answers.push({ workflowId, step, action });
+        answers.push({ workflowId, step });
       }
     }
   }

@@ -4,7 +4,7 @@ import type { Client } from './client';
 import type { Findings } from './examine';
 import { grouped } from './grouped';
 import type { Operator } from './operator';
-import type { Records } from './plays';
+import type { Records } from './records';
 import type { Storm } from './storm';
 
 /** One line that is written over and over where there is a terminal, and now and then where there is none. */
@@ -88,6 +88,8 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     );
   const { bookings, payments, signUps } = records;
   const optional = <T>(values: (T | undefined)[]) => values.filter((value) => value !== undefined);
+  const byTutor = bookings.flatMap(({ refunds }) => refunds.filter(({ by }) => by === 'tutor'));
+  const made = bookings.flatMap(({ refunds }) => refunds.flatMap((one) => one.made ?? []));
   const rows: [string, string][] = [
     ['seed', String(seed)],
     ['time', `${seconds(tookMs)} in all, ${seconds(stormMs)} of them in the storm`],
@@ -97,12 +99,16 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['outages', `${storm.outages.length}: ${inWords(tally(storm.outages.map(({ kind }) => kind)))}`],
     ['clients asked again', inWords(client.retries)],
     ['clients gave up', inWords(client.givenUp)],
-    ['operator answered', inWords(tally(operator.answers.map(({ action }) => action)))],
+    ['operator retried', inWords(tally(operator.answers.map(({ step }) => step)))],
     ['bookings', `${bookings.length}: ${asked(bookings.map((booking) => booking.asked))}`],
     ['  confirmed by tutor', asked(optional(bookings.map(({ confirm }) => confirm)))],
     ['  declined by tutor', asked(optional(bookings.map(({ decline }) => decline)))],
     ['  cancelled', asked(bookings.flatMap(({ cancels }) => cancels.map(({ reply }) => reply)))],
-    ['  moved', asked(optional(bookings.map(({ move }) => move?.reply)))],
+    ['  moved', asked(bookings.flatMap(({ moves }) => moves.map(({ reply }) => reply)))],
+    ['  partly given back', asked(byTutor.map(({ reply }) => reply))],
+    ['  in the dashboard', inWords(tally(made.map((amount) => (amount > 0 ? 'made' : 'refused'))))],
+    ['  time has passed', String(bookings.filter(({ aged }) => aged).length)],
+    ['  lapsed at Stripe', String(bookings.filter(({ lapsed }) => lapsed).length)],
     ['  ended', inWords(findings.ends)],
     ['direct payments', `${payments.length}: ${asked(payments.map((payment) => payment.asked))}`],
     ['  refunds', asked(payments.flatMap(({ refunds }) => refunds.map(({ reply }) => reply)))],

@@ -1,5 +1,6 @@
 import { faultBody } from '../stripe-sandbox/world/faults';
-import { type BookingPlan, type Script, type Slot, writeScript } from './script';
+import { beforeMove, claimOf, meet, neighbours, sessionOf } from './places';
+import { type BookingPlan, type Script, writeScript } from './script';
 import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];
@@ -14,21 +15,14 @@ const troublesOf = (seed: number) => {
   };
 };
 const bookingsOf = ({ plans }: Script) => plans.filter((plan): plan is BookingPlan => plan.kind === 'booking');
-const endOf = ({ minutesAhead, durationMinutes }: Slot) => minutesAhead + durationMinutes;
 
-/** Pairs of bookings of one person whose sessions share time, at their first place or where they are moved to. */
+/** Pairs of bookings of one person whose sessions share time before anybody moves them. */
 function collisions(bookings: BookingPlan[], of: 'student' | 'tutor'): [BookingPlan, BookingPlan][] {
-  const places = bookings.flatMap((plan) =>
-    [plan.slot, ...(plan.move ? [plan.move.to] : [])].map((slot) => ({ plan, slot })),
-  );
-  return places.flatMap((one, index) =>
-    places
+  return bookings.flatMap((one, index) =>
+    bookings
       .slice(index + 1)
-      .filter(({ plan, slot }) => {
-        const meet = slot.minutesAhead < endOf(one.slot) && one.slot.minutesAhead < endOf(slot);
-        return meet && plan !== one.plan && plan[of] === one.plan[of];
-      })
-      .map(({ plan }): [BookingPlan, BookingPlan] => [one.plan, plan]),
+      .filter((other) => one[of] === other[of] && meet(one.slot, other.slot))
+      .map((other): [BookingPlan, BookingPlan] => [one, other]),
   );
 }
 
@@ -55,12 +49,25 @@ test('a run of the usual length has some of everything that people do', () => {
   const script = writeScript(1, 200);
   const bookings = bookingsOf(script);
   const others = script.plans.filter(({ kind }) => kind !== 'booking');
+  const moves = bookings.flatMap((plan) => plan.moves);
+  const refunds = bookings.flatMap((plan) => plan.refunds);
   const some = (what: (plan: BookingPlan) => boolean) => bookings.filter(what).length > 0;
   expect([
     some(({ rivalOf }) => rivalOf !== undefined),
     some(({ copies }) => copies > 1),
-    some(({ move }) => move?.by === 'student'),
-    some(({ move }) => move?.by === 'tutor'),
+    moves.some(({ by }) => by === 'student'),
+    moves.some(({ by }) => by === 'tutor'),
+    moves.some(({ claimedBy }) => claimedBy !== undefined),
+    some(({ slot, moves: [move] }) => slot.refundPercent < 100 && move?.by === 'tutor'),
+    some(({ slot, moves }) => moves.some(({ to }) => meet(to, slot))),
+    some(({ moves }) => moves.length > 1),
+    some(({ timePasses }) => timePasses),
+    some(({ timePasses }) => !timePasses),
+    some(({ lapses }) => lapses),
+    ...(['tutor', 'dashboard'] as const).flatMap((by) =>
+      (['before', 'beside'] as const).map((when) => refunds.some((one) => one.by === by && one.when === when)),
+    ),
+    refunds.some(({ losesWebhooks }) => losesWebhooks),
     some(({ tutorCancels }) => tutorCancels),
     some(({ givesUp }) => givesUp),
     ...['payment', 'sign-up'].map((kind) => others.some((plan) => plan.kind === kind && plan.givesUp)),
@@ -70,6 +77,30 @@ test('a run of the usual length has some of everything that people do', () => {
     ...(['none', 'complete', 'fail', 'abandon'] as const).map((bank) => some((plan) => plan.bank === bank)),
     ...(['confirm', 'decline', 'none'] as const).map((answer) => some((plan) => plan.answer === answer)),
   ]).not.toContain(false);
+});
+
+test('sessions are moved to where their student or their tutor has another one, while others want the time that they leave', () => {
+  const script = writeScript(1, 200);
+  const { ofStudent, ofTutor } = neighbours(script);
+  const moves = bookingsOf(script).flatMap((plan) => plan.moves.map((move, index) => ({ plan, move, index })));
+  const ontoOwn = moves.filter(({ plan, move }) => ofStudent(sessionOf(plan), plan.student, move.to));
+  expect(ontoOwn.filter(({ move }) => move.claimedBy !== undefined).length).toBeGreaterThan(3);
+  const ontoTaken = moves.filter(({ plan, move }) => ofTutor(sessionOf(plan), plan.tutor, move.to));
+  expect(ontoTaken.length).toBeGreaterThan(3);
+  for (const { plan, move, index } of moves) {
+    if (move.claimedBy === undefined) continue;
+    expect(move.claimedBy).not.toBe(plan.student);
+    expect(ofTutor(claimOf(plan, index), plan.tutor, beforeMove(plan, index))).toBe(true);
+  }
+});
+
+test('nobody moves a session to less than two hours from now, and a student none that is less than a day away', () => {
+  for (const { slot, moves } of bookingsOf(writeScript(5, 1_000))) {
+    for (const { by, to } of moves) {
+      expect(to.minutesAhead).toBeGreaterThanOrEqual(4 * 60);
+      if (by === 'student') expect(Math.min(slot.minutesAhead, to.minutesAhead)).toBeGreaterThan(48 * 60);
+    }
+  }
 });
 
 test('the sandbox knows every fault, every process is killed and hangs, and every vendor is silent', () => {

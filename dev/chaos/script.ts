@@ -1,4 +1,5 @@
 import { type Chance, chance } from './chance';
+import { type Changes, type Drawn, drawChanges } from './changes-plan';
 
 /** How the student's bank answers when it is asked by 3-D Secure; `none`: it is not asked. */
 export type Bank = 'none' | 'complete' | 'fail' | 'abandon';
@@ -21,7 +22,7 @@ export interface Slot {
   refundPercent: number;
 }
 
-export interface BookingPlan extends Card, Patience {
+export interface BookingPlan extends Card, Patience, Changes {
   kind: 'booking';
   number: number;
   student: number;
@@ -36,8 +37,6 @@ export interface BookingPlan extends Card, Patience {
   /** When the student cancels: as soon as the wait begins, at the same moment as the tutor answers, or once it is confirmed. */
   studentCancels: 'waiting' | 'racing' | 'confirmed' | 'never';
   tutorCancels: boolean;
-  /** Who moves the confirmed session, and where to. */
-  move: { by: 'student' | 'tutor'; to: Slot } | undefined;
   pauseMs: number;
 }
 
@@ -94,21 +93,24 @@ export function writeScript(seed: number, bookings: number): Script {
   const patience = chance(seed, 'patience');
   const near = cells(NEAR);
   const soon = cells(SOON);
-  const plans: Plan[] = [];
+  const drawn: (Drawn | PaymentPlan | SignUpPlan)[] = [];
+  const bookingsSoFar: Drawn[] = [];
   for (let number = 0; number < bookings; number++) {
     const place = draw.pick<Place[]>([
       [70, []],
       [20, near],
       [10, soon],
     ]);
-    const booked = planBooking(draw, number, bookings, place.shift(), lastBooking(plans));
-    plans.push({ ...booked, givesUp: patience.holds(GIVES_UP) });
+    const booked = planBooking(draw, number, place.shift(), bookingsSoFar.at(-1));
+    const booking = { ...booked, givesUp: patience.holds(GIVES_UP) };
+    bookingsSoFar.push(booking);
+    drawn.push(booking);
     if (draw.holds(0.15)) {
       const givesUp = patience.holds(GIVES_UP);
-      plans.push({ ...planPayment(draw, number), givesUp, withoutTemporal: patience.holds(0.3) });
+      drawn.push({ ...planPayment(draw, number), givesUp, withoutTemporal: patience.holds(0.3) });
     }
     if (draw.holds(0.08)) {
-      plans.push({
+      drawn.push({
         kind: 'sign-up',
         number,
         role: draw.pick([
@@ -120,6 +122,16 @@ export function writeScript(seed: number, bookings: number): Script {
       });
     }
   }
+  const stage = {
+    ...{ seed, students: STUDENTS, bookings: bookingsSoFar },
+    freeHour: (number: number) => farSlot(bookings + number),
+    nextNear: () => near.pop()?.slot,
+  };
+  const plans = drawn.map((plan) => {
+    if (plan.kind !== 'booking') return plan;
+    const { mover: _, ...booking } = plan;
+    return { ...booking, ...drawChanges(stage, plan) };
+  });
   return {
     students: STUDENTS,
     // Prices that do not divide: rounding is part of what is checked.
@@ -142,15 +154,19 @@ function cells({ from, cells, refundPercent }: typeof NEAR): Place[] {
   });
 }
 
+const farSlot = (hour: number): Slot => ({
+  minutesAhead: FAR + hour * HOUR,
+  durationMinutes: HOUR,
+  refundPercent: 100,
+});
+
 function planBooking(
   draw: Chance,
   number: number,
-  bookings: number,
   place: Place | undefined,
-  before: BookingPlan | undefined,
-): Omit<BookingPlan, 'givesUp'> {
-  const far = (hour: number) => ({ minutesAhead: FAR + hour * HOUR, durationMinutes: HOUR, refundPercent: 100 });
-  const own = place ?? { tutor: draw.below(TUTORS), student: draw.below(STUDENTS), slot: far(number) };
+  before: Drawn | undefined,
+): Omit<Drawn, 'givesUp'> {
+  const own = place ?? { tutor: draw.below(TUTORS), student: draw.below(STUDENTS), slot: farSlot(number) };
   const rival = !place && draw.holds(0.12) && before?.slot.refundPercent === 100 ? before : undefined;
   const common = {
     ...own,
@@ -174,14 +190,13 @@ function planBooking(
     tutorCancels: draw.holds(0.08),
     pauseMs: pause(draw),
   };
-  // A student may only move a session that is far ahead. The moved session must not meet another one of the student.
+  // A student may only move a session that is far ahead.
   const mover = draw.pick<'student' | 'tutor' | undefined>([
     [12, 'student'],
     [8, 'tutor'],
     [80, undefined],
   ]);
-  const move = mover && !place ? { by: mover, to: far(bookings + number) } : undefined;
-  return { ...common, move };
+  return { ...common, mover: place ? undefined : mover };
 }
 
 function planPayment(draw: Chance, number: number): Omit<PaymentPlan, 'givesUp' | 'withoutTemporal'> {
@@ -217,7 +232,3 @@ function card(draw: Chance): Card {
 
 /** People think between their actions. Without these pauses a run would be over before much was killed. */
 const pause = (draw: Chance) => Math.round(draw.between(200, 2_500));
-
-function lastBooking(plans: Plan[]): BookingPlan | undefined {
-  return plans.findLast((plan): plan is BookingPlan => plan.kind === 'booking');
-}

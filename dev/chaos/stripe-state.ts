@@ -15,10 +15,12 @@ const chargeSchema = z.looseObject({
 // Of one that was deleted Stripe keeps the id alone.
 const accountSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()).default({}) });
 const refundSchema = z.looseObject({
+  id: z.string(),
   payment_intent: z.string().nullish(),
   status: z.string(),
   amount: z.number(),
   balance_transaction: z.unknown(),
+  metadata: z.record(z.string(), z.string()).nullish(),
 });
 const stateSchema = z.looseObject({
   payment_intents: z.array(intentSchema),

@@ -1,8 +1,8 @@
 import type { Reply } from './client';
-import type { BookingRecord, PaymentRecord } from './plays';
+import type { BookingRecord, MoveRecord, PaymentRecord } from './records';
 import type { BookingPlan, PaymentPlan } from './script';
 import { judgeBooking, judgePayment } from './verdict';
-import { bookingSchema, paymentSchema, refundSchema } from './wire';
+import { type BookingView, bookingSchema, paymentSchema, refundSchema } from './wire';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 const person = (id: string, role: 'student' | 'tutor') => ({
@@ -33,7 +33,10 @@ const PLAN: BookingPlan = {
   answer: 'confirm',
   studentCancels: 'never',
   tutorCancels: false,
-  move: undefined,
+  moves: [],
+  refunds: [],
+  timePasses: true,
+  lapses: false,
   slot: { minutesAhead: 600, durationMinutes: 60, refundPercent: 50 },
 };
 
@@ -48,53 +51,96 @@ const view = (status: string, statusReason: string | null, captured = 0, refunde
   });
 const reply = (status: number, body: unknown = {}, code?: string): Reply => ({ status, body, code });
 const CONFIRMED = view('confirmed', null, 4_501);
+const AWAITS_TUTOR = view('pending', 'awaiting_tutor');
+
+const NOBODY = { byTutor: false, byStudent: false };
+/** Somebody else may have the time too. */
+const CONTESTED = { byTutor: true, byStudent: false };
 
 const record = (more: Partial<BookingRecord>): BookingRecord => ({
   plan: PLAN,
   ...PEOPLE,
   tutorIsInstant: true,
-  contested: false,
+  wanted: NOBODY,
   id: 'b',
   asked: reply(201, CONFIRMED),
+  askedAt: { from: 0, to: 1 },
+  aged: true,
+  lapsed: false,
   cancels: [],
+  cancelledAt: [],
+  moves: [],
+  refunds: [],
   gaveUp: false,
   doubts: [],
   ...more,
 });
-const studentCancels = (answer: Reply) => record({ cancels: [{ by: 'student', reply: answer }] });
+/** How a booking ended whose cancel has given back `refundPercent`; null: it was not cancelled after the payment. */
+const ended = (booking: BookingView | undefined, refundPercent: number | null = null) => ({
+  booking,
+  refundPercent,
+  refunds: [],
+  wasRefused: false,
+});
+const AT_ONCE = { from: 2, to: 3 };
+const studentCancels = (answer: Reply, more: Partial<BookingRecord> = {}) =>
+  record({
+    cancels: [{ by: 'student', reply: answer }],
+    cancelledAt: [{ by: 'student', at: AT_ONCE }],
+    ...more,
+  });
 const HALF_KEPT = view('cancelled', 'cancelled_by_student', 4_501, 2_251);
+const ALL_BACK = view('refunded', 'cancelled_by_student', 4_501, 4_501);
+const moved = (by: MoveRecord['by'], answer: Reply, wanted = NOBODY): MoveRecord => ({
+  ...{ by, to: LATER, refundPercent: 50, wanted, reply: answer },
+});
 
 test('what was told and is so is no violation', () => {
-  expect(judgeBooking(record({}), { booking: CONFIRMED, retained: null })).toEqual([]);
-  const cancelled = studentCancels(reply(200, HALF_KEPT));
-  expect(judgeBooking(cancelled, { booking: HALF_KEPT, retained: 2_250 })).toEqual([]);
-  const contested = record({ contested: true, asked: reply(409, {}, 'slot_unavailable') });
-  const lost = { booking: view('cancelled', 'slot_unavailable'), retained: null };
-  expect(judgeBooking(contested, lost)).toEqual([]);
+  expect(judgeBooking(record({}), ended(CONFIRMED))).toEqual([]);
+  expect(judgeBooking(studentCancels(reply(200, HALF_KEPT)), ended(HALF_KEPT, 50))).toEqual([]);
+  const contested = record({ wanted: CONTESTED, asked: reply(409, {}, 'slot_unavailable') });
+  expect(judgeBooking(contested, ended(view('cancelled', 'slot_unavailable')))).toEqual([]);
+  const meetsOwn = record({ wanted: { byTutor: false, byStudent: true }, asked: reply(409, {}, 'conflict') });
+  expect(judgeBooking(meetsOwn, ended(view('cancelled', null)))).toEqual([]);
 });
 
 test.each([
   ['a booking that was answered 201 is gone', record({}), undefined, null],
   ['a confirmed booking ended though nobody ended it', record({}), view('cancelled', 'payment_declined'), null],
   ['a confirmed booking waits again', record({}), view('pending', 'awaiting_tutor'), null],
+  ['a confirmed booking gave money back', record({}), view('confirmed', null, 4_501, 1), null],
   ['a cancel was answered 200 and the booking stays', studentCancels(reply(200, HALF_KEPT)), CONFIRMED, null],
   [
     'a cancel gave back a cent too little',
     studentCancels(reply(200, HALF_KEPT)),
     view('cancelled', 'cancelled_by_student', 4_501, 2_250),
-    2_251,
+    50,
   ],
+  ['a cancel gave back all', studentCancels(reply(200, HALF_KEPT)), ALL_BACK, 50],
+  ['the terms gave all, and should half', studentCancels(reply(200, ALL_BACK)), ALL_BACK, 100],
   [
-    'a cancel gave back all',
-    studentCancels(reply(200, HALF_KEPT)),
-    view('refunded', 'cancelled_by_student', 4_501, 4_501),
-    0,
+    'everything is back, and it is not shown as refunded',
+    studentCancels(reply(200, ALL_BACK), { aged: false }),
+    view('cancelled', 'cancelled_by_student', 4_501, 4_501),
+    100,
   ],
   ['a cancel was refused for no reason', studentCancels(reply(409, {}, 'invalid_state')), CONFIRMED, null],
+  [
+    'a confirmed booking was undone as if it had not been',
+    studentCancels(reply(200, ALL_BACK)),
+    view('cancelled', 'cancelled_by_student'),
+    null,
+  ],
   [
     'a free slot was refused',
     record({ asked: reply(409, {}, 'slot_unavailable') }),
     view('cancelled', 'slot_unavailable'),
+    null,
+  ],
+  [
+    'a student without another session was told of one',
+    record({ wanted: CONTESTED, asked: reply(409, {}, 'conflict') }),
+    view('cancelled', null),
     null,
   ],
   [
@@ -105,56 +151,98 @@ test.each([
   ],
   [
     'a refused booking lives on',
-    record({ contested: true, asked: reply(409, {}, 'slot_unavailable') }),
+    record({ wanted: CONTESTED, asked: reply(409, {}, 'slot_unavailable') }),
+    CONFIRMED,
+    null,
+  ],
+  ['a move was answered 200 and did not happen', record({ moves: [moved('tutor', reply(200))] }), CONFIRMED, null],
+  [
+    'a move to a free time was refused',
+    record({ moves: [moved('tutor', reply(409, {}, 'slot_unavailable'))] }),
     CONFIRMED,
     null,
   ],
   [
-    'a move was answered 200 and did not happen',
-    record({ move: { by: 'tutor', to: LATER, reply: reply(200) } }),
+    'a move was refused and happened',
+    record({ moves: [moved('tutor', reply(409, {}, 'slot_unavailable'), CONTESTED)] }),
+    view('confirmed', null, 4_501, 0, LATER),
+    null,
+  ],
+  [
+    'a confirm came through though the authorisation was gone',
+    record({ tutorIsInstant: false, asked: reply(201, AWAITS_TUTOR), lapsed: true, confirm: reply(200, CONFIRMED) }),
     CONFIRMED,
     null,
   ],
-] as const)('%s: found', (_, told, booking, retained) => {
-  expect(judgeBooking(told, { booking, retained })).not.toEqual([]);
+] as const)('%s: found', (_, told, booking, percent) => {
+  expect(judgeBooking(told, ended(booking, percent))).not.toEqual([]);
+});
+
+test.each([
+  ['on second thoughts', studentCancels(reply(200, ALL_BACK), { aged: false }), ALL_BACK],
+  [
+    'after the tutor has moved it',
+    studentCancels(reply(200, ALL_BACK), { moves: [moved('tutor', reply(200))] }),
+    view('refunded', 'cancelled_by_student', 4_501, 4_501, LATER),
+  ],
+] as const)('a student who cancels %s gets everything back', (_, told, booking) => {
+  expect(judgeBooking(told, ended(booking, 100))).toEqual([]);
+  const half = view('cancelled', 'cancelled_by_student', 4_501, 2_251, booking.scheduledAt);
+  expect(judgeBooking(told, ended(half, 50))).not.toEqual([]);
+});
+
+test('a session is where the last move has put it, and a move to a time that others may have can be refused', () => {
+  const back = { ...moved('tutor', reply(200)), to: AT };
+  expect(judgeBooking(record({ moves: [moved('student', reply(200)), back] }), ended(CONFIRMED))).toEqual([]);
+  const refused = moved('tutor', reply(409, {}, 'slot_unavailable'), CONTESTED);
+  expect(judgeBooking(record({ moves: [refused] }), ended(CONFIRMED))).toEqual([]);
+});
+
+test.each([
+  ['seen while the tutor was asked', 'payment_expired', reply(409, {}, 'invalid_state')],
+  ['seen when the money was to be taken', 'payment_declined', reply(409, {}, 'payment_failed')],
+])('an authorisation that was cancelled at Stripe ends the booking: %s', (_, reason, confirm) => {
+  const told = record({ tutorIsInstant: false, asked: reply(201, AWAITS_TUTOR), lapsed: true, confirm });
+  expect(judgeBooking(told, ended(view('cancelled', reason)))).toEqual([]);
+  expect(judgeBooking(told, ended(AWAITS_TUTOR))).not.toEqual([]);
 });
 
 const gaveUp = (more: Partial<BookingRecord>) => record({ plan: { ...PLAN, givesUp: true }, gaveUp: true, ...more });
-const ENDED = view('cancelled', 'cancelled_by_student', 4_501, 2_251);
+const gaveUpOnCancel = gaveUp({
+  doubts: ['cancel by student'],
+  cancelledAt: [{ by: 'student', at: { from: 2, to: Number.POSITIVE_INFINITY } }],
+});
+const { reply: _, ...doubtfulMove } = moved('tutor', reply(200));
 
 test.each([
   ['a request', gaveUp({ id: undefined, asked: undefined }), undefined, null],
-  ['a cancel that took effect', gaveUp({ doubts: ['cancel by student'] }), ENDED, 2_250],
-  ['a cancel that did not', gaveUp({ doubts: ['cancel by student'] }), CONFIRMED, null],
-  ['a move', gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }), view('confirmed', null, 4_501, 0, LATER), null],
+  ['a cancel that took effect', gaveUpOnCancel, HALF_KEPT, 50],
+  ['a cancel that did not', gaveUpOnCancel, CONFIRMED, null],
+  ['a move', gaveUp({ moves: [doubtfulMove] }), view('confirmed', null, 4_501, 0, LATER), null],
+  ['a move that was not made', gaveUp({ moves: [doubtfulMove] }), CONFIRMED, null],
   [
     'reading, before the bank asked',
     gaveUp({ plan: { ...PLAN, bank: 'complete' }, asked: reply(202, view('pending', 'awaiting_payment')) }),
     view('pending', 'awaiting_payment'),
     null,
   ],
-] as const)('who gave up on %s is told nothing, so both ends are true', (_, told, booking, retained) => {
-  expect(judgeBooking(told, { booking, retained })).toEqual([]);
+] as const)('who gave up on %s is told nothing, so both ends are true', (_, told, booking, percent) => {
+  expect(judgeBooking(told, ended(booking, percent))).toEqual([]);
 });
 
 test.each([
   ['a booking that was answered 201 is gone all the same', gaveUp({}), undefined, null],
-  ['it ended though nobody asked for that', gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }), ENDED, 2_250],
-  ['the other party ended it', gaveUp({ doubts: ['cancel by tutor'] }), ENDED, 2_250],
-  [
-    'it gave back all',
-    gaveUp({ doubts: ['cancel by student'] }),
-    view('refunded', 'cancelled_by_student', 4_501, 4_501),
-    0,
-  ],
+  ['it ended though nobody asked for that', gaveUp({ moves: [doubtfulMove] }), HALF_KEPT, 50],
+  ['the other party ended it', gaveUp({ doubts: ['cancel by tutor'] }), HALF_KEPT, 50],
+  ['it gave back all', gaveUpOnCancel, ALL_BACK, 50],
   [
     'it was moved elsewhere',
-    gaveUp({ doubts: ['move'], mayBeMovedTo: LATER }),
+    gaveUp({ moves: [doubtfulMove] }),
     view('confirmed', null, 4_501, 0, '2030-01-03T10:00:00.000Z'),
     null,
   ],
-] as const)('of a play that was given up on, %s: found', (_, told, booking, retained) => {
-  expect(judgeBooking(told, { booking, retained })).not.toEqual([]);
+] as const)('of a play that was given up on, %s: found', (_, told, booking, percent) => {
+  expect(judgeBooking(told, ended(booking, percent))).not.toEqual([]);
 });
 
 const PAYMENT: PaymentPlan = {

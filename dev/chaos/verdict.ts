@@ -1,5 +1,6 @@
 import type { Reply } from './client';
-import type { BookingRecord, PaymentRecord } from './plays';
+import type { BookingRecord, PaymentRecord, Wanted } from './records';
+import { judgeShares, type MoneyEnd } from './shares';
 import {
   type BookingView,
   bookingSchema,
@@ -10,13 +11,8 @@ import {
 } from './wire';
 
 /** A booking as it stands when everything is over. */
-export interface BookingEnd {
+export interface BookingEnd extends MoneyEnd {
   booking: BookingView | undefined;
-  /**
-   * What a cancel after the payment left with the tutor, in cents; null: the booking was not cancelled after the
-   * payment.
-   */
-  retained: number | null;
 }
 
 const said = (reply: Reply | undefined) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'nothing');
@@ -26,7 +22,8 @@ const isOk = (reply: Reply | undefined) => reply !== undefined && reply.status <
  * Checks that the clients of a booking were told the truth, and that every refusal had a reason.
  * @returns what is wrong, in sentences
  */
-export function judgeBooking(record: BookingRecord, { booking, retained }: BookingEnd): string[] {
+export function judgeBooking(record: BookingRecord, end: BookingEnd): string[] {
+  const { booking } = end;
   const { plan, asked, id } = record;
   const wrong: string[] = [];
   const state = booking ? `${booking.status}/${booking.statusReason}` : 'not there';
@@ -39,7 +36,8 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
     expect(false, `is not there, though the client was answered ${said(asked)}`);
     return wrong;
   }
-  expect(ends(record, state).includes(state), `should be ${ends(record, state).join(' or ')} after ${story(record)}`);
+  const allowed = ends(record, booking, state);
+  expect(allowed.includes(state), `should be ${allowed.join(' or ')} after ${story(record)}`);
   const told = bookingSchema.parse(asked.body);
   if (asked.status === 201) {
     const promised = record.tutorIsInstant ? 'confirmed/null' : 'pending/awaiting_tutor';
@@ -59,11 +57,12 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
   }
   for (const [what, reply, becomes] of [
     ['confirm', record.confirm, ['confirmed', 'cancelled', 'refunded']],
-    ['decline', record.decline, ['cancelled']],
+    ['decline', record.decline, ['cancelled', 'refunded']],
   ] as const) {
     if (!reply) continue;
     const lost = plan.studentCancels === 'racing' && reply.code === 'invalid_state';
-    expect(isOk(reply) || lost, `the tutor's ${what} was answered ${said(reply)}`);
+    const lapsed = record.lapsed && ['invalid_state', 'payment_failed'].includes(reply.code ?? '');
+    expect((isOk(reply) && !record.lapsed) || lost || lapsed, `the tutor's ${what} was answered ${said(reply)}`);
     if (!isOk(reply)) continue;
     const { status } = bookingSchema.parse(reply.body);
     expect(
@@ -71,20 +70,36 @@ export function judgeBooking(record: BookingRecord, { booking, retained }: Booki
       `${what} was answered 200 with a ${status} booking`,
     );
   }
-  if (record.move) {
-    const { to, reply } = record.move;
-    expect(isOk(reply), `moving it to a free hour was answered ${said(reply)}`);
-    const stays = isOk(reply) ? to : undefined;
-    expect(
-      !stays || Date.parse(booking.scheduledAt) === Date.parse(stays),
-      `was moved to ${to} and is at ${booking.scheduledAt}`,
-    );
+  const place = Date.parse(booking.scheduledAt);
+  const places = placesOf(record, told.scheduledAt);
+  expect(places.includes(place), `should be at ${places.map(iso).join(' or ')}, and is at ${booking.scheduledAt}`);
+  for (const { to, reply, wanted } of record.moves) {
+    if (reply && !isOk(reply))
+      expect(
+        refusalsOf(wanted).includes(reply.code ?? ''),
+        `a move to ${to} was refused for no reason: ${said(reply)}`,
+      );
   }
-  if (record.doubts.includes('move')) {
-    const places = [told.scheduledAt, record.mayBeMovedTo ?? ''].map((place) => Date.parse(place));
-    expect(places.includes(Date.parse(booking.scheduledAt)), `is at ${booking.scheduledAt}, which nobody asked for`);
-  }
-  return [...wrong, ...judgeMoney(record, booking, retained)];
+  return [...wrong, ...judgeMoney(record, booking, end)];
+}
+
+const iso = (at: number) => new Date(at).toISOString();
+
+/** Where the session may be: where the last move that was made has put it, or one that was given up on would have. */
+function placesOf({ moves }: BookingRecord, first: string): number[] {
+  const made = moves.findLast(({ reply }) => isOk(reply))?.to ?? first;
+  const doubtful = moves.filter(({ reply }) => !reply).map(({ to }) => to);
+  return [made, ...doubtful].map((at) => Date.parse(at));
+}
+
+/** With which codes a time can be refused that others may have. */
+function refusalsOf({ byTutor, byStudent }: Wanted): string[] {
+  return [...(byTutor ? ['slot_unavailable'] : []), ...(byStudent ? ['conflict'] : [])];
+}
+
+/** What is left of a request that lost its time to others: of one that met a session of the same student there is no booking. */
+function leftOf({ byTutor, byStudent }: Wanted): string[] {
+  return [...(byTutor || byStudent ? ['cancelled/slot_unavailable'] : []), ...(byStudent ? ['cancelled/null'] : [])];
 }
 
 /** Who gave up on a cancel, which may have taken effect. */
@@ -93,26 +108,30 @@ function doubtfulCancels({ doubts }: BookingRecord): ('student' | 'tutor')[] {
 }
 
 /** How the booking may end after what its clients were told, as `status/reason`. */
-function ends(record: BookingRecord, state: string): string[] {
+function ends(record: BookingRecord, booking: BookingView, state: string): string[] {
   const { asked, cancels, decline, confirm, doubts, plan } = record;
-  const cancelledBy = (by: string) => [`cancelled/cancelled_by_${by}`, `refunded/cancelled_by_${by}`];
-  const perhaps = doubtfulCancels(record).flatMap(cancelledBy);
+  // Whatever ended it, it is refunded when everything came back that was taken.
+  const { captured, refunded } = booking.payment ?? { captured: { amount: 0 }, refunded: { amount: 0 } };
+  const nothing = captured.amount > 0 && captured.amount === refunded.amount ? 'refunded' : 'cancelled';
+  const perhaps = doubtfulCancels(record).map((by) => `${nothing}/cancelled_by_${by}`);
   const cancelled = cancels.filter(({ reply }) => isOk(reply));
-  if (cancelled.length > 0) return [...cancelled.flatMap(({ by }) => cancelledBy(by)), ...perhaps];
-  if (isOk(decline)) return ['cancelled/declined'];
+  if (cancelled.length > 0) return [...cancelled.map(({ by }) => `${nothing}/cancelled_by_${by}`), ...perhaps];
+  if (isOk(decline)) return [`${nothing}/declined`];
+  // Seen while the tutor was asked, or when the money was to be taken.
+  if (record.lapsed) return [`${nothing}/payment_expired`, `${nothing}/payment_declined`];
   if (isOk(confirm)) return ['confirmed/null', ...perhaps];
   if (doubts.includes('confirm')) perhaps.push('confirmed/null');
-  if (doubts.includes('decline')) perhaps.push('cancelled/declined');
+  if (doubts.includes('decline')) perhaps.push(`${nothing}/declined`);
   // Whoever gave up before the bank asked never answered it.
   if (record.gaveUp && plan.bank !== 'none') perhaps.push('pending/awaiting_payment');
-  // The answer was 202, because the request took long, and the rival got the slot.
-  const lost = record.contested && asked?.status === 202 ? ['cancelled/slot_unavailable'] : [];
-  return [...lost, ...perhaps, ...undisturbed(record, state)];
+  // The answer was 202, because the request took long, and somebody else got the time.
+  const lost = asked?.status === 202 ? leftOf(record.wanted) : [];
+  return [...lost, ...perhaps, ...undisturbed(record, nothing, state)];
 }
 
-/** How it ends when nobody cancels or refuses it and the slot is free. */
-function undisturbed({ plan, decline, confirm, tutorIsInstant }: BookingRecord, state: string): string[] {
-  if (plan.declines) return ['cancelled/payment_declined'];
+/** How it ends when nobody cancels or refuses it and the slot is free. `nothing`: the status of a booking that came to nothing. */
+function undisturbed({ plan, decline, confirm, tutorIsInstant }: BookingRecord, nothing: string, state: string) {
+  if (plan.declines) return [`${nothing}/payment_declined`];
   if (plan.bank === 'abandon') return ['pending/awaiting_payment'];
   if (tutorIsInstant) return ['confirmed/null'];
   // A confirm or decline that was refused without a reason is reported above.
@@ -120,51 +139,37 @@ function undisturbed({ plan, decline, confirm, tutorIsInstant }: BookingRecord, 
   return ['pending/awaiting_tutor'];
 }
 
-function story({ asked, confirm, decline, cancels, doubts, gaveUp }: BookingRecord): string {
+function story({ asked, confirm, decline, moves, refunds, cancels, lapsed, doubts, gaveUp }: BookingRecord): string {
   const parts = [`asked: ${said(asked)}`];
+  if (lapsed) parts.push('authorisation cancelled at Stripe');
   if (confirm) parts.push(`confirm: ${said(confirm)}`);
   if (decline) parts.push(`decline: ${said(decline)}`);
+  parts.push(...moves.map(({ by, to, reply }) => `move by ${by} to ${to}: ${said(reply)}`));
+  parts.push(...refunds.map(({ by, amount, reply, made }) => `refund of ${amount} by ${by}: ${made ?? said(reply)}`));
   parts.push(...cancels.map(({ by, reply }) => `cancel by ${by}: ${said(reply)}`));
   if (gaveUp) parts.push(`gave up${doubts.length > 0 ? ` on ${doubts.join(' and ')}` : ''}`);
   return parts.join(', ');
 }
 
 /** Checks that a refused request had a reason of its own and left nothing behind. */
-function judgeRefusal({ plan, asked, id, contested }: BookingRecord, state: string): string[] {
-  const code = asked?.code;
-  const reasons = [...(plan.declines ? ['payment_declined'] : []), ...(contested ? ['slot_unavailable'] : [])];
+function judgeRefusal({ plan, asked, id, wanted }: BookingRecord, state: string): string[] {
+  const code = asked?.code ?? '';
+  const reasons = [...(plan.declines ? ['payment_declined'] : []), ...refusalsOf(wanted)];
   const left = code === 'payment_declined' ? 'cancelled/payment_declined' : 'cancelled/slot_unavailable';
+  const isNothing = state === left || leftOf(wanted).includes(state) || (state === 'not there' && id === undefined);
   return [
-    ...(reasons.includes(code ?? '') ? [] : [`booking ${id ?? plan.number} was refused for no reason: ${said(asked)}`]),
-    ...(state === left || (id === undefined && state === 'not there')
-      ? []
-      : [`booking ${id} was refused with ${said(asked)} and is ${state}`]),
+    ...(reasons.includes(code) ? [] : [`booking ${id ?? plan.number} was refused for no reason: ${said(asked)}`]),
+    ...(isNothing ? [] : [`booking ${id} was refused with ${said(asked)} and is ${state}`]),
   ];
 }
 
-function judgeMoney(record: BookingRecord, booking: BookingView, retained: number | null): string[] {
-  const { price, payment, id, statusReason } = booking;
-  const { plan, cancels } = record;
-  const captured = payment?.captured.amount ?? 0;
-  const kept = captured - (payment?.refunded.amount ?? 0);
-  const cancelled = [
-    ...cancels.filter(({ reply }) => isOk(reply)).map(({ by }) => by),
-    ...doubtfulCancels(record).filter((by) => statusReason === `cancelled_by_${by}`),
-  ];
-  if (cancelled.length === 0) return [];
-  // A booking that is cancelled before it is paid gives everything back. Refunds are rounded up.
-  const percentOf = (by: 'student' | 'tutor') => (by === 'tutor' ? 100 : record.move ? 100 : plan.slot.refundPercent);
-  const due = price?.amount ?? 0;
-  const terms = cancelled.map((by) => due - Math.ceil((due * percentOf(by)) / 100));
-  const confirmedBefore = isOk(record.confirm) || bookingSchema.parse(record.asked?.body).status === 'confirmed';
-  if (retained === null && confirmedBefore)
+function judgeMoney(record: BookingRecord, booking: BookingView, end: BookingEnd): string[] {
+  const { id, status } = booking;
+  const isCancelled = status === 'cancelled' || status === 'refunded';
+  const wasConfirmed = isOk(record.confirm) || bookingSchema.parse(record.asked?.body).status === 'confirmed';
+  if (isCancelled && end.refundPercent === null && wasConfirmed)
     return [`booking ${id} was confirmed before it was cancelled, and was undone as if not`];
-  const allowed = retained === null ? [0] : terms;
-  return allowed.includes(kept)
-    ? []
-    : [
-        `booking ${id}: the tutor should keep ${allowed.join(' or ')} of ${due} after a cancel by ${cancelled.join(' and ')}, and keeps ${kept}`,
-      ];
+  return status === 'pending' ? [] : judgeShares(record, booking, end);
 }
 
 /** As `judgeBooking`, for a direct payment. */

@@ -1,0 +1,125 @@
+import type { Client, Reply } from './client';
+import type { Dashboard } from './dashboard';
+import type { Person } from './people';
+import type { Neighbours } from './places';
+import type { BookingPlan, PaymentPlan, SignUpPlan } from './script';
+
+/** A command that somebody gave and gave up on: it may or may not have taken effect. */
+export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';
+
+/** When something was asked for and when its answer was there, in milliseconds since the epoch: it happened in between. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** Who else may have a time that was asked for: whether it could be refused for that. */
+export interface Wanted {
+  byTutor: boolean;
+  byStudent: boolean;
+}
+
+export interface MoveRecord {
+  by: 'student' | 'tutor';
+  to: string;
+  /** What a student's late cancel gives back there, in percent. */
+  refundPercent: number;
+  wanted: Wanted;
+  /** Undefined when it was given up on. */
+  reply?: Reply;
+}
+
+export interface RefundRecord {
+  by: 'tutor' | 'dashboard';
+  amount: number;
+  /** Asked for in the moment of a cancel: either may be first. */
+  beside: boolean;
+  /** Of a tutor who did not give up. */
+  reply?: Reply;
+  /** How much Stripe made of one in its dashboard. */
+  made?: number;
+}
+
+/** What the clients of one booking were told. */
+export interface BookingRecord {
+  plan: BookingPlan;
+  student: Person;
+  tutor: Person;
+  tutorIsInstant: boolean;
+  /** Who else may have the time that was asked for. */
+  wanted: Wanted;
+  /** Unknown when the request was refused before there was a booking. */
+  id: string | undefined;
+  asked: Reply | undefined;
+  askedAt: Span;
+  /** Time has been let pass: the request is an hour older. */
+  aged: boolean;
+  /** The authorisation was cancelled at Stripe before the tutor answered. */
+  lapsed: boolean;
+  confirm?: Reply;
+  decline?: Reply;
+  cancels: { by: 'student' | 'tutor'; reply: Reply }[];
+  /** When each party has asked to cancel, answered or not. */
+  cancelledAt: { by: 'student' | 'tutor'; at: Span }[];
+  moves: MoveRecord[];
+  refunds: RefundRecord[];
+  /** Somebody gave up, and the play ended there. */
+  gaveUp: boolean;
+  doubts: Doubt[];
+}
+
+/** What the clients of one direct payment were told. */
+export interface PaymentRecord {
+  plan: PaymentPlan;
+  student: Person;
+  tutor: Person;
+  id: string | undefined;
+  asked: Reply | undefined;
+  refunds: { amount: number; reply: Reply }[];
+  gaveUp: boolean;
+  /** Amounts of refunds that somebody asked for and gave up on. */
+  doubtful: number[];
+}
+
+interface SignUpRecord {
+  plan: SignUpPlan;
+  person: Person;
+}
+
+/** Everything that was said to clients in a run. */
+export interface Records {
+  bookings: BookingRecord[];
+  payments: PaymentRecord[];
+  signUps: SignUpRecord[];
+  /** People whose sign-up was given up on. */
+  strangers: Pick<Person, 'email' | 'firstName' | 'lastName'>[];
+  /** Plays that could not be played to their end, in sentences. */
+  broken: string[];
+}
+
+export const emptyRecords = (): Records => ({
+  bookings: [],
+  payments: [],
+  signUps: [],
+  strangers: [],
+  broken: [],
+});
+
+export interface Cast {
+  client: Client;
+  students: Person[];
+  tutors: (Person & { instant: boolean })[];
+  /** Who may have which time in the whole script. */
+  neighbours: Neighbours;
+  /** The moment that the slots of the script count from, a quarter hour. */
+  startsFrom: number;
+  /** Stops Temporal for some seconds; returns when it is down. */
+  stopTemporal(): Promise<void>;
+  /** Plays the bank of 3-D Secure. */
+  bank(intent: string, verdict: 'complete' | 'fail'): Promise<void>;
+  dashboard: Dashboard;
+  /** Stands for an hour that passes: the booking's request is an hour older afterwards. */
+  letTimePass(bookingId: string): Promise<void>;
+  /** A part of every e-mail address, so that people of different runs never share one. */
+  run: string;
+}
