@@ -1,4 +1,5 @@
 import { messageId } from '../../services/notification/mailer';
+import { readerFor } from '../../services/notification/templates/format';
 import type { CaughtMail, ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 
@@ -97,7 +98,11 @@ export async function judgeMails(
       wrong.push(`the mail ${key} arrived ${came} times, after ${attempts.get(key) ?? 0} doubtful attempts`);
   }
   for (const [id] of copies) wrong.push(`a mail arrived that nobody recorded as sent: ${id}`);
-  return { wrong: [...wrong, ...saidTwice(mails)], twice, mails: mails.length };
+  return {
+    wrong: [...wrong, ...saidTwice(mails), ...(await wrongPlaces(evidence, mails))],
+    twice,
+    mails: mails.length,
+  };
 }
 
 /** What may be said twice in the same words: a session can come to the same time again, and two refunds can be of one amount. */
@@ -110,4 +115,24 @@ function saidTwice(mails: CaughtMail[]): string[] {
   return [...same.values()]
     .filter((group) => new Set(group.map(({ headers }) => headers['message-id'])).size > 1)
     .map(([first]) => `“${first?.subject}” was written to one person under several ids`);
+}
+
+/** Students whose last mail of a move does not say where the session is, in sentences. */
+async function wrongPlaces(evidence: ChaosEvidence, mails: CaughtMail[]): Promise<string[]> {
+  const [bookings, notices] = await Promise.all([
+    evidence.database('booking')<{ id: string; starts_at: Date; locale: string; zone: string }[]>`
+      select id, starts_at, student_locale as locale, student_time_zone as zone
+      from bookings join booking_snapshots on booking_id = id where status = 'confirmed'`,
+    evidence.database('notification')<{ booking_id: string; business_key: string }[]>`
+      select booking_id, business_key from notifications
+      where template = 'booking_rescheduled_student' and status = 'sent' order by created_at, id`,
+  ]);
+  const texts = new Map(mails.map(({ headers, text }) => [headers['message-id'], text.replaceAll(/\s+/g, ' ')]));
+  const last = new Map(notices.map((notice) => [notice.booking_id, notice.business_key]));
+  return bookings.flatMap(({ id, starts_at, locale, zone }) => {
+    const key = last.get(id);
+    const text = key === undefined ? undefined : texts.get(messageId(key, evidence.mailFrom));
+    const says = `was moved to ${readerFor(locale, zone).when(starts_at.toISOString())}`;
+    return text === undefined || text.includes(says) ? [] : [`the last mail of a move, ${key}, does not say “${says}”`];
+  });
 }
