@@ -42,6 +42,12 @@ export function failedWorkflowTasks(events: HistoryEvent[]): string[] {
   );
 }
 
+/**
+ * Whether a failed task only took longer than the SDK allows by the clock. A worker that hung in it looks like that, and so does an endless
+ * loop; but a saga in such a loop never comes to rest.
+ */
+export const tookTooLong = (failure: string) => failure.includes('Script execution timed out');
+
 export const isCancelRequested = (events: HistoryEvent[]) =>
   events.some((event) => event.activityTaskCancelRequestedEventAttributes);
 

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/contexts';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { messageOf } from '../machine/error-code';
-import { currentDetails, failedWorkflowTasks, historyOf, textOf } from './histories';
+import { currentDetails, failedWorkflowTasks, historyOf, textOf, tookTooLong } from './histories';
 import { aboutLedger } from './ledger';
 import { moneyAtStripe, sandboxState } from './stripe-state';
 
@@ -147,7 +147,8 @@ export async function workflowTroubles(
   const secrets = people.flatMap(({ email, firstName, lastName }) => [email, firstName, lastName]);
   for await (const { workflowId, type, status } of temporal.workflow.list()) {
     const events = await historyOf(temporal, workflowId);
-    troubles.push(...failedWorkflowTasks(events).map((cause) => `${workflowId}: a workflow task failed, ${cause}`));
+    const failed = failedWorkflowTasks(events).filter((failure) => !tookTooLong(failure));
+    troubles.push(...failed.map((cause) => `${workflowId}: a workflow task failed, ${cause}`));
     const text = textOf(events);
     troubles.push(...secrets.filter((word) => text.includes(word)).map((word) => `${workflowId} names ${word}`));
     // Runs of a Schedule come and go, and one that could not do its work in time leaves it to the next.
