@@ -1,34 +1,5 @@
 import { type Chance, chance } from './chance';
-import type { BookingPlan, Slot } from './script';
-
-/** Where a confirmed session is moved, and by whom. */
-export interface Move {
-  by: 'student' | 'tutor';
-  to: Slot;
-  /** A student, by number, who asks for the time that the session is about to leave in the moment of the move. */
-  claimedBy: number | undefined;
-}
-
-/** Money that is given back beside what the terms of a cancel give, in percent of the price. */
-export interface PartialRefund {
-  /** The tutor by the public API, or somebody in Stripe's dashboard. */
-  by: 'tutor' | 'dashboard';
-  percent: number;
-  /** Made before anybody cancels, or in the moment of it. */
-  when: 'before' | 'beside';
-  /** What Stripe has to say of it never arrives. */
-  losesWebhooks: boolean;
-}
-
-/** What happens to a booking beside what its people were drawn to do at first. */
-export interface Changes {
-  moves: Move[];
-  refunds: PartialRefund[];
-  /** An hour passes between asking and what comes after it, so that the student's second thoughts come too late. */
-  timePasses: boolean;
-  /** While the tutor is asked, somebody cancels the authorisation in Stripe's dashboard. */
-  lapses: boolean;
-}
+import type { BookingPlan, Changes, Move, PartialRefund, Slot } from './plan';
 
 /** A booking that is drawn but for its changes. `mover`: who moves it, by the draws that all plays began with. */
 export type Drawn = Omit<BookingPlan, keyof Changes> & { mover: Move['by'] | undefined };

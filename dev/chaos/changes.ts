@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PartialRefund } from './changes-plan';
 import { GaveUp, type Reply } from './client';
 import { askAs } from './people';
 import { beforeMove, claimOf, sessionOf } from './places';
+import type { BookingPlan, PartialRefund } from './plan';
 import type { BookingRecord, Cast, Doubt, Records, Span } from './records';
 import { newRecord, noteRequest, request, startOf } from './requests';
-import type { BookingPlan } from './script';
 import type { BookingView } from './wire';
 
 /** What people do to a session that is confirmed: it is moved, a part is given back, it is cancelled. */

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import type { Evidence } from './reconciliation';
+import type { DatabaseContext } from '../../kernel/contexts';
 import type { SandboxState } from './stripe-state';
 
 /** Accounts of what is somebody else's, by what their names begin with: a debit balance would be money taken from them twice. */
@@ -10,7 +10,10 @@ export const isPromised = (sql: Sql) => sql`(r.status = 'pending' or (r.status =
   and r.closed_as is distinct from 'failed' and r.failure_code is distinct from 'refunded_otherwise'))`;
 
 /** What the ledger says differently from Stripe, or from the payments and their refunds, in sentences. */
-export async function aboutLedger({ database }: Pick<Evidence, 'database'>, state: SandboxState): Promise<string[]> {
+export async function aboutLedger(
+  { database }: { database(context: DatabaseContext): Sql },
+  state: SandboxState,
+): Promise<string[]> {
   const sql = database('payment');
   const [unbalanced, balances, totals, owed] = await Promise.all([
     sql<{ id: string }[]>`select transaction_id as id from ledger_entries group by 1 having sum(amount) <> 0`,

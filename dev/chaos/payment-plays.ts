@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { together } from './changes';
 import { GaveUp } from './client';
 import { askAs, unexpected } from './people';
+import type { PaymentPlan } from './plan';
 import type { Cast, PaymentRecord, Records } from './records';
 import { intentOf, LOOK_EVERY_MS, pairOf, RESTS_WITHIN_MS } from './requests';
-import type { PaymentPlan } from './script';
 import { type PaymentView, paymentSchema, refusalSchema } from './wire';
 
 /** Notes that somebody gave up, and goes on giving up. */

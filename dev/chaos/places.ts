@@ -1,4 +1,4 @@
-import type { BookingPlan, Script, Slot } from './script';
+import type { BookingPlan, Script, Slot } from './plan';
 
 /** A time that somebody may have at some moment of a run. */
 interface Place {

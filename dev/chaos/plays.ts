@@ -5,9 +5,9 @@ import { askingOnce, GaveUp } from './client';
 import { notingGiveUp, playPayment } from './payment-plays';
 import { namesOf, signUp } from './people';
 import { sessionOf } from './places';
+import type { BookingPlan, Plan, SignUpPlan } from './plan';
 import type { BookingRecord, Cast, Records } from './records';
 import { newRecord, noteRequest, read, request, untilItRests } from './requests';
-import type { BookingPlan, Plan, SignUpPlan } from './script';
 
 /** Plays one plan to its end and notes what its people were told. Never rejects. */
 export async function play(all: Cast, plan: Plan, records: Records): Promise<void> {

@@ -2,7 +2,7 @@ import type { Client, Reply } from './client';
 import type { Dashboard } from './dashboard';
 import type { Person } from './people';
 import type { Neighbours } from './places';
-import type { BookingPlan, PaymentPlan, SignUpPlan } from './script';
+import type { BookingPlan, PaymentPlan, SignUpPlan } from './plan';
 
 /** A command that somebody gave and gave up on: it may or may not have taken effect. */
 export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GaveUp, type Reply } from './client';
 import { askAs, SUBJECT, unexpected } from './people';
+import type { BookingPlan, Slot } from './plan';
 import type { BookingRecord, Cast } from './records';
-import type { BookingPlan, Slot } from './script';
 import { type BookingView, bookingSchema, refusalSchema } from './wire';
 
 export const LOOK_EVERY_MS = 700;

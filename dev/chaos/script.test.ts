@@ -1,6 +1,7 @@
 import { faultBody } from '../stripe-sandbox/world/faults';
 import { beforeMove, claimOf, meet, neighbours, sessionOf } from './places';
-import { type BookingPlan, type Script, writeScript } from './script';
+import type { BookingPlan, Script } from './plan';
+import { writeScript } from './script';
 import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];

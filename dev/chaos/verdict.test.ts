@@ -1,6 +1,6 @@
 import type { Reply } from './client';
+import type { BookingPlan, PaymentPlan } from './plan';
 import type { BookingRecord, MoveRecord, PaymentRecord } from './records';
-import type { BookingPlan, PaymentPlan } from './script';
 import { judgeBooking, judgePayment } from './verdict';
 import { type BookingView, bookingSchema, paymentSchema, refundSchema } from './wire';
 
