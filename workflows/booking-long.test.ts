@@ -1,42 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { MOST_MOVES } from '../kernel/session';
-import { DAY } from '../kernel/time';
-import { createSagas, type Sagas } from '../platform/temporal';
 import { allGoesWell } from '../tests/support/booking-saga';
-import { startRealTemporal } from '../tests/support/real-temporal';
-import { refuses, type SagaHarness, type StartedSaga, startSagaHarness } from '../tests/support/saga-harness';
-import { bookingSaga, bookingWorkflowId, cancelUpdate, completeUpdate, rescheduleUpdate } from './booking.api';
+import { realBookings } from '../tests/support/real-bookings';
+import { refuses, type StartedSaga } from '../tests/support/saga-harness';
+import { bookingSaga, completeUpdate } from './booking.api';
 
 // Bookings that are asked for many things, on the real server: it is the one that refuses the 2,001st update of a run. It advises a new
 // run much earlier here than it would in production, so that a run is full after a few dozen updates and the tests after seconds.
 const EVENTS_OF_A_RUN = 300;
 
-let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
-let harness: SagaHarness;
-let sagas: Sagas;
-beforeAll(async () => {
-  temporal = await startRealTemporal(EVENTS_OF_A_RUN);
-  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal.config;
-  harness = await startSagaHarness(undefined, () =>
-    TestWorkflowEnvironment.createFromExistingServer({ address, namespace }),
-  );
-  sagas = createSagas(temporal.config);
-}, 90_000);
 jest.setTimeout(240_000);
-afterAll(async () => {
-  await sagas?.close();
-  await harness?.close();
-  await temporal?.close();
-});
-
-const START = Date.now() + 10 * DAY;
-const at = (daysLater: number) => new Date(START + daysLater * DAY).toISOString();
-const requestedAt = () => new Date().toISOString();
+const { harness, at, now, actorId, send, someBooking, move: moveTo, cancel: cancelIt } = realBookings(EVENTS_OF_A_RUN);
 
 interface Live {
   saga: StartedSaga;
-  workflowId: string;
+  bookingId: string;
   /** The keys under which a new time was reserved. */
   moves: string[];
   /** Whether the time that is asked for is taken. */
@@ -46,10 +23,7 @@ interface Live {
 async function confirmedBooking(): Promise<Live> {
   const taken = { now: false };
   const moves: string[] = [];
-  const input = {
-    ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
-    ...{ scheduledAt: at(0), durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
-  };
+  const input = someBooking();
   const saga = await harness.start(bookingSaga, input, {
     ...allGoesWell(input),
     reserveSlot({ key }: { key: string }, attempt: number) {
@@ -59,32 +33,12 @@ async function confirmedBooking(): Promise<Live> {
     },
   });
   await saga.becomes('Confirmed');
-  return { saga, workflowId: bookingWorkflowId(input.bookingId), moves, taken };
+  return { saga, bookingId: input.bookingId, moves, taken };
 }
 
-const move = ({ workflowId }: Live, daysLater: number, updateId: string = randomUUID()) =>
-  sagas.update(
-    workflowId,
-    rescheduleUpdate,
-    { by: 'tutor', actorId: randomUUID(), scheduledAt: at(daysLater), requestedAt: requestedAt() },
-    { updateId },
-  );
-
-const cancel = ({ workflowId }: Live) =>
-  sagas.update(
-    workflowId,
-    cancelUpdate,
-    { by: 'student', actorId: randomUUID(), noteId: null, requestedAt: requestedAt() },
-    { updateId: randomUUID() },
-  );
-
-const completeTooEarly = ({ workflowId }: Live) =>
-  sagas.update(
-    workflowId,
-    completeUpdate,
-    { actorId: randomUUID(), requestedAt: requestedAt() },
-    { updateId: randomUUID() },
-  );
+const move = ({ bookingId }: Live, daysLater: number, updateId?: string) => moveTo(bookingId, daysLater, updateId);
+const cancel = ({ bookingId }: Live) => cancelIt(bookingId);
+const completeTooEarly = ({ bookingId }: Live) => send(bookingId, completeUpdate, { actorId, requestedAt: now() });
 
 /** Asks `times` times, eight at once, and gives what was answered, by code. */
 async function storm(times: number, ask: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -179,11 +133,11 @@ test('an update that does not parse is refused, and a signal that does not is dr
     ['complete', {}],
     ['complete', { requestedAt: 'tomorrow' }],
     ['complete', null],
-    ['cancel', { by: 'nobody', requestedAt: requestedAt() }],
+    ['cancel', { by: 'nobody', requestedAt: now() }],
     ['cancel', { by: 'student' }],
-    ['cancel', { by: 'student', requestedAt: requestedAt(), noteId: 7 }],
+    ['cancel', { by: 'student', requestedAt: now(), noteId: 7 }],
     ['reschedule', { by: 'tutor', scheduledAt: at(1) }],
-    ['reschedule', { by: 'operator', scheduledAt: at(1), requestedAt: requestedAt() }],
+    ['reschedule', { by: 'operator', scheduledAt: at(1), requestedAt: now() }],
   ] as const)
     await expect(saga.update(name, argument)).rejects.toThrow('validation_failed');
   expect((await runOf(live)).historyLength).toBe(historyLength);

@@ -1,41 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DAY } from '../kernel/time';
 import { allGoesWell } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
-import { startRealTemporal } from '../tests/support/real-temporal';
-import { gate, type SagaHarness, startSagaHarness, type TestActivity } from '../tests/support/saga-harness';
+import { realBookings } from '../tests/support/real-bookings';
+import { gate, type TestActivity } from '../tests/support/saga-harness';
 import { bookingSaga } from './booking.api';
 import { refundWorkflowId } from './refund.api';
 
 // A cancelled booking whose refund saga an operator has terminated. On the real server: the time-skipping one tells no saga that its
 // child was terminated.
 
-let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
-let harness: SagaHarness;
-beforeAll(async () => {
-  temporal = await startRealTemporal();
-  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal.config;
-  harness = await startSagaHarness(undefined, () =>
-    TestWorkflowEnvironment.createFromExistingServer({ address, namespace }),
-  );
-}, 90_000);
 jest.setTimeout(60_000);
-afterAll(async () => {
-  await harness?.close();
-  await temporal?.close();
-});
+const { harness, now, someBooking } = realBookings();
 
 const pending = { status: 'pending', version: 1, tries: 1 };
 const succeeded = { status: 'succeeded', version: 2, tries: 1 };
 
 /** A booking whose cancel waits for its refund, when that refund's saga was terminated. */
 async function refundTerminated() {
-  const input = {
-    ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
-    ...{ scheduledAt: new Date(Date.now() + 10 * DAY).toISOString(), durationMinutes: 60 },
-    paymentMethodId: 'pm_card_visa',
-  };
+  const input = someBooking();
   const refundId = randomUUID();
   const settled: unknown[] = [];
   const submitted = gate();
@@ -52,7 +34,7 @@ async function refundTerminated() {
   const saga = await harness.start(bookingSaga, input, activities);
   await saga.becomes('Confirmed');
   const { studentId: actorId } = input;
-  const requestedAt = new Date().toISOString();
+  const requestedAt = now();
   const cancelled = saga.update('cancel', { by: 'student', actorId, noteId: null, requestedAt });
   await submitted.activity();
   const refund = harness.env.client.workflow.getHandle(refundWorkflowId(refundId));

@@ -1,20 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DAY } from '../kernel/time';
-import { createSagas, type Sagas } from '../platform/temporal';
 import { allGoesWell } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
 import { eventually } from '../tests/support/platform';
-import { startRealTemporal } from '../tests/support/real-temporal';
-import {
-  gate,
-  isAway,
-  refuses,
-  type SagaHarness,
-  startSagaHarness,
-  type TestActivity,
-} from '../tests/support/saga-harness';
-import { bookingSaga, bookingWorkflowId, cancelUpdate, rescheduleUpdate } from './booking.api';
+import { realBookings } from '../tests/support/real-bookings';
+import { gate, isAway, refuses, type TestActivity } from '../tests/support/saga-harness';
+import { bookingSaga } from './booking.api';
 
 // A notice that cannot be stored goes on beside the commands of its booking. On the real server: it is the one that opens a workflow task
 // for an update while a local activity still holds the one before.
@@ -22,40 +11,17 @@ import { bookingSaga, bookingWorkflowId, cancelUpdate, rescheduleUpdate } from '
 /** The server advises a new run after so many events, which a few moves make. */
 const EVENTS_OF_A_RUN = 120;
 
-let temporal: Awaited<ReturnType<typeof startRealTemporal>>;
-let harness: SagaHarness;
-let sagas: Sagas;
-const hung = gate();
-beforeAll(async () => {
-  temporal = await startRealTemporal(EVENTS_OF_A_RUN);
-  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal.config;
-  harness = await startSagaHarness(undefined, () =>
-    TestWorkflowEnvironment.createFromExistingServer({ address, namespace }),
-  );
-  sagas = createSagas(temporal.config);
-}, 90_000);
 jest.setTimeout(120_000);
-afterAll(async () => {
-  hung.open();
-  await sagas?.close();
-  await harness?.close();
-  await temporal?.close();
-});
-
-const START = Date.now() + 10 * DAY;
-const at = (daysLater: number) => new Date(START + daysLater * DAY).toISOString();
-const requestedAt = () => new Date().toISOString();
-const actorId = randomUUID();
+const hung = gate();
+afterAll(() => hung.open());
+const { harness, at, actorId, someBooking, move, cancel } = realBookings(EVENTS_OF_A_RUN);
 
 async function bookingThatTells(
   notifyBooking: TestActivity,
   reserveSlot: TestActivity = () => undefined,
   others: Record<string, TestActivity> = {},
 ) {
-  const input = {
-    ...{ bookingId: randomUUID(), studentId: randomUUID(), tutorId: randomUUID() },
-    ...{ scheduledAt: at(0), durationMinutes: 60, paymentMethodId: 'pm_card_visa' },
-  };
+  const input = someBooking();
   const saga = await harness.start(bookingSaga, input, {
     ...allGoesWell(input),
     notifyBooking,
@@ -63,24 +29,8 @@ async function bookingThatTells(
     ...others,
   });
   await saga.called('notifyBooking');
-  const workflowId = bookingWorkflowId(input.bookingId);
-  return {
-    saga,
-    move: (daysLater: number) =>
-      sagas.update(
-        workflowId,
-        rescheduleUpdate,
-        { by: 'tutor', actorId, scheduledAt: at(daysLater), requestedAt: requestedAt() },
-        { updateId: randomUUID() },
-      ),
-    cancel: () =>
-      sagas.update(
-        workflowId,
-        cancelUpdate,
-        { by: 'student', actorId, noteId: null, requestedAt: requestedAt() },
-        { updateId: randomUUID() },
-      ),
-  };
+  const { bookingId } = input;
+  return { saga, move: (daysLater: number) => move(bookingId, daysLater), cancel: () => cancel(bookingId) };
 }
 
 const failsAtFirst =
