@@ -29,3 +29,14 @@ export function sessionOf({
 export function notify({ notices, facts }: LiveBooking, notice: Notice, about: Omit<About, 'startsAt'> = {}): void {
   notices.send(notice, { startsAt: facts.startsAt, ...about });
 }
+
+/** The session is at `scheduledAt` now, and nothing takes it back: whatever goes by its start follows. */
+export function haveMoved(live: LiveBooking, { scheduledAt, number }: { scheduledAt: string; number: number }): void {
+  const { facts, saga, commands } = live;
+  const previousStart = facts.startsAt;
+  saga.pivot();
+  facts.startsAt = scheduledAt;
+  commands.moved();
+  saga.tell('Confirmed', `${sessionOf(live)} (moved from ${previousStart}). Waits for its reminders and its end.`);
+  notify(live, 'rescheduled', { previousStart, number });
+}

@@ -4,7 +4,7 @@ import type { Money } from '../kernel/money';
 import { undoKeyOf } from '../kernel/step-key';
 import { SECOND } from '../kernel/time';
 import { LOCAL_CALL, MOVE } from './activity-options';
-import { type LiveBooking, notify, sessionOf } from './booking-alive';
+import { haveMoved, type LiveBooking, notify, sessionOf } from './booking-alive';
 import type { QueuedCommand } from './booking-commands';
 import { codeOf, isRefusal } from './failures';
 import { refundAsChild } from './refund';
@@ -27,7 +27,7 @@ const MONEY_WAITS_FOR_NO_SLOT = 'money-waits-for-no-slot';
 
 /** Moves the slot, then the booking: the old time is given away before the booking has the new one. */
 export async function moveAsBefore(live: LiveBooking, command: QueuedCommand & { kind: 'reschedule' }): Promise<void> {
-  const { input, facts, saga, commands } = live;
+  const { input, facts, saga } = live;
   const { bookingId } = input;
   const previousStart = facts.startsAt;
   const { by, scheduledAt } = command;
@@ -48,11 +48,7 @@ export async function moveAsBefore(live: LiveBooking, command: QueuedCommand & {
     if (undoing && !patched(HEARS_WHILE_UNDOING)) await undoing.done;
     return command.refuse(isRefusal(error) ? codeOf(error) : 'upstream_unavailable');
   }
-  saga.pivot();
-  facts.startsAt = scheduledAt;
-  commands.moved();
-  saga.tell('Confirmed', `${sessionOf(live)} (moved from ${previousStart}). Waits for its reminders and its end.`);
-  notify(live, 'rescheduled', { previousStart, number: command.number });
+  haveMoved(live, command);
   command.accept();
 }
 

@@ -122,12 +122,10 @@ export async function untilSettled(
     notify(live, 'cancelled', { refundPercent: percent });
     // Taken back for good, as by the undo of hold-slot: what arrives late of that step is refused.
     const released = saga.forward('release-slot', (act, key) => act.releaseSlot({ bookingId, key: undoKeyOf(key) }));
-    const paid = settleMoney(percent);
-    const everything = Promise.all([released, paid]);
+    const everything = Promise.all([released, settleMoney(percent)]);
     await withPatience(everything, CANCEL_PATIENCE_MS);
     command.accept();
-    await everything;
-    const given = await paid;
+    const [, given] = await everything;
     saga.tell(
       'Compensated',
       `${sessionOf(live)}. Cancelled by ${command.by}, ${percent} % given back${given ? `: ${given.amount} ${given.currency}` : ''}.`,

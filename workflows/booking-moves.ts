@@ -3,10 +3,10 @@ import type { BookingActivities } from '../activities/booking';
 import type { ErrorCode } from '../kernel/errors';
 import { SECOND } from '../kernel/time';
 import { MOVE } from './activity-options';
-import { type LiveBooking, notify, sessionOf } from './booking-alive';
+import { haveMoved, type LiveBooking } from './booking-alive';
 import { moveAsBefore } from './booking-as-before';
 import { type QueuedCommand, RESERVES_FIRST } from './booking-commands';
-import { codeOf, isRefusal } from './failures';
+import { codeOf, isRefusal, orRefusal } from './failures';
 import { withPatience } from './saga';
 
 /**
@@ -39,14 +39,13 @@ const PREFIX = 'reschedule-';
  * or fails on the way, the student has a session, and nobody else has its time.
  */
 export async function moveSession(live: LiveBooking, command: QueuedCommand & { kind: 'reschedule' }): Promise<void> {
-  const { input, facts, saga, commands } = live;
+  const { input, facts, saga } = live;
   const { bookingId } = input;
   // The session of a move that is under way is still where nobody knows.
   if (!saga.isIdle()) return command.refuse('upstream_unavailable');
   if (!patched(RESERVES_FIRST)) return moveAsBefore(live, command);
   const { by, scheduledAt, requestedAt } = command;
-  const previousStart = facts.startsAt;
-  if (scheduledAt === previousStart) return command.accept();
+  if (scheduledAt === facts.startsAt) return command.accept();
   const change = `${PREFIX}${command.number}`;
   try {
     await move.admitMove({ bookingId, scheduledAt, by, requestedAt });
@@ -69,21 +68,11 @@ export async function moveSession(live: LiveBooking, command: QueuedCommand & { 
   /** An attempt that was not answered may have moved the booking: so it is asked until it says what it is. */
   async function switchAndKeep(): Promise<void> {
     const answer = await saga.forward(`${change}/booking`, (act, key) =>
-      act.rescheduleBooking({ bookingId, scheduledAt, by, key }).then(
-        () => 'moved' as const,
-        (error: unknown) => {
-          if (isRefusal(error)) return codeOf(error);
-          throw error;
-        },
-      ),
+      orRefusal(act.rescheduleBooking({ bookingId, scheduledAt, by, key }).then(() => 'moved' as const)),
     );
     if (answer !== 'moved') return giveUp(answer ?? 'upstream_unavailable');
     isMoved = true;
-    saga.pivot();
-    facts.startsAt = scheduledAt;
-    commands.moved();
-    saga.tell('Confirmed', `${sessionOf(live)} (moved from ${previousStart}). Waits for its reminders and its end.`);
-    notify(live, 'rescheduled', { previousStart, number: command.number });
+    haveMoved(live, command);
     await saga.forward(`${change}/keep-slot`, (act, key) => act.keepSlot({ bookingId, start: scheduledAt, key }));
     command.accept();
   }

@@ -22,6 +22,16 @@ export function isRefusal(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.nonRetryable === true;
 }
 
+/** What `work` comes to, or the code with which a service refused it: a refusal is an answer where nothing is to be tried again. */
+export async function orRefusal<T>(work: Promise<T>): Promise<T | ErrorCode> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isRefusal(error)) return codeOf(error);
+    throw error;
+  }
+}
+
 function causeOf(error: unknown): unknown {
   return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
 }

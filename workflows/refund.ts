@@ -15,7 +15,7 @@ import type { OperatorAction, Settlement } from '../kernel/saga-type';
 import { DAY, MINUTE } from '../kernel/time';
 import { LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
 import type { Calls } from './duties';
-import { codeOf, isRefusal } from './failures';
+import { codeOf, orRefusal } from './failures';
 import { localFirst } from './local-first';
 import { type RefundInput, type RefundResult, refundChanged, refundSaga } from './refund.api';
 import { createSaga, type Saga } from './saga';
@@ -114,7 +114,11 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       if (typeof said !== 'string') return said;
       if (said !== 'retry') return undefined;
       saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
-      const answer = await saga.forward(`submit-${number}`, (act, key) => retried(act, number, key), byHand);
+      const answer = await saga.forward(
+        `submit-${number}`,
+        (act, key) => orRefusal(act.retryRefund({ refundId, number, key })),
+        byHand,
+      );
       if (typeof answer !== 'string') return answer;
       trouble =
         answer === 'refund_exceeds_payment'
@@ -144,16 +148,6 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       saga.drop((name) => name === 'refund');
       await asking;
       return now;
-    }
-  }
-
-  /** The new try, or the code with which it was refused. */
-  async function retried(act: Calls<RefundActivities>, number: number, key: string) {
-    try {
-      return await act.retryRefund({ refundId, number, key });
-    } catch (error) {
-      if (isRefusal(error)) return codeOf(error);
-      throw error;
     }
   }
 
