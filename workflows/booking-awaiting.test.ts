@@ -87,7 +87,7 @@ test('nobody can be asked about it: the tutor has six days as ever', async () =>
   await expect(saga.result()).resolves.toMatchObject({ reason: 'tutor_expired' });
   expect((await now()) - started).toBeGreaterThanOrEqual(6 * DAY - HOUR);
   expect(saga.calls).toContain('settleToZero');
-});
+}, 120_000); // six days of attempts
 
 test('a card declined after the bank was asked: the student is told, whose request was answered long ago', async () => {
   const input = await someBooking();
