@@ -30,8 +30,11 @@ export const ENDING_STEPS = {
 const REMIND_HOURS_BEFORE = [24, 1];
 /** A session that nobody reported completes two days after its end. */
 const COMPLETES_BY_ITSELF_MS = 2 * DAY;
-/** A cancel is answered without the money and the slot when they take longer: that it is cancelled is certain by then. */
-const CANCEL_PATIENCE_MS = 3 * SECOND;
+/**
+ * A cancel is answered without the money and the slot when they take longer: that it is cancelled is certain by then. A command is answered
+ * within three seconds, also while tutoring or Stripe hangs.
+ */
+const CANCEL_PATIENCE_MS = 2 * SECOND;
 /**
  * So many updates a run takes; Temporal refuses more than 2,000 for good, and every worker that takes a saga over reads its whole
  * history. The rest are room for those that come while something is stuck.
