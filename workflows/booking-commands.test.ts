@@ -143,9 +143,10 @@ describe('the platform is in trouble after the tutor’s confirmation', () => {
     await saga.called('blockSlot');
     await harness.env.sleep(20 * MINUTE);
     mended = true;
+    // Lets time pass until the next attempt, which waiting for an update's answer does not.
+    await saga.becomes('Confirmed');
     await confirmation;
     expect(saga.calls).not.toContain('settleToZero');
-    await saga.becomes('Confirmed');
   });
 
   test('until the session begins: all is undone, and that is the platform’s fault and nobody else’s', async () => {

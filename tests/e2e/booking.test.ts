@@ -197,11 +197,15 @@ describe('a tutor who decides', () => {
 
 describe('a cancel that races the tutor’s confirmation', () => {
   test(`${RACES} times: cancelled with nothing kept, or confirmed and charged once; and every reply is true`, async () => {
+    const alone = await scenes.awaitingTutor();
+    const asked = Date.now();
+    await market.confirmPatiently(confirming, alone);
+    const whole = Date.now() - asked;
     await races.run(RACES, async (who, index) => {
       const id = await scenes.awaitingTutor({ student: who });
       const confirmed = market.confirmPatiently(confirming, id);
-      // From together to a whole confirmation apart.
-      await new Promise((resolve) => setTimeout(resolve, index * 20));
+      // From together to twice of what a confirmation takes alone, on this machine.
+      await new Promise((resolve) => setTimeout(resolve, (index * 2 * whole) / RACES));
       const cancelled = market.cancelPatiently(who, id);
       await races.note(id, await confirmed, await cancelled);
     });

@@ -3,8 +3,8 @@ import { uuidv7 } from '../../../platform/ids';
 import { bookingRows, creation, refused, step } from '../../../tests/support/booking-rows';
 import { inHours } from '../../../tests/support/bookings';
 import type { NewBooking } from '../contract';
-import { claimBooking, claimCommand } from './requests';
-import { createPending, refuseRequest } from './saga-steps';
+import { callOffRequest, claimBooking, claimCommand } from './requests';
+import { beginRequest, createPending, refuseRequest } from './saga-steps';
 
 const { db, database, confirmed } = bookingRows();
 
@@ -28,6 +28,7 @@ describe('claims', () => {
     if (claim.kind !== 'run') throw new Error(`claimed ${claim.kind}`);
     return claim;
   };
+  const calledOff = { by: 'student', noteId: null } as const;
 
   test('of many claims of one key one runs and the others are told to wait', async () => {
     const request = client();
@@ -66,6 +67,20 @@ describe('claims', () => {
     await refuseRequest(db(), step(second.bookingId, 'x'), second.bookingId, { code: 'not_found', detail: 'No' });
     await releaseKey(db(), request);
     expect(await run(request, body)).toEqual({ kind: 'run', bookingId: second.bookingId, started: true });
+  });
+
+  test('a request is called off as long as its saga has not begun, and again to no effect', async () => {
+    const { bookingId } = await run(client());
+    expect(await callOffRequest(db(), bookingId, calledOff)).toBe(true);
+    expect(await callOffRequest(db(), bookingId, calledOff)).toBe(true);
+    await expect(beginRequest(db(), bookingId)).rejects.toEqual(refused('undone'));
+  });
+
+  test('a request whose saga has begun is called off by asking the saga, one that nobody made by nobody', async () => {
+    const { bookingId } = await run(client());
+    await beginRequest(db(), bookingId);
+    expect(await callOffRequest(db(), bookingId, calledOff)).toBe(false);
+    await expect(callOffRequest(db(), uuidv7(), calledOff)).rejects.toEqual(refused('not_found'));
   });
 
   test('a command’s note is stored once, and a retry carries it and the first arrival', async () => {
