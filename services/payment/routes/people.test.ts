@@ -315,14 +315,23 @@ describe('POST /api/payments/{id}/refund', () => {
     expect((await refund(payee, payment.id, { amount: EUR(100) }, key)).status).toBe(201);
   });
 
-  test('that Stripe refuses is 409 refund_failed, again under its key', async () => {
+  const inDashboard = async (paymentId: string) => {
+    const [row] = await stack.service.database.sql`select stripe_intent_id from payments where id = ${paymentId}`;
+    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id });
+  };
+  const refuse = (code: string) =>
+    stack.fault({ kind: 'refuse_400', code, match: { method: 'POST', path: '/v1/refunds' } });
+
+  test.each([
+    ['that Stripe refuses is 409 refund_failed', 'refund_failed', () => refuse('charge_disputed')],
+    ['of what Stripe’s dashboard has given back is 409 refund_exceeds_payment', 'refund_exceeds_payment', inDashboard],
+  ])('%s, again under its key', async (_, code, before) => {
     const [payer, payee] = [await person('student'), await person('tutor')];
     const { body: payment } = await pay(payer, payee);
-    const [row] = await stack.service.database.sql`select stripe_intent_id from payments where id = ${payment.id}`;
-    await stack.stripe.refunds.create({ payment_intent: row?.stripe_intent_id });
+    await before(payment.id);
     const key = newKey();
     const first = await refund(payee, payment.id, {}, key);
-    expect(first).toMatchObject({ status: 409, body: { code: 'refund_failed', paymentId: payment.id } });
+    expect(first).toMatchObject({ status: 409, body: { code, paymentId: payment.id } });
     expect((await refund(payee, payment.id, {}, key)).body).toEqual({
       ...first.body,
       requestId: expect.any(String),

@@ -11,7 +11,7 @@ import { maySee, shownPayment } from '../charges/rules';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
-import { shownRefund } from '../refunds/rules';
+import { REFUNDED_OTHERWISE, shownRefund } from '../refunds/rules';
 import { listRefunds, readRefund } from '../refunds/store/refunds';
 import { requestRefund } from '../refunds/store/requests';
 import type { Till } from '../till';
@@ -107,7 +107,11 @@ export function servePeople(
       },
       answerWithinMs,
     );
-    if (refund.status === 'failed') throw refusal('refund_failed', { refundId, paymentId });
+    if (refund.status === 'failed') {
+      // Stripe had refunded it already, of which nobody here knew: as if that had been known when this one was asked for.
+      const isSpent = refund.failureCode === REFUNDED_OTHERWISE;
+      throw refusal(isSpent ? 'refund_exceeds_payment' : 'refund_failed', { refundId, paymentId });
+    }
     return created(shownRefund(refund));
   }
 }
@@ -121,7 +125,7 @@ function paymentReply(status: 201 | 202, body: Payment) {
 }
 
 function refusal(
-  code: 'payment_declined' | 'payment_expired' | 'refund_failed' | 'request_expired',
+  code: 'payment_declined' | 'payment_expired' | 'refund_exceeds_payment' | 'refund_failed' | 'request_expired',
   extras: Record<string, unknown>,
 ): ProblemError {
   return new ProblemError(code, undefined, { extras });
