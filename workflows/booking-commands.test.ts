@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { DAY, HOUR, MINUTE } from '../kernel/time';
+import { DAY, HOUR, MINUTE, SECOND } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { fails, gate, isAway, refuses, type TestActivity } from '../tests/support/saga-harness';
 import { type BookingInput, bookingSaga } from './booking.api';
+
+/** So often a local step is tried. */
+const LOCAL_ATTEMPTS = 7;
 
 const { harness, now, someBooking, awaitingTutor, cancelBy } = bookingSagas();
 
@@ -190,6 +193,31 @@ test('a tutor who answers at the very moment of being asked is heard', async () 
   asking.open();
   await confirmed;
   expect(saga.calls).toContain('capturePayment');
+});
+
+test('the notice that asks the tutor fails while their yes is carried out: another worker can take the booking over', async () => {
+  const input = await someBooking();
+  const asking = gate();
+  let asked = 0;
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input, { instant: false }),
+    // As a recorded step: an answer that comes meanwhile is carried out in the workflow task that sends the notice.
+    awaitTutor: (step, attempt) => (++asked > LOCAL_ATTEMPTS ? asking.activity() : isAway(step, attempt)),
+    // Later than the step that follows the yes ends, where nothing makes that one wait.
+    notifyBooking: async (step, attempt) => {
+      if (attempt > 1) return;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      isAway(step, attempt);
+    },
+  });
+  while (asked <= LOCAL_ATTEMPTS) await harness.env.sleep(SECOND);
+  const confirmed = saga.update('confirm', { actorId: input.tutorId });
+  await saga.updateArrived('confirm');
+  asking.open();
+  await confirmed;
+  expect(asked).toBe(LOCAL_ATTEMPTS + 1);
+  expect(saga.calls.indexOf('notifyBooking')).toBeLessThan(saga.calls.indexOf('blockSlot'));
+  await harness.replay(saga.handle);
 });
 
 describe('3-D Secure', () => {

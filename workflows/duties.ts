@@ -16,6 +16,7 @@ import { OPERATOR_ACTIONS, type OperatorAction, type Settlement } from '../kerne
 import { HOUR, MINUTE, SECOND } from '../kernel/time';
 import { LOCAL_CALL, UNTIL_DONE_DAYLONG, UNTIL_DONE_SOON } from './activity-options';
 import { codeOf, isRefusal, refuse } from './failures';
+import { alone, mayRunLocally } from './local-first';
 import { type Resolution, resolve } from './saga.api';
 
 /** What has not succeeded by then asks for an operator, and is still retried. */
@@ -104,12 +105,14 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
     let calling: CancellationScope | undefined;
     duties.add(duty);
     try {
-      let round: keyof typeof rounds = how.local ? 'local' : 'soon';
+      let round: keyof typeof rounds = how.local && mayRunLocally() ? 'local' : 'soon';
       for (let pause = BEFORE.firstPauseMs; ; pause = Math.min(pause * 2, BEFORE.longestPauseMs)) {
         duty.attempt = new CancellationScope();
         duty.answer = undefined;
         try {
-          return await duty.attempt.run(() => run(rounds[round]));
+          const attempt = duty.attempt;
+          const attempted = () => attempt.run(() => run(rounds[round]));
+          return await (round === 'local' ? alone(attempted) : attempted());
         } catch (error) {
           const elapsed = Date.now() - since;
           if (!isCancellation(error)) duty.lastError = codeOf(error);

@@ -3,7 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 
 type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
-type HistoryEvent = NonNullable<History['events']>[number];
+export type HistoryEvent = NonNullable<History['events']>[number];
 
 export async function historyOf(temporal: Client, workflowId: string): Promise<HistoryEvent[]> {
   return (await temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];

@@ -5,6 +5,7 @@ import { sweepSchedule } from '../../workflows/sweep.api';
 import { messageOf } from '../machine/error-code';
 import { currentDetails, failedWorkflowTasks, historyOf, textOf, tookTooLong } from './histories';
 import { aboutLedger } from './ledger';
+import { type Replayed, replayTroubles } from './replays';
 import { moneyAtStripe, sandboxState } from './stripe-state';
 
 /** Access to everything that has to agree. */
@@ -137,16 +138,18 @@ function overlaps<T extends Timed>(what: string, rows: readonly T[], whose: (row
   );
 }
 
-/** What is wrong with the workflows of the platform, in sentences: failing tasks, unknown waits, people's data in histories. */
+/** What is wrong with the workflows of the platform, in sentences: failing tasks, histories that do not replay, unknown waits, people's data in histories. */
 export async function workflowTroubles(
   { temporal }: Pick<Evidence, 'temporal'>,
   people: readonly { email: string; firstName: string; lastName: string }[],
 ): Promise<{ troubles: string[]; workflows: number }> {
   const troubles: string[] = [];
   let workflows = 0;
+  const histories: Replayed[] = [];
   const secrets = people.flatMap(({ email, firstName, lastName }) => [email, firstName, lastName]);
   for await (const { workflowId, type, status } of temporal.workflow.list()) {
     const events = await historyOf(temporal, workflowId);
+    histories.push({ workflowId, events });
     const failed = failedWorkflowTasks(events).filter((failure) => !tookTooLong(failure));
     troubles.push(...failed.map((cause) => `${workflowId}: a workflow task failed, ${cause}`));
     const text = textOf(events);
@@ -157,7 +160,7 @@ export async function workflowTroubles(
     if (status.name !== 'RUNNING' && status.name !== 'COMPLETED') troubles.push(`${workflowId} is ${status.name}`);
     if (status.name === 'RUNNING') troubles.push(...(await unnamedWaits(temporal, workflowId)));
   }
-  return { troubles, workflows };
+  return { troubles: [...troubles, ...(await replayTroubles(histories))], workflows };
 }
 
 /** The states in which a running saga may rest. */

@@ -65,7 +65,7 @@ export function bookingSagas() {
     if (!running) throw new Error('the harness runs from beforeAll to afterAll');
     return running;
   };
-  const harness: Pick<SagaHarness, 'env' | 'start' | 'untraced'> = {
+  const harness: Pick<SagaHarness, 'env' | 'start' | 'untraced' | 'replay'> = {
     get env() {
       return reached().env;
     },
@@ -73,6 +73,7 @@ export function bookingSagas() {
       return reached().untraced;
     },
     start: (saga, input, activities) => reached().start(saga, input, activities),
+    replay: (handle) => reached().replay(handle),
   };
 
   jest.setTimeout(30_000);
