@@ -25,32 +25,35 @@ export async function untilReady(platform: RunningPlatform): Promise<void> {
   }
 }
 
-/** A state that lasts longer than the longest of these pauses will not change by itself. */
-const STUCK_AFTER_MS = 260_000;
 /**
  * What somebody asked for and gave up before its saga began is refused by the first sweep after the client has been gone for so long;
  * that sweep may be the one that is under way.
  */
 const SWEPT_WITHIN_MS = CLIENT_GONE_SECONDS * 1_000 + 2 * sweepSchedule.everyMs;
 const WAITS_FOR_SWEEP = /^(?:booking request|payment) /;
+const patienceFor = (sentence: string) => (WAITS_FOR_SWEEP.test(sentence) ? SWEPT_WITHIN_MS : SETTLES_WITHIN_MS);
+/** However often something new goes on: what is swept last may be at work for a while. */
+const OVER_AFTER_MS = SWEPT_WITHIN_MS + SETTLES_WITHIN_MS;
 
-/** Waits until nothing goes on by itself any more. @returns what still goes on when the time is over, in sentences */
+/**
+ * Waits until nothing goes on by itself any more, for each thing as long as it may last: a saga that waits is at work now and then.
+ * @returns what has gone on for longer, in sentences
+ */
 export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[]) => void): Promise<string[]> {
   const began = performance.now();
-  let before = '';
-  let since = began;
+  const since = new Map<string, number>();
   for (let quiet = 0; ; ) {
     const left = await unsettled(evidence);
-    if (left.join() !== before) since = performance.now();
-    before = left.join();
+    const now = performance.now();
+    for (const gone of [...since.keys()].filter((sentence) => !left.includes(sentence))) since.delete(gone);
+    for (const sentence of left) since.set(sentence, since.get(sentence) ?? now);
     tell(left);
     quiet = left.length === 0 ? quiet + 1 : 0;
     // Temporal's visibility lags a moment behind, so two looks in a row have to find nothing.
     if (quiet === 2) return [];
-    const now = performance.now();
-    const forSweep = left.length > 0 && left.every((one) => WAITS_FOR_SWEEP.test(one));
-    const [within, stuckAfter] = forSweep ? [SWEPT_WITHIN_MS, SWEPT_WITHIN_MS] : [SETTLES_WITHIN_MS, STUCK_AFTER_MS];
-    if (now - began > within || now - since > stuckAfter) return left.map((one) => `not settled: ${one}`);
+    const late = left.filter((sentence) => now - (since.get(sentence) ?? now) > patienceFor(sentence));
+    if (late.length > 0) return late.map((sentence) => `not settled: ${sentence}`);
+    if (now - began > OVER_AFTER_MS) return left.map((sentence) => `not settled: ${sentence}`);
     await sleep(LOOK_EVERY_MS);
   }
 }
