@@ -1,6 +1,7 @@
 import { ConfigError, loadConfig } from './platform/config';
 import type { Platform, Running } from './platform/service';
 import { createSagas } from './platform/temporal';
+import { endAfterUncaught } from './platform/uncaught';
 import { services } from './services';
 import { workers } from './workers';
 
@@ -14,7 +15,8 @@ const GROUPS = new Map([
 /**
  * Runs the named services and workers in this one process: together they share its memory and connections, apart they
  * fail and scale apart. Writes `ready` when all are up. On SIGTERM or SIGINT it stops in order and exits, also while a part
- * is still waiting for what it needs to start. @throws ConfigError, or the Error of the first part that does not start
+ * is still waiting for what it needs to start. After an error that nobody caught it does the same and exits with 1.
+ * @throws ConfigError, or the Error of the first part that does not start
  */
 async function main(names: string[]): Promise<void> {
   const parts = chosenParts(names);
@@ -35,6 +37,7 @@ async function main(names: string[]): Promise<void> {
     return stopped;
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop().then(() => process.exit()));
+  endAfterUncaught(config, stop);
   try {
     await Promise.all(parts.map(async (start) => running.push(await start(platform))));
   } catch (error) {

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ensureDatabase, migrateContext } from '../db/migrate';
 import { contextUrl } from '../db/roles';
@@ -19,6 +22,7 @@ const SECRET = randomBytes(32).toString('base64url');
 let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
 let environment: Record<string, string>;
 const children: ChildProcess[] = [];
+const folder = mkdtempSync(join(tmpdir(), 'tutorconnect-main-'));
 
 beforeAll(async () => {
   await buildOnce();
@@ -29,6 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   await server.stop();
+  rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
   environment = {
@@ -54,9 +59,13 @@ function run(names: string[], settings: Record<string, string> = {}) {
   child.stderr.setEncoding('utf8').on('data', (text) => {
     errors += text;
   });
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, errors }));
+  const logged: { level: number }[] = [];
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, errors, logged }));
   const ready = new Promise<void>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => line === 'ready' && resolve());
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'ready') resolve();
+      else logged.push(JSON.parse(line));
+    });
     void ended.then(() => reject(new Error(`it ended before it was ready: ${errors}`)));
   });
   ready.catch(() => undefined);
@@ -110,37 +119,72 @@ test("from a server's address and the secret of roles each service finds its own
   expect(await ended).toMatchObject({ code: 0, errors: '' });
 });
 
+/** A request that is under way: its head has arrived, and its body is yet to be sent. */
+async function unfinishedRequest(key: string) {
+  const token = await serviceTokens(SECRET).issue();
+  const socket = connect(Number(environment.NOTIFICATION_PORT), '127.0.0.1');
+  let reply = '';
+  socket.setEncoding('utf8').on('data', (text) => {
+    reply += text;
+  });
+  const closed = once(socket, 'close');
+  const head = [
+    `POST /internal/users/${uuidv7()}/preferences HTTP/1.1`,
+    ...['Host: x', `Authorization: Bearer ${token}`, `Idempotency-Key: ${key}`],
+    ...['Content-Type: application/json', 'Content-Length: 2', 'Expect: 100-continue'],
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  await once(socket, 'data'); // 100 Continue
+  return { socket, closed, answered: () => reply };
+}
+
+/** Resolves when the service takes no more requests. */
+async function refused(): Promise<void> {
+  const isRefused = () =>
+    ask(url('NOTIFICATION'), 'GET', '/healthz').then(
+      () => false,
+      () => true,
+    );
+  while (!(await isRefused()));
+}
+
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s lets a request that is under way be answered, and ends with 0',
   async (signal) => {
     const { child, ready, ended } = run(['notification']);
     await ready;
-    const token = await serviceTokens(SECRET).issue();
-    const socket = connect(Number(environment.NOTIFICATION_PORT), '127.0.0.1');
-    let reply = '';
-    socket.setEncoding('utf8').on('data', (text) => {
-      reply += text;
-    });
-    const closed = once(socket, 'close');
-    const head = [
-      `POST /internal/users/${uuidv7()}/preferences HTTP/1.1`,
-      ...['Host: x', `Authorization: Bearer ${token}`, `Idempotency-Key: ${signal}`],
-      ...['Content-Type: application/json', 'Content-Length: 2', 'Expect: 100-continue'],
-    ];
-    socket.write(`${head.join('\r\n')}\r\n\r\n`);
-    await once(socket, 'data'); // 100 Continue: the request is under way, and waits for its body
+    const { socket, closed, answered } = await unfinishedRequest(signal);
     child.kill(signal);
-    for (;;) {
-      const refused = await ask(url('NOTIFICATION'), 'GET', '/healthz').then(
-        () => false,
-        () => true,
-      );
-      if (refused) break;
-    }
+    await refused();
     socket.write('{}');
     await closed;
-    expect(reply).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d{3} /);
+    expect(answered()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d{3} /);
     expect(await ended).toMatchObject({ code: 0, signal: null, errors: '' });
+  },
+);
+
+test.each([
+  ['thrown', 'setImmediate(() => { throw error; })'],
+  ['rejected with', 'void Promise.reject(error)'],
+])(
+  'an error that is %s and that nobody catches is logged; what runs is ended, and the exit code is 1',
+  async (_, fails) => {
+    const hook = join(folder, 'fails-when-told.js');
+    const lines = `process.on('SIGUSR2', () => { const error = new Error('nobody thought of this'); ${fails}; });`;
+    writeFileSync(hook, lines);
+    const { child, ready, ended } = run(['notification'], { NODE_OPTIONS: `--require ${hook}` });
+    await ready;
+    const { socket, closed, answered } = await unfinishedRequest('uncaught');
+    child.kill('SIGUSR2');
+    await refused();
+    socket.write('{}');
+    await closed;
+    expect(answered()).toMatch(/\r\n\r\nHTTP\/1\.1 \d{3} /);
+    const { code, logged } = await ended;
+    expect(code).toBe(1);
+    expect(logged.filter(({ level }) => level === 60)).toEqual([
+      expect.objectContaining({ err: expect.objectContaining({ message: 'nobody thought of this' }) }),
+    ]);
   },
 );
 

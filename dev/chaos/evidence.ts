@@ -3,6 +3,7 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { openDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';
+import { uncaughtIn } from '../stack/uncaught';
 import type { Evidence } from './reconciliation';
 
 /** A mail in the catcher's inbox. */
@@ -10,6 +11,8 @@ export type CaughtMail = z.output<typeof mailSchema>;
 
 export interface ChaosEvidence extends Evidence {
   mails(): Promise<CaughtMail[]>;
+  /** Errors that nobody caught, of which processes died by themselves. */
+  uncaught(): string[];
   /** The sender of all mails. Message ids are made of it. */
   mailFrom: string;
   close(): Promise<void>;
@@ -37,6 +40,7 @@ export async function openEvidence(platform: RunningPlatform): Promise<ChaosEvid
       const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);
       return all.filter(({ headers, to }) => headers['message-id'] !== '' && to.length > 0);
     },
+    uncaught: () => uncaughtIn(config.DATA_DIR),
     async close() {
       await databases.close();
       await connection.close();

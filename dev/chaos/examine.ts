@@ -42,6 +42,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
   ]);
   return {
     violations: [
+      ...evidence.uncaught(),
       ...records.broken,
       ...counted(cast.client.offences),
       ...promises,

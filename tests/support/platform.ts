@@ -13,6 +13,7 @@ import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
+import { uncaughtIn } from '../../dev/stack/uncaught';
 import { type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
@@ -86,6 +87,7 @@ export async function startTestPlatform(
         ...Object.fromEntries(alone.map((name) => [name, [name]])),
       },
     });
+    cleanUps.push(() => noneUncaught(dataDir));
     cleanUps.push(() => platform.stop());
     const { serviceUrl } = platform.config;
     // All but the gateway, which no saga calls.
@@ -94,6 +96,7 @@ export async function startTestPlatform(
     const folder = join(dataDir, 'workers');
     mkdirSync(folder);
     const workers = createSupervisor({ dataDir: folder, say: () => undefined });
+    cleanUps.push(() => noneUncaught(folder));
     cleanUps.push(() => workers.stopAll([]));
     const startWorker = (name: string, args: string[]) => workers.start(worker(name, args, platform, proxy, folder));
     await Promise.all(Object.entries(WORKERS).map(([name, args]) => startWorker(name, args)));
@@ -156,6 +159,12 @@ function worker(name: string, args: string[], platform: RunningPlatform, proxy: 
     ready: { line: /^ready$/ },
     graceMs: graceMs(platform.config),
   });
+}
+
+/** @throws Error when a process died of an error that nobody caught: whatever was expected of it was answered by another */
+async function noneUncaught(dataDir: string): Promise<void> {
+  const found = uncaughtIn(dataDir);
+  if (found.length > 0) throw new Error(`Processes died of errors that nobody caught:\n${found.join('\n')}`);
 }
 
 /** JSON to the controls; a form, with a key, to Stripe's own API. */
