@@ -26,12 +26,20 @@ export interface PoolOptions {
   planByValue?: boolean | undefined;
 }
 
+/** A restart of Postgres is waited for; whoever asks while it is away for longer is told so while they still listen. */
+const CONNECTED_WITHIN_SECONDS = 1.5;
+/** The pauses before connecting again grow between these, for the whole pool: once Postgres is back nobody waits for longer. */
+const SHORTEST_PAUSE_SECONDS = 0.025;
+const LONGEST_PAUSE_SECONDS = 0.5;
+
 /** Opens a pool of at most `poolSize` connections. Nothing is connected until the first query. */
 export function openDatabase(url: string, options: PoolOptions): DatabaseClient {
-  // Patched (decision 30): as published, every statement of postgres.js 3.4.9 costs a little more than the one before.
+  // Patched (decision 30): as published, postgres.js 3.4.9 ends the process when connections end under load.
   const sql = postgres(url, {
     max: options.poolSize,
-    connect_timeout: 5,
+    connect_timeout: CONNECTED_WITHIN_SECONDS,
+    connection_wait: CONNECTED_WITHIN_SECONDS,
+    backoff: (retries) => Math.min(SHORTEST_PAUSE_SECONDS * 2 ** Math.min(retries, 10), LONGEST_PAUSE_SECONDS),
     idle_timeout: 60,
     connection: {
       application_name: options.applicationName,
