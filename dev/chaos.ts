@@ -147,7 +147,7 @@ async function run(
   const people = await signUpCast(platform, script);
   const databases = openDatabases(platform);
   const records = emptyRecords();
-  const storm = startStorm(platform, mailLine, seed);
+  const storm = startStorm(platform, mailLine, databases, seed);
   const operator = startOperator(platform);
   const cast: Cast = {
     ...people,

@@ -72,7 +72,7 @@ export interface Run {
   seed: number;
   records: Records;
   client: Client;
-  storm: Pick<Storm, 'kills' | 'faults' | 'freezes' | 'outages'>;
+  storm: Pick<Storm, 'kills' | 'faults' | 'freezes' | 'outages' | 'cuts'>;
   operator: Pick<Operator, 'answers'>;
   findings: Findings;
   stormMs: number;
@@ -97,6 +97,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['faults at Stripe', `${storm.faults.length}: ${inWords(tally(storm.faults.map(({ kind }) => kind)))}`],
     ['hung for a while', `${storm.freezes.length}: ${inWords(tally(storm.freezes.map(({ name }) => name)))}`],
     ['outages', `${storm.outages.length}: ${inWords(tally(storm.outages.map(({ kind }) => kind)))}`],
+    ['connections ended', connectionsEnded(storm)],
     ['clients asked again', inWords(client.retries)],
     ['clients gave up', inWords(client.givenUp)],
     ['operator retried', inWords(tally(operator.answers.map(({ step }) => step)))],
@@ -119,6 +120,11 @@ export function summary({ seed, records, client, storm, operator, findings, stor
   ];
   table.push(...rows);
   return String(table);
+}
+
+function connectionsEnded({ cuts }: Pick<Storm, 'cuts'>): string {
+  const ended = cuts.reduce((sum, cut) => sum + cut.ended, 0);
+  return `${ended}, by ${inWords(tally(cuts.map(({ by }) => by)))}`;
 }
 
 function tally(words: string[]): Map<string, number> {

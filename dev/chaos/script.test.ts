@@ -6,13 +6,14 @@ import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];
 const troublesOf = (seed: number) => {
-  const { nextKill, nextFault, nextFreeze, nextOutage } = planTroubles(seed);
+  const { nextKill, nextFault, nextFreeze, nextOutage, nextCut } = planTroubles(seed);
   const many = <T>(next: () => T) => Array.from({ length: 200 }, next);
   return {
     kills: many(() => nextKill(NAMES)),
     faults: many(nextFault),
     freezes: many(() => nextFreeze(NAMES)),
     outages: many(nextOutage),
+    cuts: many(nextCut),
   };
 };
 const bookingsOf = ({ plans }: Script) => plans.filter((plan): plan is BookingPlan => plan.kind === 'booking');
@@ -105,7 +106,8 @@ test('nobody moves a session to less than two hours from now, and a student none
 });
 
 test('the sandbox knows every fault, every process is killed and hangs, and every vendor is silent', () => {
-  const { kills, faults, freezes, outages } = troublesOf(11);
+  const { kills, faults, freezes, outages, cuts } = troublesOf(11);
+  expect(new Set(cuts.map(({ restarts }) => restarts))).toEqual(new Set([true, false]));
   for (const { outage } of outages)
     if (outage.kind === 'stripe hangs') expect(faultBody.safeParse(outage.fault).error).toBeUndefined();
   expect(new Set(freezes.map(({ name }) => name))).toEqual(new Set(NAMES));

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sql } from 'postgres';
 import { request } from 'undici';
+import { DATABASE_CONTEXTS } from '../../kernel/contexts';
 import { type Frozen, freeze } from '../processes/freeze';
+import type { OpenDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';
 import type { MailLine } from './mail-line';
 import { type Outage, planTroubles } from './troubles';
@@ -11,6 +14,8 @@ export interface Storm {
   /** Processes that hung for a while. */
   freezes: { atMs: number; name: string; ms: number }[];
   outages: { atMs: number; kind: Outage['kind'] | 'temporal stopped'; ms: number }[];
+  /** Moments in which all connections to the databases ended; `ended` says of how many, none while Postgres was down. */
+  cuts: { atMs: number; by: 'operator' | 'restart'; ended: number }[];
   /** Stops Temporal for five seconds, unless it is stopped already or the storm is over. Resolves when it is down. */
   stopTemporal(): Promise<void>;
   /** Ends the storm: what hangs goes on, what was stopped is started, and the sandbox forgets its faults. */
@@ -25,15 +30,20 @@ const THAW_MARGIN_MS = 2_000;
 
 /**
  * Kills processes of the platform and lets them hang, spoils Stripe's answers and lets vendors hang, one after another, until it is
- * ended. `mailLine` is where mails go.
+ * ended. `mailLine` is where mails go; `databases` is by what connections to them are ended.
  */
-export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: number): Storm {
+export function startStorm(
+  platform: RunningPlatform,
+  mailLine: MailLine,
+  databases: Pick<OpenDatabases, 'database'>,
+  seed: number,
+): Storm {
   const troubles = planTroubles(seed);
   const sandbox = `${platform.urls.stripeSandbox}/sandbox/faults`;
   const over = new AbortController();
   const started = performance.now();
   const names = platform.children().map(({ name }) => name);
-  const storm: Omit<Storm, 'end' | 'stopTemporal'> = { kills: [], faults: [], freezes: [], outages: [] };
+  const storm: Omit<Storm, 'end' | 'stopTemporal'> = { kills: [], faults: [], freezes: [], outages: [], cuts: [] };
   let temporalReturns: Promise<void> | undefined;
 
   const down = () => platform.children().filter(({ state }) => state !== 'ready').length;
@@ -86,6 +96,19 @@ export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: 
     }
   }
 
+  async function cutConnections(): Promise<void> {
+    while (!over.signal.aborted) {
+      const { afterMs, restarts } = troubles.nextCut();
+      if (!(await pause(afterMs, over.signal))) return;
+      const atMs = now();
+      const by = restarts ? 'restart' : 'operator';
+      const ended = await Promise.all(DATABASE_CONTEXTS.map((context) => endConnections(databases.database(context))));
+      storm.cuts.push({ atMs, by, ended: ended.reduce((sum, count) => sum + count, 0) });
+      // In order and fast, as at an update; the supervisor starts it again at once.
+      if (restarts) await platform.kill('postgres', 'SIGINT');
+    }
+  }
+
   /** False when the sandbox is down at the moment: then there is nothing to spoil. */
   async function tell(method: 'POST' | 'DELETE', body?: unknown): Promise<boolean> {
     try {
@@ -116,7 +139,7 @@ export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: 
     temporalReturns = undefined;
   }
 
-  const under = Promise.all([kill(), hang(), silenceVendors(), spoil()]);
+  const under = Promise.all([kill(), hang(), silenceVendors(), spoil(), cutConnections()]);
   under.catch(() => undefined); // `end` throws the error
   return {
     ...storm,
@@ -134,6 +157,17 @@ export function startStorm(platform: RunningPlatform, mailLine: MailLine, seed: 
       while (!(await tell('DELETE'))) await sleep(200);
     },
   };
+}
+
+/** Ends all others' connections to a database, as a failover does. @returns how many; 0 when it cannot be asked just now */
+async function endConnections(database: Sql): Promise<number> {
+  const ended = database`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and usename = current_user and pid <> pg_backend_pid()`;
+  return ended.then(
+    ({ length }) => length,
+    () => 0,
+  );
 }
 
 /** False when the storm was ended meanwhile. */

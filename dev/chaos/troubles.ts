@@ -15,6 +15,8 @@ export interface Troubles {
   /** Which process hangs next (SIGSTOP), and for how long. */
   nextFreeze(names: readonly string[]): { afterMs: number; name: string; ms: number };
   nextOutage(): { afterMs: number; outage: Outage };
+  /** When connections to the databases end next: all of them, or because Postgres restarts, which takes a tenth of a second. */
+  nextCut(): { afterMs: number; restarts: boolean };
 }
 
 const PAUSE_MS = { least: 1_000, most: 3_000 };
@@ -35,6 +37,7 @@ export function planTroubles(seed: number): Troubles {
   const faults = chance(seed, 'faults');
   const freezes = chance(seed, 'freezes');
   const outages = chance(seed, 'outages');
+  const cuts = chance(seed, 'cuts');
   return {
     nextKill: (names) => ({
       afterMs: kills.between(PAUSE_MS.least, PAUSE_MS.most),
@@ -49,6 +52,7 @@ export function planTroubles(seed: number): Troubles {
       return { afterMs, name, ms: Math.round(freezes.between(least, most)) };
     },
     nextOutage: () => ({ afterMs: outages.between(3 * PAUSE_MS.least, 3 * PAUSE_MS.most), outage: outageOf(outages) }),
+    nextCut: () => ({ afterMs: cuts.between(2 * PAUSE_MS.least, 2 * PAUSE_MS.most), restarts: cuts.holds(0.25) }),
   };
 }
 
