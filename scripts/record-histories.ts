@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
@@ -5,17 +6,20 @@ import { untilToldToStop } from '../dev/machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
 import { ownSettings } from '../dev/stack/own-platform';
 import { startPlatform } from '../dev/stack/platform';
-import { connectClient, recordHistory } from './record-history';
-import { isSlow, SCENARIOS } from './recording-scenarios';
+import { connectClient, historyFile, recordHistory } from './record-history';
+import { isSlow } from './recording-cast';
+import { SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';
 
 const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
 
 /**
- * Plays every scenario on a platform of its own, in a folder that is thrown away, and stores the histories over those of the same
- * names. With arguments only the named ones (`booking/confirmed`) or sagas (`refund`); stories that wait for real time must be named.
+ * Plays every scenario whose history is not stored yet on a platform of its own, in a folder that is thrown away, and stores the histories.
+ * With arguments only the named ones (`booking/confirmed`) or sagas (`refund`); stories that wait for real time must be named. What is
+ * stored is never written over: where a story takes another path today, its name gets the next version.
  */
 async function main(wanted: string[]): Promise<void> {
+  const folder = sourcePath('workflows/histories');
   const stories = Object.entries(SCENARIOS)
     .flatMap(([saga, named]) => Object.entries(named).map(([name, play]) => ({ saga, name, play })))
     .filter(({ saga, name, play }) =>
@@ -24,6 +28,11 @@ async function main(wanted: string[]): Promise<void> {
         : wanted.length === 0 || wanted.includes(saga) || wanted.includes(`${saga}/${name}`),
     );
   if (stories.length === 0) throw new Error(`There is no scenario ${wanted.join(', ')}`);
+  const untold = stories.filter(({ saga, name }) => !existsSync(join(folder, historyFile(saga, name))));
+  if (untold.length === 0) {
+    console.log('All of that is recorded. To record a story anew, give it its next version (.v2)');
+    return;
+  }
   const told = untilToldToStop();
   const dataDir = temporaryDataDir();
   try {
@@ -43,17 +52,17 @@ async function main(wanted: string[]): Promise<void> {
       const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = platform.config;
       const client = await connectClient(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE);
       const stage = createStage(platform.urls.gateway, String(platform.urls.stripeSandbox), client, platform);
-      const record = async ({ saga, name, play }: (typeof stories)[number]) => {
+      const record = async ({ saga, name, play }: (typeof untold)[number]) => {
         if (told.signal.aborted) throw new Error('Told to stop');
         const workflowId = await play(stage).catch((error: unknown) => {
           throw new Error(`${saga}/${name}: ${messageOf(error)}`, { cause: error });
         });
-        const file = await recordHistory(client, workflowId, name, sourcePath('workflows/histories'));
+        const file = await recordHistory(client, workflowId, name, folder);
         console.log(relative(sourcePath('.'), file));
       };
-      const waiting = Promise.all(stories.filter(({ play }) => isSlow(play)).map(record));
+      const waiting = Promise.all(untold.filter(({ play }) => isSlow(play)).map(record));
       waiting.catch(() => undefined); // awaited below, after the others
-      for (const story of stories) if (!isSlow(story.play)) await record(story);
+      for (const story of untold) if (!isSlow(story.play)) await record(story);
       await waiting;
       await client.connection.close();
     } finally {

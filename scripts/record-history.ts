@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
-import { messageOf } from '../dev/machine/error-code';
+import { errorCode, messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
 import { loadConfig } from '../platform/config';
 import { GRPC, isGrpc } from '../platform/temporal-namespace';
@@ -13,8 +13,8 @@ import { GRPC, isGrpc } from '../platform/temporal-namespace';
 const USAGE = `npm run record-history -- <workflowId> [name]
 
 Writes workflows/histories/<saga>/<name>.v1.json from the Temporal server of TEMPORAL_ADDRESS (or TEMPORAL_PORT on this
-machine) and TEMPORAL_NAMESPACE. The name says what the history shows (cancelled-by-student); default is the id. After an
-incompatible change of the saga, record it as <name>.v2 beside the first.`;
+machine) and TEMPORAL_NAMESPACE. The name says what the history shows (cancelled-by-student); default is the id. A history that
+is stored stays: after a change of the saga, record it as <name>.v2 beside the first.`;
 
 const CONNECT_WITHIN_MS = 5_000;
 
@@ -49,10 +49,16 @@ export function storable(historyJson: string): { saga: string; text: string } {
   };
 }
 
+/** The file of a history below the folder of them all. `name` may end in its version, as in `confirmed.v2`. */
+export function historyFile(saga: string, name: string): string {
+  return join(saga, /\.v\d+$/.test(name) ? `${name}.json` : `${name}.v1.json`);
+}
+
 /**
  * Fetches the history of `workflowId` and stores it as `<folder>/<saga>/<name>.v1.json`.
  * @returns the path of the file
- * @throws RecordingError when there is no such workflow or its history must not be stored
+ * @throws RecordingError when there is no such workflow, its history must not be stored, or one is stored under the name: sagas of the
+ * code that it ran on may still run
  */
 export async function recordHistory(client: Client, workflowId: string, name: string, folder: string): Promise<string> {
   const history = await client.workflow
@@ -66,9 +72,12 @@ export async function recordHistory(client: Client, workflowId: string, name: st
       );
     });
   const { saga, text } = storable(historyToJSON(history));
-  const file = join(folder, saga, /\.v\d+$/.test(name) ? `${name}.json` : `${name}.v1.json`);
-  await mkdir(join(folder, saga), { recursive: true });
-  await writeFile(file, text);
+  const file = join(folder, historyFile(saga, name));
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text, { flag: 'wx' }).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    throw new RecordingError(`${file} is there already. It stays; record the new history as its next version (.v2)`);
+  });
   return file;
 }
 

@@ -7,6 +7,14 @@ import type { Person, Stage } from './recording-stage';
 /** A story to record: its name is the file's, its result the workflow's id. */
 export type Scenario = (stage: Stage) => Promise<string>;
 
+/** A story that waits for real time: it is played only when it is asked for by name, beside the others that are. */
+const slow = new Set<Scenario>();
+export const slowly = (story: Scenario): Scenario => {
+  slow.add(story);
+  return story;
+};
+export const isSlow = (story: Scenario) => slow.has(story);
+
 /** Hours of a day. */
 export const DAYS = 24;
 

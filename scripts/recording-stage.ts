@@ -79,6 +79,20 @@ export function createStage(
   const api = <T>(schema: z.ZodType<T>, method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, ask: Ask = {}) =>
     call(schema, method, `${gateway}${path}`, ask);
 
+  async function intentOf(paymentId: string): Promise<string> {
+    const { payment_intents: intents } = await call(stateSchema, 'GET', `${sandbox}/sandbox/state`, {});
+    return String(intents.find(({ metadata }) => metadata.paymentId === paymentId)?.id);
+  }
+
+  async function byHandAtStripe(path: string, asked: Record<string, string>): Promise<void> {
+    const reply = await request(`${sandbox}/v1/${path}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk_test_recording', 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(asked).toString(),
+    });
+    if (reply.statusCode !== 200) throw new Error(`Stripe answered ${reply.statusCode}: ${await reply.body.text()}`);
+  }
+
   async function register(role: 'student' | 'tutor'): Promise<Person> {
     const body = {
       email: `${randomUUID()}@recording.example`,
@@ -148,15 +162,11 @@ export function createStage(
     /** Gives a payment back by Stripe's dashboard, of which webhooks tell or not. */
     async refundAtStripe(paymentId: string, { webhooks }: { webhooks: 'sent' | 'lost' }): Promise<void> {
       if (webhooks === 'lost') await this.fault({ kind: 'webhook_lose', match: { type: '*' }, times: 2 });
-      const { payment_intents: intents } = await call(stateSchema, 'GET', `${sandbox}/sandbox/state`, {});
-      const intent = intents.find(({ metadata }) => metadata.paymentId === paymentId);
-      const reply = await request(`${sandbox}/v1/refunds`, {
-        method: 'POST',
-        headers: { authorization: 'Bearer sk_test_recording', 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({ payment_intent: String(intent?.id) }).toString(),
-      });
-      if (reply.statusCode !== 200) throw new Error(`Stripe answered ${reply.statusCode}: ${await reply.body.text()}`);
+      await byHandAtStripe('refunds', { payment_intent: await intentOf(paymentId) });
     },
+
+    cancelAtStripe: async (paymentId: string) =>
+      byHandAtStripe(`payment_intents/${await intentOf(paymentId)}/cancel`, {}),
 
     /** Takes a process of the platform away while `work` runs. */
     async without(name: string, work: () => Promise<void>): Promise<void> {
@@ -176,10 +186,12 @@ export function createStage(
       detailsSchema.parse(await client.workflow.getHandle(workflowId).query('__temporal_workflow_metadata'))
         .currentDetails,
 
-    /** How many timers the saga has begun: each pause between two attempts of a local step is one. */
-    async timersOf(workflowId: string): Promise<number> {
-      const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
-      return events?.filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes).length ?? 0;
+    runOf: async (workflowId: string) => (await client.workflow.getHandle(workflowId).describe()).runId,
+
+    /** The recorded steps that the saga has asked for so far. */
+    async scheduledOf(workflowId: string): Promise<string[]> {
+      const { events = [] } = await client.workflow.getHandle(workflowId).fetchHistory();
+      return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []);
     },
 
     update: (workflowId: string, name: string, argument: unknown) =>

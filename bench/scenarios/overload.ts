@@ -10,6 +10,8 @@ const DEFAULTS = FULL_SCALE.overload;
 const TIMES = 10;
 // Time enough for one booking a second: a booking that is not settled by then is lost.
 const MS_PER_BOOKING = 1_000;
+/** Temporal's `TimeoutType`. */
+const SCHEDULE_TO_START = 2;
 const PROBE = { everyMs: 500, quickMs: 1_000, inARow: 3, withinMs: 600_000 };
 
 interface Answer {
@@ -61,6 +63,8 @@ export const overload: RunScenario = async (options) => {
     const pending = answered.filter(({ reply }) => reply?.statusCode === 202 && isLate(reply));
     const others = answered.length - made.length - refused.length - pending.length;
     const wrong = await contradictions(stage, made.map(sampleOf));
+    const givenAway = await tasksGivenAway(stage);
+    say(`Workflow tasks that waited too long for the worker with their saga in memory: ${givenAway}`);
     const figures = {
       sustainable,
       offered: rate,
@@ -78,6 +82,7 @@ export const overload: RunScenario = async (options) => {
       madeP99: percentile(latenciesOf(made), 0.99),
       ...(recoveryMs !== undefined && { recoverySeconds: recoveryMs / 1_000 }),
       ...(emptyMs !== undefined && { emptySeconds: emptyMs / 1_000 }),
+      givenAway,
     };
     if (settledMs === undefined) wrong.push('not every stored request is settled');
     const lost = answered.filter(({ reply }) => reply === undefined).length;
@@ -93,6 +98,18 @@ export const overload: RunScenario = async (options) => {
     ];
   });
 };
+
+/** How many tasks of bookings went to any worker, because the one that had the saga in memory did not take them in time. */
+async function tasksGivenAway({ stack: { temporal } }: Stage): Promise<number> {
+  let count = 0;
+  for await (const { workflowId } of temporal.workflow.list({ query: "WorkflowType = 'booking'" })) {
+    const { events } = await temporal.workflow.getHandle(workflowId).fetchHistory();
+    count +=
+      events?.filter((event) => event.workflowTaskTimedOutEventAttributes?.timeoutType === SCHEDULE_TO_START).length ??
+      0;
+  }
+  return count;
+}
 
 const latenciesOf = (answers: readonly Answer[]) => answers.map(({ latencyMs }) => latencyMs);
 
