@@ -92,19 +92,19 @@ export const booking: Record<string, Scenario> = {
     }
     throw new Error('Both got the slot');
   },
-  'tutor-confirmed': async (stage) => {
+  'tutor-confirmed.v2': async (stage) => {
     const { tutor, id, workflowId } = await askedBooking(stage);
     await act(stage, tutor, id, 'confirm');
     await stage.settled(workflowId, 'Confirmed');
     return workflowId;
   },
-  'tutor-declined': async (stage) => {
+  'tutor-declined.v2': async (stage) => {
     const { tutor, id, workflowId } = await askedBooking(stage);
     await act(stage, tutor, id, 'decline', reason);
     await stage.settled(workflowId, 'Compensated');
     return workflowId;
   },
-  'cancelled-awaiting-tutor': async (stage) => {
+  'cancelled-awaiting-tutor.v2': async (stage) => {
     const { student, id, workflowId } = await askedBooking(stage);
     await act(stage, student, id, 'cancel', reason);
     await stage.settled(workflowId, 'Compensated');

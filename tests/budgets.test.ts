@@ -54,11 +54,11 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
 ];
 
 const OF_A_CONFIRMED_BOOKING: Budget[] = [
-  ['workflow tasks', 5, 'as above, and after the authorisation and for the tutor’s word'],
+  ['workflow tasks', 6, 'as above, and after the authorisation, for the tutor’s word and after the block'],
   [
     'history events',
-    41,
-    'as above, and two tasks 6, capture 3, four local steps 4, a state, the update 2, its deadline 2, and the mark of looking after the authorisation 2',
+    48,
+    'as above, and three tasks 9, capture and block 6, three local steps 3, a state, the update 2, its deadline 2, and the marks of looking after the authorisation and of one local step at a time 4',
   ],
   [
     'SQL statements',

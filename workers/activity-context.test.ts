@@ -37,7 +37,7 @@ test('its calls and log lines carry the workflow and the step in place of a requ
 });
 
 test.each([
-  ['a local attempt', { isLocal: true, startToCloseTimeoutMs: 3_000 }, 2_500],
+  ['a local attempt', { isLocal: true, startToCloseTimeoutMs: 3_000 }, 2_000],
   ['a recorded one', { isLocal: false, startToCloseTimeoutMs: 45_000 }, 44_500],
 ])('%s has time until shortly before it is over', async (_, info, lasts) => {
   const began = Date.now();

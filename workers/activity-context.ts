@@ -4,8 +4,11 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { childTraceparent, withContext } from '../platform/telemetry';
 import { TRACE_HEADER } from '../platform/temporal';
 
-/** A local activity holds its workflow task open, so that the saga cannot hear: one that hangs is tried again later instead. */
-const LOCAL_ATTEMPT_MS = 2_500;
+/**
+ * A local activity holds its workflow task open, so that the saga cannot hear: one that hangs is tried again later instead. Three in a row
+ * end before the task is renewed, at eight of its ten seconds: an update that comes with the renewal would be replayed after them.
+ */
+const LOCAL_ATTEMPT_MS = 2_000;
 /** The calls of an attempt end before the attempt does: what it asked for must not happen after the saga has gone on. */
 const SLACK_MS = 500;
 

@@ -22,7 +22,7 @@ const ENDED = 'WAIT_CANCELLATION_COMPLETED';
 const RETRY_BY_TIMER_FROM = '1ms';
 
 /**
- * A call of our own services. Its attempts give up by themselves after two and a half seconds (`workers/activity-context.ts`); the
+ * A call of our own services. Its attempts give up by themselves after two seconds (`workers/activity-context.ts`); the
  * limit here is for one that does not. Over after half a minute, when the service is away.
  */
 export const LOCAL_CALL: LocalActivityOptions = {

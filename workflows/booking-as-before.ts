@@ -36,12 +36,12 @@ export async function moveAsBefore(live: LiveBooking, command: QueuedCommand & {
     await saga.step(`${change}/move-slot`, {
       do: (key) => move.moveSlot({ bookingId, start: scheduledAt, key }),
       undo: (act, key) => act.moveSlot({ bookingId, start: previousStart, key }),
-      local: true,
+      local: () => true,
     });
     await saga.step(`${change}/booking`, {
       do: (key) => local.rescheduleBooking({ bookingId, scheduledAt, by, key }),
       undo: (act, key) => act.rescheduleBooking({ bookingId, scheduledAt: previousStart, by, key }),
-      local: true,
+      local: () => true,
     });
   } catch (error) {
     const undoing = await saga.undo(MOVE_PATIENCE_MS);
@@ -64,7 +64,7 @@ export async function settleAsBefore(
   const besideMoney = patched(MONEY_WAITS_FOR_NO_SLOT);
   // Recorded, because a local attempt would hold up the money.
   const released = saga.forward('release-slot', (act, key) => act.releaseSlot({ bookingId, key: undoKeyOf(key) }), {
-    local: !besideMoney,
+    local: () => !besideMoney,
   });
   if (!besideMoney) await released;
   if (terms && terms.refund.amount > 0) await refund(terms.refund);

@@ -169,17 +169,22 @@ describe('the platform is in trouble after the tutor’s confirmation', () => {
   });
 });
 
-test('a booking that the platform could not complete before its tutor was asked is told to the student alone', async () => {
-  const input = await someBooking();
-  const told: string[] = [];
-  const saga = await harness.start(bookingSaga, input, {
-    ...allGoesWell(input),
-    chargePayment: isAway,
-    notifyBooking: ({ notice }: { notice: string }) => void told.push(notice),
-  });
-  await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
-  expect(told).toEqual(['expired']);
-});
+test.each(['createBooking', 'holdSlot', 'chargePayment'])(
+  'a booking whose %s is never answered is told to the student alone, as the platform’s fault: it may have been made',
+  async (step) => {
+    const input = await someBooking();
+    const told: string[] = [];
+    const reasons: string[] = [];
+    const saga = await harness.start(bookingSaga, input, {
+      ...allGoesWell(input),
+      [step]: isAway,
+      cancelBooking: ({ reason }: { reason: string }) => void reasons.push(reason),
+      notifyBooking: ({ notice }: { notice: string }) => void told.push(notice),
+    });
+    await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
+    expect([reasons, told]).toEqual([['platform_unavailable'], ['expired']]);
+  },
+);
 
 test('a tutor who answers at the very moment of being asked is heard', async () => {
   const input = await someBooking();

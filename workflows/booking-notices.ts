@@ -1,4 +1,4 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { patched, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { BookingActivities } from '../activities/booking';
 import type { Notice, NoticeFacts } from '../activities/booking-notices';
 import { LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
@@ -13,6 +13,13 @@ const notifyBooking = localFirst(
 );
 
 /**
+ * Whether a saga has one local step under way at most: notices one after another, and nothing else local once the first is sent. The SDK
+ * gives the results of local activities to a replay as they begin, not as they end, and before an update that came meanwhile: where one of
+ * two fails, what follows changes places and no worker can take the saga over (TMPRL1100). Sagas that were begun before have several.
+ */
+export const isOneAtATime = () => patched('one-local-step-at-a-time');
+
+/**
  * What a notice says beyond the booking itself; `startsAt` is the start that it speaks of, `number` that of the command it tells of: a
  * session may be moved to one time twice.
  */
@@ -22,7 +29,7 @@ export interface About extends NoticeFacts {
 }
 
 export interface Notices {
-  /** Tells whom it concerns, beside whatever the saga does next. */
+  /** Tells whom it concerns, after the notices before and beside whatever the saga does next. */
   send(notice: Notice, about: About): void;
   /** When all notices are stored or were given up: a workflow that ended before would drop them. */
   settled(): Promise<unknown>;
@@ -33,6 +40,7 @@ export interface Notices {
 /** The notices of one booking, each once per business key. */
 export function createNotices(bookingId: string): Notices {
   const underWay = new Set<Promise<void>>();
+  let last: Promise<void> | undefined;
   return {
     send(notice, { startsAt, number, ...about }) {
       const { hoursBefore, previousStart } = about;
@@ -46,7 +54,9 @@ export function createNotices(bookingId: string): Notices {
       // Its failure never undoes a booking: what cannot be stored for a day is given up. Nor does a cancel stop it: half a notice would
       // be one of two people told.
       const telling = () => notifyBooking({ bookingId, notice, key: key.join('/'), ...about });
-      const told = beyondCancel(telling).catch(() => undefined);
+      const before = last && isOneAtATime() ? last : undefined;
+      const told = beyondCancel(() => (before ? before.then(telling) : telling())).catch(() => undefined);
+      last = told;
       underWay.add(told);
       void told.then(() => underWay.delete(told));
     },

@@ -19,7 +19,7 @@ import { type BookingInput, type BookingResult, paymentChanged } from './booking
 import { type LiveBooking, notify, sessionOf } from './booking-alive';
 import { createCommandQueue, type QueuedCommand } from './booking-commands';
 import { type BookingSoFar, untilSettled } from './booking-confirmed';
-import { createNotices } from './booking-notices';
+import { createNotices, isOneAtATime } from './booking-notices';
 import { codeOf, isRefusal, refuse } from './failures';
 import { localFirst } from './local-first';
 import { awaitCustomerAction, isPaid, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
@@ -35,7 +35,7 @@ export const BOOKING_STEPS = {
   'hold-slot': { does: 'holdSlot', undo: 'releaseSlot', runs: 'local', manual: false },
   authorize: { does: 'authorizePayment', undo: 'settleToZero', runs: 'recorded', manual: true },
   // the tutor decides
-  'block-slot': { does: 'blockSlot', undo: 'releaseSlot', runs: 'local', manual: true },
+  'block-slot': { does: 'blockSlot', undo: 'releaseSlot', runs: 'recorded', manual: true },
   'take-payment': { does: 'chargePayment', undo: 'settleToZero', runs: 'recorded', manual: false },
   // the pivot: from here only forward (confirm, notify, remind, complete)
 } as const;
@@ -68,6 +68,8 @@ const LOOK_EVERY_MS = 6 * HOUR;
 /** Bookings that were begun before waited for the tutor whatever became of the authorisation, and told nobody of a late decline. */
 const LOOKS_WHILE_THE_TUTOR_IS_ASKED = 'looks-while-the-tutor-is-asked';
 const TELLS_OF_LATE_DECLINES = 'tells-of-late-declines';
+/** Bookings of which nobody knew whether they were made, because no answer came, ended before as if their slot had been taken. */
+const BLAMES_THE_PLATFORM = 'blames-the-platform';
 /** Bookings that were begun before kept the hold of their first minutes, however late the bank asked. */
 const HOLD_LASTS_FOR_THE_BANK = 'hold-lasts-for-the-bank';
 
@@ -164,7 +166,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
         if (!facts.terms) await act.releaseSlot({ bookingId, key: `booking:${bookingId}/hold-slot/undo` });
         await act.cancelBooking({ bookingId, key, unavailable: facts.unavailable, ...ending() });
       },
-      local: true,
+      local: isAlone,
     });
     facts.terms = terms;
     await saga.step('hold-slot', {
@@ -179,7 +181,7 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
           key,
         }),
       undo: (act, key) => act.releaseSlot({ bookingId, key }),
-      local: true,
+      local: isAlone,
     });
     const authorized = terms.instantBooking ? undefined : await authorizeAndAskTutor(terms);
     commands.enter('taking_payment');
@@ -191,15 +193,21 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
     }
     const { paymentId, captureBefore } = authorized;
     const pursued = retriedUntil(Math.min(Date.parse(captureBefore ?? terms.startsAt), Date.parse(terms.startsAt)));
+    const blockSlot = isAlone() ? localFirst(local.blockSlot, pursued.blockSlot) : pursued.blockSlot;
     await saga.step('block-slot', {
-      do: (key) => localFirst(local.blockSlot, pursued.blockSlot)({ bookingId, key }),
+      do: (key) => blockSlot({ bookingId, key }),
       undo: (act, key) => act.releaseSlot({ bookingId, key }),
-      local: true,
+      local: isAlone,
     });
     return saga.step('take-payment', {
       do: (key) => pursued.capturePayment({ paymentId, bookingId, key }),
       ...settledToZero,
     });
+  }
+
+  /** Whether a step may be local: once the tutor was asked, the notice of that may be under way. */
+  function isAlone(): boolean {
+    return !facts.tutorAsked || !isOneAtATime();
   }
 
   function charge({ price }: BookingTerms, key: string) {
@@ -344,7 +352,11 @@ export async function booking(input: BookingInput, before?: BookingSoFar): Promi
     if (facts.tutorAsked)
       notify(live, reason === 'declined' ? 'declined' : reason === 'tutor_expired' ? 'expired' : 'cancelled');
     // The student has long been answered that it is being worked on. The tutor never heard of it.
-    else if (reason === 'payment_expired' || reason === 'platform_unavailable') notify(live, 'expired');
+    else if (
+      reason === 'payment_expired' ||
+      (reason === 'platform_unavailable' && (isMade || patched(BLAMES_THE_PLATFORM)))
+    )
+      notify(live, 'expired');
     else if (reason === 'payment_declined' && facts.bankAsked && patched(TELLS_OF_LATE_DECLINES))
       notify(live, 'expired');
     return { outcome: isMade ? 'cancelled' : 'refused', reason };
@@ -369,6 +381,6 @@ function endReason(error: unknown, isMade: boolean): CancelReason {
   const code = codeOf(error);
   if (code === 'payment_declined' || code === 'payment_failed') return 'payment_declined';
   if (code === 'payment_expired') return 'payment_expired';
-  if (code === 'slot_unavailable' || code === 'conflict' || !isMade) return 'slot_unavailable';
+  if (code === 'slot_unavailable' || code === 'conflict' || (!isMade && isRefusal(error))) return 'slot_unavailable';
   return 'platform_unavailable';
 }

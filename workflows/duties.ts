@@ -16,7 +16,6 @@ import { OPERATOR_ACTIONS, type OperatorAction, type Settlement } from '../kerne
 import { HOUR, MINUTE, SECOND } from '../kernel/time';
 import { LOCAL_CALL, UNTIL_DONE_DAYLONG, UNTIL_DONE_SOON } from './activity-options';
 import { codeOf, isRefusal, refuse } from './failures';
-import { alone, mayRunLocally } from './local-first';
 import { type Resolution, resolve } from './saga.api';
 
 /** What has not succeeded by then asks for an operator, and is still retried. */
@@ -30,8 +29,8 @@ export type Calls<Activities> = ActivityInterfaceFor<Activities> | LocalActivity
 
 /** How something that must happen is pursued. */
 export interface Pursuit<Activities> {
-  /** Tried as a local activity first: for what is not money and harmless twice. */
-  local?: boolean;
+  /** Whether it is tried as a local activity first, asked when it begins: for what is not money and harmless twice. */
+  local?(): boolean;
   /** It is about money: an operator who accepts that it will not happen says what became of the money. */
   money?: boolean;
   /** What is to be done once an operator has settled the money by hand; pursued like everything that must happen. */
@@ -105,14 +104,12 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
     let calling: CancellationScope | undefined;
     duties.add(duty);
     try {
-      let round: keyof typeof rounds = how.local && mayRunLocally() ? 'local' : 'soon';
+      let round: keyof typeof rounds = how.local?.() ? 'local' : 'soon';
       for (let pause = BEFORE.firstPauseMs; ; pause = Math.min(pause * 2, BEFORE.longestPauseMs)) {
         duty.attempt = new CancellationScope();
         duty.answer = undefined;
         try {
-          const attempt = duty.attempt;
-          const attempted = () => attempt.run(() => run(rounds[round]));
-          return await (round === 'local' ? alone(attempted) : attempted());
+          return await duty.attempt.run(() => run(rounds[round]));
         } catch (error) {
           const elapsed = Date.now() - since;
           if (!isCancellation(error)) duty.lastError = codeOf(error);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { allGoesWell } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
 import { eventually } from '../tests/support/platform';
@@ -141,5 +142,36 @@ test('a notice hangs while the tutor declines and everything is undone: the hist
   await saga.update('decline', { actorId, noteId: null });
   await harness.replay(saga.handle);
   await saga.result();
+  await harness.replay(saga.handle);
+});
+
+test('notices are stored one after another: of a move people are told once they know of the booking', async () => {
+  const away = { now: true };
+  const stored: string[] = [];
+  const { saga, move, cancel } = await bookingThatTells((input: { notice: string }, attempt) => {
+    if (away.now) isAway(input, attempt);
+    stored.push(input.notice);
+  });
+  await move(1);
+  await harness.replay(saga.handle);
+  away.now = false;
+  await cancel();
+  await saga.result();
+  expect(stored).toEqual(['confirmed', 'rescheduled', 'cancelled']);
+  await harness.replay(saga.handle);
+});
+
+test('the tutor says yes while the task that asked them is renewed: another worker can take the booking over', async () => {
+  const input = someBooking();
+  const takes = (ms: number) => () => pause(ms).then(() => undefined);
+  const saga = await harness.start(bookingSaga, input, {
+    ...allGoesWell(input, { instant: false }),
+    // Longer than they may: eight seconds of local steps, in the middle of the notice, are one task and the next.
+    extendHold: takes(2_700),
+    awaitTutor: takes(2_700),
+    notifyBooking: takes(2_800),
+  });
+  await saga.called('notifyBooking');
+  await saga.update('confirm', { actorId });
   await harness.replay(saga.handle);
 });

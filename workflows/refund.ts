@@ -59,7 +59,9 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       const decided = await untilDecided(state);
       if (!decided) return finish('failed', `${about}: an operator gave it up.`);
       if (bookingId)
-        await saga.forward('record', (act, key) => act.recordRefund({ refundId, bookingId, key }), { local: true });
+        await saga.forward('record', (act, key) => act.recordRefund({ refundId, bookingId, key }), {
+          local: () => true,
+        });
       if (decided.status === 'succeeded') await tellPayer(decided);
       else {
         if (decided.returned) await tellOfReturn(decided);
@@ -70,7 +72,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       }
 
       const closed = await saga.forward('close', (act, key) => act.closeRefund({ refundId, as: decided.status, key }), {
-        local: true,
+        local: () => true,
       });
       if (decided.status === 'failed')
         return finish(

@@ -70,12 +70,12 @@ export async function userCreation(input: UserCreationInput): Promise<UserCreati
     await saga.step('register', {
       do: async () => undefined,
       undo: (act, key) => act.removeUser({ userId, key }),
-      local: true,
+      local: () => true,
     });
     const { role } = await saga.step('profile', {
       do: (key) => createProfile({ userId, key }),
       undo: (act, key) => act.removeProfile({ userId, key }),
-      local: true,
+      local: () => true,
     });
     await saga.step('account', {
       do: (key) => recorded.createAccount({ userId, role, key }),
@@ -85,13 +85,13 @@ export async function userCreation(input: UserCreationInput): Promise<UserCreati
       await saga.step('tutor', {
         do: (key) => createTutor({ userId, key }),
         undo: (act, key) => act.removeTutor({ userId, key }),
-        local: true,
+        local: () => true,
       });
     }
     await saga.step('preferences', {
       do: (key) => createPreferences({ userId, key }),
       undo: (act, key) => act.removePreferences({ userId, key }),
-      local: true,
+      local: () => true,
     });
   }
 

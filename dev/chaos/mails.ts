@@ -63,6 +63,7 @@ function templatesOf({ status, status_reason: reason, refund_percent: percent }:
     ...(percent !== null ? both('cancelled') : []),
     ...(reason === 'awaiting_tutor' ? both('requested') : []),
     ...(reason === 'declined' ? ['booking_declined_student'] : []),
+    ...(reason === 'platform_unavailable' ? ['booking_failed_student'] : []),
   ];
 }
 

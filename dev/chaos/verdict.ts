@@ -124,8 +124,8 @@ function ends(record: BookingRecord, booking: BookingView, state: string): strin
   if (doubts.includes('decline')) perhaps.push(`${nothing}/declined`);
   // Whoever gave up before the bank asked never answered it.
   if (record.gaveUp && plan.bank !== 'none') perhaps.push('pending/awaiting_payment');
-  // The answer was 202, because the request took long, and somebody else got the time.
-  const lost = asked?.status === 202 ? leftOf(record.wanted) : [];
+  // The answer was 202, because the request took long: somebody else got the time, or the trouble lasted for as long as it is retried.
+  const lost = asked?.status === 202 ? [...leftOf(record.wanted), `${nothing}/platform_unavailable`] : [];
   return [...lost, ...perhaps, ...undisturbed(record, nothing, state)];
 }
 

@@ -29,10 +29,11 @@ const recorded = proxyActivities<Activities>(FORWARD_MONEY);
 
 export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
   const saga = createSaga<Activities>();
-  const how = { local: runs === 'local' };
+  const isLocal = runs === 'local';
+  const how = { local: () => isLocal };
   const call = (act: Calls<Activities>, name: string, input: { key: string; did?: unknown }): Promise<unknown> =>
     act[name]?.(input) ?? Promise.reject(new Error(name));
-  const steps = how.local ? local : recorded;
+  const steps = isLocal ? local : recorded;
   const mend = (name = 'mend') => saga.forward(name, (act, key) => call(act, 'mend', { key }), how);
 
   if (play === 'codes') return codes();
