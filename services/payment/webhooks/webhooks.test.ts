@@ -122,18 +122,57 @@ describe('a webhook', () => {
     },
   );
 
-  test('is refused when it is not Stripe’s, was altered, or is older than five minutes', async () => {
+  test('is refused when it is not Stripe’s, was altered, or is dated more than five minutes ago or ahead', async () => {
     const booking = newBooking();
     await chargeBooking(stack, booking);
     const genuine = event('payment_intent.succeeded', { object: 'payment_intent', id: await intentOf(booking) });
     const refusal = { status: 400, body: { code: 'invalid_signature' } };
-    const old = Math.floor(Date.now() / 1_000) - 301;
+    const now = Math.floor(Date.now() / 1_000);
     expect(await deliver(genuine, { secret: 'whsec_somebody_elses' })).toMatchObject(refusal);
-    expect(await deliver(genuine, { timestamp: old })).toMatchObject(refusal);
+    expect(await deliver(genuine, { timestamp: now - 301 })).toMatchObject(refusal);
+    expect(await deliver(genuine, { timestamp: now + 400 })).toMatchObject(refusal);
     expect(await deliver(genuine, { payload: JSON.stringify({ ...genuine, id: 'evt_other' }) })).toMatchObject(refusal);
     expect(await stack.service.ask('POST', '/api/stripe/webhooks', { body: genuine })).toMatchObject(refusal);
     expect(await stack.service.ask('POST', '/api/stripe/webhooks')).toMatchObject(refusal);
     expect(await logged(genuine.id)).toBeUndefined();
+    // Clocks differ a little.
+    expect(await deliver(genuine, { timestamp: now + 200 })).toMatchObject({ status: 200 });
+  });
+
+  const ofIntent = (id: unknown) => ({ data: { object: { object: 'payment_intent', id } } });
+  test.each<[string, Record<string, unknown> | string]>([
+    ['has no id', { id: undefined }],
+    ['has a number for an id', { id: 7 }],
+    ['has an empty id', { id: '' }],
+    ['has a NUL in its id', { id: 'evt_\0' }],
+    ['has an id too long for an index', { id: 'e'.repeat(4_000) }],
+    ['has no type', { type: undefined }],
+    ['has a list for a type', { type: ['payment_intent.succeeded'] }],
+    ['has a NUL in its type', { type: 'payment_intent\0' }],
+    ['has a word for its time', { created: 'now' }],
+    ['is of a time beyond all calendars', { created: 1e300 }],
+    ['is of the year 10000', { created: 253_402_300_800 }],
+    ['is of before 1970', { created: -1e12 }],
+    ['has an object for an account', { account: {} }],
+    ['has no data', { data: undefined }],
+    ['has null for data', { data: null }],
+    ['has an id for an object', { data: { object: 'pi_1' } }],
+    ['has a list for an object', { data: { object: [] } }],
+    ['has a NUL in the id of its object', ofIntent('pi_\0')],
+    ['has a number for the id of its object', ofIntent(7)],
+    ['has a NUL in the id of its intent', { data: { object: { object: 'charge', payment_intent: 'pi_\0' } } }],
+    ['is null', 'null'],
+    ['is a list', '[]'],
+    ['is a text', '"evt_1"'],
+    ['breaks off', '{"id":"evt_1"'],
+    ['is nested without end', '['.repeat(100_000)],
+  ])('that is signed and %s is refused as malformed, and not noted', async (_, wrong) => {
+    const count = async () => (await stack.service.database.sql`select event_id from stripe_webhooks_log`).length;
+    const before = await count();
+    const genuine = event('payment_intent.succeeded', { object: 'payment_intent', id: 'pi_malformed' });
+    const reply = await deliver(typeof wrong === 'string' ? wrong : { ...genuine, ...wrong });
+    expect(reply).toMatchObject({ status: 400, body: { code: 'malformed_body' } });
+    expect(await count()).toBe(before);
   });
 
   test('that was noted before a crash is acted on when Stripe sends it again', async () => {

@@ -24,12 +24,12 @@ export function webhooksAt(stackOf: () => PaymentStack) {
     return (await stackOf().service.internal('GET', `/internal/payments/${paymentId}`)).body;
   }
 
-  /** An event as Stripe would sign and send it. */
+  /** An event, or any other text, as Stripe would sign and send it. */
   function deliver(
-    event: Record<string, unknown>,
+    event: Record<string, unknown> | string,
     signing: { secret?: string; timestamp?: number; payload?: string } = {},
   ) {
-    const payload = JSON.stringify(event);
+    const payload = typeof event === 'string' ? event : JSON.stringify(event);
     const signature = webhooks.generateTestHeaderString({
       payload,
       secret: signing.secret ?? WEBHOOK_SECRET,
