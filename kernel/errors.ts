@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   undone: { status: 409, retryable: false, title: 'The step was undone before it arrived' },
   payload_too_large: { status: 413, retryable: false, title: 'The body is too large' },
   unsupported_media_type: { status: 415, retryable: false, title: 'Send application/json in UTF-8' },
+  expectation_failed: { status: 417, retryable: false, title: 'The Expect header asks for what is not done here' },
   validation_failed: { status: 422, retryable: false, title: 'The request is not valid' },
   idempotency_key_reused: { status: 422, retryable: false, title: 'The key was used for another request' },
   rate_limited: { status: 429, retryable: true, title: 'Too many requests' },

@@ -2,7 +2,8 @@ import { ProblemError } from '../kernel/errors';
 import { ask } from '../tests/support/service';
 import { contract, thingsService, tokens, tutor } from '../tests/support/things';
 import type { Endpoint } from './endpoint';
-import { createService, listen } from './http-server';
+import { createService } from './http-server';
+import { listen } from './listen';
 import { ok } from './replies';
 import { createLogger, currentContext } from './telemetry';
 

@@ -1,14 +1,20 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
-import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { createHash } from 'node:crypto';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import stringify from 'safe-stable-stringify';
-import { type ErrorCode, ProblemError } from '../kernel/errors';
+import { ProblemError } from '../kernel/errors';
 import { isUndoKey } from '../kernel/step-key';
 import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
 import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endpoint';
 import { openApiDocument } from './openapi';
-import { fromZod, problemBody, sendProblem } from './problem';
+import { fromZod, sendProblem } from './problem';
+import { requestIdOf } from './request-id';
 import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
 import { enterOperation } from './vendors';
 
@@ -118,25 +124,16 @@ export function createService(options: ServiceOptions): Service {
           throw new ProblemError('method_not_allowed');
         });
       }
-      app.use(() => {
-        throw new ProblemError('not_found', 'There is nothing at this path');
-      });
-      app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
-        if (response.headersSent) return next(error);
-        sendProblem(response, error, request.originalUrl, options.logger);
-      });
+      app.use(nothingHere);
+      app.use(answerErrors(options.logger));
     },
   };
 }
 
-/** X-Request-Id is taken over when it is a plain token, so that nothing can be injected into headers or logs. */
-const REQUEST_ID = /^[\w.-]{1,128}$/;
-
-/** Middleware that gives every request its id and trace, and measures and logs its answer. Nothing is sorted by the id: Node's own is cheapest. */
+/** Middleware that gives every request its id and trace, and measures and logs its answer. */
 export function requestContext(options: Pick<ServiceOptions, 'name' | 'logger'>) {
   return (request: Request, response: Response, next: NextFunction) => {
-    const given = request.header('x-request-id');
-    const requestId = given && REQUEST_ID.test(given) ? given : randomUUID();
+    const requestId = requestIdOf(request.header('x-request-id'));
     response.locals.requestId = requestId;
     response.set('X-Request-Id', requestId);
     const started = performance.now();
@@ -152,6 +149,19 @@ export function requestContext(options: Pick<ServiceOptions, 'name' | 'logger'>)
       );
     });
     withContext({ requestId, traceparent: childTraceparent(request.header('traceparent')) }, next);
+  };
+}
+
+/** Middleware for every path that is not offered. */
+export const nothingHere: RequestHandler = () => {
+  throw new ProblemError('not_found', 'There is nothing at this path');
+};
+
+/** The last middleware of an app: answers what was thrown as a problem. */
+export function answerErrors(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) return next(error);
+    sendProblem(response, error, request.originalUrl, logger);
   };
 }
 
@@ -246,116 +256,4 @@ function fingerprint(operation: Endpoint, params: unknown, json: unknown): strin
 function asked(json: unknown, names: readonly string[]): Record<string, unknown> {
   const said = new Map(Object.entries(json ?? {}));
   return Object.fromEntries(names.map((name) => [name, said.get(name)]));
-}
-
-export interface Listening {
-  port: number;
-  /** Stops accepting, lets running requests end (at most `graceMs`), then closes. */
-  close(graceMs?: number): Promise<void>;
-}
-
-/** Answers a request that has reached this process already, as if it had come by a connection of its own. */
-export type TakeRequest = (request: IncomingMessage, response: ServerResponse) => void;
-
-const listeningHere = new Map<string, TakeRequest>();
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
-
-/**
- * What listens at `url` in this very process: whoever runs beside it need not connect to it. Anything in between, such as
- * a proxy, has a port of its own and is never passed by.
- */
-export function listeningAt(url: URL): TakeRequest | undefined {
-  return url.protocol === 'http:' && LOOPBACK.has(url.hostname) ? listeningHere.get(url.port) : undefined;
-}
-
-/** In milliseconds. Node looks for requests that are late only so often; at its default of 30 s slow headers would live for 40. */
-const LISTENING = {
-  requestTimeout: 30_000,
-  headersTimeout: 10_000,
-  connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 65_000,
-};
-
-/** Listens on `host:port` (0 picks one). @throws Error with Node's code, EADDRINUSE when the port is taken. */
-export async function listen(app: Express, host: string, port: number): Promise<Listening> {
-  const unanswered = new Map<Duplex, Set<ServerResponse>>();
-  let closing = false;
-  const answer = (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const responses = unanswered.get(socket);
-    responses?.add(response);
-    response.once('close', () => {
-      responses?.delete(response);
-      if (closing && responses?.size === 0) socket.end();
-    });
-    app(request, response);
-  };
-  const server = createServer(LISTENING, answer);
-  server.on('connection', (socket) => {
-    unanswered.set(socket, new Set());
-    socket.once('close', () => unanswered.delete(socket));
-  });
-  server.on('clientError', (error, socket) => refuse(socket, refusalOf(error), unanswered.get(socket) ?? new Set()));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  const address = server.address();
-  const listening = typeof address === 'object' && address ? address.port : port;
-  const handedOver = new Set<ServerResponse>();
-  listeningHere.set(String(listening), (request, response) => {
-    handedOver.add(response);
-    response.once('close', () => handedOver.delete(response));
-    app(request, response);
-  });
-  return {
-    port: listening,
-    async close(graceMs = 5_000) {
-      closing = true;
-      listeningHere.delete(String(listening));
-      const closed = Promise.all([
-        new Promise<void>((resolve) => server.close(() => resolve())),
-        ...Array.from(handedOver, (response) => new Promise<void>((resolve) => response.once('close', resolve))),
-      ]);
-      // Node closes only connections that idle after a request; those that never sent one would be waited for.
-      for (const [socket, { size }] of unanswered) if (size === 0) socket.destroy();
-      const timer = setTimeout(() => {
-        server.closeAllConnections();
-        for (const response of handedOver) response.destroy();
-      }, graceMs);
-      await closed;
-      clearTimeout(timer);
-    },
-  };
-}
-
-/** What is wrong with bytes that are no request, by the code of Node's parser and timers. */
-function refusalOf(error: Error): ErrorCode {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'HPE_HEADER_OVERFLOW') return 'header_fields_too_large';
-  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request';
-}
-
-/**
- * Answers what never became a request and ends the connection, on which nobody knows where the next one would begin. No
- * answer while another is owed or under way: the client would take it for that one, or find it inside.
- */
-function refuse(socket: Duplex, code: ErrorCode, unanswered: ReadonlySet<ServerResponse>): void {
-  const [current, ...others] = unanswered;
-  const owed = others.length > 0 || (current !== undefined && (current.headersSent || current.req.complete));
-  if (owed || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem = new ProblemError(code);
-  const requestId = randomUUID();
-  const body = JSON.stringify(problemBody(problem, '/', requestId));
-  const head = [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-    'Content-Type: application/problem+json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import { sendRaw } from '../tests/support/raw-http';
 import { ask } from '../tests/support/service';
 import { thingsService, tokens, tutor } from '../tests/support/things';
-import { createService, listen } from './http-server';
+import { createService } from './http-server';
+import { listen } from './listen';
 import { Problem } from './schemas';
 import { createLogger } from './telemetry';
 
@@ -21,6 +22,64 @@ describe('what is not a request', () => {
     const reply = await sendRaw(url(), 'NONSENSE\r\n\r\n');
     expect(reply).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(problemIn(reply)).toMatchObject({ code: 'malformed_request', status: 400 });
+  });
+
+  test.each([
+    ['without a host', 'GET /healthz HTTP/1.1\r\n\r\n', 400, 'malformed_request'],
+    ['of an unknown version', 'GET /healthz HTTP/3.0\r\nHost: x\r\n\r\n', 400, 'malformed_request'],
+    ['of an unknown method', 'BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'malformed_request'],
+    [
+      'that expects what nobody does',
+      'POST /api/hook HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\nContent-Length: 2\r\n\r\n{}',
+      417,
+      'expectation_failed',
+    ],
+    ['for a tunnel', 'CONNECT 127.0.0.1:5432 HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'method_not_allowed'],
+  ])(
+    'a request %s is refused as everything else is, and not by Node without a word',
+    async (_, bytes, status, code) => {
+      const reply = await sendRaw(url(), bytes);
+      expect(reply.match(/^HTTP\/1\.1 \d+/gm)).toEqual([`HTTP/1.1 ${status}`]);
+      expect(reply).toMatch(/^cache-control: no-store\r$/im);
+      expect(problemIn(reply)).toMatchObject({ code, status });
+    },
+  );
+
+  test('a refusal has the id and the path of its request, where there are any, and no body for HEAD', async () => {
+    const reply = await sendRaw(url(), 'GET /healthz?x=1 HTTP/1.1\r\nX-Request-Id: mine-7\r\n\r\n');
+    expect(problemIn(reply)).toMatchObject({ instance: '/healthz', requestId: 'mine-7' });
+    expect(reply).toMatch(/^x-request-id: mine-7\r$/im);
+    expect(await sendRaw(url(), 'HEAD /healthz HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*\r\n\r\n$/);
+  });
+
+  test('HTTP/1.0 needs no host', async () => {
+    expect(await sendRaw(url(), 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('an upgrade that is not offered is an ordinary request, and the last one of its connection', async () => {
+    const upgrade = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const reply = await sendRaw(url(), `${upgrade}GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(reply.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 200']);
+    expect(reply).toMatch(/^x-request-id: \S+\r$/im);
+    expect(reply).toMatch(/^connection: close\r$/im);
+  });
+
+  test('a connection that breaks while a tunnel is refused takes nothing with it', async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = connect(Number(new URL(url()).port), '127.0.0.1');
+        const closed = new Promise((resolve) => socket.once('close', resolve));
+        socket.on('error', () => undefined);
+        socket.write('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', () => socket.resetAndDestroy());
+        await closed;
+      }),
+    );
+    expect(await ask(url(), 'GET', '/healthz')).toMatchObject({ status: 200 });
+  });
+
+  test('headers beyond 16 KiB are refused, and the answer arrives while more of them do', async () => {
+    const reply = await sendRaw(url(), `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(2_000_000)}\r\n\r\n`);
+    expect(problemIn(reply)).toMatchObject({ code: 'header_fields_too_large' });
   });
 
   test('headers beyond 16 KiB are refused', async () => {
@@ -61,6 +120,15 @@ describe('what is not a request', () => {
     const replied = sendRaw(url(), 'GET /api/fail/slow HTTP/1.1\r\nHost: x\r\n\r\nNONSENSE\r\n\r\n');
     await begun;
     expect(await replied).not.toMatch(/ 400 /);
+    letGo();
+  });
+
+  test('a tunnel that is asked for behind a request that is being answered gets no answer either', async () => {
+    const begun = slowHasBegun();
+    const tunnel = 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n';
+    const replied = sendRaw(url(), `GET /api/fail/slow HTTP/1.1\r\nHost: x\r\n\r\n${tunnel}`);
+    await begun;
+    expect(await replied).toBe('');
     letGo();
   });
 });

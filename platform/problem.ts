@@ -51,8 +51,15 @@ export class StoredRefusal extends Error {
   }
 }
 
-/** Answers with `error` as problem+json. What is not a known refusal is logged and answered as 503 or 500 without any of its text. */
+/** After these nobody knows where on the connection the next request would begin. */
+const ENDS_CONNECTION = new Set<ErrorCode>(['malformed_request', 'request_timeout']);
+
+/**
+ * Answers with `error` as problem+json, which nobody may keep: a 404 could be (RFC 9110 §15.1). What is not a known refusal is
+ * logged and answered as 503 or 500 without any of its text.
+ */
 export function sendProblem(response: Response, error: unknown, originalUrl: string, logger: Logger): void {
+  response.set('Cache-Control', 'no-store');
   if (error instanceof StoredRefusal) {
     response.status(error.status).type('application/problem+json').send(JSON.stringify(error.body));
     return;
@@ -66,6 +73,7 @@ export function sendProblem(response: Response, error: unknown, originalUrl: str
   const retryAfter = problem.more.retryAfterSeconds ?? (problem.status === 503 ? 1 : undefined);
   if (retryAfter !== undefined) response.set('Retry-After', String(retryAfter));
   response.set(problem.more.headers ?? {});
+  if (ENDS_CONNECTION.has(problem.code)) response.set('Connection', 'close');
   if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer');
   response
     .status(problem.status)

@@ -5,8 +5,9 @@ import { serviceTokens, userVerifier, type VerifyUser } from './auth';
 import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
-import { createService, type Listening, listen, type Readiness, type Service } from './http-server';
+import { createService, type Readiness, type Service } from './http-server';
 import { forgetOldKeys } from './idempotency';
+import { type Listening, listen } from './listen';
 import { createLogger, type Logger, statementCounter } from './telemetry';
 import type { Sagas } from './temporal';
 

@@ -1,7 +1,8 @@
 import { ask } from '../tests/support/service';
 import { serviceTokens } from './auth';
 import { type Endpoint, endpoint } from './endpoint';
-import { createService, listen, type Service } from './http-server';
+import { createService, type Service } from './http-server';
+import { listen } from './listen';
 import { openApiDocument } from './openapi';
 import { done } from './replies';
 import { createLogger, currentContext } from './telemetry';

@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
-import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
-import { type ErrorCode, ProblemError } from '../../kernel/errors';
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { ProblemError } from '../../kernel/errors';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Config } from '../../platform/config';
-import { requestContext } from '../../platform/http-server';
-import { sendProblem } from '../../platform/problem';
+import { answerErrors, requestContext } from '../../platform/http-server';
 import { listenOrExplain, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger, metrics } from '../../platform/telemetry';
 import { crossOrigin, securityHeaders } from './browsers';
@@ -62,9 +61,6 @@ export async function startGateway(
   };
 }
 
-/** After these nobody knows where on the connection the next request would begin. */
-const ENDS_CONNECTION = new Set<ErrorCode>(['malformed_request', 'request_timeout']);
-
 interface Parts {
   config: Config;
   logger: Logger;
@@ -99,11 +95,7 @@ function createApp(parts: Parts): Express {
   });
   serveDocs(app, apiReference(upstreams, config.PUBLIC_URL, logger));
   app.use(passOn(parts));
-  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
-    if (response.headersSent) return next(error);
-    if (error instanceof ProblemError && ENDS_CONNECTION.has(error.code)) response.set('Connection', 'close');
-    sendProblem(response, error, request.originalUrl, logger);
-  });
+  app.use(answerErrors(logger));
   return app;
 }
 

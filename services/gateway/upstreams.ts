@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import type { Config } from '../../platform/config';
-import { listeningAt, type TakeRequest } from '../../platform/http-server';
+import { listeningAt, type TakeRequest } from '../../platform/listen';
 import { ROUTED_CONTEXTS, type RoutedContext } from './rules';
 
 /** How long the gateway waits, in milliseconds. */

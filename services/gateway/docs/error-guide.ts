@@ -73,6 +73,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   undone: 'Met by the platform’s own parts only: the work this step was part of has been taken back.',
   payload_too_large: 'Keep the body under 100 KiB.',
   unsupported_media_type: 'Send `Content-Type: application/json` and a body in UTF-8.',
+  expectation_failed: 'Send no Expect header, or `Expect: 100-continue`.',
   validation_failed: 'Show each entry of `errors` at its field: `path` names the field, `message` what to change.',
   idempotency_key_reused: 'Make a new key: this one belongs to an earlier request with another body.',
   rate_limited: 'Wait as long as Retry-After says. The RateLimit headers of every reply tell how much is left.',

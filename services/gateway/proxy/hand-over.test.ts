@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { ProblemError } from '../../../kernel/errors';
 import { serviceTokens } from '../../../platform/auth';
 import { endpoint } from '../../../platform/endpoint';
-import { createService, type Listening, listen } from '../../../platform/http-server';
+import { createService } from '../../../platform/http-server';
+import { type Listening, listen } from '../../../platform/listen';
 import { createLogger } from '../../../platform/telemetry';
 import { startTestGateway, type TestGateway, until } from '../../../tests/support/gateway';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from 'express';
 import { ProblemError } from '../../../kernel/errors';
-import type { TakeRequest } from '../../../platform/http-server';
+import type { TakeRequest } from '../../../platform/listen';
 import type { RoutedContext } from '../rules';
 import { NO_STORE } from './headers';
 

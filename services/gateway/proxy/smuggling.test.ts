@@ -86,16 +86,20 @@ describe('what two servers could read in two ways is refused and reaches no serv
     const reply = await send(text);
     expect(reply).toMatch(/^HTTP\/1\.1 400 /);
     expect(reply).toMatch(/\r\nConnection: close\r\n/i);
+    expect(reply).toMatch(/\r\nContent-Type: application\/problem\+json/i);
+    expect(reply).toMatch(/\r\nX-Request-Id: [\w-]+\r\n/i);
     expect(reply).not.toMatch(/HTTP\/1\.1 [^4]/);
     expect(gateway.reached()).toBe(before);
   });
 });
 
-test('what is refused by the gateway itself is answered as a problem', async () => {
-  const reply = await send(`GET /api/tutors HTTP/1.1\r\nHost: other\r\n${HOST}\r\n`);
-  expect(reply).toMatch(/\r\nContent-Type: application\/problem\+json/i);
-  expect(reply).toContain('"code":"malformed_request"');
+test('an expectation that nobody knows is refused with 417, as a problem', async () => {
+  const before = gateway.reached();
+  const reply = await send(`POST /api/tutors HTTP/1.1\r\n${HOST}Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}`);
+  expect(reply).toMatch(/^HTTP\/1\.1 417 /);
   expect(reply).toMatch(/\r\nX-Request-Id: [\w-]+\r\n/i);
+  expect(reply).toContain('"code":"expectation_failed"');
+  expect(gateway.reached()).toBe(before);
 });
 
 test('headers beyond 16 KiB are refused with 431', async () => {
@@ -108,7 +112,10 @@ test('headers beyond 16 KiB are refused with 431', async () => {
 
 test('a tunnel is not opened', async () => {
   const before = gateway.reached();
-  expect(await send(`CONNECT 127.0.0.1:8001 HTTP/1.1\r\n${HOST}\r\n`)).not.toMatch(/^HTTP\/1\.1 2/);
+  const tunnel = await send(`CONNECT 127.0.0.1:8001 HTTP/1.1\r\n${HOST}\r\n`);
+  expect(tunnel).toMatch(/^HTTP\/1\.1 405 /);
+  expect(tunnel).toMatch(/\r\nX-Request-Id: [\w-]+\r\n/i);
+  expect(tunnel).toContain('"code":"method_not_allowed"');
   expect(
     await send('GET /api/tutors HTTP/1.1\r\nHost: x\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n'),
   ).toMatch(/^HTTP\/1\.1 200 /);
