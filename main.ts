@@ -1,4 +1,6 @@
 import { ConfigError, loadConfig } from './platform/config';
+import type { Listening } from './platform/listen';
+import { startManagement } from './platform/management';
 import type { Platform, Running } from './platform/service';
 import { createSagas } from './platform/temporal';
 import { endAfterUncaught } from './platform/uncaught';
@@ -14,9 +16,9 @@ const GROUPS = new Map([
 
 /**
  * Runs the named services and workers in this one process: together they share its memory and connections, apart they
- * fail and scale apart. Writes `ready` when all are up. On SIGTERM or SIGINT it stops in order and exits, also while a part
- * is still waiting for what it needs to start. After an error that nobody caught it does the same and exits with 1.
- * @throws ConfigError, or the Error of the first part that does not start
+ * fail and scale apart. The management port is opened first and closed last. Writes `ready` when all are up. On SIGTERM or
+ * SIGINT it stops in order and exits, also while a part is still waiting for what it needs to start. After an error that nobody
+ * caught it does the same and exits with 1. @throws ConfigError, or the Error of the first part that does not start
  */
 async function main(names: string[]): Promise<void> {
   const parts = chosenParts(names);
@@ -24,12 +26,13 @@ async function main(names: string[]): Promise<void> {
   const sagas = createSagas(config);
   const platform: Platform = { config, sagas };
   const running: Running[] = [];
+  let management: Listening | undefined;
   const stopParts = async () => {
     const isWorker = ({ name }: Running) => name.startsWith('worker:');
     // Workers first: their last activities still need the services.
     await closeAll(running.filter(isWorker));
     await closeAll(running.filter((part) => !isWorker(part)));
-    await closeAll([sagas]);
+    await closeAll([sagas, ...(management ? [management] : [])]);
   };
   let stopped: Promise<void> | undefined;
   const stop = () => {
@@ -38,8 +41,15 @@ async function main(names: string[]): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop().then(() => process.exit()));
   endAfterUncaught(config, stop);
+  const partsNow = () =>
+    parts.map(([name]) => {
+      const part = running.find((candidate) => candidate.name === name);
+      // Told to stop, it is to be given nothing new.
+      return { name, readiness: stopped ? undefined : part?.readiness };
+    });
   try {
-    await Promise.all(parts.map(async (start) => running.push(await start(platform))));
+    management = await startManagement(config, partsNow);
+    await Promise.all(parts.map(async ([, start]) => running.push(await start(platform))));
   } catch (error) {
     await stop();
     throw error;
@@ -56,7 +66,7 @@ function chosenParts(names: string[]) {
     const known = [...GROUPS.keys(), ...STARTS.keys()].join(', ');
     throw new ConfigError(`${complaint}: node dist/main.js <name…>, of ${known}`);
   }
-  return [...STARTS].filter(([name]) => chosen.has(name)).map(([, start]) => start);
+  return [...STARTS].filter(([name]) => chosen.has(name));
 }
 
 /** Closes all of them, whichever fail; a failure is said and makes the exit code 1. */

@@ -50,7 +50,7 @@ describe('npm start', () => {
   test('starts everything with one table of URLs, and SIGTERM leaves nothing behind', async () => {
     const { child, said, output } = start('gateway');
     await said('Ready after');
-    for (const name of ['GATEWAY', 'TEMPORAL_UI', 'MAIL_UI', 'STRIPE_SANDBOX']) {
+    for (const name of ['GATEWAY', 'TEMPORAL_UI', 'MAIL_UI', 'STRIPE_SANDBOX', 'MANAGEMENT']) {
       expect(output()).toContain(`http://127.0.0.1:${settings[`${name}_PORT`]}`);
     }
     expect(await gatewayAnswers()).toBe(200);
@@ -135,10 +135,18 @@ describe('a running platform', () => {
           .some((child) => child.name === name && child.state === 'ready' && child.pid !== before?.pid);
       expect(await until(back, 30_000)).toBe(true);
       expect(said).toContain(`${name} ended (SIGKILL): starting it again`);
-      const ready = async () => (await statusOf(`http://127.0.0.1:${settings.TUTORING_PORT}/readyz`)) === 200;
+      const ready = async () => (await statusOf(`${platform.management.tutoring}/readyz`)) === 200;
       expect(await until(ready, 20_000)).toBe(true);
     },
   );
+
+  test('has one management port for each process, and metrics are of that process alone', async () => {
+    expect(Object.keys(platform.management)).toEqual(['gateway', 'tutoring']);
+    expect(await statusOf(`http://127.0.0.1:${settings.TUTORING_PORT}/healthz`)).toBe(200);
+    const text = await (await request(`${platform.management.tutoring}/metrics`)).body.text();
+    expect(text).toContain('service="tutoring"');
+    expect(text).not.toContain('service="gateway"');
+  });
 
   test('a halted part stays down until it is resumed', async () => {
     await platform.halt('gateway');

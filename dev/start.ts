@@ -39,7 +39,7 @@ async function main(args: string[]): Promise<void> {
 const WITHOUT_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 /** Where everything is, in one table. */
-function overview({ urls, tookMs, config }: RunningPlatform): string {
+function overview({ urls, management, tookMs, config }: RunningPlatform): string {
   const table = new Table({ style: { head: [], border: [] }, chars: WITHOUT_LINES_BETWEEN_ROWS });
   const rows: [string, string | undefined][] = [
     ['API (gateway)', urls.gateway],
@@ -47,6 +47,7 @@ function overview({ urls, tookMs, config }: RunningPlatform): string {
     ['Temporal Web UI', `${urls.temporalUi}/namespaces/${config.TEMPORAL_NAMESPACE}/workflows`],
     ['Mail inbox', urls.mailInbox],
     ['Stripe sandbox', urls.stripeSandbox && `${urls.stripeSandbox}/sandbox/state`],
+    ...Object.entries(management).map(([name, url]): [string, string] => [`Metrics of ${name}`, `${url}/metrics`]),
   ];
   for (const [what, url] of rows) if (url) table.push([what, pc.cyan(url)]);
   const took = (tookMs / 1_000).toFixed(1);

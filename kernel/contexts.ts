@@ -11,6 +11,9 @@ export const CONTEXTS = {
   payment: { port: 8006, database: true },
 } as const satisfies Record<string, { port: number; database: boolean }>;
 
+/** The default port by which a process is looked after, whatever it runs: health, readiness and metrics. */
+export const MANAGEMENT_PORT = 8100;
+
 export type ContextName = keyof typeof CONTEXTS;
 
 export type DatabaseContext = {

@@ -4,7 +4,14 @@ import { resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { contextUrl } from '../db/roles';
-import { CONTEXT_NAMES, CONTEXTS, type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
+import {
+  CONTEXT_NAMES,
+  CONTEXTS,
+  type ContextName,
+  DATABASE_CONTEXTS,
+  type DatabaseContext,
+  MANAGEMENT_PORT,
+} from '../kernel/contexts';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 const perMinute = (fallback: number) =>
@@ -41,6 +48,16 @@ const settings = {
     .min(1)
     .default('127.0.0.1')
     .describe('Address that services listen on; loopback unless in a container'),
+  MANAGEMENT_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'Address of /healthz, /readyz and /metrics; loopback unless what asks for them is elsewhere, never public',
+    ),
+  MANAGEMENT_PORT: port(MANAGEMENT_PORT).describe(
+    'Port of /healthz, /readyz and /metrics, one per process; `npm start` counts up from it',
+  ),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

@@ -1,31 +1,31 @@
 import { ProblemError } from '../kernel/errors';
+import { expectProblem } from '../tests/support/problems';
 import { ask } from '../tests/support/service';
 import { contract, thingsService, tokens, tutor } from '../tests/support/things';
 import type { Endpoint } from './endpoint';
 import { createService } from './http-server';
 import { listen } from './listen';
 import { ok } from './replies';
-import { createLogger, currentContext } from './telemetry';
+import { createLogger, currentContext, metrics } from './telemetry';
 
-const { url, state } = thingsService();
+const { url } = thingsService();
 
 describe('every service', () => {
-  test('is alive, and ready when its reads can be answered', async () => {
+  test('says that it is alive, and neither its metrics nor its readiness', async () => {
     expect(await ask(url(), 'GET', '/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
-    expect(await ask(url(), 'GET', '/readyz')).toMatchObject({ status: 200, body: { status: 'ready', degraded: [] } });
-    state.readiness = async () => ({ ready: true, degraded: ['temporal'] });
-    expect(await ask(url(), 'GET', '/readyz')).toMatchObject({
-      status: 200,
-      body: { status: 'degraded', degraded: ['temporal'] },
-    });
-    state.readiness = async () => ({ ready: false });
-    expect(await ask(url(), 'GET', '/readyz')).toMatchObject({ status: 503, body: { status: 'not_ready' } });
+    for (const path of ['/metrics', '/readyz']) expectProblem(await ask(url(), 'GET', path), 404, 'not_found');
+  });
+
+  test('lets nobody keep a refusal', async () => {
+    for (const path of ['/nothing', '/api/fail/refuse', '/api/fail/internal'])
+      expect((await ask(url(), 'GET', path)).headers).toMatchObject({ 'cache-control': 'no-store' });
   });
 
   test('measures answers by operation and status', async () => {
     await ask(url(), 'GET', '/api/fail/refuse');
-    const { body } = await ask(url(), 'GET', '/metrics');
-    expect(body).toMatch(/http_request_duration_seconds_count\{service="things",operation="fail",status="409"\} [1-9]/);
+    expect(await metrics.metrics()).toMatch(
+      /http_request_duration_seconds_count\{service="things",operation="fail",status="409"\} [1-9]/,
+    );
   });
 
   test('publishes its public operations', async () => {
@@ -58,7 +58,6 @@ test('what fails is logged, and what is refused because it is too much is not', 
     contract: { probe },
     verifyUser: async () => tutor,
     serviceTokens: tokens,
-    readiness: async () => ({ ready: true }),
   });
   const refusals = [new ProblemError('overloaded'), new ProblemError('upstream_unavailable')];
   service.serve(probe, async () => {
@@ -83,7 +82,6 @@ test('code below a request knows its id and is in the trace of its caller', asyn
     contract: { probe },
     verifyUser: async () => tutor,
     serviceTokens: tokens,
-    readiness: async () => ({ ready: true }),
   });
   service.serve(probe, async () => {
     await new Promise((resolve) => setImmediate(resolve));

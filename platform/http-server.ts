@@ -15,17 +15,11 @@ import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endp
 import { openApiDocument } from './openapi';
 import { fromZod, sendProblem } from './problem';
 import { requestIdOf } from './request-id';
-import { childTraceparent, httpDuration, type Logger, metrics, withContext } from './telemetry';
+import { childTraceparent, httpDuration, type Logger, withContext } from './telemetry';
 import { enterOperation } from './vendors';
 
 /** Largest request body, the documented default of 100 KiB. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
-
-/** Whether reads can be answered, and what else is out of order. `degraded` names parts that are down but not needed for reads. */
-export interface Readiness {
-  ready: boolean;
-  degraded?: string[];
-}
 
 export interface ServiceOptions {
   name: string;
@@ -33,7 +27,6 @@ export interface ServiceOptions {
   contract: Readonly<Record<string, Endpoint>>;
   verifyUser: VerifyUser;
   serviceTokens: ServiceTokens;
-  readiness: () => Promise<Readiness>;
 }
 
 /** What a handler is given: everything parsed by the contract. */
@@ -67,7 +60,7 @@ export interface Service {
 }
 
 /**
- * An Express service with what every service has: health, readiness, metrics, its OpenAPI document, request ids, trace
+ * An Express service with what every service has: health, its OpenAPI document, request ids, trace
  * context, authentication, validation by contract and problem+json errors.
  */
 export function createService(options: ServiceOptions): Service {
@@ -80,17 +73,6 @@ export function createService(options: ServiceOptions): Service {
   const methodsByPath = new Map<string, Set<string>>();
 
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/readyz', async (_request, response) => {
-    const state = await options.readiness();
-    const degraded = state.degraded ?? [];
-    response
-      .status(state.ready ? 200 : 503)
-      .json({ status: state.ready ? (degraded.length ? 'degraded' : 'ready') : 'not_ready', degraded });
-  });
-  app.get(
-    '/metrics',
-    async (_request, response) => void response.type(metrics.contentType).send(await metrics.metrics()),
-  );
   const document = openApiDocument(options.name, options.contract);
   app.get('/openapi.json', (_request, response) => void response.json(document));
 

@@ -181,7 +181,6 @@ test('a port that is taken is said with its code', async () => {
     contract: {},
     verifyUser: async () => tutor,
     serviceTokens: tokens,
-    readiness: async () => ({ ready: true }),
   });
   await expect(listen(express.app, '127.0.0.1', server.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
   await server.close(0);

@@ -105,6 +105,25 @@ export async function listen(app: Express, host: string, port: number): Promise<
   };
 }
 
+/** Where to listen, and the settings by which a person chooses that. */
+export interface Address {
+  host: string;
+  port: number;
+  settings: { host: string; port: string };
+}
+
+/** Listens at an address. @throws Error that says which setting to change when the address is not to be had */
+export async function listenOrExplain(app: Express, { host, port, settings }: Address): Promise<Listening> {
+  return listen(app, host, port).catch((error: unknown) => {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE')
+      throw new Error(`Port ${port} is taken: stop what uses it, or set ${settings.port} to another`);
+    throw new Error(`Cannot listen on ${host}:${port} (${String(code)}): change ${settings.host} or ${settings.port}`, {
+      cause: error,
+    });
+  });
+}
+
 /** HTTP/1.0 knows no Host (RFC 9112 §3.2). */
 function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
   return httpVersion === '1.1' && headers.host === undefined;

@@ -5,9 +5,10 @@ import { serviceTokens, userVerifier, type VerifyUser } from './auth';
 import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
-import { createService, type Readiness, type Service } from './http-server';
+import { createService, type Service } from './http-server';
 import { forgetOldKeys } from './idempotency';
-import { type Listening, listen } from './listen';
+import { type Address, listenOrExplain } from './listen';
+import { answers, type Readiness } from './management';
 import { createLogger, type Logger, statementCounter } from './telemetry';
 import type { Sagas } from './temporal';
 
@@ -29,6 +30,8 @@ export interface ServiceDeps extends Platform {
 export interface Running {
   name: string;
   port: number;
+  /** Whether it can do its work at this moment. Never rejects. */
+  readiness(): Promise<Readiness>;
   /** Stops accepting requests, has those that wait for a change answered at once, lets running ones end, closes the database. */
   close(): Promise<void>;
 }
@@ -71,7 +74,6 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     contract: definition.contract,
     verifyUser: definition.verifyUser?.(deps) ?? userVerifier(config.serviceUrl.identity),
     serviceTokens: serviceTokens(config.SERVICE_TOKEN_SECRET),
-    readiness: () => readiness(database, platform.sagas),
   });
   let opened: Awaited<ReturnType<ServiceDefinition['routes']>>;
   const closeRest = async () => {
@@ -84,7 +86,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   try {
     opened = await definition.routes(service, deps);
     service.finish();
-    const listening = await listenOrExplain(service, config, name);
+    const listening = await listenOrExplain(service.app, addressOf(name, config));
     const tidying = setInterval(() => {
       forgetOldKeys(database.db).catch((error: unknown) =>
         logger.warn({ err: error }, 'old idempotency keys are kept for now'),
@@ -93,6 +95,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     return {
       name,
       port: listening.port,
+      readiness: () => readinessOf(database, platform.sagas),
       async close() {
         clearInterval(tidying);
         const stopped = listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
@@ -107,39 +110,13 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   }
 }
 
-/** Listens on the context's port. @throws Error that says which setting to change when the address is not to be had */
-export async function listenOrExplain(
-  service: Pick<Service, 'app'>,
-  config: Config,
-  name: ContextName,
-): Promise<Listening> {
-  const port = config.servicePort[name];
-  return listen(service.app, config.HOST, port).catch((error: unknown) => {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    const setting = `${name.toUpperCase()}_PORT`;
-    if (code === 'EADDRINUSE')
-      throw new Error(`Port ${port} is taken: stop what uses it, or set ${setting} to another`);
-    throw new Error(`Cannot listen on ${config.HOST}:${port} (${String(code)}): change HOST or ${setting}`, {
-      cause: error,
-    });
-  });
+/** Where a service listens. */
+export function addressOf(name: ContextName, { HOST: host, servicePort }: Config): Address {
+  return { host, port: servicePort[name], settings: { host: 'HOST', port: `${name.toUpperCase()}_PORT` } };
 }
 
-async function readiness(database: DatabaseClient, sagas: Sagas): Promise<Readiness> {
+/** A service is ready when its reads can be answered; they do not need Temporal. */
+async function readinessOf(database: DatabaseClient, sagas: Sagas): Promise<Readiness> {
   const [db, temporal] = await Promise.all([answers(() => database.sql`select 1`), answers(() => sagas.ping())]);
   return { ready: db, degraded: temporal ? [] : ['temporal'] };
-}
-
-const PROBE_MS = 1_000;
-
-async function answers(probe: () => Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PROBE_MS);
-  });
-  const ok = probe().then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([ok, late]).finally(() => clearTimeout(timer));
 }

@@ -34,7 +34,6 @@ async function refusalsOf(serve: (service: Service, refuse: (error: unknown) => 
     contract,
     verifyUser: () => Promise.reject(new Error('nobody signs in here')),
     serviceTokens: serviceTokens('s'.repeat(32)),
-    readiness: async () => ({ ready: true }),
   });
   serve(service, (error) => refusals.push(error instanceof Error ? error.message : String(error)));
   service.finish();

@@ -1,19 +1,22 @@
-// The container's health check: every service that its first process was told to run answers /healthz. A worker has no
-// port: it is healthy as long as its process lives, and a worker that fails ends its process.
+// The container's health check: its first process answers /healthz on its management port, and so does every service that it
+// was told to run on its own. A worker has no port of its own, and one that fails ends its process.
 const { readFileSync } = require('node:fs');
-const { CONTEXTS } = require('./dist/kernel/contexts.js');
+const { CONTEXTS, MANAGEMENT_PORT } = require('./dist/kernel/contexts.js');
 
 const words = readFileSync('/proc/1/cmdline', 'utf8').split('\0').filter(Boolean);
 const given = words.slice(words.findIndex((word) => word.endsWith('main.js')) + 1);
 const runs = (name) => given.includes(name) || given.includes('all') || given.includes('services');
 
-async function answers(name) {
-  const port = process.env[`${name.toUpperCase()}_PORT`] || CONTEXTS[name].port;
-  const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(3_000) });
+async function answers([name, port]) {
+  const chosen = process.env[`${name.toUpperCase()}_PORT`] || port;
+  const response = await fetch(`http://127.0.0.1:${chosen}/healthz`, { signal: AbortSignal.timeout(3_000) });
   if (!response.ok) throw new Error(`${name} answers ${response.status}`);
 }
 
-Promise.all(Object.keys(CONTEXTS).filter(runs).map(answers)).then(
+const services = Object.entries(CONTEXTS).filter(([name]) => runs(name));
+const ports = [['management', MANAGEMENT_PORT], ...services.map(([name, { port }]) => [name, port])];
+
+Promise.all(ports.map(answers)).then(
   () => process.exit(0),
   (error) => {
     console.error(error.message);

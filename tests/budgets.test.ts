@@ -132,16 +132,15 @@ async function counted(): Promise<Counts> {
   const counts: Counts = new Map();
   const add = (name: string, value: number) => counts.set(name, (counts.get(name) ?? 0) + value);
   // All services of this platform are one process, and its metrics those of all.
-  const { body } = await platform.ask('GET', '/metrics');
-  for (const line of String(body).split('\n')) {
+  for (const line of (await platform.metrics()).split('\n')) {
     const [, name, text = '', value] = SERIES.exec(line) ?? [];
     const { service, operation } = Object.fromEntries([...text.matchAll(LABEL)].map(([, key, is]) => [key, is]));
     if (name === 'database_statements_total') {
       add('SQL statements', Number(value));
       add(`SQL statements of ${service}`, Number(value));
     }
-    // The gateway's are those of clients, and of this test.
-    if (name === 'http_request_duration_seconds_count' && service !== 'gateway') {
+    // The gateway's are those of clients, and the management port's those of this test.
+    if (name === 'http_request_duration_seconds_count' && service !== 'gateway' && service !== 'management') {
       add('HTTP calls', Number(value));
       add(`HTTP calls of ${service}: ${operation}`, Number(value));
     }

@@ -14,6 +14,7 @@ import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import { buildOnce } from '../dev/processes/build-once';
 import { serviceTokens } from '../platform/auth';
 import { uuidv7 } from '../platform/ids';
+import { expectProblem } from './support/problems';
 import { ask } from './support/service';
 
 jest.setTimeout(120_000);
@@ -107,10 +108,37 @@ test('a port that is taken is named with its setting, and what had started besid
   await new Promise((resolve) => holder.close(resolve));
 });
 
+test('health, readiness and metrics of a process are on its management port, which serves nothing else, and on no public one', async () => {
+  const { ready } = run(['gateway', 'notification']);
+  await ready;
+  for (const name of ['GATEWAY', 'NOTIFICATION']) {
+    for (const path of ['/metrics', '/readyz']) expectProblem(await ask(url(name), 'GET', path), 404, 'not_found');
+    expect(await ask(url(name), 'GET', '/healthz')).toMatchObject({ status: 200 });
+  }
+  const { body } = await ask(url('MANAGEMENT'), 'GET', '/metrics');
+  for (const service of ['gateway', 'notification'])
+    expect(body).toMatch(new RegExp(`^http_request_duration_seconds_count\\{service="${service}"`, 'm'));
+  for (const path of ['/', '/openapi.json', '/docs', '/api/notifications', '/api/auth/.well-known/jwks.json'])
+    expectProblem(await ask(url('MANAGEMENT'), 'GET', path), 404, 'not_found');
+});
+
+test('a management port that is taken is named with its setting, and nothing starts', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(Number(environment.MANAGEMENT_PORT), '127.0.0.1', resolve));
+  const { code, errors } = await run(['gateway']).ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`Port ${environment.MANAGEMENT_PORT} is taken`);
+  expect(errors).toContain('MANAGEMENT_PORT');
+  await new Promise((resolve) => holder.close(resolve));
+});
+
 test("from a server's address and the secret of roles each service finds its own database", async () => {
   const { child, ready, ended } = run(['notification', 'notification']);
   await ready;
-  expect(await ask(url('NOTIFICATION'), 'GET', '/readyz')).toMatchObject({ status: 200 });
+  expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({
+    status: 200,
+    body: { degraded: ['temporal'], notReady: [] },
+  });
   const token = await serviceTokens(SECRET).issue();
   const path = `/internal/users/${uuidv7()}/preferences`;
   const reply = await ask(url('NOTIFICATION'), 'POST', path, { token, key: 'user:x/preferences' });
@@ -156,6 +184,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const { socket, closed, answered } = await unfinishedRequest(signal);
     child.kill(signal);
     await refused();
+    expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({ status: 503 });
     socket.write('{}');
     await closed;
     expect(answered()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d{3} /);
@@ -177,6 +206,7 @@ test.each([
     const { socket, closed, answered } = await unfinishedRequest('uncaught');
     child.kill('SIGUSR2');
     await refused();
+    expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({ status: 503 });
     socket.write('{}');
     await closed;
     expect(answered()).toMatch(/\r\n\r\nHTTP\/1\.1 \d{3} /);
@@ -188,7 +218,7 @@ test.each([
   },
 );
 
-test('a worker that still waits for Temporal can be stopped', async () => {
+test('a worker that still waits for Temporal is not ready, and can be stopped', async () => {
   const { child, ended } = run(['notification', 'worker:refund'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   for (;;) {
     const alive = await ask(url('NOTIFICATION'), 'GET', '/healthz').then(
@@ -197,6 +227,11 @@ test('a worker that still waits for Temporal can be stopped', async () => {
     );
     if (alive) break;
   }
+  expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({
+    status: 503,
+    body: { status: 'not_ready', notReady: ['worker:refund'] },
+  });
+  expect(await ask(url('MANAGEMENT'), 'GET', '/healthz')).toMatchObject({ status: 200 });
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0 });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { freePortSettings } from '../dev/machine/ports';
+import { freeze } from '../dev/processes/freeze';
 import { DATABASE_CONTEXTS } from '../kernel/contexts';
 import { ProblemError } from '../kernel/errors';
 import { serviceTokens } from '../platform/auth';
@@ -126,7 +127,6 @@ async function startFront(): Promise<Listening> {
     contract: { register },
     verifyUser: () => Promise.reject(new ProblemError('unauthenticated')),
     serviceTokens: serviceTokens(SECRET),
-    readiness: async () => ({ ready: true }),
   });
   service.serve(register, async ({ body }) => {
     await sagas.start(userCreationSaga, { userId: body.userId, role: 'student' });
@@ -162,6 +162,7 @@ test('a worker that starts before its server waits for it', async () => {
   client = new Client({ connection: await Connection.connect({ address: config.TEMPORAL_ADDRESS }) });
   worker = await starting;
   expect(worker.name).toBe('worker:user-creation');
+  expect(await worker.readiness()).toEqual({ ready: true });
 });
 
 test('the trace of a request travels through the saga into the calls of its activities', async () => {
@@ -212,6 +213,7 @@ test('a worker that is closed lets its running activity end, and the result is n
   const closing = worker?.close().then(() => {
     closed = true;
   });
+  expect(await worker?.readiness()).toEqual({ ready: false });
   const next = await signUp();
   expect(closed).toBe(false);
   account.refuse();
@@ -233,4 +235,12 @@ test('a worker that is closed lets its running activity end, and the result is n
   worker = await startWorker('user-creation', { config, sagas });
   await called(`/internal/users/${next}/remove`, next);
   await expect(client.workflow.getHandle(`user:${userId}`).result()).resolves.toMatchObject({ outcome: 'removed' });
+});
+
+test('a worker whose server does not answer is not ready, and is again when it does', async () => {
+  expect(await worker?.readiness()).toEqual({ ready: true });
+  const hanging = freeze(z.int().parse(temporal?.pid), 60_000);
+  expect(await worker?.readiness()).toEqual({ ready: false });
+  hanging.thaw();
+  await eventually('it is ready again', async () => (await worker?.readiness())?.ready);
 });

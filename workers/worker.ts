@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { createActivities, createClients } from '../activities';
+import { answers } from '../platform/management';
 import type { Platform, Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
 import { bookingSaga } from '../workflows/booking.api';
@@ -59,6 +60,7 @@ export async function startWorker(saga: Saga, { config, sagas }: Platform): Prom
   return {
     name,
     port: 0,
+    readiness: async () => ({ ready: polls(worker) && (await answers(() => ping(connection))) }),
     async close() {
       startByQueue();
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -67,6 +69,18 @@ export async function startWorker(saga: Saga, { config, sagas }: Platform): Prom
       await connection.close();
     },
   };
+}
+
+function polls(worker: Worker): boolean {
+  const { runState, workflowPollerState, activityPollerState } = worker.getStatus();
+  return runState === 'RUNNING' && workflowPollerState === 'POLLING' && activityPollerState === 'POLLING';
+}
+
+const PING_MS = 1_000;
+
+/** While its server is away a worker goes on asking for work, and its state does not change: so the server is asked. */
+async function ping(connection: NativeConnection): Promise<void> {
+  await connection.withDeadline(Date.now() + PING_MS, () => connection.workflowService.getSystemInfo({}));
 }
 
 /** The bundle made by the build saves about two seconds a start; without one the sources are bundled now. */

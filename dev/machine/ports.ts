@@ -38,11 +38,15 @@ function listenOnce(port: number, host: string): Promise<void> {
  * `count` different ports that were free a moment ago. None is from the range that the system gives to outgoing
  * connections (Linux from 32768 on, others higher), where a connection might take a port before it is used.
  */
-export async function freePorts(count: number): Promise<number[]> {
+export function freePorts(count: number): Promise<number[]> {
+  return freePortsBeside([], count);
+}
+
+async function freePortsBeside(taken: number[], count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
     const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+    if (!ports.has(port) && !taken.includes(port) && (await isFree(port))) ports.add(port);
   }
   return [...ports];
 }
@@ -56,11 +60,28 @@ function isFree(port: number): Promise<boolean> {
   );
 }
 
+/** More processes than a platform has, each of which has a management port: they count up from the setting's. */
+const MANAGEMENT_PORTS = 20;
+
+/** Ports one behind the other that were free a moment ago, from the lowest on. */
+async function freePortsInARow(count: number): Promise<number[]> {
+  for (;;) {
+    const lowest = randomInt(LOWEST_PORT, HIGHEST_PORT - count);
+    const ports = Array.from({ length: count }, (_, index) => lowest + index);
+    const free = await Promise.all(ports.map(isFree));
+    if (!free.includes(false)) return ports;
+  }
+}
+
 /** A free port for every setting that names one, for a second platform on this machine (tests beside a running one). */
 export async function freePortSettings(): Promise<Record<string, string>> {
   const names = listSettings()
     .map((setting) => setting.name)
-    .filter((name) => name.endsWith('_PORT'));
-  const ports = await freePorts(names.length);
-  return Object.fromEntries(names.map((name, index) => [name, String(ports[index])]));
+    .filter((name) => name.endsWith('_PORT') && name !== 'MANAGEMENT_PORT');
+  const management = await freePortsInARow(MANAGEMENT_PORTS);
+  const ports = await freePortsBeside(management, names.length);
+  return {
+    ...Object.fromEntries(names.map((name, index) => [name, String(ports[index])])),
+    MANAGEMENT_PORT: String(management[0]),
+  };
 }

@@ -8,7 +8,7 @@ import type { ChildSpec } from '../processes/child';
 import { nodeChild } from '../processes/node-children';
 import type { Supervisor } from '../processes/supervisor';
 import { embeddedTemporal } from '../temporal/server';
-import { isWorker, type ProcessPlan } from './process-plan';
+import { isWorker, type PlannedProcess } from './process-plan';
 import type { Settings } from './settings';
 
 /** How long a process of the product may take to stop: what its running work is given, and a little to end itself. */
@@ -25,7 +25,7 @@ const HELPER_GRACE_MS = 5_000;
 export async function startParts(
   supervisor: Supervisor,
   settings: Settings,
-  { plan, productSettings }: { plan: ProcessPlan; productSettings?: Record<string, string> | undefined },
+  { processes, productSettings }: { processes: PlannedProcess[]; productSettings?: Record<string, string> | undefined },
   say: (line: string) => void,
 ): Promise<void> {
   const { config, embedded } = settings;
@@ -39,14 +39,15 @@ export async function startParts(
   // The role secret gives the password of every role. A service only gets its own, in its connection string.
   const { DATABASE_ROLE_SECRET: _, ...own } = settings.environment;
   const env = { ...own, ...productSettings };
-  say(`Starting ${Object.values(plan).flat().join(', ')}`);
-  const common = { script: 'main.js', env, dataDir: config.DATA_DIR, ready: { line: /^ready$/ } };
+  say(`Starting ${processes.flatMap(({ args }) => args).join(', ')}`);
+  const common = { script: 'main.js', dataDir: config.DATA_DIR, ready: { line: /^ready$/ } };
   await Promise.all(
-    Object.entries(plan).map(([name, args]) =>
+    processes.map(({ name, args, managementPort }) =>
       supervisor.start(
         nodeChild({
           name,
           args,
+          env: { ...env, MANAGEMENT_PORT: String(managementPort) },
           ...common,
           graceMs: graceMs(config),
           memory: args.every(isWorker) ? 'workers' : 'services',

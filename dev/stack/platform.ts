@@ -5,7 +5,7 @@ import { lockHolder, tryLock } from '../processes/lock';
 import { lockFile, stopLeftBehind } from '../processes/run-file';
 import { createSupervisor, type Supervisor } from '../processes/supervisor';
 import { graceMs, startParts } from './parts';
-import { isWorker, type ProcessPlan, partsOf, planProcesses } from './process-plan';
+import { isWorker, type PlannedProcess, type ProcessPlan, partsOf, planProcesses, processesOf } from './process-plan';
 import { readSettings, type Settings } from './settings';
 
 export interface PlatformOptions {
@@ -40,6 +40,8 @@ export interface RunningPlatform extends Pick<Supervisor, 'children' | 'kill' | 
   /** All settings of the children, by name. */
   environment: Readonly<Record<string, string>>;
   urls: PlatformUrls;
+  /** Where each process of the product is looked after, by its name: `/healthz`, `/readyz` and `/metrics`. */
+  management: Readonly<Record<string, string>>;
   tookMs: number;
   /** Stops workers, services and what they rest on, in this order. Harmless twice. */
   stop(): Promise<void>;
@@ -61,6 +63,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   const plan = options.processes ?? planProcesses(options.names ?? [], options.isolated ?? false);
   const settings = readSettings(options.settings, options.envFile);
   const { config } = settings;
+  const processes = processesOf(plan, config.MANAGEMENT_PORT);
   const release = await takeDataFolder(config.DATA_DIR);
   let supervisor: Supervisor | undefined;
   const stop = once(async () => {
@@ -71,12 +74,12 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   });
   try {
     await stopLeftBehind(config.DATA_DIR, graceMs(config), say);
-    await requireFreePorts(settings, plan);
+    await requireFreePorts(settings, processes);
     warn(settings, say);
     supervisor = createSupervisor({ dataDir: config.DATA_DIR, say });
     await unlessAborted(
       options.signal,
-      startParts(supervisor, settings, { plan, productSettings: options.productSettings }, say),
+      startParts(supervisor, settings, { processes, productSettings: options.productSettings }, say),
     );
   } catch (error) {
     await stop();
@@ -92,6 +95,9 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
     stop,
     environment: settings.environment,
     urls: urlsOf(settings),
+    management: Object.fromEntries(
+      processes.map(({ name, managementPort }) => [name, `http://127.0.0.1:${managementPort}`]),
+    ),
     tookMs: performance.now() - started,
     async killAll() {
       await killAll();
@@ -117,11 +123,14 @@ function warn({ embedded, environment, secrets }: Settings, say: (line: string) 
 }
 
 /** Checks the ports before anything that takes long, so that a port in use is told at once. */
-async function requireFreePorts({ config, embedded }: Settings, plan: ProcessPlan): Promise<void> {
-  const names = partsOf(Object.values(plan).flat());
+async function requireFreePorts({ config, embedded }: Settings, processes: PlannedProcess[]): Promise<void> {
+  const names = partsOf(processes.flatMap(({ args }) => args));
   for (const context of CONTEXT_NAMES) {
     if (!names.has(context)) continue;
     await requireFreePort(config.servicePort[context], `${context.toUpperCase()}_PORT`, config.HOST);
+  }
+  for (const { managementPort } of processes) {
+    await requireFreePort(managementPort, 'MANAGEMENT_PORT', config.MANAGEMENT_HOST);
   }
   if (embedded.mail) {
     await requireFreePort(config.MAIL_SMTP_PORT, 'MAIL_SMTP_PORT');

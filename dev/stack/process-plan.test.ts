@@ -1,6 +1,6 @@
 import { services } from '../../services';
 import { workers } from '../../workers';
-import { planProcesses, SERVICE_NAMES, WORKER_NAMES } from './process-plan';
+import { planProcesses, processesOf, SERVICE_NAMES, WORKER_NAMES } from './process-plan';
 
 test('the plan knows every service and every worker that there is', () => {
   expect([...SERVICE_NAMES].toSorted()).toEqual(Object.keys(services).toSorted());
@@ -28,6 +28,13 @@ test('isolated, each has a process of its own', () => {
   expect(Object.keys(planProcesses(['services', 'workers'], true))).toHaveLength(
     SERVICE_NAMES.length + WORKER_NAMES.length,
   );
+});
+
+test('each process has a management port of its own, beside the first', () => {
+  expect(processesOf(planProcesses(['booking'], false), 8100)).toEqual([
+    { name: 'services', args: ['booking'], managementPort: 8100 },
+    { name: 'workers', args: ['worker:booking'], managementPort: 8101 },
+  ]);
 });
 
 test('a name that there is not is refused with those there are', () => {

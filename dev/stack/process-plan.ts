@@ -3,6 +3,23 @@ import { CONTEXT_NAMES, type ContextName } from '../../kernel/contexts';
 /** Which names `main.js` runs in which process. */
 export type ProcessPlan = Record<string, string[]>;
 
+/** A process of a plan. */
+export interface PlannedProcess {
+  name: string;
+  /** What `main.js` runs in it. */
+  args: string[];
+  managementPort: number;
+}
+
+/** The processes of a plan. Their management ports count up from the first. */
+export function processesOf(plan: ProcessPlan, firstManagementPort: number): PlannedProcess[] {
+  return Object.entries(plan).map(([name, args], index) => ({
+    name,
+    args,
+    managementPort: firstManagementPort + index,
+  }));
+}
+
 /** The workers that carry a context's sagas. A test holds this against the workers there are. */
 const WORKERS_OF: Record<ContextName, string[]> = {
   gateway: [],

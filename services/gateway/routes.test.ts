@@ -1,7 +1,8 @@
 import { SignJWT } from 'jose';
 import { serviceTokens } from '../../platform/auth';
 import { uuidv7 } from '../../platform/ids';
-import { raw, startTestGateway, type TestGateway, tokenSigner, until } from '../../tests/support/gateway';
+import { metrics } from '../../platform/telemetry';
+import { problem, raw, startTestGateway, type TestGateway, tokenSigner, until } from '../../tests/support/gateway';
 import { freePort } from '../../tests/support/ports';
 
 const unauthenticated = {
@@ -95,22 +96,30 @@ describe('operation', () => {
   test('the gateway is alive and ready by itself, and names the services that are not', async () => {
     const gateway = await startTestGateway({ environment: { PAYMENT_URL: `http://127.0.0.1:${await freePort()}` } });
     expect(await gateway.ask('GET', '/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
-    expect(await gateway.ask('GET', '/readyz')).toMatchObject({
-      status: 200,
-      body: { status: 'degraded', degraded: ['payment'] },
-    });
+    expect(await gateway.readiness()).toEqual({ ready: true, degraded: ['payment'] });
     await gateway.close();
     const whole = await startTestGateway();
-    expect((await whole.ask('GET', '/readyz')).body).toEqual({ status: 'ready', degraded: [] });
+    expect(await whole.readiness()).toEqual({ ready: true, degraded: [] });
     await whole.close();
+  });
+
+  test('neither metrics nor readiness are for clients, and what is not there is not kept by caches', async () => {
+    const gateway = await startTestGateway();
+    const before = gateway.reached();
+    for (const path of ['/metrics', '/readyz', '/api/metrics', '/api/tutors/../metrics', '/nothing'])
+      expect(await gateway.ask('GET', path)).toMatchObject({
+        ...problem(404, 'not_found'),
+        headers: { 'cache-control': 'no-store', 'content-type': expect.stringMatching(/^application\/problem\+json/) },
+      });
+    expect(gateway.reached()).toBe(before);
+    await gateway.close();
   });
 
   test('metrics count answers by context and never by path', async () => {
     const gateway = await startTestGateway();
     await gateway.ask('GET', '/api/bookings/0197b0c0-0000-7000-8000-000000000000');
     await gateway.ask('GET', '/api/unknown/secret-path');
-    const { body, status } = await gateway.ask('GET', '/metrics');
-    expect(status).toBe(200);
+    const body = await metrics.metrics();
     expect(body).toMatch(
       /http_request_duration_seconds_count\{service="gateway",operation="booking",status="200"\} \d/,
     );

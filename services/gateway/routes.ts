@@ -4,8 +4,9 @@ import { ProblemError } from '../../kernel/errors';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Config } from '../../platform/config';
 import { answerErrors, requestContext } from '../../platform/http-server';
-import { listenOrExplain, type Platform, type Running } from '../../platform/service';
-import { childTraceparent, createLogger, currentContext, type Logger, metrics } from '../../platform/telemetry';
+import { listenOrExplain } from '../../platform/listen';
+import { addressOf, type Platform, type Running } from '../../platform/service';
+import { childTraceparent, createLogger, currentContext, type Logger } from '../../platform/telemetry';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs/pages';
 import { apiReference } from './docs/reference';
@@ -13,7 +14,7 @@ import { apiLimit, type TakeAllowance } from './limits';
 import { readBody } from './proxy/body';
 import { forward } from './proxy/forward';
 import { handOver } from './proxy/hand-over';
-import { headersUp, isAmbiguous } from './proxy/headers';
+import { headersUp, isAmbiguous, NO_STORE } from './proxy/headers';
 import {
   addressKey,
   type Destination,
@@ -47,13 +48,15 @@ export async function startGateway(
     verifyUser: userVerifier(config.serviceUrl.identity),
     takeAllowance: apiLimit(config.RATE_LIMIT_API),
   });
-  const listening = await listenOrExplain({ app }, config, 'gateway').catch(async (error: unknown) => {
+  const listening = await listenOrExplain(app, addressOf('gateway', config)).catch(async (error: unknown) => {
     await upstreams.close();
     throw error;
   });
   return {
     name: 'gateway',
     port: listening.port,
+    // The gateway needs none of them for itself.
+    readiness: async () => ({ ready: true, degraded: await unreachable(upstreams) }),
     async close() {
       await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
       await upstreams.close();
@@ -85,14 +88,7 @@ function createApp(parts: Parts): Express {
     next();
   });
 
-  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/readyz', async (_request, response) => {
-    const degraded = await unreachable(upstreams);
-    response.json({ status: degraded.length > 0 ? 'degraded' : 'ready', degraded });
-  });
-  app.get('/metrics', async (_request, response) => {
-    response.type(metrics.contentType).send(await metrics.metrics());
-  });
+  app.get('/healthz', (_request, response) => void response.set(NO_STORE).json({ status: 'ok' }));
   serveDocs(app, apiReference(upstreams, config.PUBLIC_URL, logger));
   app.use(passOn(parts));
   app.use(answerErrors(logger));
@@ -164,7 +160,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
   };
 }
 
-/** The services that do not answer; the gateway itself is ready without them. */
+/** The services that do not answer. */
 async function unreachable(upstreams: Upstreams): Promise<string[]> {
   const states = await Promise.all(
     ROUTED_CONTEXTS.map((context) =>

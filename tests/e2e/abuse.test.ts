@@ -369,6 +369,13 @@ describe('headers', () => {
   }
 });
 
+test('metrics and readiness are behind no door that others may try', async () => {
+  for (const path of ['/metrics', '/readyz']) {
+    expectProblem(await platform.ask('GET', path), 404, 'not_found');
+    for (const { context } of DOORS) expectProblem(await ask(urlOf(context), 'GET', path), 404, 'not_found');
+  }
+});
+
 test('passwords cannot be guessed in a row, nor is it told whether an account exists', async () => {
   const guess = (email: string) =>
     platform.ask('POST', '/api/auth/login', { body: { email, password: randomBytes(8).toString('hex') } });

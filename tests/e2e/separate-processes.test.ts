@@ -36,6 +36,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, WITHIN_MS);
 
+/** Of the nth process of a test. */
+const managementPort = (n: number) => ({ MANAGEMENT_PORT: String(Number(settings.MANAGEMENT_PORT) + n) });
+
 function run(name: string, script: string, args: string[], env: Record<string, string>) {
   const path = join(ROOT, 'dist', script);
   // Started in an empty folder: nothing but the environment says what to do.
@@ -88,11 +91,11 @@ test(
 test(
   'each service runs in a process of its own with its own database role, and ends at SIGTERM',
   async () => {
-    const started = Object.keys(services).map((name) => {
+    const started = Object.keys(services).map((name, index) => {
       const context = DATABASE_CONTEXTS.find((candidate) => candidate === name);
       const own = context && { [`${name.toUpperCase()}_DATABASE_URL`]: contextUrl(postgres.url, context, SECRET) };
       const keys = (name === 'identity' || name === 'notification') && { [`${name.toUpperCase()}_KEY_SECRET`]: SECRET };
-      return { name, ...run(name, 'main.js', [name], { ...settings, ...own, ...keys }) };
+      return { name, ...run(name, 'main.js', [name], { ...settings, ...own, ...keys, ...managementPort(index) }) };
     });
     await Promise.all(started.map(({ ready }) => ready));
 
@@ -101,12 +104,17 @@ test(
       const health = await request(`http://127.0.0.1:${port}/healthz`);
       expect([name, health.statusCode, await health.body.json()]).toEqual([name, 200, { status: 'ok' }]);
     }
-    // No Temporal here: a service's reads do not need it.
-    const readiness = await request(`http://127.0.0.1:${servicePort.booking}/readyz`);
-    expect([readiness.statusCode, await readiness.body.json()]).toEqual([
-      200,
-      { status: 'degraded', degraded: ['temporal'] },
-    ]);
+    // No Temporal here: a service's reads do not need it, and the gateway nothing.
+    for (const [index, { name }] of started.entries()) {
+      const readiness = await request(`http://127.0.0.1:${managementPort(index).MANAGEMENT_PORT}/readyz`);
+      const degraded = name === 'gateway' ? [] : ['temporal'];
+      const status = name === 'gateway' ? 'ready' : 'degraded';
+      expect([name, readiness.statusCode, await readiness.body.json()]).toEqual([
+        name,
+        200,
+        { status, degraded, notReady: [] },
+      ]);
+    }
 
     const ends = started.map(async ({ name, child }) => [name, ...(await once(child, 'exit'))]);
     for (const { child } of started) child.kill('SIGTERM');
@@ -116,13 +124,18 @@ test(
 );
 
 test(
-  'a worker waits for a Temporal that is not there yet, and a service says which database it lacks',
+  'a worker waits for a Temporal that is not there yet, not ready until then, and a service says which database it lacks',
   async () => {
     const [name = ''] = Object.keys(workers);
     const worker = run(name, 'main.js', [name], { ...settings, TEMPORAL_ADDRESS: '127.0.0.1:1' });
-    const booking = run('booking', 'main.js', ['booking'], settings);
+    const booking = run('booking', 'main.js', ['booking'], { ...settings, ...managementPort(1) });
     await expect(booking.ready).rejects.toThrow('set BOOKING_DATABASE_URL');
     while (!worker.output.join().includes('Temporal is not answering yet')) await once(worker.child.stdout, 'data');
+    const readiness = await request(`http://127.0.0.1:${settings.MANAGEMENT_PORT}/readyz`);
+    expect([readiness.statusCode, await readiness.body.json()]).toEqual([
+      503,
+      { status: 'not_ready', degraded: [], notReady: [name] },
+    ]);
   },
   WITHIN_MS,
 );

@@ -125,6 +125,7 @@ export async function startTestGateway(
     config,
     upstreams,
     signer,
+    readiness: running.readiness,
     ask: (method: string, path: string, request?: Ask): Promise<Reply> => ask(url, method, path, request),
     raw: (text: string | Buffer) => raw(port, text),
     /** How many requests have reached any upstream. */

@@ -12,11 +12,12 @@ import { createSupervisor } from '../../dev/processes/supervisor';
 import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
-import { SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
+import { type PlannedProcess, SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
 import { uncaughtIn } from '../../dev/stack/uncaught';
 import { type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
+import { freePort } from './ports';
 import { type Ask, ask, type Reply } from './service';
 
 /** Everything there is, running for real: one for a test file, on ports and in a folder of its own. */
@@ -25,6 +26,8 @@ export interface TestPlatform {
   ask(method: string, path: string, options?: Ask): Promise<Reply>;
   /** A request to the Stripe sandbox: its API, or its controls. */
   sandbox(method: string, path: string, body?: unknown): Promise<Reply>;
+  /** What the process of the services counts. */
+  metrics(): Promise<string>;
   temporal: Client;
   /** Looks into a context's database with the rights of its own role. */
   database(context: DatabaseContext): Sql;
@@ -98,7 +101,8 @@ export async function startTestPlatform(
     const workers = createSupervisor({ dataDir: folder, say: () => undefined });
     cleanUps.push(() => noneUncaught(folder));
     cleanUps.push(() => workers.stopAll([]));
-    const startWorker = (name: string, args: string[]) => workers.start(worker(name, args, platform, proxy, folder));
+    const startWorker = async (name: string, args: string[]) =>
+      workers.start(worker({ name, args, managementPort: await freePort() }, platform, proxy, folder));
     await Promise.all(Object.entries(WORKERS).map(([name, args]) => startWorker(name, args)));
     const connection = await Connection.connect({ address: platform.config.TEMPORAL_ADDRESS });
     cleanUps.push(() => connection.close());
@@ -108,6 +112,7 @@ export async function startTestPlatform(
     return {
       ask: (method, path, options) => ask(platform.urls.gateway, method, path, options),
       sandbox: (method, path, body) => askSandbox(stripeSandbox, method, path, body),
+      metrics: async () => String((await ask(platform.management.services ?? '', 'GET', '/metrics')).body),
       temporal: new Client({ connection, namespace: platform.config.TEMPORAL_NAMESPACE }),
       database: databases.database,
       proxy,
@@ -147,13 +152,18 @@ export async function startTestPlatform(
   }
 }
 
-function worker(name: string, args: string[], platform: RunningPlatform, proxy: FaultProxy, folder: string): ChildSpec {
+function worker(
+  { name, args, managementPort }: PlannedProcess,
+  platform: RunningPlatform,
+  proxy: FaultProxy,
+  folder: string,
+): ChildSpec {
   const urls = Object.entries(proxy.urls).map(([service, url]) => [`${service.toUpperCase()}_URL`, url]);
   return nodeChild({
     name,
     script: 'main.js',
     args,
-    env: { ...platform.environment, ...Object.fromEntries(urls) },
+    env: { ...platform.environment, ...Object.fromEntries(urls), MANAGEMENT_PORT: String(managementPort) },
     dataDir: folder,
     memory: 'workers',
     ready: { line: /^ready$/ },

@@ -29,8 +29,14 @@ export async function startRealTemporal(eventsOfARun = 4_096): Promise<{ config:
   };
 }
 
+/** A Temporal server of a test. */
+export interface TemporalServer {
+  pid: number | undefined;
+  close(): Promise<void>;
+}
+
 /** The embedded server of `config`, with dynamic configuration beyond its own; the namespace is still to be prepared. */
-export async function launchTemporal(config: Config, dynamic: string[] = []): Promise<{ close(): Promise<void> }> {
+export async function launchTemporal(config: Config, dynamic: string[] = []): Promise<TemporalServer> {
   let server: ChildProcess | undefined;
   const listener = {
     born: (child: ChildProcess) => {
@@ -43,6 +49,7 @@ export async function launchTemporal(config: Config, dynamic: string[] = []): Pr
   const args = [...spec.args, ...dynamic.flatMap((value) => ['--dynamic-config-value', value])];
   await launch({ ...spec, args }, listener, new AbortController().signal);
   return {
+    pid: server?.pid,
     async close() {
       if (!server || server.exitCode !== null) return;
       const exit = once(server, 'exit');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ProblemError } from '../../kernel/errors';
 import { serviceTokens, type User } from '../../platform/auth';
 import { endpoint } from '../../platform/endpoint';
-import { type Call, createService, type Readiness } from '../../platform/http-server';
+import { type Call, createService } from '../../platform/http-server';
 import { uuidv7 } from '../../platform/ids';
 import { type Listening, listen } from '../../platform/listen';
 import { created, done, ok } from '../../platform/replies';
@@ -90,16 +90,12 @@ export interface ThingsServer {
 }
 
 /**
- * A service of things, on a real port: one for a test file, started before its tests and stopped after them. What it does stands in
- * `state`, which tests may change.
+ * A service of things, on a real port: one for a test file, started before its tests and stopped after them.
  */
 export function thingsService() {
   let running: ThingsServer | undefined;
   const waiting: (() => void)[] = [];
-  const state: { readiness: () => Promise<Readiness>; slowBegun: () => unknown } = {
-    readiness: async () => ({ ready: true }),
-    slowBegun: () => undefined,
-  };
+  let slowBegun: () => unknown = () => undefined;
 
   async function start(): Promise<ThingsServer> {
     const service = createService({
@@ -112,7 +108,6 @@ export function thingsService() {
         throw new ProblemError('unauthenticated');
       },
       serviceTokens: tokens,
-      readiness: () => state.readiness(),
     });
     service.serve(contract.create, async ({ user, body }) => created({ id: `${user.role} ${body.name}` }));
     service.serve(contract.change, async (call: Call<typeof contract.change>) =>
@@ -124,7 +119,7 @@ export function thingsService() {
     service.serve(contract.fail, async ({ params }) => {
       const failure = failures[params.how];
       if (failure) throw failure();
-      state.slowBegun();
+      slowBegun();
       await new Promise<void>((resolve) => waiting.push(resolve));
       return ok({ done: true });
     });
@@ -146,12 +141,10 @@ export function thingsService() {
     },
     /** Starts one more, which the test must close itself. */
     start,
-    /** Every service of the file goes by it. */
-    state,
     /** Resolves when the operation `fail` has begun to be slow: call it before the request. */
     slowHasBegun: () =>
       new Promise<void>((resolve) => {
-        state.slowBegun = () => resolve();
+        slowBegun = () => resolve();
       }),
     /** Lets every slow request end. */
     letGo(): void {

@@ -58,7 +58,6 @@ async function startService(): Promise<Listening> {
     contract,
     verifyUser: async () => ({ id: 'nobody', role: 'student', sessionId: 'none' }),
     serviceTokens: serviceTokens('a-secret-for-tests-a-secret-for-tests'),
-    readiness: async () => ({ ready: true }),
   });
   service.app.use((request, _response, next) => {
     connections.add(request.socket.localPort);
