@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { IdParams, Instant, inQuery, Money, PageQuery, pageOf, TimeZone, text, Uuid } from './schemas';
+import {
+  HttpsUrl,
+  IdParams,
+  Instant,
+  inQuery,
+  Locale,
+  Money,
+  PageQuery,
+  pageOf,
+  TimeZone,
+  text,
+  Uuid,
+} from './schemas';
 
 const accepts = (schema: z.ZodType) => (value: unknown) => schema.safeParse(value).success;
 
@@ -168,4 +180,44 @@ test('a page is asked for with a limit of 1 to 100, 20 if nothing is said', () =
 test('the last page has no cursor', () => {
   expect(accepts(pageOf(z.string()))({ items: ['a'], nextCursor: null })).toBe(true);
   expect(accepts(pageOf(z.string()))({ items: ['a'] })).toBe(false);
+});
+
+test.each([
+  ['EN-us', 'en-US'],
+  ['de', 'de'],
+  ['zh-hant-tw', 'zh-Hant-TW'],
+])('the language tag %s is stored as %s', (typed, stored) => {
+  expect(Locale.parse(typed)).toBe(stored);
+});
+
+test.each(['', 'x', 'english please', 'de_AT', '../../etc', `en-${'a'.repeat(40)}`])(
+  '%j is no language tag',
+  (typed) => {
+    expect(Locale.safeParse(typed).success).toBe(false);
+  },
+);
+
+test.each([
+  ['https://cdn.example.com/a.png?size=40#x', true],
+  ['https://meet.example', true],
+  ['HTTPS://Meet.Example/raum/größe', true],
+  ['https://meet.example:8443/~ada/[1]', true],
+  ['https:meet.example', false],
+  ['https:/meet.example', false],
+  ['https:///meet.example', false],
+  ['https:\\\\meet.example', false],
+  ['https://meet.example\\@evil.example', false],
+  ['http://cdn.example.com/a.png', false],
+  ['javascript:alert(1)', false],
+  ['data:image/png;base64,AAAA', false],
+  ['https://user:secret@cdn.example.com/a.png', false],
+  ['https://user@cdn.example.com', false],
+  ['https://', false],
+  ['https://?x', false],
+  ['https://cdn.example.com/"><script>', false],
+  ['https://cdn.example.com/a b', false],
+  ['https://meet.example/\nroom', false],
+  [`https://cdn.example.com/${'a'.repeat(2_048)}`, false],
+])('the link %s is accepted: %s', (url, accepted) => {
+  expect(HttpsUrl.safeParse(url).success).toBe(accepted);
 });

@@ -98,10 +98,52 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
+/** A BCP 47 language tag, in canonical case. */
+export const Locale = z
+  .string()
+  .min(2)
+  .max(35)
+  .refine((value) => canonicalLocale(value) !== undefined, 'is not a language tag such as en or de-AT')
+  .overwrite((value) => canonicalLocale(value) ?? value);
+
+function canonicalLocale(tag: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(tag)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+// What a URL parser would drop, escape or read as something else (spaces, quotes, backslashes, a missing `//`) would lead elsewhere
+// than people see, and in a mail or a page do harm.
+const HTTPS_URL = /^https:\/\/[^\s/?#"<>\\^`{|}][^\s"<>\\^`{|}]*$/i;
+
+/** A link that somebody gives others: https, complete, as it is written, and without a user name or password. */
+export const HttpsUrl = text(1, 2_048)
+  .refine(isPlainHttpsUrl, 'must be an https URL without a user name or password')
+  .meta({ pattern: HTTPS_URL.source });
+
+function isPlainHttpsUrl(value: string): boolean {
+  if (!HTTPS_URL.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
+/** What is taught, such as `Mathematics`. */
+export const Subject = text(1, 80);
+
+/** The token of a card, made by the client with Stripe's own library: no card number ever reaches the platform, nor a workflow's history. */
+export const PaymentMethodId = z
+  .string()
+  .regex(/^pm_[A-Za-z0-9_]{1,200}$/, 'must be the id of a Stripe payment method (pm_…)');
+
 /** Parameters of a path with one id. What is no id is answered with 404: nothing can be there. */
 export const IdParams = z.strictObject({ id: Uuid });
 
-/** A number in a query, where all is text. Unlike coercion it does not take an empty or blank parameter for 0. */
+/**
+ * A number in a query, where all is text: as people write it, in digits. What a programming language may take for a number (nothing for 0,
+ * `0x10`, `1e1`) is none.
+ */
 export function inQuery<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (typeof value === 'string' && value.trim() ? Number(value) : value), schema);
 }

@@ -40,6 +40,7 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'activities/user-creation.test.ts': 'as its page',
     'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',
     'tests/budgets.test.ts': 'what a booking costs in those that it calls',
+    'tests/one-schema.test.ts': 'what people say, and the contexts that it travels to',
     'tests/support/contracts.ts': 'the contracts of all; the compiler asks for a new one',
     'tests/support/undo-scenes.ts':
       'plays every step that is undone; tests/undo.test.ts fails until it plays those of a new one',

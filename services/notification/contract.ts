@@ -1,8 +1,21 @@
 import { z } from 'zod';
 import { PARTIES } from '../../kernel/session';
 import { FAILURE_REASONS } from '../../kernel/statuses';
+import { Email } from '../../platform/email';
 import { endpoint } from '../../platform/endpoint';
-import { IdParams, Instant, InstantOut, Money, PageQuery, pageOf, Uuid } from '../../platform/schemas';
+import {
+  HttpsUrl,
+  IdParams,
+  Instant,
+  InstantOut,
+  Locale,
+  Money,
+  PageQuery,
+  pageOf,
+  SessionMinutes,
+  TimeZone,
+  Uuid,
+} from '../../platform/schemas';
 
 // What the notification service promises: one mail per business key, a list of what a user was told, and preferences.
 
@@ -11,18 +24,20 @@ import { IdParams, Instant, InstantOut, Money, PageQuery, pageOf, Uuid } from '.
  * templates flatten it instead of this schema refusing it.
  */
 const Phrase = z.string().min(1).max(300);
-const Link = z.url({ protocol: /^https?$/ }).max(2_048);
+/** A page of the platform itself, which on one machine is not https. */
+const PlatformUrl = z.url({ protocol: /^https?$/ }).max(2_048);
 
 const bookingFields = {
   bookingId: Uuid,
   /** What is taught, such as `Mathematics`. */
   subject: Phrase,
   startsAt: Instant,
-  durationMinutes: z.int().min(1).max(1_440),
+  durationMinutes: SessionMinutes,
   /** The other party: the tutor's name to a student, the student's to a tutor. */
   otherName: Phrase,
   price: Money,
-  meetingUrl: z.union([Link, z.null()]),
+  /** One that was stored before all had to be complete is left out, because the mail has to go. */
+  meetingUrl: z.union([HttpsUrl, z.null()]).catch(null),
 };
 const BookingData = z.strictObject(bookingFields);
 const CancelledBy = z.enum(PARTIES);
@@ -43,18 +58,18 @@ const paymentFields = {
   bookingId: z.union([Uuid, z.null()]),
   amount: Money,
   /** What it is for: a booking's subject or a direct payment's description. */
-  description: z.union([Phrase, z.null()]),
+  description: z.union([z.string().min(1).max(500), z.null()]),
 };
 const otherName = Phrase;
 const PaymentData = z.strictObject({ ...paymentFields, otherName });
 
-/** Who is told, and how they read times and money. An unknown zone is shown as UTC, an unknown locale as English. */
+/** Who is told, and how they read times and money. A zone that is unknown here is shown as UTC, such a locale as English: the mail has to go. */
 const recipient = {
   recipientId: Uuid,
-  email: z.email().max(254),
+  email: Email,
   recipientName: Phrase,
-  locale: z.string().min(1).max(64),
-  timeZone: z.string().min(1).max(64),
+  locale: Locale.catch('en-GB'),
+  timeZone: TimeZone.catch('UTC'),
 };
 
 /**
@@ -69,8 +84,8 @@ function message<Template extends string, Data extends z.ZodType>(template: Temp
 
 /** Every message there is, with exactly the facts its template shows. */
 export const RecordNotification = z.discriminatedUnion('template', [
-  message('welcome_verify_email', z.strictObject({ verifyUrl: Link })),
-  message('password_reset', z.strictObject({ resetUrl: Link })),
+  message('welcome_verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
+  message('password_reset', z.strictObject({ resetUrl: PlatformUrl })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_confirmed_student', BookingData),

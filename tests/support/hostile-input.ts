@@ -51,3 +51,5 @@ export const ODD_TEXTS = Object.entries({
 });
 /** The odd texts that are refused wherever they would be stored. */
 export const NEVER_STORED = ['NUL', 'a lone surrogate', 'an escape sequence'];
+/** The odd texts that people cannot be called. */
+export const NO_NAMES = ['a line break with a header'];

@@ -4,14 +4,17 @@ import { PARTIES } from '../../../kernel/session';
 import { BOOKING_STATUSES, CANCEL_REASONS, PAYMENT_STATUSES, STATUS_REASONS } from '../../../kernel/statuses';
 import { endpoint } from '../../../platform/endpoint';
 import {
+  HttpsUrl,
   IdParams,
   Instant,
   InstantOut,
   Money,
   PageQuery,
+  PaymentMethodId,
   pageOf,
   SessionMinutes,
   SessionStart,
+  Subject,
   text,
   Uuid,
 } from '../../../platform/schemas';
@@ -109,27 +112,17 @@ export const NewBooking = z
   .strictObject({
     // Lower case, as every id is written: a workflow's search attributes are compared as text.
     tutorId: Uuid.toLowerCase(),
-    subject: text(1, 100),
+    subject: Subject,
     scheduledAt: StartTime,
     durationMinutes: SessionMinutes,
-    // Workflow histories hold it and people read those: a Stripe token, never anything a card number could pass as.
-    paymentMethodId: z.string().regex(/^pm_[A-Za-z0-9_]{1,200}$/, 'must be a Stripe payment method (pm_…)'),
+    paymentMethodId: PaymentMethodId,
     pricingOptionId: Uuid.toLowerCase().optional(),
   })
   .meta({ id: 'NewBooking' });
 export type NewBooking = z.output<typeof NewBooking>;
 
-const MeetingUrl = text(1, 2_000).refine(isMeetingUrl, 'must be an https URL without a user name or password');
-
-function isMeetingUrl(value: string): boolean {
-  // A URL parser drops or escapes spaces, line breaks, quotes and angle brackets; in a mail or a page they would do harm.
-  if (/[\s"<>]/.test(value) || !URL.canParse(value)) return false;
-  const url = new URL(value);
-  return url.protocol === 'https:' && url.username === '' && url.password === '';
-}
-
 export const BookingChange = z
-  .strictObject({ scheduledAt: StartTime.optional(), meetingUrl: z.union([MeetingUrl, z.null()]).optional() })
+  .strictObject({ scheduledAt: StartTime.optional(), meetingUrl: z.union([HttpsUrl, z.null()]).optional() })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'change at least one field')
   .meta({ id: 'BookingChange' });
 

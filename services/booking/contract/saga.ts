@@ -1,7 +1,20 @@
 import { z } from 'zod';
 import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
+import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, Instant, InstantOut, Money, Swept, text, Uuid } from '../../../platform/schemas';
+import { KnownName } from '../../../platform/names';
+import {
+  IdParams,
+  Instant,
+  InstantOut,
+  Locale,
+  Money,
+  Subject,
+  Swept,
+  TimeZone,
+  text,
+  Uuid,
+} from '../../../platform/schemas';
 import { Booking, CancelReason, Party, PaymentStatus, StartTime } from './people';
 
 // What the booking saga's activities are promised: `/internal/bookings`, never routed by the gateway.
@@ -25,7 +38,7 @@ export const PaymentProjection = z
   );
 export type PaymentProjection = z.output<typeof PaymentProjection>;
 
-const Person = z.strictObject({ name: text(1, 300), email: text(3, 320), timeZone: text(1, 64), locale: text(1, 35) });
+const Person = z.strictObject({ name: KnownName, email: Email, timeZone: TimeZone, locale: Locale });
 
 export const InternalBooking = Booking.extend({
   studentEmail: z.string(),
@@ -52,7 +65,7 @@ export type StoredRequest = z.output<typeof StoredRequest>;
 export const Creation = z.strictObject({
   student: Person,
   tutor: Person,
-  subject: text(1, 100),
+  subject: Subject,
   price: Money,
   instantBooking: z.boolean(),
 });

@@ -76,6 +76,8 @@ describe('changing a booking', () => {
     [{ meetingUrl: 'https://meet.example/"><script>' }, 'meetingUrl'],
     [{ meetingUrl: 'https://meet.example/a\nb' }, 'meetingUrl'],
     [{ meetingUrl: 'meet' }, 'meetingUrl'],
+    [{ meetingUrl: 'https:meet.example' }, 'meetingUrl'],
+    [{ meetingUrl: 'https:///meet.example' }, 'meetingUrl'],
     [{ scheduledAt: '2030-01-01T10:07:00Z' }, 'scheduledAt'],
     [{ status: 'confirmed' }, 'status'],
   ])('%j is not valid', async (body, path) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { InstantOut, TimeZone, text, Uuid } from '../../../platform/schemas';
-import { Email } from './email';
+import { Email } from '../../../platform/email';
+import { PersonName } from '../../../platform/names';
+import { HttpsUrl, InstantOut, Locale, TimeZone, Uuid } from '../../../platform/schemas';
 
 const MIN_PASSWORD = 10;
 const MAX_PASSWORD = 128;
@@ -18,41 +19,6 @@ export const NewPassword = z
     return characters >= MIN_PASSWORD && characters <= MAX_PASSWORD;
   }, `must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
   .meta({ minLength: MIN_PASSWORD, maxLength: MAX_PASSWORD });
-
-/** A BCP 47 language tag, in canonical case. */
-export const Locale = z
-  .string()
-  .min(2)
-  .max(35)
-  .refine((value) => canonicalLocale(value) !== undefined, 'is not a language tag such as en or de-AT')
-  .overwrite((value) => canonicalLocale(value) ?? value);
-
-function canonicalLocale(tag: string): string | undefined {
-  try {
-    return Intl.getCanonicalLocales(tag)[0];
-  } catch {
-    return undefined;
-  }
-}
-
-/** An https URL without credentials in it, at most 2,048 characters. */
-export const AvatarUrl = z
-  .string()
-  .trim()
-  .max(2_048)
-  .refine(isPlainHttpsUrl, 'must be an https URL')
-  .meta({ pattern: '^https://' });
-
-function isPlainHttpsUrl(value: string): boolean {
-  // A raw space, quote or angle bracket would be harmless in a URL parser and harmful in a page.
-  if (!/^https:\/\/[\x21\x23-\x26\x28-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a~]+$/i.test(value) || !URL.canParse(value))
-    return false;
-  const url = new URL(value);
-  return url.username === '' && url.password === '';
-}
-
-/** On one line. First and last name together stay below the 200 characters that other contexts accept for a name. */
-const PersonName = text(1, 80).overwrite((name) => name.replaceAll(/\s+/g, ' '));
 
 /** What one may register as: nobody registers as an admin. */
 export const SignUpRole = z.enum(['student', 'tutor']);
@@ -99,7 +65,7 @@ export const UpdateUserRequest = z
   .strictObject({
     firstName: PersonName.optional(),
     lastName: PersonName.optional(),
-    avatarUrl: z.union([AvatarUrl, z.null()]).optional(),
+    avatarUrl: z.union([HttpsUrl, z.null()]).optional(),
     timeZone: TimeZone.optional(),
     locale: Locale.optional(),
   })

@@ -2,7 +2,6 @@ import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
 export * from './account';
-export * from './email';
 export * from './people';
 export * from './saga';
 

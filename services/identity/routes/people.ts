@@ -1,9 +1,10 @@
 import { ProblemError } from '../../../kernel/errors';
+import { Email } from '../../../platform/email';
 import type { Call, Service } from '../../../platform/http-server';
 import { byUser } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
-import { identityContract as contract, Email, type Tokens } from '../contract';
+import { identityContract as contract, type Tokens } from '../contract';
 import type { Keyring } from '../keyring';
 import { verifyPassword } from '../passwords';
 import { deviceLabel, rateLimitHeaders } from '../rules';

@@ -141,6 +141,27 @@ describe('a message', () => {
     expect(await service.database.sql`select 1 from notifications where business_key = ${key}`).toEqual([]);
   });
 
+  test.each(['https:meet.example', 'https:///meet.example', 'https://meet.example/a b'])(
+    'with the link %j, which was stored before links had to be complete, goes without it',
+    async (meetingUrl) => {
+      const email = somebody();
+      const message = sampleMessage('booking_reminder_student', { email });
+      expect(await deliver({ ...message, data: { ...message.data, meetingUrl } })).toBe('sent');
+      const [mail] = await mailsTo(email);
+      expect(`${mail?.html} ${mail?.text}`).not.toContain('meet.example');
+      expect(mail?.text).toContain(`View booking:\n${PUBLIC_URL}/bookings/`);
+    },
+  );
+
+  test('to an address under an internationalised domain is sent', async () => {
+    const name = uuidv7();
+    const email = `${name}@xn--e1afmkfd.xn--p1ai`;
+    expect(await deliver(sampleMessage('booking_confirmed_student', { email }))).toBe('sent');
+    // The catcher shows the envelope as people write it; on the wire it is ASCII.
+    const [mail] = await mailsTo(`${name}@пример.рф`);
+    expect(mail?.source).toContain(`<${email}>`);
+  });
+
   test('is taken from the platform only, under a key', async () => {
     const body = sampleMessage('payment_receipt');
     const path = '/internal/notifications';

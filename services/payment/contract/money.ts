@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../../kernel/statuses';
 import { Currency, Money } from '../../../platform/schemas';
 
-// What people and sagas are promised alike: states of money, amounts and the token of a card.
+// What people and sagas are promised alike: states of money and amounts.
 
 export const PaymentStatus = z
   .enum(PAYMENT_STATUSES)
@@ -18,8 +18,3 @@ export const ChargeAmount = z
 export const RefundAmount = z
   .strictObject({ amount: Money.shape.amount.min(1), currency: Currency })
   .meta({ id: 'RefundAmount', description: 'Integer minor units, at least 1, of an ISO 4217 currency' });
-
-/** The token of a card, made by the client with Stripe's own library: no card number ever reaches the platform. */
-export const PaymentMethodId = z
-  .string()
-  .regex(/^pm_[A-Za-z0-9_]{1,200}$/, 'must be the id of a Stripe payment method (pm_…)');

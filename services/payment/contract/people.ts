@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, Money, text, Uuid } from '../../../platform/schemas';
-import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
+import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
+import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
 // What people are promised. Stripe, which tells of changes, is promised its webhook.
 

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { SETTLEMENTS } from '../../../kernel/saga-type';
+import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, Money, Swept, text, Uuid } from '../../../platform/schemas';
-import { ChargeAmount, PaymentMethodId, PaymentStatus, RefundAmount, RefundStatus } from './money';
+import { KnownName } from '../../../platform/names';
+import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
+import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
 // What the sagas are promised.
 
@@ -78,8 +80,8 @@ export type ChargeBooking = z.output<typeof ChargeBooking>;
 const CreateAccount = z.strictObject({
   userId: Uuid,
   role: z.enum(['student', 'tutor']),
-  email: z.email().max(320),
-  name: text(1, 200),
+  email: Email,
+  name: KnownName,
 });
 export type CreateAccount = z.output<typeof CreateAccount>;
 

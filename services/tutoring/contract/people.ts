@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MOST_MINOR_UNITS } from '../../../kernel/money';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, inQuery, PageQuery, pageOf, text } from '../../../platform/schemas';
+import { IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
 import { Availability, FreeSlot, SlotQuery } from './availability';
 import { PricingBody, PricingOption } from './pricing';
 import { Certification, CertificationBody, OwnTutor, ProfileBody, ProfilePatch, Tutor } from './profile';
@@ -13,7 +13,7 @@ export const TutorQuery = PageQuery.extend({
   q: text(0, 200)
     .optional()
     .meta({ description: 'Words that name, headline, biography or subjects contain; beginnings count' }),
-  subject: text(1, 80).optional().meta({ description: 'One of the subjects, in any case' }),
+  subject: Subject.optional().meta({ description: 'One of the subjects, in any case' }),
   language: text(1, 40).optional().meta({ description: 'One of the languages, in any case' }),
   minRating: inQuery(z.number().min(0).max(5)).optional(),
   maxPrice: inQuery(z.int().min(0).max(MOST_MINOR_UNITS)).optional().meta({

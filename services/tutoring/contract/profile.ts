@@ -1,16 +1,8 @@
 import { z } from 'zod';
-import { TimeZone, text, Uuid } from '../../../platform/schemas';
+import { DisplayName } from '../../../platform/names';
+import { HttpsUrl, Subject, TimeZone, text, Uuid } from '../../../platform/schemas';
 import { Availability, CalendarDate } from './availability';
 import { PricingOption } from './pricing';
-
-const HttpsUrl = text(1, 500).refine(isPlainHttpsUrl, 'must be an https URL without a user name or password');
-
-function isPlainHttpsUrl(value: string): boolean {
-  // What a URL parser would drop or escape (spaces, line breaks, quotes, angle brackets) would not be in the link people see.
-  if (/[\s"<>]/.test(value) || !URL.canParse(value)) return false;
-  const url = new URL(value);
-  return url.protocol === 'https:' && url.username === '' && url.password === '';
-}
 
 export const Education = z
   .strictObject({
@@ -25,11 +17,11 @@ export type Education = z.output<typeof Education>;
 export const ProfileBody = z.strictObject({
   headline: text(1, 160),
   biography: text(1, 5_000),
-  subjects: z.array(text(1, 80)).min(1).max(30),
+  subjects: z.array(Subject).min(1).max(30),
   languages: z.array(text(2, 40)).min(1).max(20),
   timeZone: TimeZone,
   instantBooking: z.boolean(),
-  displayName: text(1, 250).optional(),
+  displayName: DisplayName.optional(),
   education: z.array(Education).max(20).optional(),
 });
 export type ProfileBody = z.output<typeof ProfileBody>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
+import { KnownName } from '../../../platform/names';
 import {
   IdParams,
   Instant,
@@ -7,8 +8,8 @@ import {
   Money,
   SessionMinutes,
   SessionStart,
+  Subject,
   TimeZone,
-  text,
   Uuid,
 } from '../../../platform/schemas';
 
@@ -52,7 +53,7 @@ export const sagaOperations = {
     idempotency: 'required',
     // Name and zone are looked up for it, and may be others when the step is repeated.
     fingerprint: ['userId'],
-    body: z.strictObject({ userId: Uuid, displayName: text(1, 250), timeZone: TimeZone }),
+    body: z.strictObject({ userId: Uuid, displayName: KnownName, timeZone: TimeZone }),
     replies: { 201: z.strictObject({ id: Uuid }) },
     errors: ['undone'],
   }),
@@ -75,7 +76,7 @@ export const sagaOperations = {
     access: 'service',
     params: IdParams,
     body: z.strictObject({
-      subject: text(1, 80),
+      subject: Subject,
       scheduledAt: SessionStart,
       durationMinutes: SessionMinutes,
       pricingOptionId: Uuid.optional(),
