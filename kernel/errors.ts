@@ -31,6 +31,16 @@ export const ERROR_CODES = {
   refund_exceeds_payment: { status: 409, retryable: false, title: 'The refund is more than what is left' },
   refund_failed: { status: 409, retryable: false, title: 'The refund was refused' },
   too_many_moves: { status: 409, retryable: false, title: 'The booking has been moved as often as it can be' },
+  too_many_pending: {
+    status: 409,
+    retryable: false,
+    title: 'Too many bookings of this student wait for their payment',
+  },
+  too_many_refunds: {
+    status: 409,
+    retryable: false,
+    title: 'The payment has been given back in as many parts as it can be',
+  },
   undone: { status: 409, retryable: false, title: 'The step was undone before it arrived' },
   payload_too_large: { status: 413, retryable: false, title: 'The body is too large' },
   unsupported_media_type: { status: 415, retryable: false, title: 'Send application/json in UTF-8' },

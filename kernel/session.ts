@@ -20,6 +20,9 @@ export const LEAST_PRICE = 100;
 /** So often a booking can be moved: each move holds another time of the tutor, and tells two people. */
 export const MOST_MOVES = 20;
 
+/** So many bookings of a student may be without an authorised payment: each holds a tutor's time for nothing, a quarter of an hour long. */
+export const MOST_UNPAID = 3;
+
 /** As what a person meets a booking. An administrator who is no party of it is an operator. */
 export const PARTIES = ['student', 'tutor', 'operator'] as const;
 export type Party = (typeof PARTIES)[number];

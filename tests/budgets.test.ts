@@ -19,13 +19,17 @@ type Counts = Map<string, number>;
 const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['workflow tasks', 3, 'up to the charge; after it, up to confirm; after that, with the notice and the first timer'],
   ['history events', 21, 'the start, the tasks 9, two recorded activities 6, three local steps 3, a state and a timer'],
-  ['SQL statements', 86, 'the sum of the services'],
+  ['SQL statements', 88, 'the sum of the services'],
   [
     'SQL statements of booking',
-    34,
-    'claim 5, start and end of the wait 2, reply 2, request 1, create 9, payment 8, confirm 6, facts of the notice 1',
+    35,
+    'claim 5, start and end of the wait 2, reply 2, request 1, create 10, payment 8, confirm 6, facts of the notice 1',
   ],
-  ['SQL statements of identity', 1, 'both people in one'],
+  [
+    'SQL statements of identity',
+    2,
+    'both people in one, and once more for the notice: whether their addresses are confirmed',
+  ],
   ['SQL statements of notification', 20, 'two mails: record 5, claim 1, outcome 4'],
   [
     'SQL statements of payment',
@@ -34,7 +38,7 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ],
   ['SQL statements of tutoring', 10, 'quote 2, hold 8'],
   ['calls to Stripe', 1, 'the charge; the webhook about it finds all of it in the ledger'],
-  ['HTTP calls', 15, 'the sum of the operations'],
+  ['HTTP calls', 16, 'the sum of the operations'],
   ['HTTP calls of booking: bookSession', 1, 'the request'],
   [
     'HTTP calls of booking: internalBeginBookingRequest',
@@ -45,7 +49,7 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['HTTP calls of booking: internalRecordPayment', 1, 'the client reads the payment where its booking is'],
   ['HTTP calls of booking: internalConfirmBooking', 1, 'a step'],
   ['HTTP calls of booking: internalGetBooking', 1, 'names and addresses of the notice stay out of the history'],
-  ['HTTP calls of identity: internalGetPair', 1, 'both people at once'],
+  ['HTTP calls of identity: internalGetPair', 2, 'both people at once, for the booking and for the notice'],
   ['HTTP calls of notification: recordNotification', 2, 'a mail each, so that one that fails is tried again alone'],
   ['HTTP calls of payment: chargeBooking', 1, 'a step'],
   ['HTTP calls of payment: stripeWebhook', 3, 'Stripe tells of the intent made, the charge, and the intent paid'],
@@ -62,14 +66,14 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
   ],
   [
     'SQL statements',
-    159,
+    162,
     'as above, and two more mails 20, authorising apart from capturing, asking the tutor, the command, block 8',
   ],
   ['calls to Stripe', 3, 'authorise, capture, and one look at what the webhook of the authorisation tells of'],
   [
     'HTTP calls',
-    26,
-    'as above, and confirm, capture, a second payment state, await, extend, block, two mails, facts, two webhooks',
+    28,
+    'as above, and confirm, capture, a second payment state, await, extend, block, two mails, facts, both people, two webhooks',
   ],
 ];
 

@@ -1,3 +1,4 @@
+import { MOST_UNPAID } from '../../kernel/session';
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 import { halfDone } from './half-done';
@@ -91,7 +92,9 @@ async function promisesBroken(
     const refunds = paymentId ? await refundsOf(client, record.student, paymentId) : [];
     const refundPercent = percent.get(record.id ?? '') ?? null;
     const money = { refundPercent, refunds, wasRefused: wasRefused.has(paymentId ?? '') };
-    wrong.push(...judgeBooking(record, { booking, ...money }));
+    const others = bookings.filter((other) => other !== record && other.student === record.student);
+    const isOneOfMany = others.filter(({ askedAt }) => askedAt.from < record.askedAt.to).length >= MOST_UNPAID;
+    wrong.push(...judgeBooking(record, { booking, isOneOfMany, ...money }));
   }
   for (const record of payments) {
     let payment: PaymentView | undefined;

@@ -76,8 +76,9 @@ const record = (more: Partial<BookingRecord>): BookingRecord => ({
   ...more,
 });
 /** How a booking ended whose cancel has given back `refundPercent`; null: it was not cancelled after the payment. */
-const ended = (booking: BookingView | undefined, refundPercent: number | null = null) => ({
+const ended = (booking: BookingView | undefined, refundPercent: number | null = null, isOneOfMany = false) => ({
   booking,
+  isOneOfMany,
   refundPercent,
   refunds: [],
   wasRefused: false,
@@ -102,6 +103,16 @@ test('what was told and is so is no violation', () => {
   expect(judgeBooking(contested, ended(view('cancelled', 'slot_unavailable')))).toEqual([]);
   const meetsOwn = record({ wanted: { byTutor: false, byStudent: true }, asked: reply(409, {}, 'conflict') });
   expect(judgeBooking(meetsOwn, ended(view('cancelled', null)))).toEqual([]);
+});
+
+test('a booking is refused as one too many only of a student who asked for others', () => {
+  const refused = record({ asked: reply(409, {}, 'too_many_pending') });
+  expect(judgeBooking(refused, ended(view('cancelled', null), null, true))).toEqual([]);
+  expect(judgeBooking(refused, ended(view('cancelled', null)))).not.toEqual([]);
+  expect(judgeBooking(refused, ended(CONFIRMED, null, true))).not.toEqual([]);
+  const late = record({ asked: reply(202, view('pending', null)) });
+  expect(judgeBooking(late, ended(view('cancelled', null), null, true))).toEqual([]);
+  expect(judgeBooking(late, ended(view('cancelled', null)))).not.toEqual([]);
 });
 
 test.each([

@@ -13,6 +13,8 @@ import {
 /** A booking as it stands when everything is over. */
 export interface BookingEnd extends MoneyEnd {
   booking: BookingView | undefined;
+  /** Whether its student had asked for as many others as may be without an authorised payment. */
+  isOneOfMany: boolean;
 }
 
 const said = (reply: Reply | undefined) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'nothing');
@@ -31,12 +33,12 @@ export function judgeBooking(record: BookingRecord, end: BookingEnd): string[] {
     if (!holds) wrong.push(`booking ${id ?? `${plan.number}, without an id,`} (${state}): ${what}`);
   };
   if (!asked) return wrong; // the records say why the play broke; who gave up knows nothing
-  if (asked.status >= 300) return [...wrong, ...judgeRefusal(record, state)];
+  if (asked.status >= 300) return [...wrong, ...judgeRefusal(record, state, end.isOneOfMany)];
   if (!booking) {
     expect(false, `is not there, though the client was answered ${said(asked)}`);
     return wrong;
   }
-  const allowed = ends(record, booking, state);
+  const allowed = [...ends(record, booking, state), ...(end.isOneOfMany && asked.status === 202 ? [ONE_TOO_MANY] : [])];
   expect(allowed.includes(state), `should be ${allowed.join(' or ')} after ${story(record)}`);
   const told = bookingSchema.parse(asked.body);
   if (asked.status === 201) {
@@ -97,6 +99,9 @@ function refusalsOf({ byTutor, byStudent }: Wanted): string[] {
   return [...(byTutor ? ['slot_unavailable'] : []), ...(byStudent ? ['conflict'] : [])];
 }
 
+/** What is left of a request that its student had made too many of: there is no booking. */
+const ONE_TOO_MANY = 'cancelled/null';
+
 /** What is left of a request that lost its time to others: of one that met a session of the same student there is no booking. */
 function leftOf({ byTutor, byStudent }: Wanted): string[] {
   return [...(byTutor || byStudent ? ['cancelled/slot_unavailable'] : []), ...(byStudent ? ['cancelled/null'] : [])];
@@ -152,8 +157,9 @@ function story({ asked, confirm, decline, moves, refunds, cancels, lapsed, doubt
 }
 
 /** Checks that a refused request had a reason of its own and left nothing behind. */
-function judgeRefusal({ plan, asked, id, wanted }: BookingRecord, state: string): string[] {
+function judgeRefusal({ plan, asked, id, wanted }: BookingRecord, state: string, isOneOfMany: boolean): string[] {
   const code = asked?.code ?? '';
+  if (isOneOfMany && code === 'too_many_pending' && state === ONE_TOO_MANY) return [];
   const reasons = [...(plan.declines ? ['payment_declined'] : []), ...refusalsOf(wanted)];
   const left = code === 'payment_declined' ? 'cancelled/payment_declined' : 'cancelled/slot_unavailable';
   const isNothing = state === left || leftOf(wanted).includes(state) || (state === 'not there' && id === undefined);

@@ -5,7 +5,7 @@ import { DAY } from '../../kernel/time';
 import { BOOKING_STEPS } from '../../workflows/booking';
 import { bookingFacts } from '../support/booking-facts';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
-import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
+import { createMarketplace, inTurn, type Marketplace, type Person, type Tutor } from '../support/marketplace';
 import { haveRetried } from '../support/operator';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import type { Reply } from '../support/service';
@@ -25,7 +25,7 @@ jest.setTimeout(120_000);
 let platform: TestPlatform;
 let market: Marketplace;
 let tutors: Record<TutorKind, Tutor>;
-let student: Person;
+let nextStudent: () => Person;
 let rival: Person;
 let askedTutor: Scene;
 /** The scenes that the kill met, by the fault that each stands for. */
@@ -36,14 +36,15 @@ const hung = new Map<Row, Scene & { goneOn: Promise<unknown> }>();
 beforeAll(async () => {
   platform = await startTestPlatform();
   market = createMarketplace(platform);
-  const [instant, confirming, ...students] = await Promise.all([
+  const [instant, confirming, someone, students] = await Promise.all([
     market.tutor({ instant: true }),
     market.tutor({ instant: false }),
     market.student(),
-    market.student(),
+    market.students(2 * TABLE.length),
   ]);
   tutors = { instant, confirming };
-  [student, rival] = students;
+  rival = someone;
+  nextStudent = inTurn(students);
   await killAtEveryStep();
   await hangAtEveryStep();
 }, 300_000);
@@ -80,6 +81,7 @@ async function askWhileKilled(): Promise<{ scene: Scene; answers: Meeting }> {
   const faults = platform.proxy.next('booking');
   const answers = faults.on('await-tutor', { kind: 'hold-answer' }, Number.POSITIVE_INFINITY);
   const at = new Date(Date.parse(market.nextHour()) + 20 * DAY).toISOString();
+  const student = nextStudent();
   const asked = market.book({ student, tutor: tutors.confirming, at });
   await answers.met();
   return { scene: { id: await faults.id(), student, asked }, answers };
@@ -103,12 +105,13 @@ async function hangAtEveryStep(): Promise<void> {
   }
 }
 
-const hasGoneOn = (row: Row, { id }: Scene) =>
+const hasGoneOn = (row: Row, scene: Scene) =>
   row.tutor === 'confirming' && BEFORE_THE_TUTOR.has(row.step)
-    ? eventually('the tutor is asked', () => isAwaitingTutor(id), 90_000)
-    : market.untilBooking(id, 'confirmed', 'cancelled');
+    ? eventually('the tutor is asked', () => isAwaitingTutor(scene), 90_000)
+    : market.untilBooking(scene.id, 'confirmed', 'cancelled');
 
-const isAwaitingTutor = async (id: string) => (await market.read(student, id)).body.statusReason === 'awaiting_tutor';
+const isAwaitingTutor = async ({ id, student }: Scene) =>
+  (await market.read(student, id)).body.statusReason === 'awaiting_tutor';
 
 /** Brings a new booking to the step, where the fault that `arm` lays meets it. */
 async function reach(
@@ -116,7 +119,7 @@ async function reach(
   arm: (faults: SagaFaults) => Meeting | undefined,
   wish: { card?: string; at?: string } = {},
 ): Promise<Scene> {
-  const tutor = tutors[kind];
+  const [tutor, student] = [tutors[kind], nextStudent()];
   if (kind === 'instant' || BEFORE_THE_TUTOR.has(step)) {
     const faults = platform.proxy.next('booking');
     const meeting = arm(faults);
@@ -136,7 +139,7 @@ const workflow = (id: string) => platform.temporal.workflow.getHandle(`booking:$
 const history = (id: string) => historyOf(platform.temporal, `booking:${id}`);
 
 /** Cancels as the student does. Resolves when Temporal holds the cancel for the saga. */
-async function giveUp({ id }: Scene): Promise<{ done: Promise<unknown> }> {
+async function giveUp({ id, student }: Scene): Promise<{ done: Promise<unknown> }> {
   const { answered } = await market.cancelHeld(student, id);
   const done = answered.then((reply) => expect([reply.status, reply.body.code]).toEqual([200, undefined]));
   done.catch(() => undefined);
@@ -272,10 +275,11 @@ describe.each(Object.entries(FAULTS) as [Fault, string][])('%s:', (fault, what) 
   });
 });
 
-async function expectConfirmed(row: Row, { id }: Scene, reply: Reply): Promise<void> {
+async function expectConfirmed(row: Row, scene: Scene, reply: Reply): Promise<void> {
+  const { id } = scene;
   expect([200, 201, 202]).toContain(reply.status);
   if (row.tutor === 'confirming' && BEFORE_THE_TUTOR.has(row.step)) {
-    await eventually('the tutor is asked', () => isAwaitingTutor(id), 90_000);
+    await eventually('the tutor is asked', () => isAwaitingTutor(scene), 90_000);
     expect((await market.confirmPatiently(tutors.confirming, id)).status).toBe(200);
   }
   await market.untilBooking(id, 'confirmed', 'cancelled');
@@ -308,7 +312,7 @@ async function expectUndone(row: Row, { id }: Scene, reply: Reply, cell: Undone)
 }
 
 test('a worker killed while the tutor is being asked: the next one asks, by the same deadline, and the booking goes on', async () => {
-  const { id, asked } = askedTutor;
+  const { id, student, asked } = askedTutor;
   const { body } = await asked;
   const { statusReason, waitingUntil, createdAt } = (await market.read(student, id)).body;
   expect([body.id, statusReason]).toEqual([id, 'awaiting_tutor']);

@@ -48,14 +48,19 @@ export const REFUNDS: SagaTable<Ending> = {
 };
 
 interface Cast {
-  student: Person;
+  /** Who books next: all plays begin at once. */
+  nextStudent(): Person;
   tutor: Tutor;
-  /** A payment of the student's to the tutor, with this card. */
+  /** A payment to the tutor, with this card. */
   paid(card: string): Promise<string>;
 }
 
 /** All that was paid is given back: of direct payments by their payee, of bookings by the student's cancel. */
-export function refunds(platform: TestPlatform, market: Marketplace, { student, tutor, paid }: Cast): SagaUnderFaults {
+export function refunds(
+  platform: TestPlatform,
+  market: Marketplace,
+  { nextStudent, tutor, paid }: Cast,
+): SagaUnderFaults {
   const inTurn = turns();
 
   const ofPayment = async (card: string, lay: (faults: SagaFaults) => void): Promise<Scene> => {
@@ -69,6 +74,7 @@ export function refunds(platform: TestPlatform, market: Marketplace, { student, 
   };
 
   const ofBooking = async (lay: (faults: SagaFaults) => void): Promise<Scene> => {
+    const student = nextStudent();
     const { body } = await market.book({ student, tutor });
     await market.untilBooking(body.id, 'confirmed');
     return begun(lay, () => market.cancelPatiently(student, body.id));

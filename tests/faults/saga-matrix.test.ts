@@ -3,7 +3,7 @@ import { failedWorkflowTasks, historyOf } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
-import { createMarketplace, type Marketplace } from '../support/marketplace';
+import { createMarketplace, inTurn, type Marketplace } from '../support/marketplace';
 import { haveRetried } from '../support/operator';
 import { startTestPlatform, type TestPlatform } from '../support/platform';
 import { PAYMENTS, payments } from './payments';
@@ -121,12 +121,16 @@ const COURSES: Record<Fault, Course> = {
 beforeAll(async () => {
   platform = await startTestPlatform();
   market = createMarketplace(platform);
-  const [student, tutor] = await Promise.all([market.student(), market.tutor({ instant: true })]);
+  const [student, tutor, crowd] = await Promise.all([
+    market.student(),
+    market.tutor({ instant: true }),
+    market.students(10),
+  ]);
   const payment = payments(platform, student, tutor);
   sagas = {
     'sign-up': signUps(platform, market.people),
     payment,
-    refund: refunds(platform, market, { student, tutor, paid: payment.paid }),
+    refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
   };
   for (const one of PLAYS) {
     const scene = play(one);

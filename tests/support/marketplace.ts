@@ -33,6 +33,16 @@ export const PRICE = 4_500;
 const HOUR_MS = 3_600_000;
 const PASSWORD = 'correct horse battery staple';
 
+/** Gives one after another, and begins anew: nobody may have more than three bookings at once whose payment is not authorised. */
+export function inTurn(people: readonly Person[]): () => Person {
+  let given = 0;
+  return () => {
+    const next = people[given++ % people.length];
+    if (!next) throw new Error('there is nobody whose turn it could be');
+    return next;
+  };
+}
+
 export type Marketplace = ReturnType<typeof createMarketplace>;
 
 /** People of one test file and what they do, through the gateway. Their names occur nowhere else, so that one can search for them. */

@@ -148,7 +148,8 @@ export const peopleOperations = {
       'Answers 201 once the booking is confirmed or waits for the tutor, 202 when the bank must be asked ' +
       '(`payment.clientSecret`) or it takes over ten seconds: read on at `Location`. A 202 without a `price` is of a ' +
       'request that is stored and whose booking is still to be made. 402 and 409 carry `bookingId` where a booking was made. ' +
-      'A request that began nothing and is not repeated within ten minutes is refused for good (`request_expired`).',
+      'A request that began nothing and is not repeated within ten minutes is refused for good (`request_expired`). ' +
+      'A student has at most three bookings whose payment is not yet authorised (`too_many_pending`).',
     access: ['student'],
     idempotency: 'required',
     body: NewBooking,
@@ -160,6 +161,7 @@ export const peopleOperations = {
       'slot_unavailable',
       'conflict',
       'invalid_state',
+      'too_many_pending',
       'request_expired',
       'not_found',
       'overloaded',
@@ -199,7 +201,7 @@ export const peopleOperations = {
     params: IdParams,
     body: BookingChange,
     replies: { 200: Booking },
-    errors: ['invalid_state', 'slot_unavailable', 'conflict'],
+    errors: ['invalid_state', 'slot_unavailable', 'conflict', 'too_many_moves'],
   }),
   confirmBooking: endpoint({
     method: 'post',
@@ -248,7 +250,7 @@ export const peopleOperations = {
     idempotency: 'optional',
     params: IdParams,
     replies: { 200: Booking },
-    errors: ['invalid_state', 'conflict', 'too_many_moves'],
+    errors: ['invalid_state', 'conflict'],
   }),
   resolveBooking: endpoint({
     method: 'post',

@@ -155,7 +155,7 @@ export const sagaOperations = {
     fingerprint: [],
     body: Creation,
     replies: { 200: Created },
-    errors: ['conflict', 'undone'],
+    errors: ['conflict', 'too_many_pending', 'undone'],
   }),
   refuseRequest: endpoint({
     ...command,

@@ -1,7 +1,8 @@
 import { HOUR } from '../../../kernel/time';
 import { uuidv7 } from '../../../platform/ids';
 import { bookingRows, creation, refused, step } from '../../../tests/support/booking-rows';
-import { eur, inHours } from '../../../tests/support/bookings';
+import { eur, inHours, payment } from '../../../tests/support/bookings';
+import { recordPayment } from './payment-copy';
 import { readBooking, readProgress, readTimeline } from './reads';
 import {
   awaitTutor,
@@ -79,6 +80,48 @@ describe('create', () => {
     );
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
     expect(failures).toEqual(Array.from({ length: 49 }, () => 'conflict'));
+  });
+
+  test('of 40 bookings of one student at once whose payment is not authorised three are made', async () => {
+    const studentId = uuidv7();
+    const requests = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => requested({ studentId, scheduledAt: inHours(72 + n) })),
+    );
+    const results = await Promise.allSettled(
+      requests.map(({ id }) => createPending(db(), step(id, 'create'), id, creation())),
+    );
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
+    expect(failures).toEqual(Array.from({ length: 37 }, () => 'too_many_pending'));
+    const left = await database.sql`select from bookings where student_id = ${studentId} and status = 'pending'`;
+    expect(left).toHaveLength(3);
+    await created({ scheduledAt: inHours(72) }); // somebody else's are their own
+  });
+
+  test('a booking counts until its payment is authorised or it is cancelled, and the step repeated is not counted twice', async () => {
+    const studentId = uuidv7();
+    const make = (n: number) => created({ studentId, scheduledAt: inHours(72 + n) });
+    const [first, second, third] = [await make(0), await make(1), await make(2)];
+    await createPending(db(), step(third.id, 'create-2'), third.id, creation());
+    await recordPayment(
+      db(),
+      step(first.id, 'payment'),
+      first.id,
+      payment({ status: 'requires_action', captured: eur(0) }),
+      null,
+    );
+    await expect(make(3)).rejects.toEqual(refused('too_many_pending'));
+    await recordPayment(
+      db(),
+      step(second.id, 'payment'),
+      second.id,
+      payment({ status: 'authorized', captured: eur(0) }),
+      null,
+    );
+    await make(4);
+    await expect(make(5)).rejects.toEqual(refused('too_many_pending'));
+    const cancel = { reason: 'payment_expired', noteId: null, cancelledBy: null } as const;
+    await cancelPending(db(), step(first.id, 'create/undo'), first.id, cancel);
+    await make(6);
   });
 
   test('back to back is no overlap, and a cancelled booking frees its time', async () => {

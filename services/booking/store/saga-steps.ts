@@ -1,8 +1,8 @@
-import { and, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNull, lt, ne, notInArray, or, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly, violatedConstraint } from '../../../db/client';
-import { bookingRequests, bookingSnapshots, bookings } from '../../../db/schema/booking';
+import { bookingRequests, bookingSnapshots, bookings, payments } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
-import type { Party } from '../../../kernel/session';
+import { MOST_UNPAID, type Party } from '../../../kernel/session';
 import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
 import { isUndo, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from '../../../platform/idempotency';
@@ -20,6 +20,9 @@ import { appendBookingEvent, become, lockBooking, requireStatus, sessionOf, upda
 
 // What the saga writes. Each command commits with its key and its event, locks the row it changes, and is harmless when
 // the row already is as the step wants it.
+
+/** The states of a payment whose money is there, reserved or taken; what was given back since does not count against anybody. */
+const PAYMENT_IS_SURE = ['authorized', 'captured', 'partially_refunded', 'refunded'] as const;
 
 type Moved = { previousStart: string; startsAt: string; endsAt: string };
 
@@ -40,8 +43,9 @@ export async function beginRequest(db: Database, id: string): Promise<StoredRequ
 
 /**
  * Makes the booking from its stored request.
- * @throws ProblemError conflict when the student has another live booking then; undone when the request was refused or
- * the undo came first; validation_failed for a price below the least; not_found without a request
+ * @throws ProblemError conflict when the student has another live booking then; too_many_pending when three of theirs are without an
+ * authorised payment; undone when the request was refused or the undo came first; validation_failed for a price below the least; not_found
+ * without a request
  */
 export async function createPending(db: Database, key: KeyedRequest, id: string, creation: Creation): Promise<Created> {
   const { student, tutor, subject, price, instantBooking } = creation;
@@ -58,6 +62,7 @@ export async function createPending(db: Database, key: KeyedRequest, id: string,
     const startsAt = scheduledAt.toISOString();
     const endsAt = endOf(startsAt, durationMinutes);
     await lockStudent(tx, studentId);
+    await requireFewUnpaid(tx, studentId);
     await tx
       .insert(bookings)
       .values({
@@ -291,6 +296,24 @@ async function readCreated(tx: Transaction, id: string): Promise<Created> {
 /** Writers of one student's bookings queue up here: two that meet in the exclusion constraint would deadlock. */
 async function lockStudent(tx: Transaction, studentId: string): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`student:${studentId}`}, 0))`);
+}
+
+/** Counts under the student's lock, so that bookings that are made at once see each other. @throws ProblemError too_many_pending */
+async function requireFewUnpaid(tx: Transaction, studentId: string): Promise<void> {
+  const unpaid = await tx
+    .select({ id: bookings.id })
+    .from(bookings)
+    .leftJoin(payments, eq(payments.bookingId, bookings.id))
+    .where(
+      and(
+        eq(bookings.studentId, studentId),
+        eq(bookings.status, 'pending'),
+        or(isNull(payments.status), notInArray(payments.status, [...PAYMENT_IS_SURE])),
+      ),
+    )
+    .limit(MOST_UNPAID);
+  if (unpaid.length < MOST_UNPAID) return;
+  throw new ProblemError('too_many_pending', `The payments of ${MOST_UNPAID} other bookings are still to be completed`);
 }
 
 function refuseOverlap(error: unknown): never {

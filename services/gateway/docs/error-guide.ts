@@ -64,6 +64,9 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   payment_failed: 'No money was taken. Fetch the booking to see what became of it, and offer another card.',
   payment_expired: 'The time to complete the payment is over and no money was taken: start again.',
   too_many_moves: 'Leave the session where it is, or cancel it and book another one.',
+  too_many_pending:
+    'Have the person complete the payment of the bookings that wait for it (`payment.clientSecret`), or cancel them, and book again under a new Idempotency-Key.',
+  too_many_refunds: 'Ask an operator of the platform to give back what is left.',
   request_expired:
     'Nothing was booked and no money was taken: the request was not repeated within ten minutes after a fault. Ask the person whether they still want it, and send it under a new Idempotency-Key.',
   refund_exceeds_payment:

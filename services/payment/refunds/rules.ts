@@ -76,6 +76,12 @@ export function mayRefund(payment: { payeeId: string }, user: { id: string; role
   return user.role === 'admin' || user.id === payment.payeeId;
 }
 
+/**
+ * So many refunds of one payment its payee may ask for: each sends a mail to the payer and costs a request to Stripe. An admin may give
+ * back what is left after that.
+ */
+export const MOST_REFUNDS = 20;
+
 /** What is shown of a refund; as with `PaymentFacts`, a row of the store fits. */
 interface RefundFacts {
   id: string;

@@ -58,13 +58,18 @@ export async function refuseAbandonedPayments(db: Database, atMost: number): Pro
   });
 }
 
-/** @throws ProblemError validation_failed unless the payee is somebody else who is known here */
+/** @throws ProblemError validation_failed unless the payee is a tutor, who has an account to be paid out to, and somebody else */
 async function requirePayee(tx: Transaction, payeeId: string, payerId: string): Promise<void> {
   const [payee] = await tx
     .select({ id: stripeAccounts.userId })
     .from(stripeAccounts)
     .where(
-      and(eq(stripeAccounts.userId, payeeId), isNotNull(stripeAccounts.stripeId), isNull(stripeAccounts.removedAt)),
+      and(
+        eq(stripeAccounts.userId, payeeId),
+        eq(stripeAccounts.role, 'tutor'),
+        isNotNull(stripeAccounts.stripeId),
+        isNull(stripeAccounts.removedAt),
+      ),
     );
   if (payee && payeeId !== payerId) return;
   const message = payeeId === payerId ? 'must be somebody else' : 'is nobody who can be paid';

@@ -1,4 +1,6 @@
-import type { Database } from '../../../../db/client';
+import { and, eq, isNotNull } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../../db/client';
+import { refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { Money } from '../../../../kernel/money';
 import {
@@ -15,7 +17,7 @@ import { type Claimed, LEASE_SECONDS } from '../../../../platform/saga-request';
 import { maySee } from '../../charges/rules';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
 import type { CreateRefund, RefundedShare, RefundShare, RefundState, RequestRefund } from '../../contract';
-import { mayRefund, refundAmount, refundable, refundStateOf, shareOf } from '../rules';
+import { MOST_REFUNDS, mayRefund, refundAmount, refundable, refundStateOf, shareOf } from '../rules';
 import { insertRefund } from './refunds';
 
 /** Records a refund for a saga and reserves its amount. @throws ProblemError not_found, invalid_state, refund_exceeds_payment, validation_failed, and those of `once` */
@@ -58,8 +60,8 @@ export async function refundShare(
 }
 
 /**
- * Records a person's refund together with their idempotency key, before its saga is started. That its amount is refused is
- * stored under the key too, so that the same request gets the same answer.
+ * Records a person's refund together with their idempotency key, before its saga is started. That it is refused (its amount, or
+ * too_many_refunds) is stored under the key too, so that the same request gets the same answer.
  * @throws ProblemError not_found, forbidden, validation_failed, and those of `claimKey`
  */
 export async function requestRefund(
@@ -76,6 +78,7 @@ export async function requestRefund(
     const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
     if (claim.kind === 'replay' || !claim.first) return claim;
     try {
+      if (user.role !== 'admin') await requireFewRefunds(tx, payment);
       const amount = allowed(payment, wanted.amount ?? null);
       const { reason } = wanted;
       const details = { id: claim.resourceId, origin: 'request' as const, amount, reason, requestedBy: user.id };
@@ -87,6 +90,16 @@ export async function requestRefund(
       return { kind: 'refused', problem: error };
     }
   });
+}
+
+/** Counts what people have asked for, under the payment's lock. @throws ProblemError too_many_refunds */
+async function requireFewRefunds(tx: Transaction, { id }: PaymentRow): Promise<void> {
+  const asked = await tx
+    .select({ id: refunds.id })
+    .from(refunds)
+    .where(and(eq(refunds.paymentId, id), isNotNull(refunds.requestedBy)))
+    .limit(MOST_REFUNDS);
+  if (asked.length === MOST_REFUNDS) throw new ProblemError('too_many_refunds');
 }
 
 /** The amount of a new refund. @throws ProblemError invalid_state, refund_exceeds_payment, validation_failed */
