@@ -28,11 +28,18 @@ export interface NoticeFacts {
   previousStart?: string;
 }
 
+/** Whose address is known to be theirs. A booking holds addresses as they were when it was made; this is as it is now. */
+export interface Verified {
+  student: boolean;
+  tutor: boolean;
+}
+
 /** Whom a notice concerns, what each of them is told, and until when it is of use: a reminder until the start, a request until its answer. */
 export function messagesFor(
   notice: Notice,
   b: InternalBooking,
   facts: NoticeFacts,
+  verified: Verified,
 ): { to: 'student' | 'tutor'; message: RecordNotification }[] {
   const common = {
     bookingId: b.id,
@@ -45,6 +52,7 @@ export function messagesFor(
   const student = {
     recipientId: b.studentId,
     email: b.studentEmail,
+    emailVerified: verified.student,
     recipientName: b.studentName,
     locale: b.studentLocale,
     timeZone: b.studentTimeZone,
@@ -53,6 +61,7 @@ export function messagesFor(
   const tutor = {
     recipientId: b.tutorId,
     email: b.tutorEmail,
+    emailVerified: verified.tutor,
     recipientName: b.tutorName,
     locale: b.tutorLocale,
     timeZone: b.tutorTimeZone,

@@ -192,6 +192,27 @@ describe('a notice', () => {
     ['completed', {}, { student: {} }],
   ];
 
+  beforeEach(() => {
+    services.answers.internalGetPair = { first: person(studentId, 'Ada'), second: person(tutorId, 'Grace') };
+  });
+
+  test('says of each address whether it is known to be theirs, as it is now', async () => {
+    services.answers.internalGetBooking = stored;
+    services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
+    const second = { ...person(tutorId, 'Grace'), emailVerified: false };
+    services.answers.internalGetPair = { first: person(studentId, 'Ada'), second };
+    await act.notifyBooking({ bookingId, notice: 'confirmed', key });
+    const verified = services.calls
+      .filter(({ operation }) => operation === 'recordNotification')
+      .map((call) => [call.key, Object(call.body).emailVerified]);
+    expect(new Map(verified as [string, boolean][])).toEqual(
+      new Map([
+        [`${key}/student`, true],
+        [`${key}/tutor`, false],
+      ]),
+    );
+  });
+
   const usefulUntil = (notice: Notice, about: NoticeFacts) =>
     notice === 'requested' ? (about.respondBy ?? startsAt) : notice === 'reminder' ? startsAt : null;
 

@@ -176,7 +176,9 @@ export function createBookingActivities({ booking, identity, tutoring, notificat
     /** Has whom the notice concerns written to, one mail per person and `key`; notification delivers it. */
     async notifyBooking(input: Step<{ bookingId: string; notice: Notice } & NoticeFacts>): Promise<void> {
       const facts = await booking.readForNotices(input.bookingId);
-      const messages = messagesFor(input.notice, facts, input);
+      const { first: student, second: tutor } = await identity.getPair(facts.studentId, facts.tutorId);
+      const verified = { student: student.emailVerified, tutor: tutor.emailVerified };
+      const messages = messagesFor(input.notice, facts, input, verified);
       await Promise.all(messages.map(({ to, message }) => notification.record(message, `${input.key}/${to}`)));
     },
   };

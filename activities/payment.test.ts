@@ -200,6 +200,14 @@ describe('a direct payment', () => {
 });
 
 test('a name that has but one part has no space around it', () => {
-  const person = { id: '1', email: 'a@b.example', firstName: 'Madonna', lastName: '', locale: 'en', timeZone: 'UTC' };
+  const person = {
+    id: '1',
+    email: 'a@b.example',
+    firstName: 'Madonna',
+    emailVerified: true,
+    lastName: '',
+    locale: 'en',
+    timeZone: 'UTC',
+  };
   expect(nameOf(person)).toBe('Madonna');
 });

@@ -220,6 +220,7 @@ export function projectionOf(state: PaymentState) {
 interface Person {
   id: string;
   email: string;
+  emailVerified: boolean;
   firstName: string;
   lastName: string;
   locale: string;
@@ -231,6 +232,7 @@ export function recipient(person: Person) {
   return {
     recipientId: person.id,
     email: person.email,
+    emailVerified: person.emailVerified,
     recipientName: nameOf(person),
     locale: person.locale,
     timeZone: person.timeZone,

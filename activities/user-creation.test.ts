@@ -143,6 +143,7 @@ test.each(['student', 'tutor'] as const)(
           template: 'welcome_verify_email',
           recipientId: userId,
           email,
+          emailVerified: false,
           recipientName: 'Ada Lovelace',
           locale: 'de',
           timeZone: 'Europe/Vienna',

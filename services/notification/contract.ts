@@ -67,6 +67,11 @@ const PaymentData = z.strictObject({ ...paymentFields, otherName });
 const recipient = {
   recipientId: Uuid,
   email: Email,
+  /**
+   * Whether the address is known to be the recipient's. To any other nothing is quoted that a person typed, or the platform could be made
+   * to send it to anybody. A caller of before does not say.
+   */
+  emailVerified: z.boolean().default(true),
   recipientName: Phrase,
   locale: Locale.catch('en-GB'),
   timeZone: TimeZone.catch('UTC'),

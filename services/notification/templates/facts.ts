@@ -1,4 +1,4 @@
-import type { RecordNotification } from '../contract';
+import { RecordNotification } from '../contract';
 import { type Reader, readerFor, singleLine } from './format';
 import { FAILURES, refundInWords } from './messages';
 
@@ -21,7 +21,7 @@ export function factsOf(message: RecordNotification): Facts {
   const reader = readerFor(message.locale, message.timeZone);
   return {
     ...('otherName' in data && { other: singleLine(data.otherName) }),
-    ...('startsAt' in data && bookingFacts(data, reader)),
+    ...('startsAt' in data && bookingFacts(data, reader, message.emailVerified)),
     ...('amount' in data && { amount: reader.money(data.amount) }),
     ...('respondBy' in data && { respondBy: reader.when(data.respondBy) }),
     ...('previousStart' in data && { previousWhen: reader.when(data.previousStart) }),
@@ -37,13 +37,30 @@ export function factsOf(message: RecordNotification): Facts {
   };
 }
 
-function bookingFacts(data: BookingData, reader: Reader): Facts {
+/** `message` with stand-ins for what people typed, for an address that may be somebody else's. A meeting link is not shown there either. */
+export function unquoted(message: RecordNotification): RecordNotification {
+  const { template, data } = message;
+  const party = template.endsWith('_tutor') ? 'a student' : 'your tutor';
+  const other = template.startsWith('booking_') ? party : 'another person';
+  return RecordNotification.parse({
+    ...message,
+    data: {
+      ...data,
+      ...('subject' in data && { subject: 'tutoring' }),
+      ...('otherName' in data && { otherName: other }),
+      ...('description' in data && { description: null }),
+    },
+  });
+}
+
+function bookingFacts(data: BookingData, reader: Reader, showsLink: boolean): Facts {
   return {
     topic: singleLine(data.subject),
     when: reader.when(data.startsAt),
     day: reader.day(data.startsAt),
     price: reader.money(data.price),
-    meetingUrl: data.meetingUrl !== null,
+    meetingUrl: showsLink && data.meetingUrl !== null,
+    linkMissing: data.meetingUrl === null,
   };
 }
 
@@ -58,12 +75,13 @@ const TAKES_PLACE = /confirmed|rescheduled|reminder/;
 export function detailsOf(message: RecordNotification): Detail[] {
   const { data } = message;
   const reader = readerFor(message.locale, message.timeZone);
-  if ('startsAt' in data) return bookingDetails(data, reader, TAKES_PLACE.test(message.template));
+  if ('startsAt' in data)
+    return bookingDetails(data, reader, message.emailVerified && TAKES_PLACE.test(message.template));
   if ('amount' in data) return paymentDetails(data, reader);
   return [];
 }
 
-function bookingDetails(data: BookingData, reader: Reader, takesPlace: boolean): Detail[] {
+function bookingDetails(data: BookingData, reader: Reader, showsLink: boolean): Detail[] {
   return [
     detail('Session', singleLine(data.subject)),
     detail('With', singleLine(data.otherName)),
@@ -71,7 +89,7 @@ function bookingDetails(data: BookingData, reader: Reader, takesPlace: boolean):
     detail('Time zone', reader.zone),
     detail('Duration', `${data.durationMinutes} minutes`),
     detail('Price', reader.money(data.price)),
-    ...(takesPlace && data.meetingUrl !== null ? [{ label: 'Meeting', value: data.meetingUrl, link: true }] : []),
+    ...(showsLink && data.meetingUrl !== null ? [{ label: 'Meeting', value: data.meetingUrl, link: true }] : []),
   ];
 }
 
@@ -92,7 +110,7 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   const { data } = message;
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;
-  if ('hoursBefore' in data && data.meetingUrl !== null) return data.meetingUrl;
+  if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
     'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;
   return `${publicUrl}/${page}${message.template === 'booking_completed_student' ? '/review' : ''}`;

@@ -1,14 +1,14 @@
 import Handlebars from 'handlebars';
 import type { RecordNotification, TemplateName } from '../contract';
 import { KIND_OF } from '../rules';
-import { actionUrl, type Detail, detailsOf, type Facts, factsOf } from './facts';
+import { actionUrl, type Detail, detailsOf, type Facts, factsOf, unquoted } from './facts';
 import { singleLine } from './format';
 import { HTML_LAYOUT, HTML_MESSAGE, TEXT_MESSAGE } from './layout';
 import { MESSAGES } from './messages';
 
 /** A message in the recipient's words: what is mailed, and the two lines that the in-app list keeps. */
 export interface Rendered {
-  /** The recipient's name, for the mail's header. */
+  /** The recipient's name, for the mail's header; empty where the address may be somebody else's. */
   recipient: string;
   subject: string;
   html: string;
@@ -43,13 +43,42 @@ const htmlOf = handlebars.compile<View>(HTML_MESSAGE, { strict: true });
 const textOf = handlebars.compile<View>(TEXT_MESSAGE, { strict: true, noEscape: true });
 const compiled = new Map<TemplateName, Compiled>();
 
-/** Renders `message` for its recipient; pages that the button leads to start with `publicUrl` (no slash at its end). */
+/**
+ * Renders `message` for its recipient; pages that the button leads to start with `publicUrl` (no slash at its end). The mail quotes nobody
+ * while its address may be somebody else's; the in-app list is read by the recipient alone.
+ */
 export function render(message: RecordNotification, publicUrl: string): Rendered {
   const words = wordsOf(message.template);
   const facts = factsOf(message);
-  const subject = singleLine(words.subject(facts));
-  const recipient = singleLine(message.recipientName);
   const lead = words.lead(facts);
+  const mail = quotesPeople(message)
+    ? mailOf(message, facts, publicUrl, { recipient: singleLine(message.recipientName), lead })
+    : anonymousMailOf(unquoted(message), publicUrl);
+  return { ...mail, title: singleLine(words.subject(facts)), message: lead };
+}
+
+/** The mail that asks whether an address is its owner's comes before any answer. */
+function quotesPeople({ emailVerified, template }: RecordNotification): boolean {
+  return emailVerified && template !== 'welcome_verify_email';
+}
+
+type Mail = Pick<Rendered, 'recipient' | 'subject' | 'html' | 'text'>;
+
+function anonymousMailOf(message: RecordNotification, publicUrl: string): Mail {
+  const facts = factsOf(message);
+  const lead = wordsOf(message.template).lead(facts);
+  // Where a name stood at the beginning stands "a student" now.
+  return mailOf(message, facts, publicUrl, { recipient: '', lead: lead.charAt(0).toUpperCase() + lead.slice(1) });
+}
+
+function mailOf(
+  message: RecordNotification,
+  facts: Facts,
+  publicUrl: string,
+  { recipient, lead }: { recipient: string; lead: string },
+): Mail {
+  const words = wordsOf(message.template);
+  const subject = singleLine(words.subject(facts));
   const kind = KIND_OF[message.template];
   const view: View = {
     subject,
@@ -61,7 +90,7 @@ export function render(message: RecordNotification, publicUrl: string): Rendered
     action: { label: words.action(facts), url: actionUrl(message, publicUrl) },
     footer: kind === 'reminder' || kind === 'review_request' ? REASON + CHOICE : REASON,
   };
-  return { recipient, subject, html: htmlOf(view), text: textOf(view), title: subject, message: lead };
+  return { recipient, subject, html: htmlOf(view), text: textOf(view) };
 }
 
 /** The compiled words of a template. They are plain text, so nothing is escaped here: the HTML layout does that, once. */

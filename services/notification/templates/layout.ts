@@ -34,7 +34,7 @@ export const HTML_LAYOUT = `<!doctype html>
 
 export const HTML_MESSAGE = `{{#> layout}}
 <h1 style="margin:0 0 16px;color:${INK};font-size:22px;line-height:1.3">{{heading}}</h1>
-<p style="margin:0 0 16px">Hello {{name}},</p>
+<p style="margin:0 0 16px">Hello{{#if name}} {{name}}{{/if}},</p>
 {{#each paragraphs}}
 <p style="margin:0 0 16px">{{this}}</p>
 {{/each}}
@@ -59,7 +59,7 @@ export const HTML_MESSAGE = `{{#> layout}}
 /** The same message as plain text (RFC 2046 §5.1.4: the plainest alternative comes first). */
 export const TEXT_MESSAGE = `{{heading}}
 
-Hello {{name}},
+Hello{{#if name}} {{name}}{{/if}},
 
 {{#each paragraphs}}
 {{this}}

@@ -91,7 +91,7 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     subject: 'Confirmed: {{topic}} with {{other}} on {{day}}',
     heading: 'A session is confirmed',
     lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
-    more: ['{{#unless meetingUrl}}Please add the meeting link to the booking before it starts.{{/unless}}'],
+    more: ['{{#if linkMissing}}Please add the meeting link to the booking before it starts.{{/if}}'],
     action: 'View booking',
   },
   booking_declined_student: {
@@ -163,7 +163,7 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     subject: 'In {{hours}}: {{topic}} with {{other}}',
     heading: 'Your session starts in {{hours}}',
     lead: 'Your {{topic}} session with {{other}} takes place on {{when}}.',
-    more: ['{{#unless meetingUrl}}The booking has no meeting link yet. Please add one before it starts.{{/unless}}'],
+    more: ['{{#if linkMissing}}The booking has no meeting link yet. Please add one before it starts.{{/if}}'],
     action: '{{#if meetingUrl}}Join the session{{else}}View booking{{/if}}',
   },
   booking_completed_student: {
