@@ -131,6 +131,7 @@ async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
     RATE_LIMIT_REGISTER: 'off',
     RATE_LIMIT_LOGIN: 'off',
     RATE_LIMIT_LOGIN_ADDRESS: 'off',
+    RATE_LIMIT_LOGIN_FAILURES: 'off',
     SHUTDOWN_GRACE_SECONDS: '5',
   };
 }

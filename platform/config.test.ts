@@ -47,6 +47,7 @@ test('with nothing but the secret everything is on this machine', () => {
     RATE_LIMIT_API: 600,
     RATE_LIMIT_LOGIN: 10,
     RATE_LIMIT_LOGIN_ADDRESS: 30,
+    RATE_LIMIT_LOGIN_FAILURES: 100,
     RATE_LIMIT_REGISTER: 10,
     CORS_ORIGINS: [],
     TRUSTED_PROXIES: [],
@@ -146,6 +147,7 @@ test('production refuses limits that are off; elsewhere they may be', () => {
     RATE_LIMIT_API: 'off',
     RATE_LIMIT_LOGIN: 'off',
     RATE_LIMIT_LOGIN_ADDRESS: 'off',
+    RATE_LIMIT_LOGIN_FAILURES: 'off',
     RATE_LIMIT_REGISTER: 'off',
   };
   expect(load(off).RATE_LIMIT_API).toBe('off');

@@ -14,11 +14,11 @@ import {
 } from '../kernel/contexts';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
-const perMinute = (fallback: number) =>
+const quota = (fallback: number, per: 'minute' | 'hour' = 'minute') =>
   z
     .union(
       [z.literal('off'), z.coerce.number().int().min(1).max(1_000_000)],
-      'must be a number of requests per minute, or off',
+      `must be a number of requests per ${per}, or off`,
     )
     .default(fallback);
 const url = (...protocols: string[]) =>
@@ -119,10 +119,13 @@ const settings = {
     .multipleOf(0.01)
     .default(15)
     .describe('Share of a payment that the platform keeps'),
-  RATE_LIMIT_LOGIN: perMinute(10).describe('Logins a minute per account'),
-  RATE_LIMIT_LOGIN_ADDRESS: perMinute(30).describe('Logins a minute per address'),
-  RATE_LIMIT_REGISTER: perMinute(10).describe('Registrations a minute per address'),
-  RATE_LIMIT_API: perMinute(600).describe('Requests a minute per user, or per address when not signed in'),
+  RATE_LIMIT_LOGIN: quota(10).describe('Logins a minute per account and address'),
+  RATE_LIMIT_LOGIN_ADDRESS: quota(30).describe('Logins a minute per address'),
+  RATE_LIMIT_LOGIN_FAILURES: quota(100, 'hour').describe(
+    'Failed logins an hour per account; above it only addresses with a success in the last 90 days are let in',
+  ),
+  RATE_LIMIT_REGISTER: quota(10).describe('Registrations a minute per address'),
+  RATE_LIMIT_API: quota(600).describe('Requests a minute per user, or per address when not signed in'),
   CORS_ORIGINS: z
     .string()
     .default('')
@@ -265,7 +268,10 @@ function describeMissing(key: string): string {
 
 function unsafe(config: Base): string[] {
   if (config.NODE_ENV !== 'production') return [];
-  const limits = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'] as const;
+  const limits = [
+    ...(['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_LOGIN_FAILURES'] as const),
+    ...(['RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'] as const),
+  ];
   return limits.filter((name) => config[name] === 'off').map((name) => `${name} must not be off in production`);
 }
 

@@ -11,7 +11,7 @@ import { isSlow } from './recording-cast';
 import { SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';
 
-const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
+const LIMITS = ['LOGIN', 'LOGIN_ADDRESS', 'LOGIN_FAILURES', 'REGISTER', 'API'].map((name) => `RATE_LIMIT_${name}`);
 
 /**
  * Plays every scenario whose history is not stored yet on a platform of its own, in a folder that is thrown away, and stores the histories.

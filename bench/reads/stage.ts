@@ -37,7 +37,12 @@ export async function openStage(
   say: (line: string) => void,
 ): Promise<ReadStage> {
   const dataDir = process.env.BENCH_DATA_DIR ?? join(tmpdir(), `tutorconnect-bench-reads-${bookings}`);
-  const unlimited = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER'];
+  const unlimited = [
+    'RATE_LIMIT_LOGIN',
+    'RATE_LIMIT_LOGIN_ADDRESS',
+    'RATE_LIMIT_LOGIN_FAILURES',
+    'RATE_LIMIT_REGISTER',
+  ];
   const platform = await startPlatform({
     settings: {
       ...(await ownSettings()),

@@ -1,5 +1,17 @@
 import { sql } from 'drizzle-orm';
-import { bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid, varchar } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from 'drizzle-orm/pg-core';
 import { instant } from './platform';
 
 export { events, idempotencyKeys } from './platform';
@@ -138,6 +150,22 @@ export const emailVerifications = pgTable(
     replacedAt: instant('replaced_at'),
   },
   (t) => [index('email_verifications_user').on(t.userId)],
+);
+
+/**
+ * From where a person has signed in, as a keyed hash of the network address: from there they are let in while others guess at their
+ * account. The address itself is not kept for it.
+ */
+export const loginAddresses = pgTable(
+  'login_addresses',
+  {
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    addressHash: text('address_hash').notNull(),
+    lastLoginAt: instant('last_login_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.addressHash] }), index('login_addresses_last_login').on(t.lastLoginAt)],
 );
 
 /** Fixed windows of the login and register limits; columns and their order are those rate-limiter-flexible expects. */

@@ -36,7 +36,10 @@ export interface KeyringDeps {
  * A key of identity's own for one purpose.
  * @throws ConfigError without IDENTITY_KEY_SECRET
  */
-export function identityKey(config: KeyringDeps['config'], purpose: 'signing-keys' | 'email-verification'): Buffer {
+export function identityKey(
+  config: KeyringDeps['config'],
+  purpose: 'signing-keys' | 'email-verification' | 'login-addresses',
+): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(
     'identity has no IDENTITY_KEY_SECRET, which its signing keys are encrypted with: set it to 32 or more random characters',

@@ -12,6 +12,9 @@ export const EMAIL_TOKEN_HOURS = 24;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
 
+/** So long after a login from it a person's address is known for theirs. */
+export const KNOWN_ADDRESS_DAYS = 90;
+
 /** When a session that is opened now ends at the latest. */
 export function sessionExpiry(now: Date): Date {
   return new Date(now.getTime() + SESSION_MAX_DAYS * DAY);

@@ -36,7 +36,12 @@ export const form = (change: object = {}) => ({
   ...change,
 });
 
-const NO_LIMITS = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off', RATE_LIMIT_REGISTER: 'off' };
+const NO_LIMITS = {
+  RATE_LIMIT_LOGIN: 'off',
+  RATE_LIMIT_LOGIN_ADDRESS: 'off',
+  RATE_LIMIT_LOGIN_FAILURES: 'off',
+  RATE_LIMIT_REGISTER: 'off',
+};
 
 /** identity as it runs, and what people and activities ask of it. Sagas are played by `saga`. */
 export async function startAccounts(environment: Record<string, string> = NO_LIMITS) {

@@ -48,7 +48,7 @@ export interface TestPlatform {
   stop(): Promise<void>;
 }
 
-const LIMITS = ['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'];
+const LIMITS = ['LOGIN', 'LOGIN_ADDRESS', 'LOGIN_FAILURES', 'REGISTER', 'API'].map((name) => `RATE_LIMIT_${name}`);
 /** The workers by process: that of the booking sagas can be killed alone. */
 const BOOKING_WORKER = 'worker-booking';
 const WORKERS = {

@@ -6,6 +6,7 @@ import { createKeyring } from '../keyring';
 import { preparePasswords } from '../passwords';
 import { forgetOldVerifications } from '../store/email-verification';
 import { forgetOldLimits } from '../store/limits';
+import { forgetOldAddresses } from '../store/login-addresses';
 import { forgetOldSessions, isSessionOpen } from '../store/sessions';
 import { forgetOldSigningKeys } from '../store/signing-keys';
 import { servePeople } from './people';
@@ -42,6 +43,7 @@ export const identityService: ServiceDefinition = {
 function keepTidy({ database: { db }, logger }: ServiceDeps) {
   const tidy = async () => {
     await forgetOldLimits(db);
+    await forgetOldAddresses(db);
     await forgetOldSessions(db);
     await forgetOldVerifications(db);
     await forgetOldSigningKeys(db);

@@ -5,11 +5,12 @@ import { byUser } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { identityContract as contract, type Tokens } from '../contract';
-import type { Keyring } from '../keyring';
+import { identityKey, type Keyring } from '../keyring';
 import { verifyPassword } from '../passwords';
 import { deviceLabel, rateLimitHeaders } from '../rules';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
+import { isKnownAddress, rememberAddress } from '../store/login-addresses';
 import {
   endSession,
   endSessionOfToken,
@@ -34,6 +35,7 @@ export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyrin
 function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): void {
   const { db } = deps.database;
   const limits = createLimits(deps);
+  const addressKey = identityKey(deps.config, 'login-addresses');
   const signUp = createSignUp(deps);
   const sessionFor = async (
     call: Caller,
@@ -41,6 +43,7 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     by: NewSession['by'],
   ) => {
     const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
+    await rememberAddress(db, addressKey, user.id, call.address);
     const { sessionId, ...refresh } = await openSession(db, { userId: user.id, by, ...device });
     return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId }), refresh);
   };
@@ -58,11 +61,14 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
 
   service.serve(contract.login, async (call) => {
     const email = Email.safeParse(call.body.email).data;
-    const limit = rateLimitHeaders(await limits.login(call.address, email ?? call.body.email));
+    const account = email ?? call.body.email;
+    const isKnown = () => isKnownAddress(db, addressKey, account, call.address);
+    const limit = rateLimitHeaders(await limits.login(call.address, account, isKnown));
     return telling(limit, async () => {
       const found = email === undefined ? undefined : await findByEmail(db, email);
       const right = await verifyPassword(found?.passwordHash, call.body.password.normalize('NFC'));
       if (!found || !right) throw new ProblemError('invalid_credentials');
+      await limits.succeeded(account);
       if (found.status === 'pending') throw new ProblemError('account_pending');
       const body = { user: await readUser(db, found.id), tokens: await sessionFor(call, found, 'password') };
       return { ...ok(body), headers: { ...NO_STORE, ...limit } };

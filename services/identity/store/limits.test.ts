@@ -11,19 +11,75 @@ beforeEach(async () => {
 
 afterEach(() => database.drop());
 
-const quotas: LimitsDeps['config'] = { RATE_LIMIT_LOGIN: 3, RATE_LIMIT_LOGIN_ADDRESS: 5, RATE_LIMIT_REGISTER: 2 };
-const start = (config = quotas) => createLimits({ config, database });
+const quotas: LimitsDeps['config'] = {
+  RATE_LIMIT_LOGIN: 3,
+  RATE_LIMIT_LOGIN_ADDRESS: 5,
+  RATE_LIMIT_LOGIN_FAILURES: 'off',
+  RATE_LIMIT_REGISTER: 2,
+};
+const known = async () => true;
+const unknown = async () => false;
+const start = (config = quotas) => {
+  const limits = createLimits({ config, database });
+  return {
+    ...limits,
+    login: (address: string, account: string, isKnown = unknown) => limits.login(address, account, isKnown),
+  };
+};
 
-test('logins to one account are refused from any address once its quota is used up', async () => {
+test('logins to one account from one address are refused once their quota is used up, and others to it are not', async () => {
   const limits = start();
   expect(await limits.login('203.0.113.1', 'ada@example.com')).toMatchObject({ policy: 'login', remaining: 2 });
-  await limits.login('203.0.113.2', 'ADA@example.com');
-  await limits.login('203.0.113.3', 'ada@example.com');
-  await expect(limits.login('203.0.113.4', 'ada@example.com')).rejects.toMatchObject({
+  await limits.login('203.0.113.1', 'ADA@example.com');
+  await limits.login('203.0.113.1', 'ada@example.com');
+  await expect(limits.login('203.0.113.1', 'ada@example.com')).rejects.toMatchObject({
     code: 'rate_limited',
-    more: { retryAfterSeconds: expect.any(Number) },
+    more: { retryAfterSeconds: expect.any(Number), headers: { RateLimit: expect.stringContaining('"login";r=0;') } },
   });
-  await expect(limits.login('203.0.113.4', 'grace@example.com')).resolves.toMatchObject({ remaining: 2 });
+  await expect(limits.login('203.0.113.4', 'ada@example.com')).resolves.toMatchObject({ remaining: 2 });
+  await expect(limits.login('203.0.113.1', 'grace@example.com')).resolves.toMatchObject({ remaining: 0 });
+});
+
+describe('above the failures that an account may have in an hour', () => {
+  const few = { ...quotas, RATE_LIMIT_LOGIN_FAILURES: 4 };
+  const fail = async (times: number, account: string) => {
+    for (let n = 1; n <= times; n++) await start(few).login(`203.0.113.${n}`, account);
+  };
+
+  test('only an address that is known is let in, for as long as the hour lasts', async () => {
+    await fail(4, 'ada@example.com');
+    await expect(start(few).login('198.51.100.1', 'Ada@example.com')).rejects.toMatchObject({
+      code: 'rate_limited',
+      more: { headers: { 'RateLimit-Policy': '"login-failures";q=4;w=3600' } },
+    });
+    await expect(start(few).login('198.51.100.2', 'ada@example.com', known)).resolves.toMatchObject({
+      policy: 'login',
+    });
+    await expect(start(few).login('198.51.100.1', 'grace@example.com')).resolves.toBeDefined();
+    await database.db.update(rateLimits).set({ expire: Date.now() - 1 });
+    await expect(start(few).login('198.51.100.1', 'ada@example.com')).resolves.toBeDefined();
+  });
+
+  test('a success is no failure', async () => {
+    const limits = start(few);
+    for (let n = 1; n <= 9; n++) {
+      await limits.login(`203.0.113.${n}`, 'ada@example.com');
+      await limits.succeeded('ADA@example.com');
+    }
+    await fail(4, 'ada@example.com');
+    await expect(limits.login('198.51.100.1', 'ada@example.com')).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  test('of forty at once only as many are tried as may fail', async () => {
+    const tries = Array.from({ length: 40 }, (_, n) => start(few).login(`203.0.113.${n}`, 'ada@example.com'));
+    const results = await Promise.allSettled(tries);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
+  });
+
+  test('nobody is told before how often others have failed', async () => {
+    await fail(3, 'ada@example.com');
+    expect(await start(few).login('198.51.100.1', 'ada@example.com')).toMatchObject({ policy: 'login', remaining: 2 });
+  });
 });
 
 test('logins from one address are refused whatever the account, and one IPv6 network is one address', async () => {
@@ -58,14 +114,19 @@ test('a window that has ended begins anew', async () => {
 });
 
 test('off counts nothing', async () => {
-  const limits = start({ RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_LOGIN_ADDRESS: 'off', RATE_LIMIT_REGISTER: 'off' });
+  const limits = start({
+    RATE_LIMIT_LOGIN: 'off',
+    RATE_LIMIT_LOGIN_ADDRESS: 'off',
+    RATE_LIMIT_LOGIN_FAILURES: 'off',
+    RATE_LIMIT_REGISTER: 'off',
+  });
   for (let n = 0; n < 40; n++) expect(await limits.login('203.0.113.1', 'ada@example.com')).toBeUndefined();
   expect(await limits.register('203.0.113.1')).toBeUndefined();
   expect(await database.db.select().from(rateLimits)).toEqual([]);
 });
 
 test('no e-mail address is stored to count logins', async () => {
-  await start().login('203.0.113.1', 'ada@example.com');
+  await start({ ...quotas, RATE_LIMIT_LOGIN_FAILURES: 4 }).login('203.0.113.1', 'ada@example.com');
   expect(JSON.stringify(await database.db.select().from(rateLimits))).not.toContain('ada');
 });
 

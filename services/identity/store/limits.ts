@@ -7,24 +7,32 @@ import { HOUR } from '../../../kernel/time';
 import type { ServiceDeps } from '../../../platform/service';
 import { addressBucket, type LimitState, rateLimitHeaders, tightest } from '../rules';
 
-const WINDOW_SECONDS = 60;
+const MINUTE_SECONDS = 60;
+const HOUR_SECONDS = 3_600;
 
 /** What limits work with. */
 export interface LimitsDeps {
-  config: Pick<ServiceDeps['config'], 'RATE_LIMIT_LOGIN' | 'RATE_LIMIT_LOGIN_ADDRESS' | 'RATE_LIMIT_REGISTER'>;
+  config: Pick<
+    ServiceDeps['config'],
+    'RATE_LIMIT_LOGIN' | 'RATE_LIMIT_LOGIN_ADDRESS' | 'RATE_LIMIT_LOGIN_FAILURES' | 'RATE_LIMIT_REGISTER'
+  >;
   database: Pick<ServiceDeps['database'], 'sql'>;
 }
 
-/** Counts one request under a key. @throws ProblemError rate_limited */
-type Limit = (key: string) => Promise<LimitState | undefined>;
+interface Limit {
+  /** Counts one request under a key; undefined where nothing is limited. */
+  count(key: string): Promise<LimitState | undefined>;
+  /** Takes one request back. */
+  takeBack(key: string): Promise<void>;
+}
 
 /**
  * The limits of login and registration, counted in identity's database: they survive a restart and hold for all
  * replicas together. `off` makes a limit that counts nothing.
  */
 export function createLimits({ config, database }: LimitsDeps) {
-  const limit = (policy: string, quota: number | 'off'): Limit => {
-    if (quota === 'off') return async () => undefined;
+  const limit = (policy: string, quota: number | 'off', windowSeconds = MINUTE_SECONDS): Limit => {
+    if (quota === 'off') return { count: async () => undefined, takeBack: async () => undefined };
     const limiter = new RateLimiterPostgres({
       storeClient: queryableBy(database.sql),
       storeType: 'client',
@@ -33,40 +41,60 @@ export function createLimits({ config, database }: LimitsDeps) {
       clearExpiredByTimeout: false, // `forgetOldLimits`, which stops with the service
       keyPrefix: policy,
       points: quota,
-      duration: WINDOW_SECONDS,
+      duration: windowSeconds,
     });
-    return async (key) => {
-      const counted = await limiter.consume(key).catch((refusal: unknown) => {
-        if (refusal instanceof RateLimiterRes) return refusal;
-        throw refusal;
-      });
-      const resetSeconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1_000));
-      const state = { policy, quota, windowSeconds: WINDOW_SECONDS, remaining: counted.remainingPoints, resetSeconds };
-      if (counted.consumedPoints > quota) {
-        const headers = rateLimitHeaders(state);
-        throw new ProblemError('rate_limited', `The limit is ${quota} a minute`, {
-          retryAfterSeconds: resetSeconds,
-          headers,
+    return {
+      async count(key) {
+        const counted = await limiter.consume(key).catch((refusal: unknown) => {
+          if (refusal instanceof RateLimiterRes) return refusal;
+          throw refusal;
         });
-      }
-      return state;
+        const resetSeconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1_000));
+        return { policy, quota, windowSeconds, remaining: quota - counted.consumedPoints, resetSeconds };
+      },
+      async takeBack(key) {
+        await limiter.reward(key);
+      },
     };
   };
 
   const loginByAccount = limit('login', config.RATE_LIMIT_LOGIN);
   const loginByAddress = limit('login-address', config.RATE_LIMIT_LOGIN_ADDRESS);
+  const failures = limit('login-failures', config.RATE_LIMIT_LOGIN_FAILURES, HOUR_SECONDS);
   const registerByAddress = limit('register', config.RATE_LIMIT_REGISTER);
 
   return {
-    /** Counts a login from `address` to `account`, whether or not there is such an account. @throws ProblemError rate_limited */
-    async login(address: string, account: string): Promise<LimitState | undefined> {
-      const byAddress = await loginByAddress(addressBucket(address));
-      const byAccount = await loginByAccount(accountKey(account));
+    /**
+     * Counts a login from `address` to `account`, whether or not there is such an account: per both, and per address. As long as it has not
+     * proved to be a success (`succeeded`) it counts as a failure of the account as well, and above the limit of those only an address that
+     * `isKnown` is let in.
+     * @throws ProblemError rate_limited
+     */
+    async login(address: string, account: string, isKnown: () => Promise<boolean>): Promise<LimitState | undefined> {
+      const bucket = addressBucket(address);
+      const byAddress = withinLimit(await loginByAddress.count(bucket));
+      const byAccount = withinLimit(await loginByAccount.count(hashOf(`${account.toLowerCase()} ${bucket}`)));
+      const failed = await failures.count(hashOf(account.toLowerCase()));
+      // How often others fail at an account is nobody's business: only the refusal tells of it.
+      if (failed && failed.remaining < 0 && !(await isKnown())) withinLimit(failed);
       return tightest([byAccount, byAddress].filter((state) => state !== undefined));
     },
+    /** The login to `account` that was counted last was none of the failures. */
+    succeeded: (account: string): Promise<void> => failures.takeBack(hashOf(account.toLowerCase())),
     /** Counts a registration from `address`. @throws ProblemError rate_limited */
-    register: (address: string): Promise<LimitState | undefined> => registerByAddress(addressBucket(address)),
+    register: async (address: string): Promise<LimitState | undefined> =>
+      withinLimit(await registerByAddress.count(addressBucket(address))),
   };
+}
+
+/** @throws ProblemError rate_limited when more was counted than the quota allows */
+function withinLimit(state: LimitState | undefined): LimitState | undefined {
+  if (!state || state.remaining >= 0) return state;
+  const period = state.windowSeconds === MINUTE_SECONDS ? 'a minute' : 'an hour';
+  throw new ProblemError('rate_limited', `The limit is ${state.quota} ${period}`, {
+    retryAfterSeconds: state.resetSeconds,
+    headers: rateLimitHeaders({ ...state, remaining: 0 }),
+  });
 }
 
 /** Deletes windows that ended an hour ago. */
@@ -74,9 +102,9 @@ export async function forgetOldLimits(db: ServiceDeps['database']['db']): Promis
   await db.delete(rateLimits).where(lt(rateLimits.expire, Date.now() - HOUR));
 }
 
-/** A hash: the address that was typed may be anything and of any length, and need not be kept. */
-function accountKey(account: string): string {
-  return createHash('sha256').update(account.toLowerCase()).digest('base64url');
+/** A hash: the e-mail address that was typed may be anything and of any length, and need not be kept. */
+function hashOf(typed: string): string {
+  return createHash('sha256').update(typed).digest('base64url');
 }
 
 /** The one method of node-postgres that the limiter calls, on postgres.js. */
