@@ -164,9 +164,12 @@ describe('a number in a query', () => {
     expect(schema.parse({})).toEqual({});
   });
 
-  test.each(['', ' ', 'x', '1,5', '-1', 'NaN', 'Infinity', ['1', '2']])('%j is refused and not taken for 0', (max) => {
-    expect(accepts(schema)({ max })).toBe(false);
-  });
+  test.each(['', ' ', 'x', '1,5', '-1', 'NaN', 'Infinity', '0x10', '1e1', '0b1', ' 1', '.5', '5.', '1_0', ['1', '2']])(
+    '%j is refused and not taken for 0',
+    (max) => {
+      expect(accepts(schema)({ max })).toBe(false);
+    },
+  );
 });
 
 test('a page is asked for with a limit of 1 to 100, 20 if nothing is said', () => {

@@ -145,8 +145,17 @@ export const IdParams = z.strictObject({ id: Uuid });
  * `0x10`, `1e1`) is none.
  */
 export function inQuery<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((value) => (typeof value === 'string' && value.trim() ? Number(value) : value), schema);
+  const read = (value: unknown) => (typeof value === 'string' && IN_DIGITS.test(value) ? Number(value) : value);
+  return z.preprocess(read, schema);
 }
+
+const IN_DIGITS = /^-?\d+(\.\d+)?$/;
+
+/** An instant in a query. `+` means a space there (URL Standard, form-urlencoded), and many a client forgets to write `%2B`. */
+export const QueryInstant = z.preprocess(
+  (value) => (typeof value === 'string' ? value.replace(' ', '+') : value),
+  Instant,
+);
 
 /** Query of every list: at most `limit` items after `cursor`, which is opaque to the client. */
 export const PageQuery = z.strictObject({

@@ -6,12 +6,12 @@ import { endpoint } from '../../../platform/endpoint';
 import {
   HttpsUrl,
   IdParams,
-  Instant,
   InstantOut,
   Money,
   PageQuery,
   PaymentMethodId,
   pageOf,
+  QueryInstant,
   SessionMinutes,
   SessionStart,
   Subject,
@@ -126,13 +126,14 @@ export const BookingChange = z
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'change at least one field')
   .meta({ id: 'BookingChange' });
 
-export const Reason = z.strictObject({ reason: text(1, 1_000).optional() });
+/** What the other party is told. */
+export const Reason = z.strictObject({ reason: text(1, 1_000) });
 
 export const ListQuery = PageQuery.extend({
   role: z.enum(['student', 'tutor']).optional(),
   status: BookingStatus.optional(),
-  from: Instant.optional(),
-  to: Instant.optional(),
+  from: QueryInstant.optional(),
+  to: QueryInstant.optional(),
   sort: z.enum(['-scheduledAt', 'scheduledAt']).default('-scheduledAt'),
 });
 export type ListQuery = z.output<typeof ListQuery>;
@@ -160,8 +161,8 @@ export const peopleOperations = {
       'payment_failed',
       'slot_unavailable',
       'conflict',
-      'invalid_state',
       'too_many_pending',
+      'invalid_state',
       'request_expired',
       'not_found',
       'overloaded',

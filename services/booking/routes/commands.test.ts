@@ -77,7 +77,22 @@ describe('what people do to a booking', () => {
     const reply = await act(who, 'cancel', tokens[by], { body: { reason: 'Ill' } });
     expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled', statusReason, cancelReason: 'Ill' } });
     expect(updates).toMatchObject([{ name: 'cancel', argument: { by } }]);
-    expect((await act(who, 'cancel', tokens[by], { body: {} })).body.code).toBe('invalid_state');
+    expect((await act(who, 'cancel', tokens[by], { body: { reason: 'Ill' } })).body.code).toBe('invalid_state');
+  });
+
+  test.each([
+    ['cancel', {}],
+    ['cancel', { reason: '  ' }],
+    ['cancel', undefined],
+    ['decline', {}],
+    ['decline', { reason: 7 }],
+    ['decline', undefined],
+  ])('a %s with %j has no reason to tell the other party, and is refused', async (action, body) => {
+    const who = await given(asksTutor);
+    const reply = await act(who, action, who.tutorToken, { ...(body && { body }) });
+    expect(reply).toMatchObject({ status: 422, body: { code: 'validation_failed' } });
+    if (body) expect(reply.body.errors).toMatchObject([{ path: 'reason' }]);
+    expect(updates).toEqual([]);
   });
 
   test('a cancel that takes too long is 200 once the booking is cancelled', async () => {
@@ -87,7 +102,7 @@ describe('what people do to a booking', () => {
       await saga.cancelConfirmed(who.id, cancel, key(who.id, 'cancel'));
       lateReply();
     };
-    const reply = await act(who, 'cancel', who.studentToken, { body: {} });
+    const reply = await act(who, 'cancel', who.studentToken, { body: { reason: 'Ill' } });
     expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled' } });
   });
 
@@ -135,9 +150,9 @@ describe('what people do to a booking', () => {
     const who = await given(asksTutor);
     roles.answerUpdate = async () => lateReply();
     await act(who, 'confirm', who.tutorToken, { key: 'k' });
-    const reused = await act(who, 'decline', who.tutorToken, { key: 'k', body: {} });
+    const reused = await act(who, 'decline', who.tutorToken, { key: 'k', body: { reason: 'Ill' } });
     expect(reused.body.code).toBe('idempotency_key_reused');
-    await act(who, 'decline', who.tutorToken, { key: 'k2', body: {} });
+    await act(who, 'decline', who.tutorToken, { key: 'k2', body: { reason: 'Ill' } });
     await act(who, 'confirm', who.tutorToken);
     await act(who, 'confirm', who.tutorToken);
     expect(new Set(updates.map(({ updateId }) => updateId)).size).toBe(4);

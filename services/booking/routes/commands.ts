@@ -58,7 +58,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
 
   service.serve(contract.declineBooking, async (call) => {
     const asked = await admit(call, { kind: 'decline' });
-    const note = noteOf('decline', call.body.reason);
+    const note: Note = { kind: 'decline', text: call.body.reason };
     return answer(contract.declineBooking, call, asked, note, ({ noteId }) =>
       askSaga(call, asked, declineUpdate, { actorId: call.user.id, noteId }),
     );
@@ -66,7 +66,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
 
   service.serve(contract.cancelBooking, async (call) => {
     const asked = await admit(call, { kind: 'cancel' });
-    const note = noteOf('cancel', call.body.reason);
+    const note: Note = { kind: 'cancel', text: call.body.reason };
     return answer(contract.cancelBooking, call, asked, note, async ({ noteId, requestedAt }) => {
       const { booking, party: by } = asked;
       // A request whose saga never began has nobody to ask, and a repeated POST would book it after all.
@@ -188,10 +188,6 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
 
 function updateId({ user, idempotencyKey }: CommandCall, kind: string, bookingId: string): string {
   return updateIdOf(user.id, `${kind}:${bookingId}`, idempotencyKey ?? uuidv7());
-}
-
-function noteOf(kind: Note['kind'], text: string | undefined): Note | undefined {
-  return text === undefined ? undefined : { kind, text };
 }
 
 function isLate(error: unknown): boolean {

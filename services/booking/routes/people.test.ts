@@ -88,8 +88,8 @@ describe('reading', () => {
       ['PATCH', '', { scheduledAt }],
       ['PATCH', '', { meetingUrl: 'https://meet.example/1' }],
       ['POST', '/confirm', undefined],
-      ['POST', '/decline', {}],
-      ['POST', '/cancel', {}],
+      ['POST', '/decline', { reason: 'Ill' }],
+      ['POST', '/cancel', { reason: 'Ill' }],
       ['POST', '/complete', undefined],
     ];
     const tutorsOnly = ['/confirm', '/decline', '/complete'];
@@ -103,7 +103,10 @@ describe('reading', () => {
       }
     }
     for (const path of tutorsOnly) {
-      const reply = await service.ask('POST', `/api/bookings/${who.id}${path}`, { token: who.studentToken, body: {} });
+      const reply = await service.ask('POST', `/api/bookings/${who.id}${path}`, {
+        token: who.studentToken,
+        body: { reason: 'Ill' },
+      });
       expect(reply.body.code).toBe('forbidden');
     }
     // A tutor who was promoted from student: the role allows it, the side does not.
@@ -112,6 +115,24 @@ describe('reading', () => {
     expect(updates).toHaveLength(0);
     expect(await saga.readForNotices(who.id)).toEqual(before);
   });
+});
+
+test('an offset in a query may be written with a bare plus', async () => {
+  const who = await given(asksTutor);
+  const { scheduledAt } = (await service.ask('GET', `/api/bookings/${who.id}`, { token: who.studentToken })).body;
+  const inBerlin = (instant: string) => new Date(Date.parse(instant) + 3_600_000).toISOString().replace('Z', '+01:00');
+  const from = inBerlin(scheduledAt);
+  for (const written of [from, encodeURIComponent(from)]) {
+    const query = `from=${written}&to=${written.replace(/T\d\d/, 'T23')}`;
+    const { status, body } = await service.ask('GET', `/api/bookings?${query}`, { token: who.studentToken });
+    expect({ status, ids: body.items.map(({ id }: { id: string }) => id) }).toEqual({ status: 200, ids: [who.id] });
+  }
+});
+
+test.each(['0x10', '1e1', '0b11', ' 5', '5 ', '+5', '1_0', '١'])('the limit %j is no number', async (limit) => {
+  const token = await service.userToken({ role: 'student' });
+  const reply = await service.ask('GET', `/api/bookings?limit=${encodeURIComponent(limit)}`, { token });
+  expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: 'query.limit' }] } });
 });
 
 test('an id in capitals is the same booking, in the path and in the saga’s name', async () => {

@@ -51,7 +51,7 @@ describe('a booking that is still to be made', () => {
       price: null,
       refusal: { code: 'not_found', detail: 'There is no such tutor' },
     });
-    const late = await service.ask('POST', at(who.id, '/cancel'), { token: who.studentToken, body: {} });
+    const late = await service.ask('POST', at(who.id, '/cancel'), { token: who.studentToken, body: { reason: 'Ill' } });
     expect(late.body.code).toBe('invalid_state');
     expect(updates).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe('a booking that is still to be made', () => {
     const who = await requested();
     const [token, tutor] = [who.studentToken, who.tutorToken];
     for (const action of ['/confirm', '/decline', '/complete']) {
-      const reply = await service.ask('POST', at(who.id, action), { token: tutor, body: {} });
+      const reply = await service.ask('POST', at(who.id, action), { token: tutor, body: { reason: 'Ill' } });
       expect(reply.body.code).toBe('invalid_state');
     }
     for (const [by, body] of [
@@ -102,13 +102,13 @@ describe('a booking that is still to be made', () => {
   test.each(['tutor', 'operator'] as const)('and has no saga yet: its %s can call it off as well', async (by) => {
     const who = await requested();
     const token = by === 'tutor' ? who.tutorToken : await service.userToken({ role: 'admin' });
-    const reply = await service.ask('POST', at(who.id, '/cancel'), { token, body: {} });
-    expect(reply.body).toMatchObject({ statusReason: `cancelled_by_${by}`, cancelledBy: by, cancelReason: null });
+    const reply = await service.ask('POST', at(who.id, '/cancel'), { token, body: { reason: 'Ill' } });
+    expect(reply.body).toMatchObject({ statusReason: `cancelled_by_${by}`, cancelledBy: by, cancelReason: 'Ill' });
   });
 
   test('a POST that is repeated after a cancel books nothing and is told so, for good', async () => {
     const { who, id, post } = await unstarted();
-    const cancel = await service.ask('POST', at(id, '/cancel'), { token: who.studentToken, body: {} });
+    const cancel = await service.ask('POST', at(id, '/cancel'), { token: who.studentToken, body: { reason: 'Ill' } });
     expect(cancel.status).toBe(200);
     const again = await post();
     expect(again).toMatchObject({ status: 409, body: { code: 'invalid_state', bookingId: id } });

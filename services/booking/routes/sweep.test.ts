@@ -166,7 +166,7 @@ describe('whatever comes to one request in whatever order', () => {
         await sweep();
         return undefined;
       case 'cancel':
-        return service.ask('POST', `/api/bookings/${id}/cancel`, { token: who.studentToken, body: {} });
+        return service.ask('POST', `/api/bookings/${id}/cancel`, { token: who.studentToken, body: { reason: 'Ill' } });
     }
   }
 

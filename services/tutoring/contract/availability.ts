@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Instant, InstantOut, inQuery, PageQuery, SessionMinutes, TimeZone } from '../../../platform/schemas';
+import { InstantOut, inQuery, PageQuery, QueryInstant, SessionMinutes, TimeZone } from '../../../platform/schemas';
 
 /** A day of the calendar. Bounded, because Postgres and clients disagree about years far off. */
 export const CalendarDate = z.iso
@@ -33,9 +33,6 @@ export const Availability = z
   })
   .meta({ id: 'Availability', description: 'When a tutor can be booked, in local time of `timeZone`' });
 export type Availability = z.output<typeof Availability>;
-
-/** An instant in a query. `+` means a space there (URL Standard, form-urlencoded), and many a client forgets to write `%2B`. */
-const QueryInstant = z.preprocess((value) => (typeof value === 'string' ? value.replace(' ', '+') : value), Instant);
 
 export const SlotQuery = z.strictObject({
   from: QueryInstant.optional().meta({ description: 'Earliest start; now if absent' }),
