@@ -36,7 +36,8 @@ export function supervised(spec: ChildSpec, listener: LaunchListener, say: (line
   let delay = FIRST_DELAY_MS;
   let unwanted = new AbortController();
 
-  const up = async () => {
+  /** `life` is over once it was told to stop: what began before must not start it again, even if it has been started anew meanwhile. */
+  const up = async (life: AbortSignal) => {
     state = 'starting';
     const own: LaunchListener = {
       ...listener,
@@ -49,30 +50,30 @@ export function supervised(spec: ChildSpec, listener: LaunchListener, say: (line
         listener.died(id);
       },
     };
-    const launched = await launch(spec, own, unwanted.signal);
+    const launched = await launch(spec, own, life);
     state = 'ready';
     const since = performance.now();
     void launched.ended.then((how) => {
-      if (!wanted) return;
+      if (life.aborted) return;
       const upMs = performance.now() - since;
       if (upMs > STEADY_MS) delay = FIRST_DELAY_MS;
       say(`${spec.name} ended (${how}): starting it again`);
-      void bringBack();
+      void bringBack(life);
     });
   };
 
-  const bringBack = async () => {
+  const bringBack = async (life: AbortSignal) => {
     const since = performance.now();
-    while (wanted) {
+    while (!life.aborted) {
       state = 'waiting';
-      await sleep(delay, undefined, { signal: unwanted.signal }).catch(() => undefined);
+      await sleep(delay, undefined, { signal: life }).catch(() => undefined);
       delay = Math.min(delay * 2, LAST_DELAY_MS);
-      if (!wanted) return;
+      if (life.aborted) return;
       try {
-        await up();
+        await up(life);
         return say(`${spec.name} is back (${((performance.now() - since) / 1_000).toFixed(1)} s)`);
       } catch (error) {
-        if (wanted) say(`${messageOf(error)}\nTrying again in ${delay / 1_000} s`);
+        if (!life.aborted) say(`${messageOf(error)}\nTrying again in ${delay / 1_000} s`);
       }
     }
   };
@@ -85,17 +86,20 @@ export function supervised(spec: ChildSpec, listener: LaunchListener, say: (line
       if (wanted) return;
       wanted = true;
       unwanted = new AbortController();
+      const life = unwanted.signal;
       delay = FIRST_DELAY_MS;
-      for (let attempt = 1; wanted; attempt++) {
+      for (let attempt = 1; !life.aborted; attempt++) {
         try {
-          return await up();
+          return await up(life);
         } catch (error) {
-          if (attempt < (spec.attempts ?? 1) && wanted) {
+          if (attempt < (spec.attempts ?? 1) && !life.aborted) {
             await sleep(500);
             continue;
           }
-          wanted = false;
-          state = 'stopped';
+          if (!life.aborted) {
+            wanted = false;
+            state = 'stopped';
+          }
           throw error;
         }
       }

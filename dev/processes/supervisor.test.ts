@@ -81,6 +81,21 @@ test('a child that never gets ready is killed and fails the start', async () => 
   expect(await until(() => status('hanging')?.pid === undefined, 5_000)).toBe(true);
 });
 
+test('a child that is killed, halted and resumed at once is started once, not once more for its death', async () => {
+  const starts = join(dataDir, 'starts');
+  await supervisor.start(child('service', `require('fs').appendFileSync(${JSON.stringify(starts)}, '.'); ${LIVE}`));
+  const ROUNDS = 5;
+  for (let round = 0; round < ROUNDS; round++) {
+    await supervisor.kill('service');
+    await supervisor.halt('service');
+    await supervisor.resume('service');
+  }
+  const { pid } = status('service') ?? {};
+  await supervisor.kill('service'); // until it is back, whatever else was about to start has started
+  expect(await isBack('service', pid)).toBe(true);
+  expect(readFileSync(starts, 'utf8')).toHaveLength(1 + ROUNDS + 1);
+});
+
 test('a halted child stays down until it is resumed', async () => {
   await supervisor.start(child('service', LIVE));
   await supervisor.halt('service');
