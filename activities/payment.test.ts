@@ -69,6 +69,15 @@ describe('money for a booking', () => {
     });
   });
 
+  test('that Stripe called invalid is answered as a fault of ours to the client that waits', async () => {
+    services.answers.chargeBooking = new ProblemError('payment_rejected', undefined, { extras: { paymentId } });
+    services.answers.getPaymentState = { ...state('failed'), payerId, payeeId };
+    await expect(act.chargePayment(charge)).rejects.toMatchObject({ code: 'payment_rejected' });
+    const refused = services.calls.at(-1);
+    expect(names().slice(0, 3)).toEqual(['chargeBooking', 'getPaymentState', 'internalRecordPayment']);
+    expect(refused).toMatchObject({ key: `${key}/refuse`, body: { code: 'payment_rejected' } });
+  });
+
   test('that is declined shows the decline code on the booking before it fails', async () => {
     services.answers.chargeBooking = new ProblemError('payment_declined', undefined, { extras: { paymentId } });
     services.answers.getPaymentState = { ...state('failed', { declineCode: 'lost_card' }), payerId, payeeId };

@@ -60,8 +60,15 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       return await shown(state, input.awaitingUntil);
     } catch (error) {
       await showRefusal(error);
+      await answerRejection(input, error);
       throw error;
     }
+  }
+
+  /** A fault of ours has no reason in the booking of its own, so the client that waits reads it from the request. */
+  async function answerRejection({ bookingId, key }: Step<ChargeInput>, error: unknown): Promise<void> {
+    if (!(error instanceof ProblemError) || error.code !== 'payment_rejected') return;
+    await booking.refuseRequest(bookingId, { code: error.code, detail: error.detail }, `${key}/refuse`);
   }
 
   /** After a decline the client reads the decline code from the booking. */

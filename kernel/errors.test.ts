@@ -10,10 +10,11 @@ test.each(table)('%s is told as an error of HTTP, in one sentence for a person',
   expect(title).toMatch(/^[A-Z].*[^.]$/);
 });
 
-test('the table is in the order of its statuses, and faults on our side are retryable', () => {
+test('the table is in the order of its statuses, and faults on our side are retryable but for the one that stays', () => {
   const statuses = table.map(([, { status }]) => status);
   expect(statuses).toEqual([...statuses].sort((a, b) => a - b));
-  for (const [, { status, retryable }] of table) if (status >= 500 || status === 429) expect(retryable).toBe(true);
+  for (const [code, { status, retryable }] of table)
+    if (status >= 500 || status === 429) expect([code, retryable]).toEqual([code, code !== 'payment_rejected']);
 });
 
 test('what ends a step for good is never retryable', () => {

@@ -14,7 +14,7 @@ export const LENGTH_STEP_MINUTES = 15;
 export const HORIZON_DAYS = 365;
 export const HORIZON_MS = HORIZON_DAYS * DAY;
 
-/** The least that a session may cost, in minor units: Stripe refuses charges of a few cents, and a price below this is a mistake. */
+/** The least of an hourly price and of a package, in minor units: a price below this is a mistake. What a session costs has the least of its currency. */
 export const LEAST_PRICE = 100;
 
 /** So often a booking can be moved: each move holds another time of the tutor, and tells two people. */

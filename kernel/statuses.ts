@@ -35,7 +35,7 @@ export const COMPLETION_REASONS = ['completed_by_tutor', 'completed_by_time'] as
 export const STATUS_REASONS = [...WAIT_REASONS, ...CANCEL_REASONS, ...COMPLETION_REASONS] as const;
 export type StatusReason = (typeof STATUS_REASONS)[number];
 
-/** The life of a payment. `failed`: declined; `voided`: given up before any money was taken. */
+/** The life of a payment. `failed`: declined, or refused by a fault of ours; `voided`: given up before any money was taken. */
 export const PAYMENT_STATUSES = [
   'pending',
   'requires_action',

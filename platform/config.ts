@@ -12,6 +12,7 @@ import {
   type DatabaseContext,
   MANAGEMENT_PORT,
 } from '../kernel/contexts';
+import { isChargeable } from '../kernel/currencies';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 const quota = (fallback: number, per: 'minute' | 'hour' = 'minute') =>
@@ -34,6 +35,13 @@ function isAddressOrNetwork(value: string): boolean {
   const most = { 4: 32, 6: 128 }[isIP(address)];
   if (most === undefined || rest.length > 0) return false;
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most);
+}
+/** The parts of a comma-separated list. */
+function listed(list: string): string[] {
+  return list
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
 }
 const secret = z.string().min(32, 'must have at least 32 characters');
 
@@ -119,6 +127,12 @@ const settings = {
     .multipleOf(0.01)
     .default(15)
     .describe('Share of a payment that the platform keeps'),
+  SETTLEMENT_CURRENCIES: z
+    .string()
+    .default('EUR,GBP,USD')
+    .transform(listed)
+    .pipe(z.array(z.string().refine(isChargeable, 'must be currencies that Stripe charges in, such as EUR')).min(1))
+    .describe('Comma-separated currencies that the account at Stripe settles in; prices are set in no others'),
   RATE_LIMIT_LOGIN: quota(10).describe('Logins a minute per account and address'),
   RATE_LIMIT_LOGIN_ADDRESS: quota(30).describe('Logins a minute per address'),
   RATE_LIMIT_LOGIN_FAILURES: quota(100, 'hour').describe(
@@ -129,23 +143,13 @@ const settings = {
   CORS_ORIGINS: z
     .string()
     .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    )
+    .transform(listed)
     .pipe(z.array(url('http:', 'https:')))
     .describe('Comma-separated origins that browsers may call from'),
   TRUSTED_PROXIES: z
     .string()
     .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((address) => address.trim())
-        .filter(Boolean),
-    )
+    .transform(listed)
     .pipe(z.array(z.string().refine(isAddressOrNetwork, 'must be addresses or networks such as 10.0.0.0/8')))
     .describe(
       "Comma-separated addresses and networks of proxies whose X-Forwarded-For the gateway believes; else nobody's",

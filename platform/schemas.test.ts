@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  Currency,
   HttpsUrl,
   IdParams,
   Instant,
@@ -91,6 +92,7 @@ describe('money', () => {
     [0, 'EUR'],
     [4500, 'JPY'],
     [99_999_999, 'USD'],
+    [4500, 'XDR'],
   ])('%d %s is money', (amount, currency) => {
     expect(accepts(Money)({ amount, currency })).toBe(true);
   });
@@ -102,11 +104,15 @@ describe('money', () => {
     [{ amount: 100_000_000, currency: 'EUR' }],
     [{ amount: Number.NaN, currency: 'EUR' }],
     [{ amount: 1, currency: 'eur' }],
-    [{ amount: 1, currency: 'ZZZ' }],
     [{ amount: 1, currency: 'EUR', exponent: 2 }],
     [{ amount: 1 }],
   ])('%p is none', (value) => {
     expect(accepts(Money)(value)).toBe(false);
+  });
+
+  test('a person names only currencies with minor units', () => {
+    expect(['EUR', 'KPW', 'MGA'].filter(accepts(Currency))).toHaveLength(3);
+    expect(['XDR', 'XAU', 'ZZZ', 'DEM', 'eur', ''].filter(accepts(Currency))).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import { z } from 'zod';
-import { MOST_MINOR_UNITS } from '../kernel/money';
+import { isCurrency, MOST_MINOR_UNITS } from '../kernel/currencies';
 import { isOnGrid, LENGTH_STEP_MINUTES, LONGEST_MINUTES, SHORTEST_MINUTES } from '../kernel/session';
 
 // Wire types that every contract shares. Registered under an id, so that OpenAPI names them once.
@@ -46,15 +46,17 @@ function withoutInvisible(value: string): string {
 /** Lower-cased, as Postgres and workflow ids have it: RFC 9562 compares without regard to case. */
 export const Uuid = z.uuid().overwrite((id) => id.toLowerCase());
 
-const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
-export const Currency = z
-  .string()
-  .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR')
-  .refine((code) => CURRENCIES.has(code), 'is not a currency of ISO 4217');
+const CurrencyCode = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR');
 
-/** Money on the wire: integer minor units. Zero is allowed; a price or a charge states its own minimum. */
+/** A currency of ISO 4217 that has minor units, as a person may name it. Which of them can be charged is asked where a price is set. */
+export const Currency = CurrencyCode.refine(isCurrency, 'is not a currency of ISO 4217 with minor units');
+
+/**
+ * Money on the wire: integer minor units. Zero is allowed; a price or a charge states its own minimum. What was stored once can be told,
+ * whatever its currency has become.
+ */
 export const Money = z
-  .strictObject({ amount: z.int().min(0).max(MOST_MINOR_UNITS), currency: Currency })
+  .strictObject({ amount: z.int().min(0).max(MOST_MINOR_UNITS), currency: CurrencyCode })
   .meta({ id: 'Money', description: 'Integer minor units of an ISO 4217 currency' });
 
 const FIRST_INSTANT = 0;

@@ -8,6 +8,7 @@ import { cacheFolder } from '../dev/machine/cache';
 import { answersAt, freePorts } from '../dev/machine/ports';
 import { runCommand } from '../dev/machine/run-command';
 import { loadConfig } from '../platform/config';
+import { createLogger } from '../platform/telemetry';
 import { reaching } from '../platform/vendors';
 import { createStripe, type IntentParams, type StripeDoor } from '../services/payment/stripe/door';
 
@@ -32,7 +33,7 @@ const direct: IntentParams = { ...payment, bookingId: null, customerId: null, ca
 const student = { userId: '01900000-0000-7000-8000-000000000003', role: 'student' } as const;
 const tutor = { ...student, role: 'tutor' } as const;
 const person = { email: 'ada@example.com', name: 'Ada Lovelace' };
-const refund = { intentId: 'pi_123', amount: 1, paymentId: payment.paymentId };
+const refund = { intentId: 'pi_123', amount: { amount: 1, currency: 'EUR' }, paymentId: payment.paymentId };
 const since = new Date(Date.now() - 86_400_000);
 
 /**
@@ -87,7 +88,7 @@ async function main(): Promise<void> {
 
 async function check({ url, seen }: Pick<Watch, 'url' | 'seen'>): Promise<void> {
   const environment = { SERVICE_TOKEN_SECRET: 'x'.repeat(32), STRIPE_API_BASE: url, STRIPE_SECRET_KEY: 'sk_test_123' };
-  const door = createStripe(loadConfig(environment, 'no-env-file'));
+  const door = createStripe(loadConfig(environment, 'no-env-file'), createLogger('check-stripe', 'error'));
 
   const authorization = `Bearer ${environment.STRIPE_SECRET_KEY}`;
   const planted = await request(`${url}/v1/payment_intents`, {

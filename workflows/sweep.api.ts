@@ -9,12 +9,13 @@ export interface SweepResult {
   bookings: SweepOfContext;
   payments: SweepOfContext;
   signUps: SweepOfContext;
+  prices: SweepOfContext;
 }
 
 export const sweepSchedule: ScheduledWorkflow = {
   scheduleId: 'sweep',
   workflowType: 'sweep',
-  // Carried by the worker of refunds, the quietest there is, with nothing to do but three calls: a worker of its own would cost tens of
+  // Carried by the worker of refunds, the quietest there is, with nothing to do but four calls: a worker of its own would cost tens of
   // megabytes for them, and a queue that is shared is held up by nothing longer than a refund.
   taskQueue: 'refund',
   // A refund waits no longer than this after its client was answered 503. What is refused has been waited for for ten minutes, so more

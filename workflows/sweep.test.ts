@@ -25,11 +25,13 @@ test('every context sees to its own, and the result says what each did', async (
     sweepBookings: () => ({ found: 2, started: 0, refused: 2 }),
     sweepPayments: () => found(3),
     sweepSignUps: () => found(0),
+    sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
   expect(await sweep.result()).toEqual({
     bookings: { found: 2, started: 0, refused: 2 },
     payments: found(3),
     signUps: found(0),
+    prices: { found: 1, started: 0, refused: 1 },
   });
 });
 
@@ -38,11 +40,13 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepBookings: fails(),
     sweepPayments: () => found(3),
     sweepSignUps: refuses('not_found'),
+    sweepPrices: () => found(0),
   });
   expect(await sweep.result()).toEqual({
     bookings: 'upstream_unavailable',
     payments: found(3),
     signUps: 'not_found',
+    prices: found(0),
   });
 });
 
@@ -51,6 +55,7 @@ test('one that is away for a moment is asked again', async () => {
     sweepBookings: fails(2, () => found(1)),
     sweepPayments: () => found(0),
     sweepSignUps: () => found(0),
+    sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
   expect(await sweep.result()).toMatchObject({ bookings: found(1) });
 });

@@ -15,12 +15,13 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, signUps] = await Promise.all([
+  const [bookings, payments, signUps, prices] = await Promise.all([
     orCode(act.sweepBookings()),
     orCode(act.sweepPayments()),
     orCode(act.sweepSignUps()),
+    orCode(act.sweepPrices()),
   ]);
-  return { bookings, payments, signUps };
+  return { bookings, payments, signUps, prices };
 }
 
 async function orCode(swept: Promise<SweepOfContext>): Promise<SweepOfContext> {

@@ -111,10 +111,10 @@ export async function seedTutoring(
   await refilled(sql, tables, async (tx) => {
     await tx.unsafe(`
       insert into tutor_profiles (id, display_name, headline, biography, languages, language_keys, subjects, subject_keys, time_zone, instant_booking,
-        search, has_hours, hourly_amount, completed_at, verified_at, rating_average, rating_count)
+        search, has_hours, hourly_amount, hourly_currency, completed_at, verified_at, rating_average, rating_count)
       select ${tutorId(t)}, ${name}, ${subject(0)} || ' with ' || ${pick(NAMES, t)}, ${biography}, ${languages}, ${languages},
         array[${three.join()}], array[${three.map((name) => `lower(${name})`).join()}],
-        ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, ${HOURLY}, now(),
+        ${pick(ZONES, t)}, t % 2 = 0, array_to_tsvector(string_to_array(lower(${all}), ' ')), true, ${HOURLY}, 'EUR', now(),
         case when t % 3 = 0 then now() end,
         ${RATING_AVERAGE}, ${RATING_COUNT}
       from generate_series(0, ${tutors - 1}) t`);

@@ -55,8 +55,11 @@ export const payments = pgTable(
     declineCode: text('decline_code'),
     /** Of a direct payment, set by its saga's first step: until then the saga may never have started. */
     sagaStartedAt: instant('saga_started_at'),
-    /** Why a direct payment was refused before its saga had begun: it has failed, and Stripe never heard of it. */
-    refusal: text({ enum: ['request_expired'] }),
+    /**
+     * Why a payment has failed that no bank declined. `request_expired`: a direct payment whose saga had not begun; Stripe never heard of it.
+     * `payment_rejected`: Stripe called our request invalid; the code is that of the attempt.
+     */
+    refusal: text({ enum: ['request_expired', 'payment_rejected'] }),
     /** Settled to zero: steps that arrive later are refused. */
     settledAt: instant('settled_at'),
     /** The tutor's share went from pending to payable. */

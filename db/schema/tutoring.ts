@@ -48,8 +48,12 @@ export const tutorProfiles = pgTable(
     /** The words of name, headline, biography and subjects, see `searchWords` of the rules. */
     search: tsvector().notNull().default(''),
     hasHours: boolean('has_hours').notNull().default(false),
-    /** The lowest hourly price. */
+    /** The lowest hourly price. Both are null, and the tutor is not listed, where there is none or one of the prices cannot be charged. */
     hourlyAmount: minorUnits('hourly_amount'),
+    hourlyCurrency: text('hourly_currency'),
+    /** Since when the stored prices cannot be charged by the rules, and when the tutor was told. */
+    pricesRefusedAt: instant('prices_refused_at'),
+    pricesToldAt: instant('prices_told_at'),
     /** Both from `tutor_ratings`, by its trigger. */
     ratingAverage: ratingAverage('rating_average'),
     ratingCount: integer('rating_count').notNull().default(0),
@@ -63,7 +67,12 @@ export const tutorProfiles = pgTable(
   },
   (t) => [
     index('tutor_profiles_rating').on(t.ratingAverage, t.ratingCount, t.id).where(sql`listed`),
+    // For the code of before, which compares prices of all currencies.
     index('tutor_profiles_price').on(t.hourlyAmount, t.id).where(sql`listed`),
+    index('tutor_profiles_currency_price').on(t.hourlyCurrency, t.hourlyAmount, t.id).where(sql`listed`),
+    index('tutor_profiles_prices_untold')
+      .on(t.pricesRefusedAt)
+      .where(sql`prices_refused_at is not null and prices_told_at is null`),
     index('tutor_profiles_newest').on(t.id).where(sql`listed`),
     index('tutor_profiles_search').using('gin', t.search).where(sql`listed`),
     index('tutor_profiles_languages').using('gin', t.languageKeys).where(sql`listed`),
@@ -109,9 +118,13 @@ export const tutorPricingOptions = pgTable(
     currency: text().notNull(),
     sessions: integer(),
     label: text(),
+    /** The rules under which the price was judged last, see `rulesUnder`; null: before there were any, or by the code of before. */
+    judgedUnder: text('judged_under'),
   },
   (t) => [
     unique('tutor_pricing_options_position').on(t.tutorId, t.position),
+    // What the sweep looks through: what was judged under other rules.
+    index('tutor_pricing_options_judged').on(t.judgedUnder),
     check('tutor_pricing_options_amount', sql`amount >= 100`),
     check(
       'tutor_pricing_options_kind',

@@ -63,6 +63,9 @@ const paymentFields = {
 const otherName = Phrase;
 const PaymentData = z.strictObject({ ...paymentFields, otherName });
 
+/** A price at which nobody can be charged any more: of a currency that the platform does not take, or as an amount. */
+const PricesRefused = z.strictObject({ refusedPrice: Money, because: z.enum(['currency', 'amount']) });
+
 /** Who is told, and how they read times and money. A zone that is unknown here is shown as UTC, such a locale as English: the mail has to go. */
 const recipient = {
   recipientId: Uuid,
@@ -121,6 +124,7 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('payment_declined_student', PaymentData),
   message('refund_succeeded', z.strictObject(paymentFields)),
   message('refund_returned', z.strictObject(paymentFields)),
+  message('prices_refused_tutor', PricesRefused),
 ]);
 export type RecordNotification = z.output<typeof RecordNotification>;
 export type TemplateName = RecordNotification['template'];

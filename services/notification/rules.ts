@@ -27,6 +27,7 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   payment_declined_student: 'payment',
   refund_succeeded: 'payment',
   refund_returned: 'payment',
+  prices_refused_tutor: 'account',
 };
 
 /**

@@ -1,7 +1,7 @@
+import { stepOf, stripeEntry, toStripe } from '../../kernel/currencies';
 import {
   type BookingCharge,
   chargeBooking,
-  EUR,
   newBooking,
   type PaymentStack,
   retried,
@@ -16,6 +16,8 @@ import {
 
 const SEED = 20_261_121;
 const STEPS = 180;
+/** Those that settle unless another is set, and one of each way in which Stripe counts amounts. */
+const CURRENCIES = ['EUR', 'EUR', 'EUR', 'GBP', 'USD', 'JPY', 'KWD', 'ISK', 'MGA'];
 const AT_ONCE = 4;
 
 /** mulberry32: small, seeded, good enough to choose by. */
@@ -40,6 +42,7 @@ function randomness(seed: number) {
 
 interface Payment extends BookingCharge {
   card: string;
+  currency: string;
   paymentId?: string;
   refundIds: string[];
 }
@@ -106,9 +109,15 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
 
   const charge = async () => {
     const card = oneOf(CARDS);
-    const payment: Payment = { ...newBooking(), card, refundIds: [] };
+    const currency = oneOf(CURRENCIES);
+    const payment: Payment = { ...newBooking(), card, currency, refundIds: [] };
     payments.push(payment);
-    const wanted = { amount: 100 + below(20_000), card, capture: oneOf(['manual', 'automatic'] as const) };
+    const wanted = {
+      amount: (100 + below(20_000)) * stepOf(currency),
+      currency,
+      card,
+      capture: oneOf(['manual', 'automatic'] as const),
+    };
     const { body } = await retried(() => chargeBooking(stack, payment, wanted), 40);
     if (body.paymentId) payment.paymentId = body.paymentId;
     if (body.status !== 'requires_action' || below(3) === 0) return;
@@ -135,7 +144,8 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
     return post(`/refunds/${id}/retry`, `refund:${id}/submit-${tries + 1}`, { number: tries + 1 });
   };
   const refund = on(async (payment) => {
-    const amount = below(4) === 0 ? null : EUR(1 + below(6_000));
+    const { currency } = payment;
+    const amount = below(4) === 0 ? null : { amount: (1 + below(6_000)) * stepOf(currency), currency };
     const wanted = { amount, reason: 'random', requestedBy: null };
     const { body } = await post(`/payments/${payment.paymentId}/refunds`, `refund-${++refunds}`, wanted);
     if (!body.refundId) return;
@@ -157,12 +167,12 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
     const id = refundIds[below(refundIds.length)];
     if (id) await again(id);
   });
-  const dashboard = on(async ({ paymentId }) => {
+  const dashboard = on(async ({ paymentId, currency }) => {
     const [row] = await stack.service.database
       .sql`select stripe_intent_id as intent from payments where id = ${paymentId}`;
     if (!row?.intent) return;
     // Refused where nothing was taken or left, as the dashboard would.
-    const amount = 1 + below(oneOf([500, 10_000]));
+    const amount = (1 + below(oneOf([500, 10_000]))) * (stripeEntry(currency)?.step ?? 1);
     await stack.stripe.refunds.create({ payment_intent: row.intent, amount }).catch(() => undefined);
   });
   const fault = () => stack.fault(oneOf(FAULTS));
@@ -220,8 +230,16 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   expect(totals.eur.captured).toBeGreaterThan(0);
   expect(totals.eur.refunded).toBeGreaterThan(0);
   // To the cent: what the ledger says we hold is what Stripe holds.
-  expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
-  expect((await stack.ledger()).stripe_fees).toBe(totals.eur.fees);
+  for (const currency of new Set(CURRENCIES)) {
+    const { stripe_balance: held = 0, stripe_fees: fees = 0 } = await stack.ledger(currency);
+    const code = currency.toLowerCase();
+    const atStripe = { held: await stack.stripeBalance(code), fees: totals[code]?.fees ?? 0 };
+    const here = { held: toStripe({ amount: held, currency }), fees: toStripe({ amount: fees, currency }) };
+    expect({ currency, ...here }).toEqual({ currency, ...atStripe });
+  }
+  // What tutors are to be paid is what Stripe can transfer.
+  const shares = await sql`select currency, amount::int as amount from ledger_entries where account like 'tutor_%'`;
+  expect(shares.filter(({ currency, amount }) => amount % stepOf(currency) !== 0)).toEqual([]);
   // Each movement balances.
   expect(await sql`select transaction_id from ledger_entries group by transaction_id having sum(amount) <> 0`).toEqual(
     [],
@@ -241,5 +259,11 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   const left = Object.entries(await stack.ledger()).filter(([account]) => /^(tutor|payer)_/.test(account));
   expect(left).toEqual([]);
   expect((await stack.ledger()).platform_revenue ?? 0).toBe(0);
-  expect((await stack.ledger()).stripe_balance).toBe(await stack.stripeBalance());
+  for (const currency of new Set(CURRENCIES)) {
+    const { stripe_balance: amount = 0 } = await stack.ledger(currency);
+    expect({ currency, held: toStripe({ amount, currency }) }).toEqual({
+      currency,
+      held: await stack.stripeBalance(currency.toLowerCase()),
+    });
+  }
 }, 120_000);

@@ -7,4 +7,6 @@ export interface Till {
   stripe: StripeDoor;
   /** The platform's share of new payments, in per cent with at most two decimals. */
   feePercent: number;
+  /** The currencies in which our account at Stripe settles: new payments are in no others. */
+  settling: readonly string[];
 }

@@ -42,6 +42,11 @@ export function createTutoringClient(http: ServiceClient) {
     /** The session is at `start` now; frees whatever else its booking keeps. Harmless when it keeps nothing there. */
     keepSlot: (bookingId: BookingId, body: Body<'keepSlot'>, key: string) =>
       http.call(contract.keepSlot, { params: { bookingId }, body, idempotencyKey: key }),
+    /** Unlists whose stored prices cannot be charged; who has to be told of it. */
+    sweepPrices: () => http.call(contract.sweepPrices, {}),
+    /** Harmless twice. */
+    markPricesTold: (tutorId: string, body: Body<'markPricesTold'>) =>
+      http.call(contract.markPricesTold, { params: { id: tutorId }, body }),
     /** @throws ProblemError slot_unavailable when the new interval is taken or outside the hours, or nothing is held */
     moveSlot: (bookingId: BookingId, body: Body<'moveSlot'>, key: string) =>
       http.call(contract.moveSlot, { params: { bookingId }, body, idempotencyKey: key }),

@@ -283,8 +283,9 @@ async function directPayment(stack: SagaStack) {
   await succeed(call(service, payment.createAccount, { body: payee }, `user:${payeeId}/account`));
   const wanted = { payeeId, amount: eur(4500), paymentMethodId: 'pm_card_visa', description: 'Books' };
   const request = { owner: payerId, key: uuidv7(), fingerprint: 'wanted' };
-  const { db } = service.database;
-  const { resourceId: id } = await requestPayment(db, request, payerId, wanted, service.config.PLATFORM_FEE_PERCENT);
+  const { PLATFORM_FEE_PERCENT: feePercent, SETTLEMENT_CURRENCIES: settling } = service.config;
+  const terms = { feePercent, settling };
+  const { resourceId: id } = await requestPayment(service.database.db, request, payerId, wanted, terms);
   const left = () => moneyLeft(stack, id, 'paymentId', payeeId);
   return { service, key: `payment:${id}`, params: { id }, left };
 }

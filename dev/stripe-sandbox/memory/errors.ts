@@ -109,12 +109,6 @@ export function rateLimited(retryAfterSeconds: number): StripeProblem {
   );
 }
 
-/** A major-unit rendering such as `€12.50`, as Stripe writes amounts into its messages. */
-export function money(amount: number, currency: string): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
-}
-
 export function refusedOnDemand(code: string): StripeProblem {
   const message = 'Stripe refuses this, as it was told to.';
   return new StripeProblem(400, { type: 'invalid_request_error', code, message }, { executed: false });

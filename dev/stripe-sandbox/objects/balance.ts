@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { countingOf } from '../memory/amounts';
 import { newId } from '../memory/ids';
 import type { Tx } from '../memory/unit-of-work';
 import { type Endpoint, get, noParams, ok } from '../wire/endpoint';
@@ -11,8 +12,10 @@ import { page } from '../wire/lists';
  * European card at a European account, once. Stripe keeps it when the charge is refunded.
  * See https://stripe.com/pricing and https://docs.stripe.com/refunds
  */
-export function feeOn(amount: number): number {
-  return Math.floor((amount * 14 + 500) / 1000) + 25;
+export function feeOn(amount: number, code: string): number {
+  const { step } = countingOf(code);
+  const fee = Math.floor((amount * 14 + 500) / 1000) + 25;
+  return Math.ceil(fee / step) * step;
 }
 
 interface Movement {

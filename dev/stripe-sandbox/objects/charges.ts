@@ -196,7 +196,7 @@ function bookCharge(tx: Tx, charge: Stripe.Charge): string {
     type: 'charge',
     reportingCategory: 'charge',
     amount: charge.amount_captured,
-    fee: feeOn(charge.amount_captured),
+    fee: feeOn(charge.amount_captured, charge.currency),
     currency: charge.currency,
     source: charge.id,
     description: charge.description,

@@ -3,6 +3,7 @@
  * See https://docs.stripe.com/payments/paymentintents/lifecycle
  */
 import type Stripe from 'stripe';
+import { requireWholeSteps } from '../memory/amounts';
 import { refused, StripeProblem } from '../memory/errors';
 import { PLATFORM } from '../memory/tables';
 import type { Tx } from '../memory/unit-of-work';
@@ -167,6 +168,7 @@ export function capture(tx: Tx, intent: Stripe.PaymentIntent, amount = intent.am
       `This PaymentIntent could not be captured because it has a status of ${intent.status}. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.`,
     );
   }
+  if (amount !== intent.amount_capturable) requireWholeSteps(amount, intent.currency);
   if (amount > intent.amount_capturable) {
     throw refused('The amount_to_capture is greater than the amount_capturable of this PaymentIntent.', {
       code: 'amount_too_large',

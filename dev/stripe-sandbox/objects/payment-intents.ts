@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { badParameter, money, refused } from '../memory/errors';
+import { countingOf, money, requireWholeSteps } from '../memory/amounts';
+import { badParameter, refused } from '../memory/errors';
 import { newId, randomText } from '../memory/ids';
 import { type Call, type Endpoint, get, type Outcome, ok, post } from '../wire/endpoint';
 import {
@@ -22,24 +23,6 @@ import { idOf } from './charges';
 import { recordEvent } from './events';
 import { attemptPayment, cancel, capture, unexpectedState } from './intent-lifecycle';
 import { existingCustomer, usePaymentMethod } from './payment-methods';
-
-/** The least Stripe charges, in minor units; 50 in all others. See https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts */
-const MINIMUM: Record<string, number> = {
-  aed: 200,
-  bgn: 100,
-  czk: 1500,
-  dkk: 250,
-  gbp: 30,
-  hkd: 400,
-  huf: 17500,
-  mxn: 1000,
-  myr: 200,
-  nok: 300,
-  pln: 200,
-  ron: 200,
-  sek: 300,
-  thb: 1000,
-};
 
 /** Parameters of every request that creates, confirms or updates. */
 const payable = {
@@ -97,9 +80,10 @@ const updateParams = z.strictObject({
 type UpdateParams = z.output<typeof updateParams>;
 
 function requireChargeable(value: number, code: string): void {
-  const minimum = MINIMUM[code] ?? 50;
-  if (value >= minimum) return;
-  throw badParameter(`Amount must be at least ${money(minimum, code)} ${code}`, 'amount', 'amount_too_small');
+  requireWholeSteps(value, code);
+  const { least } = countingOf(code);
+  if (value >= least) return;
+  throw badParameter(`Amount must be at least ${money(least, code)} ${code}`, 'amount', 'amount_too_small');
 }
 
 const ONLY_WITH_CONFIRM = ['error_on_requires_action', 'off_session', 'return_url', 'use_stripe_sdk'] as const;

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { badParameter, money, refused } from '../memory/errors';
+import { money, requireWholeSteps } from '../memory/amounts';
+import { badParameter, refused } from '../memory/errors';
 import { newId } from '../memory/ids';
 import type { Tx } from '../memory/unit-of-work';
 import { type Call, type Endpoint, get, noParams, ok, post } from '../wire/endpoint';
@@ -108,6 +109,7 @@ function create({ tx }: Call, params: CreateParams) {
   const left = charge.amount - charge.amount_refunded;
   if (left === 0) throw refused(`Charge ${charge.id} has already been refunded.`, { code: 'charge_already_refunded' });
   const amount = params.amount ?? left;
+  if (amount !== left) requireWholeSteps(amount, charge.currency);
   if (amount > left) {
     const { currency } = charge;
     throw refused(

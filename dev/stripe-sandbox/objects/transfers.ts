@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { requireWholeSteps } from '../memory/amounts';
 import { noSuch, refused } from '../memory/errors';
 import { newId } from '../memory/ids';
 import type { Tx } from '../memory/unit-of-work';
@@ -69,6 +70,7 @@ function arrivalOf(tx: Tx, chargeId: string, params: CreateParams): number {
  * @throws StripeProblem `balance_insufficient` if less is available, besides what its parts throw
  */
 function create({ tx }: Call, params: CreateParams) {
+  requireWholeSteps(params.amount, params.currency);
   const destination = useDestination(tx, params.destination);
   const source = params.source_transaction;
   const arrival = source === undefined ? undefined : arrivalOf(tx, source, params);

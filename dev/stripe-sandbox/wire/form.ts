@@ -3,6 +3,7 @@
  * still text, and these schemas say what Stripe accepts and how it words a refusal.
  */
 import { z } from 'zod';
+import { chargeableCurrencies, isChargeable } from '../../../kernel/currencies';
 import { badParameter, type StripeProblem } from '../memory/errors';
 
 type Path = readonly PropertyKey[];
@@ -84,23 +85,12 @@ export function choice<const T extends string>(...allowed: T[]) {
   });
 }
 
-/** The currencies Stripe charges in; the sandbox settles each in itself. See https://docs.stripe.com/currencies */
-const CURRENCIES = new Set(
-  (
-    'usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp ' +
-    'cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr ' +
-    'isk jmd jpy kes kgs khr kmf krw kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn ' +
-    'nad ngn nio nok npr nzd pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std ' +
-    'szl thb tjs top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw'
-  ).split(' '),
-);
-
-/** A three-letter code in any case; lower case in objects. */
+/** A three-letter code in any case; lower case in objects. The sandbox settles each currency that Stripe charges in in itself. */
 export const currency = () =>
   z.string().transform((value, context) => {
     const code = value.toLowerCase();
-    if (CURRENCIES.has(code)) return code;
-    const known = [...CURRENCIES].join(', ');
+    if (isChargeable(value.toUpperCase())) return code;
+    const known = chargeableCurrencies().join(', ').toLowerCase();
     return complain(
       context,
       undefined,

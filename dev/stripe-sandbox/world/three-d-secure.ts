@@ -1,7 +1,8 @@
 /** The bank's page: where a person, or a script in their place, completes or fails 3-D Secure. */
 import { type Request, type Response, Router } from 'express';
 import type Stripe from 'stripe';
-import { errorBody, money, StripeProblem } from '../memory/errors';
+import { money } from '../memory/amounts';
+import { errorBody, StripeProblem } from '../memory/errors';
 import type { Store } from '../memory/store';
 import { NO_REQUEST, PLATFORM } from '../memory/tables';
 import { idOf } from '../objects/charges';

@@ -159,6 +159,7 @@ export const peopleOperations = {
       'payment_declined',
       'payment_expired',
       'payment_failed',
+      'payment_rejected',
       'slot_unavailable',
       'conflict',
       'too_many_pending',

@@ -45,8 +45,9 @@ describe('sessions', () => {
     expect(bookingRefusal(wanted, [session('11:00', '12:00')], before(60))).toBeUndefined();
   });
 
-  test('a price is at least 100 minor units', () => {
-    expect(() => requirePrice(eur(100))).not.toThrow();
-    expect(() => requirePrice(eur(99))).toThrow(expect.objectContaining({ code: 'validation_failed' }));
+  test('a price is at least what Stripe charges', () => {
+    expect(() => requirePrice(eur(50))).not.toThrow();
+    expect(() => requirePrice({ amount: 17_499, currency: 'HUF' })).toThrow('validation_failed');
+    expect(() => requirePrice(eur(49))).toThrow(expect.objectContaining({ code: 'validation_failed' }));
   });
 });

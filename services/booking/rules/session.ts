@@ -1,13 +1,15 @@
+import { leastOf } from '../../../kernel/currencies';
 import { ProblemError } from '../../../kernel/errors';
 import type { Money } from '../../../kernel/money';
-import { HORIZON_DAYS, HORIZON_MS, LEAST_PRICE } from '../../../kernel/session';
+import { HORIZON_DAYS, HORIZON_MS } from '../../../kernel/session';
 import { endOf } from '../../../kernel/time';
 
-/** @throws ProblemError validation_failed when `price` is below the least a session may cost */
+/** @throws ProblemError validation_failed when `price` is below the least that can be charged in its currency */
 export function requirePrice(price: Money): void {
-  if (price.amount >= LEAST_PRICE) return;
+  const least = leastOf(price.currency);
+  if (price.amount >= least) return;
   throw new ProblemError('validation_failed', 'The price of this session is too low to be charged', {
-    errors: [{ path: 'price.amount', message: `must be at least ${LEAST_PRICE}` }],
+    errors: [{ path: 'price.amount', message: `must be at least ${least}` }],
   });
 }
 

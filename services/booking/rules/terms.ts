@@ -56,6 +56,6 @@ export function amountsOf(
   { captured, refunded }: { captured: Money; refunded: Money },
 ): { refund: Money; retained: Money } {
   const left = subtract(captured, refunded);
-  const refund = { amount: scaleUp(left.amount, percent, 100), currency: left.currency };
+  const refund = { amount: Math.min(left.amount, scaleUp(left, percent, 100)), currency: left.currency };
   return { refund, retained: subtract(left, refund) };
 }

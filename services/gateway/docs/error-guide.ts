@@ -62,6 +62,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   email_taken: 'Offer to sign in or to reset the password instead.',
   profile_exists: 'Change the profile with PATCH instead.',
   payment_failed: 'No money was taken. Fetch the booking to see what became of it, and offer another card.',
+  payment_rejected:
+    'Nothing was taken, and the card is not to blame: Stripe did not accept what the platform sent. The same request will not succeed; report `requestId`.',
   payment_expired: 'The time to complete the payment is over and no money was taken: start again.',
   too_many_moves: 'Leave the session where it is, or cancel it and book another one.',
   too_many_pending:

@@ -13,6 +13,7 @@ export interface Detail {
 
 type Data = RecordNotification['data'];
 type BookingData = Extract<Data, { startsAt: string }>;
+type RefusedData = Extract<Data, { refusedPrice: unknown }>;
 type PaymentData = Extract<Data, { amount: unknown }>;
 
 /** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
@@ -28,7 +29,8 @@ export function factsOf(message: RecordNotification): Facts {
     ...('hoursBefore' in data && { hours: hoursInWords(data.hoursBefore) }),
     ...('payBy' in data && { payBy: reader.when(data.payBy) }),
     ...('cancelledBy' in data && { byStudent: data.cancelledBy === 'student', byTutor: data.cancelledBy === 'tutor' }),
-    ...('because' in data && FAILURES[data.because]),
+    ...('startsAt' in data && 'because' in data && FAILURES[data.because]),
+    ...('refusedPrice' in data && refusedFacts(data, reader)),
     ...('refund' in data && {
       terms: data.terms ? refundInWords(data.terms) : '',
       refund: data.refund && data.refund.amount > 0 ? reader.money(data.refund) : '',
@@ -64,6 +66,14 @@ function bookingFacts(data: BookingData, reader: Reader, showsLink: boolean): Fa
   };
 }
 
+function refusedFacts({ refusedPrice, because }: RefusedData, reader: Reader): Facts {
+  return {
+    refusedPrice: reader.money(refusedPrice),
+    currency: refusedPrice.currency,
+    ofCurrency: because === 'currency',
+  };
+}
+
 function hoursInWords(hours: number): string {
   return hours === 1 ? '1 hour' : `${hours} hours`;
 }
@@ -78,6 +88,7 @@ export function detailsOf(message: RecordNotification): Detail[] {
   if ('startsAt' in data)
     return bookingDetails(data, reader, message.emailVerified && TAKES_PLACE.test(message.template));
   if ('amount' in data) return paymentDetails(data, reader);
+  if ('refusedPrice' in data) return [detail('Price', reader.money(data.refusedPrice))];
   return [];
 }
 
@@ -110,6 +121,7 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   const { data } = message;
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;
+  if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
     'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;

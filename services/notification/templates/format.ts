@@ -1,3 +1,4 @@
+import { digitsOf } from '../../../kernel/currencies';
 import type { Money } from '../../../kernel/money';
 
 /** How one recipient reads times and money. */
@@ -50,9 +51,10 @@ function newReader(locale: string, timeZone: string): Reader {
     when: (instant) => whenFormat.format(new Date(instant)),
     day: (instant) => dayFormat.format(new Date(instant)),
     money: ({ amount, currency }) => {
-      const format = new Intl.NumberFormat(language, { style: 'currency', currency });
-      const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-      return format.format(amount / 10 ** digits);
+      // Intl by itself shows the digits that CLDR finds usual (none for HUF or IDR), which are not those of the minor unit.
+      const digits = digitsOf(currency);
+      const shown = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+      return new Intl.NumberFormat(language, { style: 'currency', currency, ...shown }).format(amount / 10 ** digits);
     },
   };
 }

@@ -109,6 +109,12 @@ describe('times and money', () => {
     expect(money({ amount: 4500, currency: 'JPY' })).toBe('JP¥4,500');
     expect(money({ amount: 4500, currency: 'KWD' })).toMatch(/^KWD.4\.500$/);
     expect(money({ amount: 1, currency: 'USD' })).toBe('US$0.01');
+    // Intl by itself would show these without decimals, and a hundred times as much.
+    for (const currency of ['HUF', 'IDR', 'PKR', 'COP', 'ALL', 'MGA', 'LAK', 'RSD', 'TWD'])
+      expect(money({ amount: 450_050, currency })).toMatch(/^\D+4,500\.50$/);
+    expect(money({ amount: 4_500_500, currency: 'IQD' })).toMatch(/^IQD.4,500\.500$/);
+    expect(money({ amount: 4500, currency: 'ISK' })).toMatch(/^ISK.4,500$/);
+    expect(money({ amount: 4500, currency: 'UGX' })).toMatch(/^UGX.4,500$/);
     expect(money({ amount: 99_999_999, currency: 'EUR' })).toBe('€999,999.99');
   });
 

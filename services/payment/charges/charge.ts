@@ -11,7 +11,7 @@ import type { PaymentRow } from './store/payments';
 
 /**
  * Authorises or takes the money of a payment that has begun, and answers with its state.
- * @throws ProblemError payment_declined; payment_expired when it was given up meanwhile; undone after a settlement;
+ * @throws ProblemError payment_declined; payment_rejected when Stripe calls the request invalid; payment_expired when it was given up meanwhile; undone after a settlement;
  * rate_limited or upstream_unavailable to call again under the same key
  */
 export async function charge(till: Till, { payment, attempt }: Begun): Promise<PaymentState> {
@@ -25,15 +25,17 @@ export async function charge(till: Till, { payment, attempt }: Begun): Promise<P
   });
   if (outcome.kind === 'done')
     return answerOf(await record(till, payment, outcome.value, { attempt, outcome: 'done' }));
-  const { code } = outcome;
-  if (outcome.kind === 'declined' && outcome.intent)
+  const { kind, code } = outcome;
+  if (kind === 'declined' && outcome.intent)
     return answerOf(await record(till, payment, outcome.intent, { attempt, outcome: 'refused', code }));
-  return answerOf(await recordChargeRefusal(db, payment.id, attempt, code));
+  // Whatever else keeps an intent from being made is nothing that the customer or their bank has done.
+  return answerOf(await recordChargeRefusal(db, payment.id, attempt, { code, isOurs: kind !== 'declined' }));
 }
 
 /**
  * Takes the money that was authorised.
- * @throws ProblemError payment_failed when Stripe refuses: the authorisation has lapsed or was cancelled
+ * @throws ProblemError payment_failed when Stripe refuses: the authorisation has lapsed or was cancelled; payment_rejected when it calls
+ * the request invalid
  */
 export async function capture(till: Till, { payment, attempt }: Begun): Promise<PaymentState> {
   const { db, stripe } = till;
@@ -51,7 +53,7 @@ export async function capture(till: Till, { payment, attempt }: Begun): Promise<
     ...(isDone ? { outcome: 'done' as const } : { outcome: 'refused' as const, code: outcome.code }),
   };
   const row = await record(till, payment, intent, closing);
-  if (row.captured === 0) throw new ProblemError('payment_failed');
+  if (row.captured === 0) throw new ProblemError(outcome.kind === 'rejected' ? 'payment_rejected' : 'payment_failed');
   return stateOf(row);
 }
 
@@ -60,5 +62,6 @@ function answerOf(payment: PaymentRow): PaymentState {
   const extras = { paymentId: payment.id };
   if (payment.status === 'voided') throw new ProblemError('payment_expired', undefined, { extras });
   if (payment.status !== 'failed') return stateOf(payment);
+  if (payment.refusal === 'payment_rejected') throw new ProblemError('payment_rejected', undefined, { extras });
   throw new ProblemError('payment_declined', undefined, { extras: { ...extras, declineCode: payment.declineCode } });
 }

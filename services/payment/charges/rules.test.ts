@@ -35,7 +35,13 @@ test.each([
   [10_000, 2.55, 255],
   [333, 12.34, 41],
 ])('the platform’s share of %i at %d %% is %i', (amount, percent, fee) => {
-  expect(platformFee(amount, percent)).toBe(fee);
+  expect(platformFee({ amount, currency: 'EUR' }, percent)).toBe(fee);
+});
+
+test('the platform’s share is an amount that Stripe could transfer', () => {
+  expect(platformFee({ amount: 4_500, currency: 'KWD' }, 15)).toBe(680); // 675
+  expect(platformFee({ amount: 450_000, currency: 'MGA' }, 15)).toBe(67_500);
+  expect(platformFee({ amount: 4_501, currency: 'ISK' }, 15)).toBe(675); // 675.15
 });
 
 test.each<[string, PaymentStatus, string | null, string, string | null, PaymentStatus | null]>([

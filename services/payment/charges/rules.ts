@@ -1,4 +1,4 @@
-import { scaleHalfUp } from '../../../kernel/money';
+import { type Money, scaleHalfUp } from '../../../kernel/money';
 import type { PaymentStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
 import type { Payment, PaymentDetails, PaymentState } from '../contract';
@@ -31,14 +31,19 @@ export const EVENT_OF = {
   voided: 'PaymentVoided',
 } as const satisfies Record<PaymentStatus, string | null>;
 
-/** The platform's share of `amount`, rounded half up. `percent` has at most two decimals (PLATFORM_FEE_PERCENT). */
-export function platformFee(amount: number, percent: number): number {
-  return scaleHalfUp(amount, Math.round(percent * 100), 10_000);
+/** The platform's share of a payment, rounded half up. `percent` has at most two decimals (PLATFORM_FEE_PERCENT). */
+export function platformFee(paid: Money, percent: number): number {
+  return scaleHalfUp(paid, Math.round(percent * 100), 10_000);
 }
 
 /** The platform's fee on what was captured, which is less than asked for only if somebody captured a part in Stripe's dashboard. */
-export function feeOf(payment: { captured: number; fee: number; amount: number }): number {
-  return scaleHalfUp(payment.captured, payment.fee, payment.amount);
+export function feeOf({
+  captured,
+  currency,
+  fee,
+  amount,
+}: Pick<PaymentFacts, 'captured' | 'currency' | 'amount'> & { fee: number }): number {
+  return scaleHalfUp({ amount: captured, currency }, fee, amount);
 }
 
 /** The state of a payment whose money was taken, by what came back of it. */

@@ -40,7 +40,7 @@ export async function giveBackStray({ db, stripe }: Till, payment: PaymentRow, i
     send: (key) =>
       stripe.createRefund(key, {
         intentId: intent.id,
-        amount: now.received,
+        amount: { amount: now.received, currency: now.currency },
         paymentId: payment.id,
         refundId: null,
       }),

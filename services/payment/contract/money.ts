@@ -4,16 +4,18 @@ import { Currency, Money } from '../../../platform/schemas';
 
 // What people and sagas are promised alike: states of money and amounts.
 
-export const PaymentStatus = z
-  .enum(PAYMENT_STATUSES)
-  .meta({ id: 'PaymentStatus', description: '`failed`: declined. `voided`: given up before any money was taken' });
+export const PaymentStatus = z.enum(PAYMENT_STATUSES).meta({
+  id: 'PaymentStatus',
+  description: '`failed`: declined, or refused by a fault of ours. `voided`: given up before any money was taken',
+});
 
 export const RefundStatus = z.enum(REFUND_STATUSES).meta({ id: 'RefundStatus' });
 
-/** Stripe refuses most charges below 0.50 of the larger currencies; no price of the platform is that low. */
-export const ChargeAmount = z
-  .strictObject({ amount: Money.shape.amount.min(50), currency: Currency })
-  .meta({ id: 'ChargeAmount', description: 'Integer minor units, at least 50, of an ISO 4217 currency' });
+/** What is least and most, and in which steps, each currency has of its own (`kernel/currencies.ts`). */
+export const ChargeAmount = z.strictObject({ amount: Money.shape.amount.min(1), currency: Currency }).meta({
+  id: 'ChargeAmount',
+  description: 'Integer minor units of an ISO 4217 currency, at least what can be charged in it',
+});
 
 export const RefundAmount = z
   .strictObject({ amount: Money.shape.amount.min(1), currency: Currency })

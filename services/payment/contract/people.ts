@@ -71,7 +71,7 @@ export const peopleOperations = {
     idempotency: 'required',
     body: CreatePayment,
     replies: { 201: Payment, 202: Payment },
-    errors: ['payment_declined', 'payment_expired', 'request_expired'],
+    errors: ['payment_declined', 'payment_expired', 'request_expired', 'payment_rejected'],
   }),
   getPayment: endpoint({
     method: 'get',

@@ -22,7 +22,7 @@ export const PaymentState = z
     clientSecret: z.string().nullable(),
     /** Until when an authorisation can be captured; the bank lets it lapse then. */
     captureBefore: InstantOut.nullable(),
-    /** Stripe's decline code, or the code of its refusal. */
+    /** Stripe's decline code, or the code with which it refused the card. */
     declineCode: z.string().nullable(),
   })
   .meta({ id: 'PaymentState' });
@@ -149,7 +149,7 @@ export const sagaOperations = {
     params: BookingParams,
     body: ChargeBooking,
     replies: { 200: PaymentState },
-    errors: ['payment_declined', 'undone', 'conflict'],
+    errors: ['payment_declined', 'payment_rejected', 'undone', 'conflict'],
   }),
   settleBooking: endpoint({
     method: 'post',
@@ -196,7 +196,7 @@ export const sagaOperations = {
     idempotency: 'required',
     params: IdParams,
     replies: { 200: PaymentState },
-    errors: ['payment_declined', 'undone'],
+    errors: ['payment_declined', 'payment_rejected', 'undone'],
   }),
   capturePayment: endpoint({
     method: 'post',
@@ -208,7 +208,7 @@ export const sagaOperations = {
     idempotency: 'required',
     params: IdParams,
     replies: { 200: PaymentState },
-    errors: ['payment_failed', 'invalid_state', 'undone'],
+    errors: ['payment_failed', 'payment_rejected', 'invalid_state', 'undone'],
   }),
   refreshPayment: endpoint({
     method: 'post',

@@ -1,3 +1,4 @@
+import { stepOf } from '../../../kernel/currencies';
 import {
   captureEntries,
   type Entry,
@@ -60,7 +61,7 @@ test('Stripe’s fee leaves the balance; one given back returns to it', () => {
 });
 
 test('what is promised to the payer comes from pending earnings first, then from payable ones', () => {
-  const terms = { id: 'p', captured: 1000, fee: 150, tutorId: 't' };
+  const terms = { id: 'p', currency: 'EUR', captured: 1000, fee: 150, tutorId: 't' };
   expect(owedEntries(400, terms, { pending: 200, payable: 650, revenue: 150 })).toEqual([
     { account: 'platform_revenue', amount: 60 },
     { account: 'tutor_pending:t', amount: 200 },
@@ -84,7 +85,7 @@ test('what an operator gives up is the platform’s, which paid it by other mean
     { account: 'platform_revenue', amount: -400 },
   ]);
   // And what is refunded after that is taken from there first.
-  const terms = { id: 'p', captured: 1000, fee: 150, tutorId: 't' };
+  const terms = { id: 'p', currency: 'EUR', captured: 1000, fee: 150, tutorId: 't' };
   expect(owedEntries(300, terms, { pending: 510, payable: 0, revenue: 490 })).toEqual([
     { account: 'platform_revenue', amount: 300 },
     { account: 'payer_owed:p', amount: -300 },
@@ -100,36 +101,44 @@ test('money that was taken twice is parked with the platform', () => {
   ]);
 });
 
-test('refunds in any split, some coming back and some given up, never overdraw an account and end exactly at zero', () => {
-  let state = 42;
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state % limit;
-  };
-  for (let round = 0; round < 500; round++) {
-    const captured = 1 + below(5_000);
-    const fee = below(captured + 1);
-    const books = book();
-    books.post(captureEntries(captured, fee, 't'));
-    let least = 0;
-    const inShares = () => Object.values(books.shares()).reduce((sum, share) => sum + share);
-    const owe = (amount: number) => {
-      books.post(owedEntries(amount, { id: 'p', captured, fee, tutorId: 't' }, books.shares()));
-      least = Math.min(least, ...Object.values(books.shares()));
+test.each(['EUR', 'JPY', 'ISK', 'KWD', 'MGA'])(
+  'refunds in %s in any split, some coming back and some given up, never overdraw an account and end exactly at zero',
+  (currency) => {
+    const step = stepOf(currency);
+    let state = 42;
+    const below = (limit: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return state % limit;
     };
-    const send = (amount: number) => books.post(refundEntries(amount, 'p'));
-    for (let step = 0; step < 10; step++) {
-      const deed = below(6);
-      if (deed === 0 && books.owed() > 0) books.post(givenUpEntries(1 + below(books.owed()), 'p'));
-      else if (deed === 1) books.post(releaseEntries(books.shares().pending, 't'));
-      else if (deed === 2 && books.held() < captured) send(-1 - below(captured - books.held()));
-      else if (deed === 3 && books.owed() > 0) send(1 + below(books.owed()));
-      else if (inShares() > 0) owe(1 + below(inShares()));
-      expect(inShares() + books.owed()).toBe(books.held());
+    /** From one step to `most`, which is a number of steps. */
+    const upTo = (most: number) => step * (1 + below(most / step));
+    for (let round = 0; round < 500; round++) {
+      const captured = upTo(5_000 * step);
+      const fee = step * below(captured / step + 1);
+      const books = book();
+      books.post(captureEntries(captured, fee, 't'));
+      let least = 0;
+      const inShares = () => Object.values(books.shares()).reduce((sum, share) => sum + share);
+      const owe = (amount: number) => {
+        books.post(owedEntries(amount, { id: 'p', currency, captured, fee, tutorId: 't' }, books.shares()));
+        // What a tutor is to be paid is an amount that Stripe transfers.
+        expect(Object.values(books.shares()).filter((share) => share % step !== 0)).toEqual([]);
+        least = Math.min(least, ...Object.values(books.shares()));
+      };
+      const send = (amount: number) => books.post(refundEntries(amount, 'p'));
+      for (let step = 0; step < 10; step++) {
+        const deed = below(6);
+        if (deed === 0 && books.owed() > 0) books.post(givenUpEntries(upTo(books.owed()), 'p'));
+        else if (deed === 1) books.post(releaseEntries(books.shares().pending, 't'));
+        else if (deed === 2 && books.held() < captured) send(-upTo(captured - books.held()));
+        else if (deed === 3 && books.owed() > 0) send(upTo(books.owed()));
+        else if (inShares() > 0) owe(upTo(inShares()));
+        expect(inShares() + books.owed()).toBe(books.held());
+      }
+      if (inShares() > 0) owe(inShares());
+      if (books.owed() > 0) send(books.owed());
+      const end = { held: books.held(), owed: books.owed(), ...books.shares(), least };
+      expect(end).toEqual({ held: 0, owed: 0, pending: 0, payable: 0, revenue: 0, least: 0 });
     }
-    if (inShares() > 0) owe(inShares());
-    if (books.owed() > 0) send(books.owed());
-    const end = { held: books.held(), owed: books.owed(), ...books.shares(), least };
-    expect(end).toEqual({ held: 0, owed: 0, pending: 0, payable: 0, revenue: 0, least: 0 });
-  }
-});
+  },
+);

@@ -51,12 +51,12 @@ export function stripeFeeEntries(fee: number): Entry[] {
  */
 export function owedEntries(
   amount: number,
-  payment: { id: string; captured: number; fee: number; tutorId: string },
+  payment: { id: string; currency: string; captured: number; fee: number; tutorId: string },
   shares: Shares,
 ): Entry[] {
   const tutorLeft = shares.pending + shares.payable;
   const left = tutorLeft + shares.revenue - amount;
-  const kept = scaleHalfUp(left, payment.fee, payment.captured);
+  const kept = scaleHalfUp({ amount: left, currency: payment.currency }, payment.fee, payment.captured);
   // What was rounded before, or waived in favour of the platform, must not push either side below zero.
   const least = Math.max(0, amount - tutorLeft);
   const most = Math.min(amount, shares.revenue);

@@ -110,7 +110,7 @@ test('the database refuses a refund as the code of before posted it, once a part
     entries: entries.map(({ account, amount }) => ({ account, amount: -amount / 10 })),
   });
   expect(await refusal(posted(ofBefore('re_1')))).toBe('accepted');
-  const terms = { id: paymentId, captured: 1000, fee: 150, tutorId: TUTOR };
+  const terms = { id: paymentId, currency: 'EUR', captured: 1000, fee: 150, tutorId: TUTOR };
   const promised = owedEntries(100, terms, { pending: 765, payable: 0, revenue: 135 });
   await posted({ ...capture(), kind: 'refund_owed', reference: 'r2', entries: promised });
   expect(await refusal(posted(ofBefore('re_2')))).toBe('ledger_takes_once');
@@ -136,7 +136,7 @@ test('where a payment’s money is counts its own movements, and not money that 
     { account: 'platform_revenue', amount: -1000 },
   ];
   await posted({ ...capture(), kind: 'stray_capture', reference: 'pi_2', entries: stray });
-  const terms = { id: paymentId, captured: 1000, fee: 150, tutorId: TUTOR };
+  const terms = { id: paymentId, currency: 'EUR', captured: 1000, fee: 150, tutorId: TUTOR };
   const promised = owedEntries(300, terms, { pending: 850, payable: 0, revenue: 150 });
   await posted({ ...capture(), kind: 'refund_owed', reference: 'r1', entries: promised });
   await posted({ ...capture(), kind: 'refund', reference: 're_1', entries: refundEntries(200, paymentId) });

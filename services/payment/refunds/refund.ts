@@ -29,7 +29,7 @@ export async function retry(till: Till, id: string, number: number, stepKey: str
 
 async function make(till: Till, stepKey: string, { refund, payment, attempt }: BegunRefund): Promise<RefundAndPayment> {
   const { db, stripe } = till;
-  const { id, amount } = refund;
+  const { id, amount, currency } = refund;
   const intentId = payment.stripeIntentId;
   if (!attempt || !intentId) return { refund, payment };
   const outcome = await perform(attempt, {
@@ -38,7 +38,8 @@ async function make(till: Till, stepKey: string, { refund, payment, attempt }: B
       const others = await takenStripeIds(db, payment.id, id);
       return found.find((made) => !others.has(made.id)) ?? null;
     },
-    send: (key) => stripe.createRefund(key, { intentId, amount, paymentId: payment.id, refundId: id }),
+    send: (key) =>
+      stripe.createRefund(key, { intentId, amount: { amount, currency }, paymentId: payment.id, refundId: id }),
     giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
   if (outcome.kind === 'done') return recordRefundMade(db, id, attempt, outcome.value);

@@ -1,6 +1,6 @@
 import { reachable } from '../../../kernel/transitions';
 import { maySee, PAYMENT_TRANSITIONS } from '../charges/rules';
-import { mayRefund, REFUND_TRANSITIONS, refundAmount, refundable, refundStatusAfter, toSettle } from './rules';
+import { mayRefund, REFUND_TRANSITIONS, refundAmount, refundable, refundStatusAfter, shareOf, toSettle } from './rules';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 
@@ -39,9 +39,19 @@ test.each([
   [EUR(60), 60],
   [EUR(61), 'refund_exceeds_payment'],
   [null, 60],
-  [{ amount: 10, currency: 'USD' }, 'validation_failed'],
+  [{ amount: 10, currency: 'USD' }, expect.objectContaining({ path: 'amount.currency' })],
 ])('of 100 taken, 30 refunded and 10 under way, a refund of %j is %p', (asked, expected) => {
-  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10 }, asked)).toBe(expected);
+  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10 }, asked)).toEqual(expected);
+});
+
+test('a refund and a share are amounts that Stripe makes, or all that is left', () => {
+  const payment = { currency: 'KWD', captured: 4_510, refunded: 0, refundPending: 1_505 };
+  const asked = (amount: number) => refundAmount(payment, { amount, currency: 'KWD' });
+  expect(asked(1_500)).toBe(1_500);
+  expect(asked(1_501)).toMatchObject({ path: 'amount.amount' });
+  // Such as a hand in Stripe's dashboard leaves.
+  expect([asked(3_005), refundAmount(payment, null)]).toEqual([3_005, 3_005]);
+  expect([0, 1, 33, 50, 100].map((percent) => shareOf(payment, percent))).toEqual([0, 40, 1_000, 1_510, 3_005]);
 });
 
 test('nothing can be refunded twice, before it was taken, or below zero', () => {

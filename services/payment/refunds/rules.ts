@@ -1,3 +1,5 @@
+import { stepOf } from '../../../kernel/currencies';
+import type { FieldError } from '../../../kernel/errors';
 import { type Money, scaleUp } from '../../../kernel/money';
 import type { RefundStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
@@ -50,25 +52,33 @@ export function toSettle(
 
 /**
  * The amount of a new refund: what was asked for, or all that is left.
- * @returns the refusal instead, when there is nothing to refund, too little, or the currency is another
+ * @returns the refusal instead, when there is nothing to refund or too little, or the field that is wrong: another currency, or an amount
+ * that Stripe does not take
  */
 export function refundAmount(
   payment: { currency: string; captured: number; refunded: number; refundPending: number },
   asked: Money | null,
-): number | 'invalid_state' | 'refund_exceeds_payment' | 'validation_failed' {
+): number | 'invalid_state' | 'refund_exceeds_payment' | FieldError {
   if (payment.captured === 0) return 'invalid_state';
-  if (asked && asked.currency !== payment.currency) return 'validation_failed';
+  const { currency } = payment;
+  if (asked && asked.currency !== currency)
+    return { path: 'amount.currency', message: `must be ${currency}, the currency of the payment` };
   const left = refundable(payment);
   const amount = asked?.amount ?? left;
+  const step = stepOf(currency);
+  if (amount !== left && amount % step !== 0)
+    return { path: 'amount.amount', message: `must be a multiple of ${step} minor units` };
   return amount === 0 || amount > left ? 'refund_exceeds_payment' : amount;
 }
 
 /** What a share of what is left of a payment comes to, in its minor units: rounded up, so that it never falls short (decision 8). */
 export function shareOf(
-  payment: { captured: number; refunded: number; refundPending: number },
+  payment: { currency: string; captured: number; refunded: number; refundPending: number },
   percent: number,
 ): number {
-  return scaleUp(refundable(payment), percent, 100);
+  const left = refundable(payment);
+  // What a hand in Stripe's dashboard has left may be no multiple of the currency's step.
+  return Math.min(left, scaleUp({ amount: left, currency: payment.currency }, percent, 100));
 }
 
 /** Who may give a payment back: the one who received it, and admins. */

@@ -19,9 +19,14 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
   return {
     name: 'payment',
     contract,
-    routes(service, { config, database: { db }, changes, sagas }) {
-      const stripe = createStripe(config, stripeTimeoutMs);
-      const till: Till = { db, stripe, feePercent: config.PLATFORM_FEE_PERCENT };
+    routes(service, { config, logger, database: { db }, changes, sagas }) {
+      const stripe = createStripe(config, logger, stripeTimeoutMs);
+      const till: Till = {
+        db,
+        stripe,
+        feePercent: config.PLATFORM_FEE_PERCENT,
+        settling: config.SETTLEMENT_CURRENCIES,
+      };
       servePeople(service, till, { sagas, changes, answerWithinMs });
       serveWebhook(service, till, sagas);
       serveSagaSteps(service, till, sagas);

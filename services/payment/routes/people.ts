@@ -27,12 +27,12 @@ interface Carrying extends Pick<ServiceDeps, 'sagas' | 'changes'> {
 /** What people do with payments. The saga does the work; a request stores what is wanted, starts it and waits for the row. */
 export function servePeople(
   service: Service,
-  { db, feePercent }: Till,
+  { db, feePercent, settling }: Till,
   { sagas, changes, answerWithinMs }: Carrying,
 ): void {
   service.serve(contract.createPayment, async (call) => {
     const request = clientRequest(call, '/api/payments');
-    const claimed = await requestPayment(db, request, call.user.id, call.body, feePercent);
+    const claimed = await requestPayment(db, request, call.user.id, call.body, { feePercent, settling });
     return answerOnce(db, request, claimed, {
       run: ({ resourceId }) => pay(resourceId, call),
       async repeat({ status, body }, paymentId) {
@@ -125,7 +125,13 @@ function paymentReply(status: 201 | 202, body: Payment) {
 }
 
 function refusal(
-  code: 'payment_declined' | 'payment_expired' | 'refund_exceeds_payment' | 'refund_failed' | 'request_expired',
+  code:
+    | 'payment_declined'
+    | 'payment_expired'
+    | 'refund_exceeds_payment'
+    | 'refund_failed'
+    | 'request_expired'
+    | 'payment_rejected',
   extras: Record<string, unknown>,
 ): ProblemError {
   return new ProblemError(code, undefined, { extras });

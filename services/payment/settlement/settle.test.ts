@@ -151,7 +151,12 @@ async function directPayment(): Promise<string> {
     name: 'T',
   });
   const wanted = { payeeId, amount: EUR(4500), paymentMethodId: 'pm_card_visa', description: 'Books' };
-  const { db, feePercent } = stack.till;
-  const claim = await requestPayment(db, { owner: payerId, key, fingerprint: 'f' }, payerId, wanted, feePercent);
+  const claim = await requestPayment(
+    stack.till.db,
+    { owner: payerId, key, fingerprint: 'f' },
+    payerId,
+    wanted,
+    stack.till,
+  );
   return claim.resourceId;
 }

@@ -54,6 +54,7 @@ export interface IntentParams {
 /**
  * What a request that has an effect came to.
  * - `declined`, `refused`: Stripe's last word under this key, and nothing was taken
+ * - `rejected`: the same, because the request was invalid: a fault of ours, logged already
  * - `key_used`: the key stands for another request, which has been answered
  * - `not_executed`: Stripe did not look at it; the same request under the same key is right
  * - `in_use`: the same request is being executed right now
@@ -64,6 +65,7 @@ export type Answer<T> =
   | { kind: 'ok'; value: T }
   | { kind: 'declined'; code: string; intent: Intent | null }
   | { kind: 'refused'; code: string }
+  | { kind: 'rejected'; code: string }
   | { kind: 'key_used' }
   | { kind: 'in_use' }
   | { kind: 'not_executed'; problem: ProblemError }

@@ -11,7 +11,7 @@ const IN_USE_PAUSE_MS = 250;
 export type AttemptOutcome<T> =
   | { kind: 'done'; value: T }
   | { kind: 'declined'; code: string; intent: Intent | null }
-  | { kind: 'refused'; code: string };
+  | { kind: 'refused' | 'rejected'; code: string };
 
 /** How one effect at Stripe is looked for, made, and given up. */
 export interface Effect<T> {
@@ -39,6 +39,7 @@ export async function perform<T>(attempt: Attempt, effect: Effect<T>): Promise<A
       return { kind: 'done', value: answer.value };
     case 'declined':
     case 'refused':
+    case 'rejected':
       return answer;
     case 'not_executed':
       throw answer.problem;

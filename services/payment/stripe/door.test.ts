@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadConfig } from '../../../platform/config';
+import { createLogger, metrics } from '../../../platform/telemetry';
 import { calledByTests } from '../../../tests/support/vendors';
 import type { IntentParams } from './answers';
 import { createStripe, type StripeDoor } from './door';
@@ -8,6 +9,8 @@ import { createStripe, type StripeDoor } from './door';
 /** A server that answers every request with one status, headers and body: what Stripe, or something in front of it, may say. */
 let server: Server;
 let answer: { status: number; headers?: Record<string, string>; body: unknown };
+/** What was logged. */
+let lines: string[] = [];
 let asked: { url: string; headers: Record<string, unknown>; body: string }[] = [];
 
 beforeAll(async () => {
@@ -30,6 +33,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   asked = [];
+  lines = [];
 });
 
 function door(environment: Record<string, string> = {}): StripeDoor {
@@ -39,7 +43,7 @@ function door(environment: Record<string, string> = {}): StripeDoor {
 function doorOf(environment: Record<string, string> = {}): StripeDoor {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const config = loadConfig({ SERVICE_TOKEN_SECRET: 's'.repeat(32), STRIPE_API_BASE: base, ...environment }, 'none');
-  return createStripe(config, 1_000);
+  return createStripe(config, createLogger('payment', 'info', { write: (line) => void lines.push(line) }), 1_000);
 }
 
 const params: IntentParams = {
@@ -94,14 +98,42 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
     400,
     { type: 'invalid_request_error', code: 'amount_too_small' },
     undefined,
-    { kind: 'refused', code: 'amount_too_small' },
+    { kind: 'rejected', code: 'amount_too_small' },
   ],
   [
-    'something that is not there',
-    404,
-    { type: 'invalid_request_error', code: 'resource_missing' },
+    'an invalid request without a code, by no name of the SDK',
+    400,
+    { type: 'invalid_request_error' },
     undefined,
-    { kind: 'refused', code: 'resource_missing' },
+    { kind: 'rejected', code: 'invalid_request_error' },
+  ],
+  [
+    'a customer of ours that is not there',
+    400,
+    { type: 'invalid_request_error', code: 'resource_missing', param: 'customer' },
+    undefined,
+    { kind: 'rejected', code: 'resource_missing' },
+  ],
+  [
+    'a card that is not there',
+    400,
+    { type: 'invalid_request_error', code: 'resource_missing', param: 'payment_method' },
+    undefined,
+    { kind: 'declined', code: 'resource_missing', intent: null },
+  ],
+  [
+    'a card that cannot be used again',
+    400,
+    { type: 'invalid_request_error', param: 'payment_method' },
+    undefined,
+    { kind: 'declined', code: 'payment_method_unusable', intent: null },
+  ],
+  [
+    'a customer who failed at their bank',
+    400,
+    { type: 'invalid_request_error', code: 'payment_intent_authentication_failure' },
+    undefined,
+    { kind: 'declined', code: 'payment_intent_authentication_failure', intent: null },
   ],
   ['a key used for something else', 400, { type: 'idempotency_error' }, undefined, { kind: 'key_used' }],
   [
@@ -165,6 +197,48 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
   expect(await failing(status, error, headers)).toEqual(expected);
 });
 
+test('an invalid request is counted and logged as an error, by codes alone; what Stripe may refuse is neither', async () => {
+  const message = 'Invalid email address: ada@example.org';
+  const error = { type: 'invalid_request_error', code: 'parameter_invalid_empty', param: 'currency', message };
+  const counted = async () =>
+    /stripe_requests_rejected_total\{operation="createIntent",code="parameter_invalid_empty"\} (\d+)/.exec(
+      await metrics.metrics(),
+    )?.[1];
+  expect(await failing(400, error, { 'request-id': 'req_1' })).toMatchObject({ kind: 'rejected' });
+  expect(await counted()).toBe('1');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    {
+      level: 50,
+      operation: 'createIntent',
+      code: 'parameter_invalid_empty',
+      param: 'currency',
+      stripeRequestId: 'req_1',
+    },
+  ]);
+  expect(lines.join()).not.toContain('ada@');
+
+  await failing(402, { type: 'card_error', code: 'card_declined' });
+  answer = { status: 400, body: { error: { type: 'invalid_request_error', code: 'charge_already_refunded' } } };
+  const half = { intentId: 'pi_1', amount: params.amount, paymentId: 'p1', refundId: null };
+  expect(await door().createRefund('k', half)).toEqual({ kind: 'refused', code: 'charge_already_refunded' });
+  answer = { status: 400, body: { error: { type: 'invalid_request_error', code: 'payment_intent_unexpected_state' } } };
+  expect(await door().captureIntent('k', 'pi_1')).toEqual({ kind: 'refused', code: 'payment_intent_unexpected_state' });
+  expect(lines).toHaveLength(1);
+});
+
+test.each([
+  ['KWD', 4_510, '4510'],
+  ['JPY', 4_500, '4500'],
+  ['ISK', 4_500, '450000'],
+  ['UGX', 4_500, '450000'],
+  ['MGA', 4_500_100, '45001'],
+])('%s %i is %s as Stripe counts it, for charges and refunds', async (currency, amount, sent) => {
+  answer = { status: 500, body: { error: { type: 'api_error' } } };
+  await door().createIntent('k', { ...params, amount: { amount, currency } });
+  await door().createRefund('k', { intentId: 'pi_1', amount: { amount, currency }, paymentId: 'p1', refundId: null });
+  expect(asked.map(({ body }) => new URLSearchParams(body).get('amount'))).toEqual([sent, sent]);
+});
+
 test('an answer that cannot be read is doubtful', async () => {
   answer = { status: 200, body: '<html>' };
   expect(await door().createIntent('key/1', params)).toEqual({ kind: 'doubtful', final: false, replayed: false });
@@ -207,7 +281,8 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   cancelIntent: (door) => door.cancelIntent('k', 'pi_1'),
   retrieveIntent: (door) => door.retrieveIntent('pi_1'),
   findIntents: (door) => door.findIntents(params, new Date()),
-  createRefund: (door) => door.createRefund('k', { intentId: 'pi_1', amount: 1, paymentId: 'p1', refundId: null }),
+  createRefund: (door) =>
+    door.createRefund('k', { intentId: 'pi_1', amount: params.amount, paymentId: 'p1', refundId: null }),
   listRefunds: (door) => door.listRefunds('pi_1'),
   createAccount: (door) => door.createAccount('k', { ...SOMEBODY, email: 'a@b.example', name: 'A' }),
   claimAccountKey: (door) => door.claimAccountKey('k', SOMEBODY),

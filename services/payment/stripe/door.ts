@@ -1,11 +1,14 @@
 import Stripe from 'stripe';
+import { fromStripe, toStripe } from '../../../kernel/currencies';
 import { ProblemError } from '../../../kernel/errors';
+import type { Money } from '../../../kernel/money';
 import type { Config } from '../../../platform/config';
+import { counter, type Logger } from '../../../platform/telemetry';
 import { requireVendor } from '../../../platform/vendors';
 import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './answers';
 import { eventOf } from './event';
 
-/** The one door to Stripe: every call of it, and what each of its answers means for us. */
+/** The one door to Stripe: every call of it, and what each of its answers means for us. Amounts are counted as Stripe does beyond it. */
 
 /** Shapes below are those of this version of Stripe's API; the SDK's types are written for it too. */
 const API_VERSION = '2026-10-28.endive';
@@ -23,8 +26,9 @@ export type StripeDoor = ReturnType<typeof createStripe>;
  * Opens the door to Stripe. Nothing is sent before the first call; `timeoutMs` is how long one request may take. Functions that
  * have an effect answer with what came of it; those that only read throw ProblemError rate_limited or upstream_unavailable. All
  * throw Error, and send nothing, for a caller who does not say that it reaches Stripe (`platform/vendors.ts`).
+ * A request that Stripe calls invalid is logged as an error and counted: it is a fault of ours.
  */
-export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
+export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST_TIMEOUT_MS) {
   const base = config.STRIPE_API_BASE ? new URL(config.STRIPE_API_BASE) : undefined;
   const stripe = new Stripe(config.STRIPE_SECRET_KEY, {
     apiVersion: API_VERSION,
@@ -40,13 +44,15 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
     }),
   });
 
+  const { answerOf, reading } = asking(logger);
+
   return {
     /**
      * Creates and confirms in one call. The payer is present, so the bank may ask for 3-D Secure (no `off_session`).
      * A customer does not make the card theirs: nothing is attached or kept for later.
      */
     createIntent: (key: string, params: IntentParams) =>
-      answerOf(async () =>
+      answerOf('createIntent', isNoAnswer, async () =>
         intentOf(
           await stripe.paymentIntents.create(
             {
@@ -67,7 +73,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
      * that it did come first, and can be found.
      */
     claimIntentKey: (key: string, params: IntentParams) =>
-      answerOf(async () => {
+      answerOf('claimIntentKey', isNoAnswer, async () => {
         const inert = await stripe.paymentIntents.create(
           { ...intentBasics(params), metadata: { ...intentBasics(params).metadata, inert: 'true' } },
           { idempotencyKey: key },
@@ -78,22 +84,24 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
       }),
 
     captureIntent: (key: string, id: string) =>
-      answerOf(async () =>
+      answerOf('captureIntent', isOver, async () =>
         intentOf(await stripe.paymentIntents.capture(id, { expand: WITH_MOVEMENT }, { idempotencyKey: key })),
       ),
 
     cancelIntent: (key: string, id: string) =>
-      answerOf(async () =>
+      answerOf('cancelIntent', isOver, async () =>
         intentOf(await stripe.paymentIntents.cancel(id, { expand: WITH_MOVEMENT }, { idempotencyKey: key })),
       ),
 
     /** @returns null when Stripe has no such intent. @throws ProblemError rate_limited, upstream_unavailable */
     retrieveIntent: (id: string) =>
-      reading(async () => intentOf(await stripe.paymentIntents.retrieve(id, { expand: WITH_MOVEMENT }))),
+      reading('retrieveIntent', async () =>
+        intentOf(await stripe.paymentIntents.retrieve(id, { expand: WITH_MOVEMENT })),
+      ),
 
     /** All intents of a payment. By list, because Stripe's search lags behind by up to a minute. */
     findIntents: ({ paymentId, customerId }: IntentParams, since: Date) =>
-      reading(async () => {
+      reading('findIntents', async () => {
         const found: Intent[] = [];
         const list = stripe.paymentIntents.list({
           created: { gte: seconds(since) - CLOCK_SKEW_SECONDS },
@@ -107,14 +115,15 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     createRefund: (
       key: string,
-      params: { intentId: string; amount: number; paymentId: string; refundId: string | null },
+      params: { intentId: string; amount: Money; paymentId: string; refundId: string | null },
     ) =>
-      answerOf(async () =>
+      // Stripe has many reasons not to refund, some without a code: each is an outcome, which a person or an operator sees.
+      answerOf('createRefund', isAnyAnswer, async () =>
         refundOf(
           await stripe.refunds.create(
             {
               payment_intent: params.intentId,
-              amount: params.amount,
+              amount: toStripe(params.amount),
               metadata: { paymentId: params.paymentId, ...(params.refundId && { refundId: params.refundId }) },
               expand: ['balance_transaction'],
             },
@@ -125,7 +134,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     /** All refunds of an intent, the newest first. */
     listRefunds: (intentId: string) =>
-      reading(async () => {
+      reading('listRefunds', async () => {
         const found: StripeRefund[] = [];
         const list = stripe.refunds.list({
           payment_intent: intentId,
@@ -142,7 +151,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     /** A customer for a student, a connected account for a tutor: somebody we may transfer to. @returns its id */
     createAccount: (key: string, who: { userId: string; role: 'student' | 'tutor'; email: string; name: string }) =>
-      answerOf(async () => {
+      answerOf('createAccount', isTheirDetails, async () => {
         const metadata = { userId: who.userId };
         const options = { idempotencyKey: key };
         const { id } =
@@ -154,7 +163,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     /** As `claimIntentKey`, for an account: one without any personal data, which is found and deleted like the real one. */
     claimAccountKey: (key: string, who: { userId: string; role: 'student' | 'tutor' }) =>
-      answerOf(async () => {
+      answerOf('claimAccountKey', isNoAnswer, async () => {
         const metadata = { userId: who.userId };
         const options = { idempotencyKey: key };
         if (who.role === 'student') await stripe.customers.create({ metadata }, options);
@@ -163,7 +172,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     /** The ids of all accounts made for a user. */
     findAccounts: (who: { userId: string; role: 'student' | 'tutor' }, since: Date) =>
-      reading(async () => {
+      reading('findAccounts', async () => {
         const params = { created: { gte: seconds(since) - CLOCK_SKEW_SECONDS }, limit: 100 };
         const found: string[] = [];
         const list = who.role === 'student' ? stripe.customers.list(params) : stripe.accounts.list(params);
@@ -173,7 +182,7 @@ export function createStripe(config: Config, timeoutMs = REQUEST_TIMEOUT_MS) {
 
     /** Deletes a customer or connected account; one that is gone already counts as deleted. */
     deleteAccount: async (id: string) => {
-      await reading(async () =>
+      await reading('deleteAccount', async () =>
         id.startsWith('cus_') ? await stripe.customers.del(id) : await stripe.accounts.del(id),
       );
     },
@@ -232,7 +241,7 @@ const ON_THE_PAGE = { enabled: true, allow_redirects: 'never' } as const;
 
 function intentBasics({ paymentId, bookingId, amount, customerId }: IntentParams) {
   return {
-    amount: amount.amount,
+    amount: toStripe(amount),
     currency: amount.currency.toLowerCase(),
     ...(customerId && { customer: customerId }),
     automatic_payment_methods: ON_THE_PAGE,
@@ -241,45 +250,91 @@ function intentBasics({ paymentId, bookingId, amount, customerId }: IntentParams
   };
 }
 
-/** Runs a request that may have an effect and says what it came to. The only place where Stripe's errors are read. */
-async function answerOf<T>(send: () => Promise<T>): Promise<Answer<T>> {
-  requireVendor('stripe');
-  try {
-    return { kind: 'ok', value: await send() };
-  } catch (error) {
-    return failureOf(error);
-  }
-}
+const rejections = counter(
+  'stripe_requests_rejected_total',
+  'Requests of ours that Stripe called invalid: a fault of the platform, whoever it met',
+  ['operation', 'code'],
+);
 
-/** As `answerOf`, for requests that only read: what is missing is null, everything else a ProblemError to retry on. */
-async function reading<T>(ask: () => Promise<T>): Promise<T | null> {
-  const answer = await answerOf(ask);
-  if (answer.kind === 'ok') return answer.value;
-  if (answer.kind === 'not_executed') throw answer.problem;
-  if (answer.kind !== 'refused') throw stripeIsAway();
-  if (GONE.has(answer.code)) return null;
-  throw new Error(`Stripe refused a question: ${answer.code}`);
+/** Runs requests and says what they came to. The only place where Stripe's errors are read. */
+function asking(logger: Logger) {
+  /** For a request that may have an effect. A code that `isAnswer` knows is Stripe's answer to it, any other says that it was invalid. */
+  async function answerOf<T>(
+    operation: string,
+    isAnswer: (code: string) => boolean,
+    send: () => Promise<T>,
+  ): Promise<Answer<T>> {
+    requireVendor('stripe');
+    try {
+      return { kind: 'ok', value: await send() };
+    } catch (error) {
+      return failureOf(error, isAnswer, (code, { param, requestId: stripeRequestId }) => {
+        rejections.inc({ operation, code });
+        // Not what Stripe says in words, which may quote a person: its dashboard has that, by the id of the request.
+        logger.error({ operation, code, param, stripeRequestId }, 'Stripe called a request of ours invalid');
+      });
+    }
+  }
+
+  /** For requests that only read: what is missing is null, everything else a ProblemError to retry on. */
+  async function reading<T>(operation: string, ask: () => Promise<T>): Promise<T | null> {
+    const answer = await answerOf(operation, isGone, ask);
+    if (answer.kind === 'ok') return answer.value;
+    if (answer.kind === 'not_executed') throw answer.problem;
+    if (answer.kind === 'rejected') throw new Error(`Stripe refused a question: ${answer.code}`);
+    if (answer.kind === 'refused') return null;
+    throw stripeIsAway();
+  }
+
+  return { answerOf, reading };
 }
 
 /** `account_invalid` is how Stripe answers for connected accounts that do not exist (any more). */
-const GONE = new Set(['resource_missing', 'account_invalid']);
+const isGone = (code: string) => code === 'resource_missing' || code === 'account_invalid';
+/** The intent is in no state for it: it was cancelled, captured or has lapsed. */
+const isOver = (code: string) =>
+  isGone(code) || code === 'payment_intent_unexpected_state' || code === 'charge_expired_for_capture';
+/** Refusals of a card, or of its holder, that Stripe counts among invalid requests (docs.stripe.com/error-codes). */
+const OF_THE_CARD = new Set([
+  'payment_intent_authentication_failure',
+  'payment_intent_payment_attempt_failed',
+  'payment_method_customer_decline',
+  'payment_method_not_available',
+  'payment_method_provider_decline',
+]);
+/** An address that Stripe does not take for one is the person's. */
+const isTheirDetails = (code: string) => code === 'email_invalid';
+const isAnyAnswer = () => true;
+const isNoAnswer = () => false;
 
-function failureOf(error: unknown): Exclude<Answer<never>, { kind: 'ok' }> {
+function failureOf(
+  error: unknown,
+  isAnswer: (code: string) => boolean,
+  report: (code: string, error: InstanceType<typeof Stripe.errors.StripeError>) => void,
+): Exclude<Answer<never>, { kind: 'ok' }> {
   if (!(error instanceof Stripe.errors.StripeError)) throw error;
-  const code = error.code ?? error.type;
+  // The error's own `type` is the name of a class of the SDK, which is nobody's business.
+  const code = error.code ?? error.rawType ?? 'unknown';
   if (error instanceof Stripe.errors.StripeCardError) {
     const intent = error.payment_intent ? intentOf(error.payment_intent) : null;
     return { kind: 'declined', code: error.decline_code || code, intent };
   }
   if (error instanceof Stripe.errors.StripeIdempotencyError) return { kind: 'key_used' };
-  if (error instanceof Stripe.errors.StripeInvalidRequestError) return { kind: 'refused', code };
+  if (error instanceof Stripe.errors.StripeInvalidRequestError) {
+    // The client has chosen the card: one that is not there, is another's or was used up is declined like one that its bank declines.
+    if (error.param === 'payment_method' || OF_THE_CARD.has(code))
+      return { kind: 'declined', code: error.code ?? 'payment_method_unusable', intent: null };
+    if (isAnswer(code)) return { kind: 'refused', code };
+    report(code, error);
+    return { kind: 'rejected', code };
+  }
   if (error instanceof Stripe.errors.StripeRateLimitError) {
     const wait = Number(error.headers?.['retry-after']);
     const retryAfterSeconds = Number.isFinite(wait) && wait > 0 ? wait : 1;
     const problem = new ProblemError('rate_limited', 'Stripe asks to slow down', { retryAfterSeconds });
     return { kind: 'not_executed', problem };
   }
-  if (error instanceof Stripe.errors.StripePermissionError && GONE.has(code)) return { kind: 'refused', code };
+  if (error instanceof Stripe.errors.StripePermissionError && isGone(code)) return { kind: 'refused', code };
   if (error.statusCode === 401 || error.statusCode === 403) {
     const problem = new ProblemError('upstream_unavailable', 'Stripe does not accept the key of this platform', {
       retryAfterSeconds: 30,
@@ -309,12 +364,13 @@ function intentOf(intent: Stripe.PaymentIntent): Intent {
   const charge = typeof intent.latest_charge === 'object' ? intent.latest_charge : null;
   const captureBefore = charge?.payment_method_details?.card?.capture_before;
   const problem = intent.last_payment_error;
+  const currency = intent.currency.toUpperCase();
   return {
     id: intent.id,
     paymentId: paymentOf(intent),
     status: intent.status,
-    received: intent.amount_received,
-    currency: intent.currency.toUpperCase(),
+    received: fromStripe(intent.amount_received, currency),
+    currency,
     clientSecret: intent.client_secret,
     captureBefore: captureBefore === undefined ? null : new Date(captureBefore * 1_000),
     declineCode: problem ? (problem.decline_code ?? problem.code ?? problem.type) : null,
@@ -328,7 +384,7 @@ function refundOf(refund: Stripe.Refund): StripeRefund {
     id: refund.id,
     refundId: refund.metadata?.refundId ?? null,
     status: failed ? 'failed' : refund.status === 'succeeded' ? 'succeeded' : 'pending',
-    amount: refund.amount,
+    amount: fromStripe(refund.amount, refund.currency.toUpperCase()),
     failureCode: failed ? (refund.failure_reason ?? refund.status) : null,
     movement: movementOf(refund.balance_transaction),
     reversal: null,
@@ -337,5 +393,6 @@ function refundOf(refund: Stripe.Refund): StripeRefund {
 
 function movementOf(line: string | Stripe.BalanceTransaction | null | undefined): Movement | null {
   if (typeof line !== 'object' || line === null) return null;
-  return { id: line.id, fee: line.fee, currency: line.currency.toUpperCase() };
+  const currency = line.currency.toUpperCase();
+  return { id: line.id, fee: fromStripe(line.fee, currency), currency };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MOST_MINOR_UNITS } from '../../../kernel/money';
+import { MOST_MINOR_UNITS } from '../../../kernel/currencies';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
 import { Availability, FreeSlot, SlotQuery } from './availability';
@@ -30,7 +30,8 @@ export const peopleOperations = {
     path: '/api/tutors',
     operationId: 'listTutors',
     summary: 'Search tutors',
-    description: 'Only tutors that can be booked: with a completed profile, hours and an hourly price.',
+    description:
+      'Only tutors that can be booked: with a completed profile, hours and an hourly price that can be charged.',
     access: 'anonymous',
     query: TutorQuery,
     replies: { 200: pageOf(Tutor) },
@@ -105,7 +106,8 @@ export const peopleOperations = {
     path: '/api/tutors/pricing',
     operationId: 'setTutorPricing',
     summary: 'Replace your prices',
-    description: 'All in one currency. The first hourly option is the default; an option that stays keeps its id.',
+    description:
+      'All in one currency, of those that the platform takes. Half an hour costs at least what can be charged. The first hourly option is the default; an option that stays keeps its id.',
     access: ['tutor'],
     idempotency: 'optional',
     body: PricingBody,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { LEAST_PRICE } from '../../../kernel/session';
-import { Money, text, Uuid } from '../../../platform/schemas';
+import { Currency, Money, text, Uuid } from '../../../platform/schemas';
 
-const Price = Money.extend({ amount: Money.shape.amount.min(LEAST_PRICE) });
+const Price = Money.extend({ amount: Money.shape.amount.min(LEAST_PRICE), currency: Currency });
 
 const OptionBody = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('hourly'), price: Price, label: text(1, 80).optional() }),

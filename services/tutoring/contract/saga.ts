@@ -40,9 +40,15 @@ export const Slot = z
   .meta({ id: 'Slot' });
 export type Slot = z.output<typeof Slot>;
 
+/** A tutor who was unlisted and has to be told: `because` of this field of this price. */
+export const PricesRefused = z
+  .strictObject({ tutorId: Uuid, refusedAt: InstantOut, price: Money, because: z.enum(['currency', 'amount']) })
+  .meta({ id: 'PricesRefused' });
+export type PricesRefused = z.output<typeof PricesRefused>;
+
 const BookingParams = z.strictObject({ bookingId: Uuid });
 
-/** The steps of sagas: sign-up's and booking's. */
+/** The steps of sagas: sign-up's and booking's, and the sweep's. */
 export const sagaOperations = {
   createTutor: endpoint({
     method: 'post',
@@ -171,6 +177,24 @@ export const sagaOperations = {
     body: z.strictObject({ start: SessionStart }),
     replies: { 204: null },
     errors: ['undone'],
+  }),
+  sweepPrices: endpoint({
+    method: 'post',
+    path: '/internal/prices/sweep',
+    operationId: 'sweepPrices',
+    summary: 'Unlist the tutors whose stored prices cannot be charged, and name those who have not been told',
+    access: 'service',
+    replies: { 200: z.strictObject({ unlisted: z.int().min(0), untold: z.array(PricesRefused) }) },
+  }),
+  markPricesTold: endpoint({
+    method: 'post',
+    path: '/internal/tutors/{id}/prices-told',
+    operationId: 'markPricesTold',
+    summary: 'The tutor has been told that their prices cannot be charged',
+    access: 'service',
+    params: IdParams,
+    body: z.strictObject({ refusedAt: Instant }),
+    replies: { 204: null },
   }),
   moveSlot: endpoint({
     method: 'post',

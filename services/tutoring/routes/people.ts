@@ -10,12 +10,12 @@ import { refuseIfAny } from '../rules/fields';
 import { availabilityErrors, freeStarts, slotWindow } from '../rules/hours';
 import { pricingErrors } from '../rules/prices';
 import { certificationErrors, profileErrors } from '../rules/profile';
+import { setPricing } from '../store/pricing';
 import {
   addCertification,
   createProfile,
   removeCertification,
   setAvailability,
-  setPricing,
   updateProfile,
   verifyTutor,
 } from '../store/profile';
@@ -58,7 +58,7 @@ function serveSearch(service: Service, { database: { db } }: ServiceDeps): void 
   });
 }
 
-function serveProfile(service: Service, { database: { db } }: ServiceDeps): void {
+function serveProfile(service: Service, { config, database: { db } }: ServiceDeps): void {
   service.serve(contract.createProfile, async (call) => {
     refuseIfAny(profileErrors(call.body));
     return created(await createProfile(db, byUser(call), call.user.id, call.body));
@@ -75,8 +75,9 @@ function serveProfile(service: Service, { database: { db } }: ServiceDeps): void
   });
 
   service.serve(contract.setPricing, async (call) => {
-    refuseIfAny(pricingErrors(call.body));
-    const options = await setPricing(db, byUser(call), call.user.id, call.body.options);
+    refuseIfAny(pricingErrors(call.body, config.SETTLEMENT_CURRENCIES));
+    const settling = config.SETTLEMENT_CURRENCIES;
+    const options = await setPricing(db, byUser(call), call.user.id, call.body.options, settling);
     return ok({ options });
   });
 

@@ -57,9 +57,9 @@ describe('a quote', () => {
     ['another subject', utcHours, { subject: 'Cooking' }, 'validation_failed', ['subject']],
     ['an option there is not', utcHours, { pricingOptionId: nowhere }, 'validation_failed', ['pricingOptionId']],
     [
-      'a price below 100',
-      { ...utcHours, hourly: 100 },
-      { durationMinutes: 45 },
+      'a price beyond what can be charged',
+      { ...utcHours, hourly: 90_000_000 },
+      { durationMinutes: 90 },
       'validation_failed',
       ['durationMinutes'],
     ],

@@ -1,19 +1,23 @@
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
+import { SWEEP_BATCH } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { tutoringContract as contract } from '../contract';
 import { quoteFor } from '../rules/quote';
 import { keepSlot, moveSlot, reserveSlot, unreserveSlot } from '../store/moves';
+import { judgePrices, markPricesTold, untoldRefusals } from '../store/pricing';
 import { createTutor, removeTutor } from '../store/profile';
 import { readAvailability, readTutor } from '../store/reads';
 import { blockSlot, extendHold, holdSlot, releaseSlot } from '../store/slots';
 
-/** What activities of sagas call: sign-up makes and removes profiles, booking asks for a quote and takes the tutor's time. */
+/** What activities of sagas call: sign-up makes and removes profiles, booking asks for a quote and takes the tutor's time, the
+ * sweep has prices judged. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   serveSignUp(service, deps);
   serveBooking(service, deps);
   serveMoves(service, deps);
+  serveSweep(service, deps);
 }
 
 function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void {
@@ -25,11 +29,11 @@ function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void 
   });
 }
 
-function serveBooking(service: Service, { database: { db } }: ServiceDeps): void {
+function serveBooking(service: Service, { config, database: { db } }: ServiceDeps): void {
   service.serve(contract.quoteSession, async ({ params, body, receivedAt }) => {
     const tutor = await readTutor(db, params.id);
     const hours = await readAvailability(db, tutor.id, tutor.timeZone);
-    return ok(quoteFor(tutor, hours, body, receivedAt.getTime()));
+    return ok(quoteFor(tutor, hours, body, receivedAt.getTime(), config.SETTLEMENT_CURRENCIES));
   });
 
   service.serve(contract.holdSlot, async (call) =>
@@ -44,6 +48,19 @@ function serveBooking(service: Service, { database: { db } }: ServiceDeps): void
 
   service.serve(contract.releaseSlot, async (call) => {
     await releaseSlot(db, byService(call), call.params.bookingId);
+    return done;
+  });
+}
+
+function serveSweep(service: Service, { config, database: { db } }: ServiceDeps): void {
+  const settling = config.SETTLEMENT_CURRENCIES;
+  service.serve(contract.sweepPrices, async () => {
+    const unlisted = await judgePrices(db, settling);
+    return ok({ unlisted, untold: await untoldRefusals(db, settling, SWEEP_BATCH) });
+  });
+
+  service.serve(contract.markPricesTold, async ({ params, body }) => {
+    await markPricesTold(db, params.id, body.refusedAt);
     return done;
   });
 }

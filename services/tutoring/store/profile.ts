@@ -1,29 +1,12 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import {
-  certifications,
-  education,
-  tutorAvailability,
-  tutorPricingOptions,
-  tutorProfiles,
-  tutorRatings,
-} from '../../../db/schema/tutoring';
+import { certifications, education, tutorAvailability, tutorProfiles, tutorRatings } from '../../../db/schema/tutoring';
 import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, once, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
-import type {
-  Availability,
-  Certification,
-  CertificationBody,
-  PricingBody,
-  PricingOption,
-  ProfileBody,
-  ProfilePatch,
-  Tutor,
-} from '../contract';
+import type { Availability, Certification, CertificationBody, ProfileBody, ProfilePatch, Tutor } from '../contract';
 import { minutesOf } from '../rules/hours';
-import { lowestHourly, withIds } from '../rules/prices';
 import { searchKey, searchWords } from '../rules/search';
 import { readAnyTutor, readTutor } from './reads';
 
@@ -178,34 +161,6 @@ export async function setAvailability(
       .where(eq(tutorProfiles.id, tutorId));
     await appendEvent(tx, { streamId: tutorId, type: 'TutorAvailabilityUpdated', data: { tutorId, timeZone } });
     return { status: 200, body: hours };
-  });
-  return reply.body;
-}
-
-/** Replaces the prices. Sessions that were quoted keep theirs. @throws ProblemError not_found */
-export async function setPricing(
-  db: Database,
-  request: KeyedRequest | undefined,
-  tutorId: string,
-  wanted: PricingBody['options'],
-): Promise<PricingOption[]> {
-  const reply = await once(db, request, async (tx) => {
-    await lockTutor(tx, tutorId);
-    const before = await readAnyTutor(tx, tutorId);
-    const options = withIds(wanted, before.pricing, uuidv7);
-    await tx.delete(tutorPricingOptions).where(eq(tutorPricingOptions.tutorId, tutorId));
-    const rows = options.map(({ price, ...option }, position) => ({ tutorId, position, ...option, ...price }));
-    if (rows.length > 0) await tx.insert(tutorPricingOptions).values(rows);
-    await tx
-      .update(tutorProfiles)
-      .set({ hourlyAmount: lowestHourly(wanted), updatedAt: sql`now()` })
-      .where(eq(tutorProfiles.id, tutorId));
-    await appendEvent(tx, {
-      streamId: tutorId,
-      type: 'TutorPricingChanged',
-      data: { tutorId, options: options.map(({ label: _, ...option }) => option) },
-    });
-    return { status: 200, body: options };
   });
   return reply.body;
 }

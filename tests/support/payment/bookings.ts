@@ -19,12 +19,12 @@ export function newBooking(): BookingCharge {
 export function chargeBooking(
   stack: Caller,
   { bookingId, key, payerId, payeeId }: BookingCharge,
-  more: { amount?: number; card?: string; capture?: 'manual' | 'automatic' } = {},
+  more: { amount?: number; currency?: string; card?: string; capture?: 'manual' | 'automatic' } = {},
 ): Promise<Reply> {
   return stack.post(`/bookings/${bookingId}/payment`, key, {
     payerId,
     payeeId,
-    amount: EUR(more.amount ?? 4500),
+    amount: { ...EUR(more.amount ?? 4500), ...(more.currency && { currency: more.currency }) },
     paymentMethodId: more.card ?? 'pm_card_visa',
     capture: more.capture ?? 'automatic',
   });

@@ -7,6 +7,7 @@ import { startStripeSandbox } from '../../../dev/stripe-sandbox/server';
 import { ProblemError } from '../../../kernel/errors';
 import { serviceTokens } from '../../../platform/auth';
 import { runService } from '../../../platform/service';
+import { createLogger } from '../../../platform/telemetry';
 import type { Sagas } from '../../../platform/temporal';
 import { definePaymentService, type PaymentOptions } from '../../../services/payment/routes';
 import { createStripe } from '../../../services/payment/stripe/door';
@@ -85,8 +86,12 @@ export async function startPaymentStack({
   /** What the service's flows work with, for tests that take a part away in the middle. */
   const till: Till = {
     db,
-    stripe: calledByTests('stripe', createStripe(service.config, options.stripeTimeoutMs)),
+    stripe: calledByTests(
+      'stripe',
+      createStripe(service.config, createLogger('payment', 'silent'), options.stripeTimeoutMs),
+    ),
     feePercent: service.config.PLATFORM_FEE_PERCENT,
+    settling: service.config.SETTLEMENT_CURRENCIES,
   };
   const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
@@ -139,10 +144,11 @@ export async function startPaymentStack({
         lines.filter((line) => line.currency === currency).reduce((total, line) => total + line.amount, 0);
       return sum(balance.available) + sum(balance.pending);
     },
-    /** The ledger's balance of every account that is not zero: debits positive, credits negative. */
-    async ledger(): Promise<Record<string, number>> {
-      const rows =
-        await sql`select account, sum(amount)::int as amount from ledger_entries group by account order by account`;
+    /** The ledger's balance of every account that is not zero, of one currency if it is named: debits positive, credits negative. */
+    async ledger(currency?: string): Promise<Record<string, number>> {
+      const rows = await sql`
+        select account, sum(amount)::int as amount from ledger_entries
+        where currency = ${currency ?? null} or ${currency ?? null}::text is null group by account order by account`;
       return Object.fromEntries(rows.filter((row) => row.amount !== 0).map((row) => [row.account, row.amount]));
     },
     /** The types of a stream's events, in order. */

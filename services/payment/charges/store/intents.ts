@@ -44,18 +44,19 @@ export async function recordIntent(db: Database, id: string, intent: Intent, clo
   });
 }
 
-/** Records that Stripe refused to make an intent at all: the payment has failed. @throws ProblemError not_found */
+/** Records that Stripe refused to make an intent at all: the payment has failed, by a fault of ours or else declined. @throws ProblemError not_found */
 export async function recordChargeRefusal(
   db: Database,
   id: string,
   attempt: Attempt,
-  code: string,
+  { code, isOurs }: { code: string; isOurs: boolean },
 ): Promise<PaymentRow> {
   return db.transaction(async (tx) => {
     const row = await lockPayment(tx, id);
     await closeAttempt(tx, attempt, 'refused', code);
     if (row.status !== 'pending' || row.stripeIntentId) return row;
-    return changePayment(tx, row, { status: 'failed', declineCode: code });
+    const why = isOurs ? { refusal: 'payment_rejected' as const } : { declineCode: code };
+    return changePayment(tx, row, { status: 'failed', ...why });
   });
 }
 

@@ -50,7 +50,9 @@ test('a refusal of an attempt that a look-up has meanwhile found done changes no
   const begun = await begin();
   const row = await recordIntent(database.db, begun.payment.id, paid());
   if (!begun.attempt) throw new Error('nothing begun');
-  expect(await recordChargeRefusal(database.db, row.id, begun.attempt, 'amount_too_small')).toEqual(row);
+  expect(
+    await recordChargeRefusal(database.db, row.id, begun.attempt, { code: 'amount_too_small', isOurs: true }),
+  ).toEqual(row);
   expect(await voidUnmade(database.db, row.id)).toEqual(row);
 });
 

@@ -41,7 +41,7 @@ export async function insertPayment(
   values: Omit<typeof payments.$inferInsert, 'fee' | 'status'>,
   feePercent: number,
 ): Promise<PaymentRow | undefined> {
-  const fee = platformFee(values.amount, feePercent);
+  const fee = platformFee(values, feePercent);
   const [row] = await tx
     .insert(payments)
     .values({ ...values, fee, status: 'pending' })

@@ -2,27 +2,30 @@ import { and, eq, isNotNull, isNull } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { payments, stripeAccounts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import { chargeFault, type Money } from '../../../../kernel/money';
 import { type Claim, claimKey, isAbandoned, type KeyedRequest } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { CLIENT_GONE_SECONDS, LEASE_SECONDS } from '../../../../platform/saga-request';
 import type { CreatePayment } from '../../contract';
+import type { Till } from '../../till';
 import { changePayment, insertPayment } from './payments';
 
 /**
- * Stores a direct payment together with its idempotency key, before its saga is started. `feePercent` is the platform's share.
- * @throws ProblemError of `claimKey`; validation_failed when the payee cannot be paid
+ * Stores a direct payment together with its idempotency key, before its saga is started.
+ * @throws ProblemError of `claimKey`; validation_failed when the payee cannot be paid, or the amount cannot be charged
  */
 export async function requestPayment(
   db: Database,
   request: KeyedRequest,
   payerId: string,
   wanted: CreatePayment,
-  feePercent: number,
+  { feePercent, settling }: Pick<Till, 'feePercent' | 'settling'>,
 ): Promise<Claim> {
   return db.transaction(async (tx) => {
     const id = uuidv7();
     const claim = await claimKey(tx, request, id, LEASE_SECONDS);
     if (claim.kind === 'replay' || !claim.first) return claim;
+    requireChargeable(wanted.amount, settling);
     await requirePayee(tx, wanted.payeeId, payerId);
     const { payeeId, amount, paymentMethodId, description } = wanted;
     const values = { id, payerId, payeeId, capture: 'automatic' as const, ...amount, paymentMethodId, description };
@@ -56,6 +59,14 @@ export async function refuseAbandonedPayments(db: Database, atMost: number): Pro
       await changePayment(tx, payment, { status: 'failed', refusal: 'request_expired', settledAt: new Date() });
     return abandoned.length;
   });
+}
+
+/** @throws ProblemError validation_failed for an amount that Stripe does not charge, or that would settle in another currency */
+function requireChargeable(amount: Money, settling: readonly string[]): void {
+  const fault = chargeFault(amount, settling);
+  if (!fault) return;
+  const errors = [{ path: `amount.${fault.field}`, message: fault.message }];
+  throw new ProblemError('validation_failed', undefined, { errors });
 }
 
 /** @throws ProblemError validation_failed unless the payee is a tutor, who has an account to be paid out to, and somebody else */

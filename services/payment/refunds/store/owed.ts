@@ -40,7 +40,7 @@ export async function postOwed(tx: Transaction, payment: PaymentRow, reference: 
   const missing = (await dueOf(tx, payment, shares.sent)) - owed;
   const amount = Math.min(missing, shares.pending + shares.payable + shares.revenue);
   if (amount <= 0) return;
-  const entries = owedEntries(amount, { id, captured, fee: feeOf(payment), tutorId }, shares);
+  const entries = owedEntries(amount, { id, currency, captured, fee: feeOf(payment), tutorId }, shares);
   await post(tx, { paymentId: id, kind: 'refund_owed', reference, currency, entries });
 }
 

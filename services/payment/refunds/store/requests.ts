@@ -106,9 +106,6 @@ async function requireFewRefunds(tx: Transaction, { id }: PaymentRow): Promise<v
 function allowed(payment: PaymentRow, asked: Money | null): number {
   const amount = refundAmount(payment, asked);
   if (typeof amount === 'number') return amount;
-  if (amount === 'validation_failed') {
-    const message = `must be ${payment.currency}, the currency of the payment`;
-    throw new ProblemError(amount, undefined, { errors: [{ path: 'amount.currency', message }] });
-  }
+  if (typeof amount === 'object') throw new ProblemError('validation_failed', undefined, { errors: [amount] });
   throw new ProblemError(amount, amount === 'invalid_state' ? 'No money has been taken yet' : undefined);
 }
