@@ -32,7 +32,7 @@ export async function questions(
   const search = (...queries: string[]) => queries.map((query) => ({ path: `/api/tutors?${query}` }));
   const bySubject = (query: (subject: string) => string) =>
     search(...subjects.map(({ name }) => query(encodeURIComponent(name))));
-  const deep = await cursors(gateway, '/api/tutors?sort=price_asc&limit=100', 20);
+  const deep = await cursors(gateway, '/api/tutors?currency=EUR&sort=price_asc&limit=100', 20);
 
   const asked: Question[] = [
     {
@@ -54,7 +54,7 @@ export async function questions(
     { name: 'one tutor', paths: tutors.map(({ id }) => ({ path: `/api/tutors/${id}` })), holds: '"displayName"' },
     {
       name: 'search: all',
-      paths: search('', 'sort=newest', 'sort=price_asc', 'sort=price_desc'),
+      paths: search('', 'sort=newest', 'currency=EUR&sort=price_asc', 'currency=EUR&sort=price_desc'),
       holds: '"displayName"',
     },
     { name: 'search: words', paths: bySubject((subject) => `q=${subject}`), holds: '"displayName"' },
@@ -62,18 +62,20 @@ export async function questions(
     { name: 'search: subject', paths: bySubject((subject) => `subject=${subject}`), holds: '"displayName"' },
     {
       name: 'search: subject, price',
-      paths: bySubject((subject) => `subject=${subject}&maxPrice=5000&sort=price_asc`),
+      paths: bySubject((subject) => `subject=${subject}&currency=EUR&maxPrice=5000&sort=price_asc`),
       holds: '"displayName"',
     },
     {
       name: 'search: filters',
-      paths: search(...['en', 'de', 'fr', 'es'].map((language) => `language=${language}&minRating=4&maxPrice=6000`)),
+      paths: search(
+        ...['en', 'de', 'fr', 'es'].map((language) => `language=${language}&minRating=4&currency=EUR&maxPrice=6000`),
+      ),
       holds: '"items":[',
     },
     {
       name: 'search: rare',
       paths: search(
-        'language=zh&maxPrice=2000&minRating=4.5',
+        'language=zh&currency=EUR&maxPrice=2000&minRating=4.5',
         'q=astronomy+robotics',
         'q=zzz',
         'subject=Astronomy&language=ja&minRating=4.8',
@@ -82,7 +84,7 @@ export async function questions(
     },
     {
       name: 'search: page by cursor',
-      paths: search(...deep.map((cursor) => `sort=price_asc&cursor=${cursor}`)),
+      paths: search(...deep.map((cursor) => `currency=EUR&sort=price_asc&cursor=${cursor}`)),
       holds: '"displayName"',
     },
     { name: 'slots: a week', paths: tutors.map(({ id }) => ({ path: `/api/tutors/${id}/slots` })), holds: '"start"' },

@@ -13,7 +13,7 @@ export async function instantTutor(stage: Stage): Promise<{ student: Person; tut
   await openForBookings(gateway, timeline, tutor, true);
   const student = await register(gateway, timeline, { firstName: 'Ada', lastName: 'Lovelace', role: 'student', run });
 
-  const search = `/api/tutors?subject=${SUBJECT}&maxPrice=5000&sort=newest`;
+  const search = `/api/tutors?subject=${SUBJECT}&maxPrice=5000&currency=EUR&sort=newest`;
   const found = await gateway(timeline, tutorsSchema, 'GET', search, {
     expect: [200],
     what: `Ada looks for somebody who teaches ${SUBJECT} for at most 50 an hour`,

@@ -310,7 +310,10 @@ describe('money and times', () => {
     '/api/bookings?limit=1&limit=2',
     '/api/bookings?cursor=e30',
     '/api/tutors?cursor=bnVsbA',
-    '/api/tutors?maxPrice=-1',
+    '/api/tutors?maxPrice=-1&currency=EUR',
+    '/api/tutors?maxPrice=5000',
+    '/api/tutors?sort=price_asc',
+    '/api/tutors?currency=XDR',
     '/api/tutors?minRating=NaN',
     '/api/tutors?unknown=1',
   ])('%s is not valid', async (path) => {

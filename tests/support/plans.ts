@@ -16,7 +16,7 @@ export async function plansOf(database: TestDatabase, read: (db: Database) => Pr
     asked.map(async ({ text, values }) => {
       const rows = await database.sql.unsafe(
         `explain ${text}`,
-        values.map((value) => (Array.isArray(value) ? `{${value.join()}}` : String(value))),
+        values.map((value) => (Array.isArray(value) ? `{${value.join()}}` : value === null ? null : String(value))),
       );
       const lines = rows.map((row) => String(row['QUERY PLAN']));
       const details = lines.findIndex((line) => line.includes('SubPlan'));

@@ -1,26 +1,37 @@
 import { z } from 'zod';
 import { MOST_MINOR_UNITS } from '../../../kernel/currencies';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
+import { Currency, IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
 import { Availability, FreeSlot, SlotQuery } from './availability';
 import { PricingBody, PricingOption } from './pricing';
 import { Certification, CertificationBody, OwnTutor, ProfileBody, ProfilePatch, Tutor } from './profile';
 
 const TutorSort = z.enum(['rating', 'price_asc', 'price_desc', 'newest']);
 export type TutorSort = z.output<typeof TutorSort>;
+const BY_PRICE: readonly TutorSort[] = ['price_asc', 'price_desc'];
 
 export const TutorQuery = PageQuery.extend({
-  q: text(0, 200)
-    .optional()
-    .meta({ description: 'Words that name, headline, biography or subjects contain; beginnings count' }),
+  q: text(0, 200).optional().meta({
+    description:
+      'Words that name, headline, biography or subjects contain; beginnings count, and any part of a text that is written without spaces',
+  }),
   subject: Subject.optional().meta({ description: 'One of the subjects, in any case' }),
   language: text(1, 40).optional().meta({ description: 'One of the languages, in any case' }),
   minRating: inQuery(z.number().min(0).max(5)).optional(),
+  currency: Currency.optional().meta({
+    description: 'Only tutors whose prices are in it. Needed with `maxPrice` and to sort by price',
+  }),
   maxPrice: inQuery(z.int().min(0).max(MOST_MINOR_UNITS)).optional().meta({
     description: 'Highest price of an hour in minor units; a tutor with several counts with the lowest',
   }),
   sort: TutorSort.default('rating'),
-});
+}).refine(
+  ({ currency, maxPrice, sort }) => currency !== undefined || (maxPrice === undefined && !BY_PRICE.includes(sort)),
+  {
+    path: ['currency'],
+    message: 'is needed: prices in different currencies cannot be compared',
+  },
+);
 export type TutorQuery = z.output<typeof TutorQuery>;
 
 /** What anybody, tutors and administrators may ask. */

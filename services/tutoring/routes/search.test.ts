@@ -107,14 +107,15 @@ describe('search', () => {
     });
     await rate(made.rated, 4.25, 8);
     await rate(made.dear, 5, 1);
-    expect(names(await search('Filtering', { maxPrice: 4000 })).toSorted()).toEqual(['cheap', 'rated']);
-    expect(names(await search('Filtering', { maxPrice: 3999 }))).toEqual(['cheap']);
+    const inEuros = (query: Record<string, string | number>) => search('Filtering', { currency: 'EUR', ...query });
+    expect(names(await inEuros({ maxPrice: 4000 })).toSorted()).toEqual(['cheap', 'rated']);
+    expect(names(await inEuros({ maxPrice: 3999 }))).toEqual(['cheap']);
     expect(names(await search('Filtering', { minRating: 4.25 }))).toEqual(['dear', 'rated']);
     expect(names(await search('Filtering', { minRating: 4.3 }))).toEqual(['dear']);
     expect(names(await search('Filtering', { language: 'FRANÇAIS' }))).toEqual(['cheap']);
-    expect(names(await search('Filtering', { language: 'english', maxPrice: 5000 }))).toEqual(['cheap']);
-    expect(names(await search('Filtering', { minRating: 4, maxPrice: 5000, language: 'english' }))).toEqual([]);
-    const [item] = (await search('Filtering', { minRating: 4, maxPrice: 5000 })).body.items;
+    expect(names(await inEuros({ language: 'english', maxPrice: 5000 }))).toEqual(['cheap']);
+    expect(names(await inEuros({ minRating: 4, maxPrice: 5000, language: 'english' }))).toEqual([]);
+    const [item] = (await inEuros({ minRating: 4, maxPrice: 5000 })).body.items;
     expect(item.rating).toEqual({ average: 4.25, count: 8 });
   });
 
@@ -132,6 +133,49 @@ describe('search', () => {
     expect(await asked('')).toEqual(['Bob Plain', 'Zoë Łukasz']);
     for (const q of ['?!', "'; drop table slots; --", '%', "x':* | 'y", '\\', 'zzz & | !'])
       expect(await asked(q)).toEqual([]);
+  });
+
+  test.each([
+    ['Chinese', '小学数学老师', ['老师', '师', '数学', '小学数学老师'], ['老学', '师老', '数老师']],
+    ['Japanese', '高校の物理とプログラミング', ['物理', 'ミング', 'ﾌﾟﾛｸﾞﾗﾐﾝｸﾞ', 'の物'], ['理物', 'グロ']],
+    ['Korean', '초등수학선생님', ['수학', '선생님', '초등수학'], ['학수']],
+    ['Thai', 'ครูสอนคณิตศาสตร์', ['คณิตศาสตร์', 'สอน'], ['สอนครู']],
+    ['Lao', 'ຄູສອນຄະນິດສາດ', ['ຄະນິດສາດ', 'ສອນ'], ['ສາດຄູ']],
+    ['Khmer', 'គ្រូបង្រៀនគណិតវិទ្យា', ['គណិតវិទ្យា'], ['វិទ្យាគណិត']],
+    ['Burmese', 'သင်္ချာဆရာ', ['ဆရာ'], ['ရာဆ']],
+    ['mixed writing', 'IELTS英语口语B2老师', ['口语', 'ielts', 'b2', 'ielts 老师', '英语'], ['elts', '语英']],
+  ])('finds any part of a text in %s, which has no spaces', async (script, headline, found, lost) => {
+    const subject = `Script ${script}`;
+    await tutors(subject, { whole: { profile: { headline, subjects: [subject] } } });
+    const asked = async (q: string) => [q, names(await search(subject, { q }))];
+    for (const q of found) expect(await asked(q)).toEqual([q, ['whole']]);
+    for (const q of lost) expect(await asked(q)).toEqual([q, []]);
+  });
+
+  test('compares prices of one currency only', async () => {
+    const made = await tutors('Monies', { euro: { hourly: 4000 }, pound: {}, dollar: {} });
+    for (const [name, amount, currency] of [
+      ['pound', 3000, 'GBP'],
+      ['dollar', 5000, 'USD'],
+    ] as const) {
+      const tutor = made[name];
+      if (tutor)
+        await as(tutor, 'PUT', '/api/tutors/pricing', { options: [{ kind: 'hourly', price: { amount, currency } }] });
+    }
+    const asked = async (query: Record<string, string | number>) => names(await search('Monies', query));
+    expect(await asked({})).toHaveLength(3);
+    expect(await asked({ currency: 'GBP' })).toEqual(['pound']);
+    expect(await asked({ currency: 'EUR', maxPrice: 9000 })).toEqual(['euro']);
+    expect(await asked({ currency: 'USD', sort: 'price_asc' })).toEqual(['dollar']);
+    expect(await asked({ currency: 'SEK', sort: 'price_desc' })).toEqual([]);
+    for (const [name, value] of [
+      ['maxPrice', 9000],
+      ['sort', 'price_asc'],
+      ['sort', 'price_desc'],
+    ] as const) {
+      const reply = await search('Monies', { [name]: value });
+      expect({ status: reply.status, paths: paths(reply) }).toEqual({ status: 422, paths: ['query.currency'] });
+    }
   });
 
   test('a changed profile is found by its new words only', async () => {
@@ -161,7 +205,7 @@ describe('search', () => {
     await rate(made['well known'], 4.5, 90);
     await rate(made['little known'], 4.5, 2);
     await rate(made.new, 1.5, 1);
-    expect(names(await search(subject, { sort }))).toEqual(wanted);
+    expect(names(await search(subject, { sort, currency: 'EUR' }))).toEqual(wanted);
   });
 
   test.each(['rating', 'price_asc', 'price_desc', 'newest'])(
@@ -174,11 +218,16 @@ describe('search', () => {
       ]);
       const made = await tutors(subject, Object.fromEntries(facts));
       for (const index of [1, 4, 7]) await rate(made[`tutor ${index}`], 4.33, 3);
-      const whole = names(await search(subject, { sort, limit: 100 }));
+      const whole = names(await search(subject, { sort, currency: 'EUR', limit: 100 }));
       const paged: string[] = [];
       let cursor: string | null = '';
       do {
-        const page: Reply = await search(subject, { sort, limit: 3, ...(cursor && { cursor }) });
+        const page: Reply = await search(subject, {
+          sort,
+          currency: 'EUR',
+          limit: 3,
+          ...(cursor && { cursor }),
+        });
         expect(page.status).toBe(200);
         paged.push(...names(page));
         cursor = page.body.nextCursor;
@@ -198,11 +247,13 @@ describe('search', () => {
     ['limit=0', 'query.limit'],
     ['limit=101', 'query.limit'],
     ['minRating=6', 'query.minRating'],
-    ['maxPrice=-1', 'query.maxPrice'],
-    ['maxPrice=1.5', 'query.maxPrice'],
-    ['maxPrice=', 'query.maxPrice'],
+    ['currency=XDR', 'query.currency'],
+    ['currency=eur', 'query.currency'],
+    ['currency=EUR&maxPrice=-1', 'query.maxPrice'],
+    ['currency=EUR&maxPrice=1.5', 'query.maxPrice'],
+    ['currency=EUR&maxPrice=', 'query.maxPrice'],
     ['minRating=NaN', 'query.minRating'],
-    ['maxPrice=1&maxPrice=2', 'query.maxPrice'],
+    ['currency=EUR&maxPrice=1&maxPrice=2', 'query.maxPrice'],
     ['sort=name', 'query.sort'],
     ['cursor=abc', 'query.cursor'],
     ['q=%00', 'query.q'],
@@ -216,7 +267,9 @@ describe('search', () => {
   test('a cursor is of one sort only', async () => {
     await tutors('Cursor', { one: {}, two: {} });
     const { body } = await search('Cursor', { limit: 1, sort: 'newest' });
-    expect((await search('Cursor', { limit: 1, sort: 'price_asc', cursor: body.nextCursor })).status).toBe(422);
+    expect(
+      (await search('Cursor', { limit: 1, sort: 'price_asc', currency: 'EUR', cursor: body.nextCursor })).status,
+    ).toBe(422);
   });
 
   test('what is not a tutor is not found', async () => {

@@ -1,4 +1,4 @@
-import { searchKey, searchWords } from './search';
+import { indexedWords, searchKey, searchWords } from './search';
 
 describe('search', () => {
   test('words lose case and accents, keep + and #, and come once', () => {
@@ -18,6 +18,14 @@ describe('search', () => {
     const [word = ''] = searchWords('𐐷'.repeat(3_000));
     expect([...word]).toHaveLength(60);
     expect(word.isWellFormed()).toBe(true);
+  });
+
+  test('a text without spaces is indexed from each character on, and asked for by all its parts', () => {
+    expect(indexedWords('小学数学, C++老师')).toEqual(['小学数', '学数学', '数学', '学', 'c++', '老师', '师']);
+    expect(searchWords('老师')).toEqual(['老师']);
+    expect(searchWords('小学数学')).toEqual(['小学数', '学数学']);
+    expect(searchWords('B2老师')).toEqual(['b2', '老师']);
+    expect(indexedWords('ab cd')).toEqual(searchWords('ab cd'));
   });
 
   test('names compare in any case, width and spacing', () => {

@@ -64,6 +64,14 @@ test('tutors of before whose prices cannot be charged are unlisted, named until 
   expect(await events(strange)).toEqual(['TutorUnlisted']);
 });
 
+test('by the currency of the prices a tutor of before is found, once they are judged', async () => {
+  const id = await tutorOfBefore([4500, 'GBP']);
+  const inPounds = () => listTutors(database.db, { sort: 'price_asc', limit: 10, currency: 'GBP' });
+  expect((await inPounds()).items).toEqual([]);
+  await judgePrices(database.db, SETTLING);
+  expect((await inPounds()).items).toMatchObject([{ id }]);
+});
+
 test('who sets prices that can be charged is listed again, and is told anew should those be refused one day', async () => {
   const id = await tutorOfBefore([4500, 'XDR']);
   await judgePrices(database.db, SETTLING);

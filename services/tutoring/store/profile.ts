@@ -7,7 +7,7 @@ import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import type { Availability, Certification, CertificationBody, ProfileBody, ProfilePatch, Tutor } from '../contract';
 import { minutesOf } from '../rules/hours';
-import { searchKey, searchWords } from '../rules/search';
+import { indexedWords, searchKey } from '../rules/search';
 import { readAnyTutor, readTutor } from './reads';
 
 /** More than anybody shows; keeps a reply small. */
@@ -133,7 +133,7 @@ async function writeProfile(tx: Transaction, id: string, patch: ProfilePatch): P
 
 /** A tsvector of exactly these words: the parser of Postgres, which depends on its locale, has no say. */
 function lexemes(texts: string[]) {
-  return sql`array_to_tsvector(string_to_array(${searchWords(texts.join(' ')).join(' ')}, ' '))`;
+  return sql`array_to_tsvector(string_to_array(${indexedWords(texts.join(' ')).join(' ')}, ' '))`;
 }
 
 /** Replaces the hours. Slots that are held or booked stay. @throws ProblemError not_found */

@@ -76,6 +76,7 @@ const ORDERS: Record<TutorSort, Order> = {
     after: sql`(${average}, ${count}, ${id}) < (${first}::numeric / 100, ${second}::bigint, ${lastId})`,
     valuesOf: (row) => [Math.round(row.average * 100), row.count],
   },
+  // Of one currency, which the filters name: amounts of different ones cannot be compared.
   price_asc: {
     by: sql`${hourlyAmount}, ${id}`,
     after: sql`(${hourlyAmount}, ${id}) > (${first}::bigint, ${lastId})`,
@@ -100,6 +101,7 @@ const FILTERS: Record<string, SQL> = {
   subject: sql`${profiles.subjectKeys} @> array[${placeholder('subject')}]::text[]`,
   language: sql`${profiles.languageKeys} @> array[${placeholder('language')}]::text[]`,
   minRating: sql`${average} >= ${placeholder('minRating')}::numeric`,
+  currency: sql`${profiles.hourlyCurrency} = ${placeholder('currency')}`,
   maxPrice: sql`${hourlyAmount} <= ${placeholder('maxPrice')}::bigint`,
 };
 
@@ -151,7 +153,7 @@ export async function listTutors(
   db: Database,
   query: TutorQuery,
 ): Promise<{ items: Tutor[]; nextCursor: string | null }> {
-  const { sort, limit, q, subject, language, minRating, maxPrice } = query;
+  const { sort, limit, q, subject, language, minRating, currency, maxPrice } = query;
   const cursor = TUTOR_CURSORS[sort];
   const position = query.cursor === undefined ? undefined : cursor.read(query.cursor);
   const words = q ? searchWords(q) : undefined;
@@ -162,6 +164,7 @@ export async function listTutors(
     subject: subject === undefined ? undefined : searchKey(subject),
     language: language === undefined ? undefined : searchKey(language),
     minRating,
+    currency,
     maxPrice,
   };
   const filters = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
@@ -181,7 +184,7 @@ export async function listTutors(
   };
 }
 
-/** A tsquery: every word begins a word of the tutor's. Words are letters, digits, + and # only, so the quotes hold. */
+/** A tsquery: every word begins an indexed word of the tutor's. Words are letters, digits, + and # only, so the quotes hold. */
 function beginning(words: string[]): string {
   return words.map((word) => `'${word}':*`).join(' & ');
 }
