@@ -1,9 +1,8 @@
 import { uuidv7 } from '../../platform/ids';
-import type { SweepResult } from '../../workflows/sweep.api';
-import { sweepSchedule } from '../../workflows/sweep.api';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import type { Reply } from '../support/service';
+import { sweepNow } from '../support/sweep';
 
 jest.setTimeout(240_000);
 
@@ -40,19 +39,6 @@ const register = (email: string) =>
     body: { email, password: market.password, role: 'student', firstName: 'Grace', lastName: 'Hopper' },
   });
 
-/** Lets the Schedule run now, and gives what its run came to. */
-async function sweepNow(): Promise<SweepResult> {
-  const schedule = platform.temporal.schedule.getHandle(sweepSchedule.scheduleId);
-  const runsOf = async () =>
-    (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
-  const before = await runsOf();
-  await schedule.trigger();
-  const run = await eventually('the Schedule starts its workflow', async () =>
-    (await runsOf()).find((workflowId) => !before.includes(workflowId)),
-  );
-  return platform.temporal.workflow.getHandle(run).result();
-}
-
 test('what was asked for while Temporal was away is made or refused, though no client ever comes back', async () => {
   const payments = await Promise.all(Array.from({ length: REFUNDS }, () => pay()));
   const paid = payments.map(({ body }) => String(body.id));
@@ -84,7 +70,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
     update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
   await platform.database('identity').unsafe(`update users set attempt_until = attempt_until - ${aged}`);
 
-  const swept = await sweepNow();
+  const swept = await sweepNow(platform);
   for (const counts of Object.values(swept))
     expect(counts).toEqual({ found: expect.any(Number), started: expect.any(Number), refused: expect.any(Number) });
 
@@ -102,10 +88,11 @@ test('what was asked for while Temporal was away is made or refused, though no c
     return reply.status === 200;
   });
 
-  expect(await sweepNow()).toEqual({
+  expect(await sweepNow(platform)).toEqual({
     bookings: { found: 0, started: 0, refused: 0 },
     payments: { found: 0, started: 0, refused: 0 },
     signUps: { found: 0, started: 0, refused: 0 },
+    prices: { found: 0, started: 0, refused: 0 },
   });
 });
 

@@ -218,7 +218,7 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
   prices_refused_tutor: {
     subject: 'Please change your prices: students cannot find you',
     heading: 'Your prices need a change',
-    lead: '{{#if ofCurrency}}We do not take payments in {{currency}} any more{{else}}Students cannot be charged for a session at your price of {{refusedPrice}}{{/if}}, so you are not listed at present.',
+    lead: '{{#if ofCurrency}}We do not take payments in {{currency}}{{else}}Students cannot be charged for a session at your price of {{refusedPrice}}{{/if}}, so you are not listed at present.',
     more: [
       'Set new prices, {{#if ofCurrency}}in a currency that we take{{else}}at which the shortest session can be charged{{/if}}, and you are listed again at once.',
       'Sessions that are booked already take place as agreed.',
