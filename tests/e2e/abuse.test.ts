@@ -36,11 +36,7 @@ const payment = (description: string) => ({
   description,
 });
 const pay = (token: string, change: Record<string, unknown> = {}, key = uuidv7()) =>
-  platform.ask('POST', '/api/payments', {
-    token,
-    key,
-    body: { ...payment('Books'), ...change },
-  });
+  platform.ask('POST', '/api/payments', { token, key, body: { ...payment('Books'), ...change } });
 
 beforeAll(async () => {
   ports = await freePortSettings();
