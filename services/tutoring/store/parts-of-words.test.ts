@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { startThrowawayPostgres } from '../dev/postgres/throwaway';
-import { indexedWords } from '../services/tutoring/rules/search';
-import { migrated } from '../tests/support/migrated';
+import { startThrowawayPostgres } from '../../../dev/postgres/throwaway';
+import { migrated } from '../../../tests/support/migrated';
+import { indexedWords } from '../rules/search';
 
 // Tutors of the time before texts without spaces were found by any part.
 
