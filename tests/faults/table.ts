@@ -115,7 +115,7 @@ const ROWS: RowOf<Exclude<Fault, 'hangs' | 'undoRefused'>>[] = [
       answerLost: 'confirmed',
       answerLostForGood: byStudent('voided'),
       failing: byStudent('voided'),
-      cancelled: byStudent('refunded', 'take-payment'),
+      cancelled: byStudent('voided'),
       killed: 'confirmed',
       killedAndCancelled: byStudent('voided'),
     },

@@ -67,7 +67,7 @@ describe('create', () => {
       refused('not_found'),
     );
     const cheap = await requested();
-    await expect(createPending(db(), step(cheap.id, 'create'), cheap.id, creation({ price: eur(99) }))).rejects.toEqual(
+    await expect(createPending(db(), step(cheap.id, 'create'), cheap.id, creation({ price: eur(49) }))).rejects.toEqual(
       refused('validation_failed'),
     );
   });
