@@ -97,6 +97,20 @@ test('a currency that settles again brings its tutors back', async () => {
   expect(await untold()).toEqual([]);
 });
 
+test('a change of what settles is told to nobody whom it does not concern', async () => {
+  const [good, strange, packages] = [
+    await tutorOfBefore([4500, 'EUR']),
+    await tutorOfBefore([4500, 'XDR']),
+    await tutorOfBefore([20_000, 'EUR', 'package']),
+  ];
+  expect(await judgePrices(database.db, SETTLING)).toBe(1);
+  expect(await judgePrices(database.db, ['EUR'])).toBe(0);
+  expect(await listed()).toEqual([good]);
+  expect([await events(good), await events(packages), await events(strange)]).toEqual([[], [], ['TutorUnlisted']]);
+  // Between a change and its judgement nobody is told of a price that can be charged by now.
+  expect(await untoldRefusals(database.db, ['EUR', 'XDR'], 100)).toEqual([]);
+});
+
 test('all are judged, however many there are', async () => {
   const { sql } = database;
   await sql.unsafe(`

@@ -59,7 +59,9 @@ export async function setPricing(
 /** By which price a tutor is found; null, and so unlisted, without an hourly one. */
 function foundBy(wanted: readonly Pick<PricingOption, 'kind' | 'price'>[]) {
   const hourlyAmount = lowestHourly(wanted);
-  return { hourlyAmount, hourlyCurrency: hourlyAmount === null ? null : (wanted[0]?.price.currency ?? null) };
+  const [first] = wanted;
+  if (hourlyAmount === null || !first) return { hourlyAmount: null, hourlyCurrency: null };
+  return { hourlyAmount, hourlyCurrency: first.price.currency };
 }
 
 /**
@@ -100,7 +102,7 @@ async function judgeSome(tx: Transaction, settling: readonly string[]): Promise<
   const stored = await optionsOf(tx, ids);
   let unlisted = 0;
   for (const { id, ...before } of tutors) {
-    const prices = stored.get(id) ?? [];
+    const prices = stored(id);
     if (prices.some((option) => priceFault(option, settling))) {
       if (before.refusedAt !== null && before.hourlyAmount === null) continue;
       await unlist(tx, id);
@@ -133,16 +135,20 @@ async function unlist(tx: Transaction, tutorId: string): Promise<void> {
   await appendEvent(tx, { streamId: tutorId, type: 'TutorUnlisted', data: { tutorId } });
 }
 
-async function optionsOf(handle: Database | Transaction, tutorIds: string[]): Promise<Map<string, PricingOption[]>> {
+/** The prices of some tutors, each in their order. */
+async function optionsOf(
+  handle: Database | Transaction,
+  tutorIds: string[],
+): Promise<(tutorId: string) => PricingOption[]> {
   const rows = await handle
     .select()
     .from(options)
     .where(inArray(options.tutorId, tutorIds))
     .orderBy(asc(options.tutorId), asc(options.position));
-  const byTutor = new Map<string, PricingOption[]>(tutorIds.map((id) => [id, []]));
-  for (const { id, tutorId, kind, amount, currency } of rows)
-    byTutor.get(tutorId)?.push({ id, kind, price: { amount, currency } });
-  return byTutor;
+  return (tutorId) =>
+    rows
+      .filter((row) => row.tutorId === tutorId)
+      .map(({ id, kind, amount, currency }) => ({ id, kind, price: { amount, currency } }));
 }
 
 /** Tutors who were unlisted and do not know it yet, with the price that cannot be charged; those first who wait longest. */
@@ -162,7 +168,7 @@ export async function untoldRefusals(
     untold.map(({ tutorId }) => tutorId),
   );
   return untold.flatMap(({ tutorId, refusedAt }) => {
-    for (const option of stored.get(tutorId) ?? []) {
+    for (const option of stored(tutorId)) {
       const fault = priceFault(option, settling);
       if (fault && refusedAt)
         return [{ tutorId, refusedAt: refusedAt.toISOString(), price: option.price, because: fault.field }];
