@@ -21,8 +21,8 @@ export interface Undone {
   money: Money;
   /** The answer to whoever waits: the student who books or, from the tutor's decision on, the tutor who confirms. */
   reply: [status: number, code: string];
-  /** The last step that is undone; default: the one that met the fault. */
-  from?: Step;
+  /** The last step that is undone, or any of these where it depends on the moment; default: the one that met the fault. */
+  from?: readonly Step[];
 }
 type Cell = 'confirmed' | Undone | { impossible: string };
 interface RowOf<Met extends Fault> {
@@ -35,11 +35,11 @@ export type Row = RowOf<Fault>;
 /** Of a booking that came to nothing: refunded, if anything had been taken. */
 const nothing = (reason: string, money: Money) => `${money === 'refunded' ? 'refunded' : 'cancelled'}/${reason}`;
 
-const byStudent = (money: Money, from?: Step): Undone => ({
+const byStudent = (money: Money, ...from: Step[]): Undone => ({
   booking: nothing('cancelled_by_student', money),
   money,
   reply: [409, 'invalid_state'],
-  ...(from && { from }),
+  ...(from.length > 0 && { from }),
 });
 const ended = (reason: string, money: Money, reply: Undone['reply']): Undone => ({
   booking: nothing(reason, money),
@@ -115,9 +115,10 @@ const ROWS: RowOf<Exclude<Fault, 'hangs' | 'undoRefused'>>[] = [
       answerLost: 'confirmed',
       answerLostForGood: byStudent('voided'),
       failing: byStudent('voided'),
-      cancelled: byStudent('voided'),
+      // The cancel is heard once the slot is blocked, and before money is taken.
+      cancelled: byStudent('voided', 'take-payment'),
       killed: 'confirmed',
-      killedAndCancelled: byStudent('voided'),
+      killedAndCancelled: byStudent('voided', 'block-slot', 'take-payment'),
     },
   },
   {
