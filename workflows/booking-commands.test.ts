@@ -218,8 +218,14 @@ test('the notice that asks the tutor fails while their yes is carried out: anoth
   while (asked <= LOCAL_ATTEMPTS) await harness.env.sleep(SECOND);
   const confirmed = saga.update('confirm', { actorId: input.tutorId });
   await saga.updateArrived('confirm');
+  // What was accepted behind it is refused when its turn comes.
+  const declined = saga
+    .update('decline', { actorId: input.tutorId, noteId: null })
+    .catch((error: Error) => error.message);
+  await saga.updateArrived('decline');
   asking.open();
   await confirmed;
+  expect(await declined).toBe('invalid_state');
   expect(asked).toBe(LOCAL_ATTEMPTS + 1);
   expect(saga.calls.indexOf('notifyBooking')).toBeLessThan(saga.calls.indexOf('blockSlot'));
   await harness.replay(saga.handle);
