@@ -23,7 +23,7 @@ import { messageOf } from './machine/error-code';
 import { freePorts } from './machine/ports';
 import { untilToldToStop } from './machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from './machine/temporary-data';
-import { openDatabases, ownSettings } from './stack/own-platform';
+import { NO_LIMITS, openDatabases, ownSettings } from './stack/own-platform';
 import { type RunningPlatform, startPlatform } from './stack/platform';
 
 const USAGE = `npm run chaos                                    200 bookings while everything is killed again and again
@@ -127,11 +127,9 @@ async function chaosSettings(dataDir: string): Promise<Record<string, string>> {
   return {
     ...(await ownSettings()),
     DATA_DIR: dataDir,
-    // All people of a run share an address; the limit per user stays.
-    RATE_LIMIT_REGISTER: 'off',
-    RATE_LIMIT_LOGIN: 'off',
-    RATE_LIMIT_LOGIN_ADDRESS: 'off',
-    RATE_LIMIT_LOGIN_FAILURES: 'off',
+    // All people of a run share an address; the limit per user stays as it is by default.
+    ...NO_LIMITS,
+    RATE_LIMIT_API: '',
     SHUTDOWN_GRACE_SECONDS: '5',
   };
 }

@@ -270,13 +270,18 @@ function describeMissing(key: string): string {
     : 'see .env.example';
 }
 
+/** The settings that limit how often somebody may ask, each of which can be `off`. */
+export const RATE_LIMITS = [
+  'RATE_LIMIT_LOGIN',
+  'RATE_LIMIT_LOGIN_ADDRESS',
+  'RATE_LIMIT_LOGIN_FAILURES',
+  'RATE_LIMIT_REGISTER',
+  'RATE_LIMIT_API',
+] as const;
+
 function unsafe(config: Base): string[] {
   if (config.NODE_ENV !== 'production') return [];
-  const limits = [
-    ...(['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_LOGIN_FAILURES'] as const),
-    ...(['RATE_LIMIT_REGISTER', 'RATE_LIMIT_API'] as const),
-  ];
-  return limits.filter((name) => config[name] === 'off').map((name) => `${name} must not be off in production`);
+  return RATE_LIMITS.filter((name) => config[name] === 'off').map((name) => `${name} must not be off in production`);
 }
 
 const SANDBOX_KEY = 'sk_test_sandbox';

@@ -89,20 +89,8 @@ describe('what is not a request', () => {
   });
 
   test('headers that only drip in are cut off, so that slow clients cannot fill the server', async () => {
-    const { port } = new URL(url());
-    const reply = await new Promise<string>((resolve, reject) => {
-      let received = '';
-      const socket = connect(Number(port), '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n'));
-      const drip = setInterval(() => socket.write('X-Drip: 1\r\n'), 500);
-      socket.on('data', (chunk) => {
-        received += chunk;
-      });
-      socket.on('error', reject);
-      socket.on('close', () => {
-        clearInterval(drip);
-        resolve(received);
-      });
-    });
+    const drip = { bytes: 'X-Drip: 1\r\n', everyMs: 500 };
+    const reply = await sendRaw(url(), 'GET / HTTP/1.1\r\nHost: x\r\n', drip);
     expect(reply).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(problemIn(reply)).toMatchObject({ code: 'request_timeout' });
     // Ten seconds for headers and five until that is noticed; with Node's own interval it would be up to forty.

@@ -4,14 +4,12 @@ import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
 import { untilToldToStop } from '../dev/machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
-import { ownSettings } from '../dev/stack/own-platform';
+import { NO_LIMITS, ownSettings } from '../dev/stack/own-platform';
 import { startPlatform } from '../dev/stack/platform';
 import { connectClient, historyFile, recordHistory } from './record-history';
 import { isSlow } from './recording-cast';
 import { SCENARIOS } from './recording-scenarios';
 import { createStage } from './recording-stage';
-
-const LIMITS = ['LOGIN', 'LOGIN_ADDRESS', 'LOGIN_FAILURES', 'REGISTER', 'API'].map((name) => `RATE_LIMIT_${name}`);
 
 /**
  * Plays every scenario whose history is not stored yet on a platform of its own, in a folder that is thrown away, and stores the histories.
@@ -39,7 +37,7 @@ async function main(wanted: string[]): Promise<void> {
     const platform = await startPlatform({
       settings: {
         ...(await ownSettings()),
-        ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
+        ...NO_LIMITS,
         DATA_DIR: dataDir,
       },
       // Stories take single services away.

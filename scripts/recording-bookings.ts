@@ -60,12 +60,31 @@ const threeDSecure =
     return bookingWorkflowId(id);
   };
 
-const move = (stage: Stage, who: Person, id: string, expect = [200]) =>
+const move = (stage: Stage, who: Person, id: string, daysAhead: number, expect = [200]) =>
   stage.api(z.unknown(), 'PATCH', `/api/bookings/${id}`, {
     who,
-    body: { scheduledAt: fullHour(12 * DAYS) },
+    body: { scheduledAt: fullHour(daysAhead * DAYS) },
     expect,
   });
+
+/** A confirmed session, and another at the time that it is to be moved to, which its student or its tutor has with somebody else. */
+async function bookedTwice(stage: Stage, who: 'student' | 'tutor') {
+  const cast = await confirmedBooking(stage);
+  const student = who === 'student' ? cast.student : await stage.register('student');
+  const tutor = who === 'tutor' ? cast.tutor : await stage.tutor(true);
+  await stage.book(student, tutor, { hoursAhead: 12 * DAYS });
+  return cast;
+}
+
+/** A move that meets the other session of one of its people. */
+const moveRefused =
+  (who: 'student' | 'tutor'): Scenario =>
+  async (stage) => {
+    const { student, id, workflowId } = await bookedTwice(stage, who);
+    await move(stage, student, id, 12, [409]);
+    await stage.settled(workflowId, 'Confirmed');
+    return workflowId;
+  };
 
 const cancelled =
   (by: 'student' | 'tutor', hoursAhead: number): Scenario =>
@@ -144,7 +163,7 @@ export const booking: Record<string, Scenario> = {
   'cancelled-too-late-for-a-refund.v2': cancelled('student', 2),
   'rescheduled.v2': async (stage) => {
     const { student, id, workflowId } = await confirmedBooking(stage);
-    await move(stage, student, id);
+    await move(stage, student, id, 12);
     await stage.settled(workflowId, 'Confirmed');
     return workflowId;
   },
@@ -155,39 +174,20 @@ export const booking: Record<string, Scenario> = {
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },
-  // The tutor is free then, and the student has a session with another: refused before anything is reserved.
-  'move-refused.v2': async (stage) => {
-    const { student, id, workflowId } = await confirmedBooking(stage);
-    const other = await stage.tutor(true);
-    await stage.book(student, other, { hoursAhead: 12 * DAYS });
-    await move(stage, student, id, [409]);
-    await stage.settled(workflowId, 'Confirmed');
-    return workflowId;
-  },
+  // The tutor is free then, and the student is not: refused before anything is reserved.
+  'move-refused.v2': moveRefused('student'),
   // The student is free then, and the tutor is not.
-  'move-onto-a-taken-slot': async (stage) => {
-    const { student, tutor, id, workflowId } = await confirmedBooking(stage);
-    const other = await stage.register('student');
-    await stage.book(other, tutor, { hoursAhead: 12 * DAYS });
-    await move(stage, student, id, [409]);
-    await stage.settled(workflowId, 'Confirmed');
-    return workflowId;
-  },
+  'move-onto-a-taken-slot': moveRefused('tutor'),
   // So many commands that it goes on as a new run, which hears of a move and of the cancel.
   'continued-and-cancelled': async (stage) => {
-    const { student, tutor, id, workflowId } = await confirmedBooking(stage);
-    const other = await stage.register('student');
-    await stage.book(other, tutor, { hoursAhead: 12 * DAYS });
+    const { student, id, workflowId } = await bookedTwice(stage, 'tutor');
     const first = await stage.runOf(workflowId);
     const onto = { by: 'student', actorId: student.id, scheduledAt: fullHour(12 * DAYS), requestedAt: fullHour(0) };
     await until('it goes on as a new run', async () => {
       await stage.update(workflowId, 'reschedule', onto).catch(() => undefined);
       return (await stage.runOf(workflowId)) !== first;
     });
-    await stage.api(z.unknown(), 'PATCH', `/api/bookings/${id}`, {
-      who: student,
-      body: { scheduledAt: fullHour(11 * DAYS) },
-    });
+    await move(stage, student, id, 11);
     await act(stage, student, id, 'cancel', reason);
     await stage.settled(workflowId, 'Compensated');
     return workflowId;

@@ -218,6 +218,20 @@ test.each([
   },
 );
 
+test('an error that nobody catches ends the process also where something does not let itself be ended', async () => {
+  const hook = join(folder, 'never-closes.js');
+  const lines = [
+    `require('node:net').Server.prototype.close = function () { return this; };`,
+    `process.on('SIGUSR2', () => void Promise.reject(new Error('nobody thought of this')));`,
+  ];
+  writeFileSync(hook, lines.join('\n'));
+  const settings = { NODE_OPTIONS: `--require ${hook}`, SHUTDOWN_GRACE_SECONDS: '1' };
+  const { child, ready, ended } = run(['notification'], settings);
+  await ready;
+  child.kill('SIGUSR2');
+  expect(await ended).toMatchObject({ code: 1, signal: null });
+});
+
 test('a worker that still waits for Temporal is not ready, and can be stopped', async () => {
   const { child, ended } = run(['notification', 'worker:refund'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   for (;;) {

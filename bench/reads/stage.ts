@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Sql } from 'postgres';
-import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
+import { NO_LIMITS, openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { type Child, startChild } from '../child';
 
@@ -37,16 +37,10 @@ export async function openStage(
   say: (line: string) => void,
 ): Promise<ReadStage> {
   const dataDir = process.env.BENCH_DATA_DIR ?? join(tmpdir(), `tutorconnect-bench-reads-${bookings}`);
-  const unlimited = [
-    'RATE_LIMIT_LOGIN',
-    'RATE_LIMIT_LOGIN_ADDRESS',
-    'RATE_LIMIT_LOGIN_FAILURES',
-    'RATE_LIMIT_REGISTER',
-  ];
   const platform = await startPlatform({
     settings: {
       ...(await ownSettings()),
-      ...Object.fromEntries(unlimited.map((name) => [name, 'off'])),
+      ...NO_LIMITS,
       DATA_DIR: dataDir,
       LOG_LEVEL: 'error',
       RATE_LIMIT_API: '1000000',

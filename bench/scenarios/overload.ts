@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { historyOf } from '../../dev/chaos/histories';
 import { isLate, outcomeOfReply, postBooking, type Reply, type Sample } from '../load';
 import type { PlannedOrder } from '../orders';
 import { percentile } from '../stats';
@@ -103,10 +104,10 @@ export const overload: RunScenario = async (options) => {
 async function tasksGivenAway({ stack: { temporal } }: Stage): Promise<number> {
   let count = 0;
   for await (const { workflowId } of temporal.workflow.list({ query: "WorkflowType = 'booking'" })) {
-    const { events } = await temporal.workflow.getHandle(workflowId).fetchHistory();
-    count +=
-      events?.filter((event) => event.workflowTaskTimedOutEventAttributes?.timeoutType === SCHEDULE_TO_START).length ??
-      0;
+    const events = await historyOf(temporal, workflowId);
+    count += events.filter(
+      (event) => event.workflowTaskTimedOutEventAttributes?.timeoutType === SCHEDULE_TO_START,
+    ).length;
   }
   return count;
 }

@@ -51,9 +51,9 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
     quiet = left.length === 0 ? quiet + 1 : 0;
     // Temporal's visibility lags a moment behind, so two looks in a row have to find nothing.
     if (quiet === 2) return [];
-    const late = left.filter((sentence) => now - (since.get(sentence) ?? now) > patienceFor(sentence));
+    const isOver = now - began > OVER_AFTER_MS;
+    const late = left.filter((sentence) => isOver || now - (since.get(sentence) ?? now) > patienceFor(sentence));
     if (late.length > 0) return late.map((sentence) => `not settled: ${sentence}`);
-    if (now - began > OVER_AFTER_MS) return left.map((sentence) => `not settled: ${sentence}`);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
-import { listSettings } from '../../platform/config';
+import { listSettings, RATE_LIMITS } from '../../platform/config';
 import { freePortSettings } from '../machine/ports';
 import type { RunningPlatform } from './platform';
 
@@ -10,6 +10,9 @@ import type { RunningPlatform } from './platform';
 export async function ownSettings(): Promise<Record<string, string>> {
   return { ...Object.fromEntries(listSettings().map(({ name }) => [name, ''])), ...(await freePortSettings()) };
 }
+
+/** Settings without limits of requests, for whoever plays many people from one address. */
+export const NO_LIMITS: Readonly<Record<string, string>> = Object.fromEntries(RATE_LIMITS.map((name) => [name, 'off']));
 
 export interface OpenDatabases {
   /** A pool with the rights of the context's own role. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NO_LIMITS } from '../../dev/stack/own-platform';
 import { serviceTokens } from '../../platform/auth';
 import { createServiceClient } from '../../platform/http-client';
 import { createIdentityClient, type IdentityClient } from '../../services/identity/client';
@@ -36,15 +37,8 @@ export const form = (change: object = {}) => ({
   ...change,
 });
 
-const NO_LIMITS = {
-  RATE_LIMIT_LOGIN: 'off',
-  RATE_LIMIT_LOGIN_ADDRESS: 'off',
-  RATE_LIMIT_LOGIN_FAILURES: 'off',
-  RATE_LIMIT_REGISTER: 'off',
-};
-
 /** identity as it runs, and what people and activities ask of it. Sagas are played by `saga`. */
-export async function startAccounts(environment: Record<string, string> = NO_LIMITS) {
+export async function startAccounts(environment: Readonly<Record<string, string>> = NO_LIMITS) {
   const running: Promise<void>[] = [];
   const started: { type: string; workflowId: string; input: unknown }[] = [];
   const sagas = {

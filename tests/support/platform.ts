@@ -9,7 +9,7 @@ import type { ChildSpec } from '../../dev/processes/child';
 import { freeze } from '../../dev/processes/freeze';
 import { nodeChild } from '../../dev/processes/node-children';
 import { createSupervisor } from '../../dev/processes/supervisor';
-import { openDatabases, ownSettings } from '../../dev/stack/own-platform';
+import { NO_LIMITS, openDatabases, ownSettings } from '../../dev/stack/own-platform';
 import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { type PlannedProcess, SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
@@ -48,7 +48,6 @@ export interface TestPlatform {
   stop(): Promise<void>;
 }
 
-const LIMITS = ['LOGIN', 'LOGIN_ADDRESS', 'LOGIN_FAILURES', 'REGISTER', 'API'].map((name) => `RATE_LIMIT_${name}`);
 /** The workers by process: that of the booking sagas can be killed alone. */
 const BOOKING_WORKER = 'worker-booking';
 const WORKERS = {
@@ -78,7 +77,7 @@ export async function startTestPlatform(
     const platform = await startPlatform({
       settings: {
         ...(await ownSettings()),
-        ...Object.fromEntries(LIMITS.map((name) => [name, 'off'])),
+        ...NO_LIMITS,
         DATA_DIR: dataDir,
         LOG_LEVEL: 'warn',
         SHUTDOWN_GRACE_SECONDS: '2',

@@ -7,7 +7,7 @@ const OPEN_MS = 20_000;
  * Sends `bytes` to the host and port of `url` as no client would send them. Resolves with all that the server answered until it ended
  * the connection. @throws Error when the server leaves the connection open
  */
-export function sendRaw(url: string, bytes: string): Promise<string> {
+export function sendRaw(url: string, bytes: string, drip?: Drip): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port) });
@@ -18,5 +18,14 @@ export function sendRaw(url: string, bytes: string): Promise<string> {
     });
     socket.once('error', reject).once('close', () => resolve(reply));
     socket.write(bytes);
+    if (!drip) return;
+    const dripping = setInterval(() => socket.writable && socket.write(drip.bytes), drip.everyMs);
+    socket.once('close', () => clearInterval(dripping));
   });
+}
+
+/** What a client goes on to send, so often, for as long as it can. */
+export interface Drip {
+  bytes: string;
+  everyMs: number;
 }

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { request } from 'undici';
 import { problem, startTestGateway, type TestGateway } from '../../../tests/support/gateway';
+import { sendRaw } from '../../../tests/support/raw-http';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -39,21 +40,8 @@ describe('a body', () => {
 
   test('that drips is given up with 408 and closes the connection, and no service was kept busy', async () => {
     const before = gateway.reached();
-    const text = await new Promise<string>((resolve, reject) => {
-      let received = '';
-      const socket = connect(gateway.port, '127.0.0.1', () => {
-        socket.write('POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n');
-      });
-      const drip = setInterval(() => socket.writable && socket.write('x'), 50);
-      socket.on('data', (chunk) => {
-        received += chunk;
-      });
-      socket.on('error', reject);
-      socket.on('close', () => {
-        clearInterval(drip);
-        resolve(received);
-      });
-    });
+    const head = 'POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n';
+    const text = await sendRaw(gateway.url, head, { bytes: 'x', everyMs: 50 });
     expect(text).toMatch(/^HTTP\/1\.1 408 /);
     expect(text).toMatch(/\r\nConnection: close\r\n/i);
     expect(text).toContain('"code":"request_timeout"');
