@@ -34,24 +34,60 @@ function listenOnce(port: number, host: string): Promise<void> {
   });
 }
 
-/**
- * `count` different ports that were free a moment ago. None is from the range that the system gives to outgoing
- * connections (Linux from 32768 on, others higher), where a connection might take a port before it is used.
- */
-export function freePorts(count: number): Promise<number[]> {
-  return freePortsBeside([], count);
-}
-
-async function freePortsBeside(taken: number[], count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
-    if (!ports.has(port) && !taken.includes(port) && (await isFree(port))) ports.add(port);
-  }
-  return [...ports];
-}
-
+/** Ports for tests and trials, below the range that the system gives to outgoing connections (Linux from 32768 on, others higher). */
 const [LOWEST_PORT, HIGHEST_PORT] = [10_000, 32_000];
+
+/**
+ * A process gives out the ports of a block that is its own: it listens at the first of them as long as it lives, so that no other
+ * process takes the block. A port is often used only seconds after it was given, and whoever merely looks may see it free till then.
+ */
+const BLOCK = 100;
+const block = { next: 0, end: 0 };
+let claiming: Promise<void> | undefined;
+
+/**
+ * `count` ports one behind the other, free now and given to nobody else that asks here, in this process or another.
+ * @throws RangeError for more than a block has; Error when no block of ports can be had
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  if (count >= BLOCK) throw new RangeError(`No more than ${BLOCK - 1} ports are given at once`);
+  for (;;) {
+    if (block.end - block.next < count) {
+      claiming ??= claimBlock().finally(() => {
+        claiming = undefined;
+      });
+      await claiming;
+      continue;
+    }
+    const first = block.next;
+    block.next += count;
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const free = await Promise.all(ports.map(isFree));
+    if (!free.includes(false)) return ports;
+  }
+}
+
+async function claimBlock(): Promise<void> {
+  const blocks = Math.floor((HIGHEST_PORT - LOWEST_PORT) / BLOCK);
+  const start = randomInt(blocks);
+  for (let tried = 0; tried < blocks; tried++) {
+    const first = LOWEST_PORT + ((start + tried) % blocks) * BLOCK;
+    if (!(await keepListening(first))) continue;
+    block.next = first + 1;
+    block.end = first + BLOCK;
+    return;
+  }
+  throw new Error(`Every block of ports from ${LOWEST_PORT} to ${HIGHEST_PORT} is taken`);
+}
+
+/** Listens at the port until this process ends, which it does not keep from ending. False when the port is taken. */
+function keepListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const keeper = createServer((socket) => socket.destroy()).unref();
+    keeper.once('error', () => resolve(false));
+    keeper.listen(port, '127.0.0.1', () => resolve(true));
+  });
+}
 
 function isFree(port: number): Promise<boolean> {
   return listenOnce(port, '127.0.0.1').then(
@@ -63,25 +99,11 @@ function isFree(port: number): Promise<boolean> {
 /** More processes than a platform has, each of which has a management port: they count up from the setting's. */
 const MANAGEMENT_PORTS = 20;
 
-/** Ports one behind the other that were free a moment ago, from the lowest on. */
-async function freePortsInARow(count: number): Promise<number[]> {
-  for (;;) {
-    const lowest = randomInt(LOWEST_PORT, HIGHEST_PORT - count);
-    const ports = Array.from({ length: count }, (_, index) => lowest + index);
-    const free = await Promise.all(ports.map(isFree));
-    if (!free.includes(false)) return ports;
-  }
-}
-
 /** A free port for every setting that names one, for a second platform on this machine (tests beside a running one). */
 export async function freePortSettings(): Promise<Record<string, string>> {
   const names = listSettings()
     .map((setting) => setting.name)
     .filter((name) => name.endsWith('_PORT') && name !== 'MANAGEMENT_PORT');
-  const management = await freePortsInARow(MANAGEMENT_PORTS);
-  const ports = await freePortsBeside(management, names.length);
-  return {
-    ...Object.fromEntries(names.map((name, index) => [name, String(ports[index])])),
-    MANAGEMENT_PORT: String(management[0]),
-  };
+  const ports = await freePorts(names.length + MANAGEMENT_PORTS);
+  return Object.fromEntries([...names, 'MANAGEMENT_PORT'].map((name, index) => [name, String(ports[index])]));
 }
