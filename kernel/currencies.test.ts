@@ -1,9 +1,9 @@
 import {
+  CURRENCIES,
   chargeableCurrencies,
   digitsOf,
   fromStripe,
   isChargeable,
-  isCurrency,
   leastOf,
   MOST_MINOR_UNITS,
   mostOf,
@@ -42,7 +42,7 @@ test('in every currency what can be charged is whole at Stripe, between its leas
   for (const currency of chargeableCurrencies()) {
     const [step, least, most] = [stepOf(currency), leastOf(currency), mostOf(currency)];
     const atStripe = stripeEntry(currency);
-    expect(isCurrency(currency)).toBe(true);
+    expect(CURRENCIES.includes(currency)).toBe(true);
     for (const amount of [least, least + step, most - step, most]) {
       const sent = toStripe({ amount, currency });
       expect({ currency, amount: fromStripe(sent, currency) }).toEqual({ currency, amount });
@@ -56,9 +56,9 @@ test('in every currency what can be charged is whole at Stripe, between its leas
 });
 
 test('what has no minor units is no currency, and what Stripe does not charge settles nothing', () => {
-  expect(['XDR', 'XAU', 'XTS', 'EUX', 'eur', ''].filter(isCurrency)).toEqual([]);
+  expect(['XDR', 'XAU', 'XTS', 'EUX', 'eur', ''].filter((code) => CURRENCIES.includes(code))).toEqual([]);
   expect(['KPW', 'IQD', 'CUP', 'CLF', 'XDR'].filter(isChargeable)).toEqual([]);
-  expect(['KPW', 'IQD', 'CUP', 'CLF'].filter(isCurrency)).toHaveLength(4);
+  expect(['KPW', 'IQD', 'CUP', 'CLF'].filter((code) => CURRENCIES.includes(code))).toHaveLength(4);
 });
 
 test('a currency of before can still be shown', () => {

@@ -94,10 +94,8 @@ function stripeOf(code: string): AtStripe {
   return { digits, step, least: upTo(step, least) };
 }
 
-/** Whether `code` is a currency of ISO 4217 with minor units. */
-export function isCurrency(code: string): boolean {
-  return TABLE.has(code);
-}
+/** The codes of all currencies of ISO 4217 with minor units. */
+export const CURRENCIES: readonly string[] = [...TABLE.keys()].toSorted();
 
 /** Whether Stripe charges in a currency, so that it can be one of those that settle. */
 export function isChargeable(code: string): boolean {

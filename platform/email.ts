@@ -31,4 +31,5 @@ export const Email = z
   .overwrite(normalizeEmail)
   .max(MAX_EMAIL)
   .regex(EMAIL, 'must be an e-mail address such as ada@example.com')
-  .refine((value) => value.indexOf('@') <= MAX_LOCAL_PART, 'has more than 64 characters before the @');
+  .refine((value) => value.indexOf('@') <= MAX_LOCAL_PART, 'has more than 64 characters before the @')
+  .meta({ pattern: `^(?=[^@]{1,${MAX_LOCAL_PART}}@)${EMAIL.source.slice(1)}` });

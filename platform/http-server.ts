@@ -15,6 +15,7 @@ import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endp
 import { openApiDocument } from './openapi';
 import { fromZod, sendProblem } from './problem';
 import { requestIdOf } from './request-id';
+import { IdempotencyKey } from './schemas';
 import { childTraceparent, httpDuration, type Logger, withContext } from './telemetry';
 import { enterOperation } from './vendors';
 
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   contract: Readonly<Record<string, Endpoint>>;
   verifyUser: VerifyUser;
   serviceTokens: ServiceTokens;
+  /** The currencies in which amounts are taken that are to be charged, for the document. */
+  settling?: readonly string[];
 }
 
 /** What a handler is given: everything parsed by the contract. */
@@ -73,7 +76,7 @@ export function createService(options: ServiceOptions): Service {
   const methodsByPath = new Map<string, Set<string>>();
 
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
-  const document = openApiDocument(options.name, options.contract);
+  const document = openApiDocument(options.name, options.contract, { settling: options.settling });
   app.get('/openapi.json', (_request, response) => void response.json(document));
 
   return {
@@ -212,15 +215,12 @@ function parseJson(request: Request, bytes: Buffer): unknown {
   }
 }
 
-/** Up to 255 printable ASCII characters, as the Idempotency-Key draft's string (draft-ietf-httpapi-idempotency-key-header §2.1) allows. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
-
 function idempotencyKey(operation: Endpoint, request: Request): string | undefined {
   const key = request.header('idempotency-key');
   if (operation.idempotency === undefined || operation.idempotency === 'none') return undefined;
   if (!key && operation.idempotency !== 'optional') throw new ProblemError('idempotency_key_required');
   if (key === undefined) return undefined;
-  if (!IDEMPOTENCY_KEY.test(key))
+  if (!IdempotencyKey.safeParse(key).success)
     throw new ProblemError('invalid_idempotency_key', 'Use 1 to 255 printable ASCII characters without spaces');
   if (operation.idempotency === 'undo' && !isUndoKey(key))
     throw new ProblemError('invalid_idempotency_key', 'The key of an undo is that of its step with /undo behind it');

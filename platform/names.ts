@@ -1,4 +1,4 @@
-import { text } from './schemas';
+import { text, visiblePattern } from './schemas';
 
 // What people are called. A name travels in mails to people who never asked for one, so it must be of no use to whoever makes it up for
 // them. Names from before are read as they are.
@@ -23,7 +23,9 @@ const LINK = new RegExp(
   'u',
 );
 const holdsNoLink = (name: string) => !LINK.test(name);
-const isOnOneLine = (name: string) => !/[\n\r\u2028\u2029]/.test(name);
+const LINE_BREAKS = String.raw`\n\r\u2028\u2029`;
+const LINE_BREAK = new RegExp(`[${LINE_BREAKS}]`);
+const isOnOneLine = (name: string) => !LINE_BREAK.test(name);
 
 /** The name of a person as another context tells it. */
 export const KnownName = text(1, MAX_NAME);
@@ -33,7 +35,8 @@ function ownName(max: number) {
   return text(1, max)
     .refine(isOnOneLine, 'must be on one line')
     .refine(holdsNoLink, 'must not hold a link; after a full stop belongs a space')
-    .overwrite((name) => name.replaceAll(/\s+/g, ' '));
+    .overwrite((name) => name.replaceAll(/\s+/g, ' '))
+    .meta({ pattern: `^(?!.*(?:${LINK.source}))${visiblePattern(1, LINE_BREAKS).slice(1)}` });
 }
 
 /** A first or a last name. The two together stay below what a display name may have. */

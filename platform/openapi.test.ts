@@ -64,7 +64,7 @@ const codesOf = (operation: Record<string, unknown> | undefined, status: string)
 
 test('internal operations are published only on demand', () => {
   expect(JSON.stringify(document)).not.toContain('/internal/');
-  const all = JSON.parse(JSON.stringify(openApiDocument('things', contract, true)));
+  const all = JSON.parse(JSON.stringify(openApiDocument('things', contract, { internal: true })));
   expect(all.paths['/internal/things'].post.description).toBe("Only the platform's own parts may call it.");
 });
 

@@ -1,22 +1,36 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { CURRENCIES } from '../kernel/currencies';
 import { ERROR_CODES, type ErrorCode } from '../kernel/errors';
+import { withLimits } from './amounts';
 import type { Access, Endpoint } from './endpoint';
-import { Problem } from './schemas';
+import { IdempotencyKey, Problem } from './schemas';
 
-/** The OpenAPI 3.1 document of a contract. Internal operations are listed only when `internal` is set. */
-export function openApiDocument(title: string, contract: Readonly<Record<string, Endpoint>>, internal = false) {
+export interface DocumentOptions {
+  /** Whether internal operations are listed. */
+  internal?: boolean;
+  /** SETTLEMENT_CURRENCIES: the currencies in which an amount that is to be charged is taken. */
+  settling?: readonly string[];
+}
+
+/** The OpenAPI 3.1 document of a contract. */
+export function openApiDocument(
+  title: string,
+  contract: Readonly<Record<string, Endpoint>>,
+  { internal = false, settling = CURRENCIES }: DocumentOptions = {},
+) {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'userToken', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
   for (const operation of Object.values(contract)) {
     if (operation.access === 'service' && !internal) continue;
     registry.registerPath(describe(title, operation));
   }
-  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: { title, version: '1.0.0', license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: '/' }],
   });
+  return withLimits(document, settling);
 }
 
 function describe(tag: string, operation: Endpoint): RouteConfig {
@@ -59,7 +73,7 @@ function aboutKeys({ idempotency }: Endpoint): string | undefined {
 function idempotencyHeader(operation: Endpoint) {
   const rule = operation.idempotency ?? 'none';
   if (rule === 'none') return undefined;
-  const key = z.string().min(1).max(255).meta({ description: 'Same key and body: the first reply again' });
+  const key = IdempotencyKey.meta({ description: 'Same key and body: the first reply again' });
   return z.object({ 'Idempotency-Key': rule === 'optional' ? key.optional() : key });
 }
 

@@ -100,7 +100,7 @@ test('work outside of any operation reaches the vendor that it names, and has a 
 
 test('the OpenAPI document says nothing of vendors', () => {
   const { reaches: _, ...silent } = contract.charge;
-  expect(openApiDocument('vendors', { charge: contract.charge }, true)).toEqual(
-    openApiDocument('vendors', { charge: silent }, true),
+  expect(openApiDocument('vendors', { charge: contract.charge }, { internal: true })).toEqual(
+    openApiDocument('vendors', { charge: silent }, { internal: true }),
   );
 });

@@ -22,7 +22,8 @@ import { type BookingSoFar, untilSettled } from './booking-confirmed';
 import { createNotices, isOneAtATime } from './booking-notices';
 import { codeOf, isRefusal, refuse } from './failures';
 import { localFirst } from './local-first';
-import { awaitCustomerAction, isPaid, PAYMENT_DEADLINE_MS, requirePaid } from './payment';
+import { awaitCustomerAction, isPaid, requirePaid } from './payment';
+import { PAYMENT_DEADLINE_MS } from './payment.api';
 import { createSaga, type StepWithUndo } from './saga';
 import { highestVersion } from './versions';
 

@@ -1,4 +1,8 @@
 import type { SagaType } from '../kernel/saga-type';
+import { MINUTE } from '../kernel/time';
+
+/** How long a customer may take for 3-D Secure. */
+export const PAYMENT_DEADLINE_MS = 15 * MINUTE;
 
 /** A direct payment, whose row POST /api/payments has stored. */
 export interface PaymentInput {

@@ -11,7 +11,7 @@ import { MINUTE, SECOND } from '../kernel/time';
 import { FORWARD_MONEY, LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
 import { codeOf, refuse } from './failures';
 import { localFirst } from './local-first';
-import { type PaymentInput, paymentChanged, paymentWorkflowId } from './payment.api';
+import { PAYMENT_DEADLINE_MS, type PaymentInput, paymentChanged, paymentWorkflowId } from './payment.api';
 import { createSaga } from './saga';
 import { highestVersion } from './versions';
 
@@ -24,8 +24,6 @@ const notifyPayment = localFirst(
 /** Sagas that were begun before told nobody. */
 const LATE_DECLINES_ARE_TOLD = 'late-declines-are-told';
 
-/** How long a customer may take for 3-D Secure. */
-export const PAYMENT_DEADLINE_MS = 15 * MINUTE;
 /** Webhooks are the fast way; a lost one is found by asking Stripe, at first soon, then every two minutes. */
 const FIRST_POLL_MS = 15 * SECOND;
 const SLOWEST_POLL_MS = 2 * MINUTE;

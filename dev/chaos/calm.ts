@@ -78,11 +78,19 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
   ];
 }
 
+/** The ids of all sagas that run, in order. */
+export async function sagasThatRun({ temporal }: ChaosEvidence): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { workflowId } of temporal.workflow.list({ query: RUNNING_SAGAS })) ids.push(workflowId);
+  return ids.toSorted();
+}
+
+const RUNNING_SAGAS = `ExecutionStatus="Running" AND WorkflowType != "${sweepSchedule.workflowType}"`;
+
 async function busySagas({ temporal }: ChaosEvidence): Promise<string[]> {
   const busy: string[] = [];
   const waiting: string[] = [];
-  const query = `ExecutionStatus="Running" AND WorkflowType != "${sweepSchedule.workflowType}"`;
-  for await (const { workflowId, searchAttributes } of temporal.workflow.list({ query })) {
+  for await (const { workflowId, searchAttributes } of temporal.workflow.list({ query: RUNNING_SAGAS })) {
     const state = String(searchAttributes.SagaState?.[0]);
     if (WAITING.includes(state)) waiting.push(workflowId);
     else busy.push(`${workflowId} is ${state}`);

@@ -16,7 +16,7 @@ export interface Person {
 export type Method = Parameters<Client['ask']>[0];
 
 export const SUBJECT = 'Mathematics';
-const PASSWORD = 'correct horse battery staple';
+export const PASSWORD = 'correct horse battery staple';
 const ASK_EVERY_MS = 1_000;
 const ACTIVE_WITHIN_MS = 180_000;
 const TOKEN_LIVES_MS = 14 * 60_000;

@@ -1,3 +1,4 @@
+import { MINUTE } from '../../kernel/time';
 import type { Reply } from './client';
 import type { BookingPlan, PaymentPlan } from './plan';
 import type { BookingRecord, MoveRecord, PaymentRecord } from './records';
@@ -255,6 +256,21 @@ test.each([
 ] as const)('of a play that was given up on, %s: found', (_, told, booking, percent) => {
   expect(judgeBooking(told, ended(booking, percent))).not.toEqual([]);
 });
+
+test.each(['abandon', 'complete'] as const)(
+  'a bank that nobody answered (%s) is waited for as long as it may take',
+  (bank) => {
+    const asked = reply(202, view('pending', 'awaiting_payment'));
+    const told = (from: number) =>
+      gaveUp({ plan: { ...PLAN, bank }, asked, askedAt: { from, to: from }, tutorIsInstant: false });
+    const waiting = ended(view('pending', 'awaiting_payment'));
+    const over = ended(view('cancelled', 'payment_expired'));
+    const now = Date.now();
+    expect(judgeBooking(told(now), waiting)).toEqual([]);
+    expect(judgeBooking(told(now), over)).not.toEqual([]);
+    expect(judgeBooking(told(now - 15 * MINUTE), over)).toEqual([]);
+  },
+);
 
 const PAYMENT: PaymentPlan = {
   kind: 'payment',

@@ -1,3 +1,4 @@
+import { PAYMENT_DEADLINE_MS } from '../../workflows/payment.api';
 import type { Reply } from './client';
 import type { BookingRecord, PaymentRecord, Wanted } from './records';
 import { judgeShares, type MoneyEnd } from './shares';
@@ -128,16 +129,23 @@ function ends(record: BookingRecord, booking: BookingView, state: string): strin
   if (doubts.includes('confirm')) perhaps.push('confirmed/null');
   if (doubts.includes('decline')) perhaps.push(`${nothing}/declined`);
   // Whoever gave up before the bank asked never answered it.
-  if (record.gaveUp && plan.bank !== 'none') perhaps.push('pending/awaiting_payment');
+  if (record.gaveUp && plan.bank !== 'none') perhaps.push(...unansweredBank(record, nothing));
   // The answer was 202, because the request took long: somebody else got the time, or the trouble lasted for as long as it is retried.
   const lost = asked?.status === 202 ? [...leftOf(record.wanted), `${nothing}/platform_unavailable`] : [];
   return [...lost, ...perhaps, ...undisturbed(record, nothing, state)];
 }
 
+/** A bank whose question nobody answers is waited for, but not for ever: a run may last longer. */
+function unansweredBank({ askedAt }: BookingRecord, nothing: string): string[] {
+  const isOver = Date.now() - askedAt.from >= PAYMENT_DEADLINE_MS;
+  return ['pending/awaiting_payment', ...(isOver ? [`${nothing}/payment_expired`] : [])];
+}
+
 /** How it ends when nobody cancels or refuses it and the slot is free. `nothing`: the status of a booking that came to nothing. */
-function undisturbed({ plan, decline, confirm, tutorIsInstant }: BookingRecord, nothing: string, state: string) {
+function undisturbed(record: BookingRecord, nothing: string, state: string) {
+  const { plan, decline, confirm, tutorIsInstant } = record;
   if (plan.declines) return [`${nothing}/payment_declined`];
-  if (plan.bank === 'abandon') return ['pending/awaiting_payment'];
+  if (plan.bank === 'abandon') return unansweredBank(record, nothing);
   if (tutorIsInstant) return ['confirmed/null'];
   // A confirm or decline that was refused without a reason is reported above.
   if (confirm || decline) return [state];

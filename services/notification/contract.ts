@@ -8,12 +8,12 @@ import {
   IdParams,
   Instant,
   InstantOut,
+  KnownTimeZone,
   Locale,
   Money,
   PageQuery,
   pageOf,
   SessionMinutes,
-  TimeZone,
   Uuid,
 } from '../../platform/schemas';
 
@@ -77,7 +77,7 @@ const recipient = {
   emailVerified: z.boolean().default(true),
   recipientName: Phrase,
   locale: Locale.catch('en-GB'),
-  timeZone: TimeZone.catch('UTC'),
+  timeZone: KnownTimeZone.catch('UTC'),
 };
 
 /**

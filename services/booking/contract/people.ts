@@ -124,7 +124,7 @@ export type NewBooking = z.output<typeof NewBooking>;
 export const BookingChange = z
   .strictObject({ scheduledAt: StartTime.optional(), meetingUrl: z.union([HttpsUrl, z.null()]).optional() })
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'change at least one field')
-  .meta({ id: 'BookingChange' });
+  .meta({ id: 'BookingChange', minProperties: 1 });
 
 /** What the other party is told. */
 export const Reason = z.strictObject({ reason: text(1, 1_000) });

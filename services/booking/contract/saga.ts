@@ -7,11 +7,11 @@ import {
   IdParams,
   Instant,
   InstantOut,
+  KnownTimeZone,
   Locale,
   Money,
   Subject,
   Swept,
-  TimeZone,
   text,
   Uuid,
 } from '../../../platform/schemas';
@@ -38,7 +38,7 @@ export const PaymentProjection = z
   );
 export type PaymentProjection = z.output<typeof PaymentProjection>;
 
-const Person = z.strictObject({ name: KnownName, email: Email, timeZone: TimeZone, locale: Locale });
+const Person = z.strictObject({ name: KnownName, email: Email, timeZone: KnownTimeZone, locale: Locale });
 
 export const InternalBooking = Booking.extend({
   studentEmail: z.string(),

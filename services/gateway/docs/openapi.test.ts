@@ -58,7 +58,7 @@ function merge(contracts: Partial<Record<RoutedContext, Contract>>, internal = f
   const parts = ROUTED_CONTEXTS.flatMap((context) => {
     const contract = contracts[context];
     if (!contract) return [];
-    const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contract, internal)));
+    const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contract, { internal })));
     return [[context, ServiceDocument.parse(document)] as const];
   });
   const merged: z.output<typeof Merged> = Merged.parse(mergeDocuments(new Map(parts), 'https://api.example.org'));

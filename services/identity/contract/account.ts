@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Email } from '../../../platform/email';
 import { PersonName } from '../../../platform/names';
-import { HttpsUrl, InstantOut, Locale, TimeZone, Uuid } from '../../../platform/schemas';
+import { HttpsUrl, InstantOut, Locale, lengthBetween, TimeZone, Uuid } from '../../../platform/schemas';
 
 const MIN_PASSWORD = 10;
 const MAX_PASSWORD = 128;
@@ -14,10 +14,7 @@ export const NewPassword = z
   .string()
   .overwrite((value) => value.normalize('NFC'))
   .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
-  .refine((value) => {
-    const characters = [...value].length;
-    return characters >= MIN_PASSWORD && characters <= MAX_PASSWORD;
-  }, `must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters`)
+  .refine(...lengthBetween(MIN_PASSWORD, MAX_PASSWORD))
   .meta({ minLength: MIN_PASSWORD, maxLength: MAX_PASSWORD });
 
 /** What one may register as: nobody registers as an admin. */

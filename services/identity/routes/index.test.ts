@@ -14,7 +14,7 @@ afterEach(() => accounts.settle());
 afterAll(() => accounts.close());
 
 test('every operation is served, and the document of them is complete', async () => {
-  const document = openApiDocument('identity', contract, true);
+  const document = openApiDocument('identity', contract, { internal: true });
   const served = await accounts.service.ask('GET', '/openapi.json');
   expect(served.status).toBe(200);
   for (const [path, methods] of Object.entries(document.paths ?? {})) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../../kernel/statuses';
+import { amountOf } from '../../../platform/amounts';
 import { Currency, Money } from '../../../platform/schemas';
 
 // What people and sagas are promised alike: states of money and amounts.
@@ -12,7 +13,7 @@ export const PaymentStatus = z.enum(PAYMENT_STATUSES).meta({
 export const RefundStatus = z.enum(REFUND_STATUSES).meta({ id: 'RefundStatus' });
 
 /** What is least and most, and in which steps, each currency has of its own (`kernel/currencies.ts`). */
-export const ChargeAmount = z.strictObject({ amount: Money.shape.amount.min(1), currency: Currency }).meta({
+export const ChargeAmount = amountOf('charge', 1).meta({
   id: 'ChargeAmount',
   description: 'Integer minor units of an ISO 4217 currency, at least what can be charged in it',
 });

@@ -1,10 +1,14 @@
 import { z } from 'zod';
-import { InstantOut, inQuery, PageQuery, QueryInstant, SessionMinutes, TimeZone } from '../../../platform/schemas';
-
-/** A day of the calendar. Bounded, because Postgres and clients disagree about years far off. */
-export const CalendarDate = z.iso
-  .date()
-  .refine((date) => date >= '1900-01-01' && date <= '2199-12-31', 'must be between 1900 and 2199');
+import {
+  CalendarDate,
+  InstantOut,
+  inQuery,
+  KnownTimeZone,
+  PageQuery,
+  QueryInstant,
+  SessionMinutes,
+  TimeZone,
+} from '../../../platform/schemas';
 
 const From = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a local time such as 09:00');
 const To = z.string().regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, 'must be a local time such as 17:00, at most 24:00');
@@ -33,6 +37,11 @@ export const Availability = z
   })
   .meta({ id: 'Availability', description: 'When a tutor can be booked, in local time of `timeZone`' });
 export type Availability = z.output<typeof Availability>;
+
+export const KnownAvailability = Availability.extend({ timeZone: KnownTimeZone }).meta({
+  id: 'KnownAvailability',
+  description: 'Hours as they are stored: names of zones from before were taken in any case of their letters',
+});
 
 export const SlotQuery = z.strictObject({
   from: QueryInstant.optional().meta({ description: 'Earliest start; now if absent' }),

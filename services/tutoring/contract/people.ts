@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MOST_MINOR_UNITS } from '../../../kernel/currencies';
 import { endpoint } from '../../../platform/endpoint';
 import { Currency, IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
-import { Availability, FreeSlot, SlotQuery } from './availability';
+import { Availability, FreeSlot, KnownAvailability, SlotQuery } from './availability';
 import { PricingBody, PricingOption } from './pricing';
 import { Certification, CertificationBody, OwnTutor, ProfileBody, ProfilePatch, Tutor } from './profile';
 
@@ -109,7 +109,7 @@ export const peopleOperations = {
     access: ['tutor'],
     idempotency: 'optional',
     body: Availability,
-    replies: { 200: Availability },
+    replies: { 200: KnownAvailability },
     errors: ['not_found'],
   }),
   setPricing: endpoint({

@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import { LEAST_PRICE } from '../../../kernel/session';
-import { Currency, Money, text, Uuid } from '../../../platform/schemas';
-
-const Price = Money.extend({ amount: Money.shape.amount.min(LEAST_PRICE), currency: Currency });
+import { amountOf } from '../../../platform/amounts';
+import { Money, text, Uuid } from '../../../platform/schemas';
 
 const OptionBody = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('hourly'), price: Price, label: text(1, 80).optional() }),
+  z.strictObject({
+    kind: z.literal('hourly'),
+    price: amountOf('hourlyPrice', LEAST_PRICE),
+    label: text(1, 80).optional(),
+  }),
   z.strictObject({
     kind: z.literal('package'),
-    price: Price,
+    price: amountOf('packagePrice', LEAST_PRICE),
     sessions: z.int().min(1).max(100),
     label: text(1, 80).optional(),
   }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DisplayName } from '../../../platform/names';
-import { HttpsUrl, Subject, TimeZone, text, Uuid } from '../../../platform/schemas';
-import { Availability, CalendarDate } from './availability';
+import { CalendarDate, HttpsUrl, Subject, TimeZone, text, Uuid } from '../../../platform/schemas';
+import { KnownAvailability } from './availability';
 import { PricingOption } from './pricing';
 
 export const Education = z
@@ -73,6 +73,6 @@ export const Tutor = z
 export type Tutor = z.output<typeof Tutor>;
 
 export const OwnTutor = z
-  .strictObject({ ...Tutor.shape, availability: Availability })
+  .strictObject({ ...Tutor.shape, availability: KnownAvailability })
   .meta({ id: 'OwnTutor', description: 'A tutor as they see themselves' });
 export type OwnTutor = z.output<typeof OwnTutor>;

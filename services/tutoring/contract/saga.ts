@@ -5,11 +5,11 @@ import {
   IdParams,
   Instant,
   InstantOut,
+  KnownTimeZone,
   Money,
   SessionMinutes,
   SessionStart,
   Subject,
-  TimeZone,
   Uuid,
 } from '../../../platform/schemas';
 
@@ -59,7 +59,7 @@ export const sagaOperations = {
     idempotency: 'required',
     // Name and zone are looked up for it, and may be others when the step is repeated.
     fingerprint: ['userId'],
-    body: z.strictObject({ userId: Uuid, displayName: KnownName, timeZone: TimeZone }),
+    body: z.strictObject({ userId: Uuid, displayName: KnownName, timeZone: KnownTimeZone }),
     replies: { 201: z.strictObject({ id: Uuid }) },
     errors: ['undone'],
   }),
