@@ -9,7 +9,7 @@ import { openDatabases, ownSettings } from '../dev/stack/own-platform';
 import { type RunningPlatform, startPlatform } from '../dev/stack/platform';
 import { type ProcessPlan, SERVICE_NAMES, WORKER_NAMES } from '../dev/stack/process-plan';
 import { readSettings } from '../dev/stack/settings';
-import type { DatabaseContext } from '../kernel/contexts';
+import type { DatabaseContext } from '../kernel/modules';
 import { type Child, startChild } from './child';
 import type { ProcessGroup } from './cpu';
 import type { HostedEngine } from './engines';

@@ -1,4 +1,4 @@
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import { ensureDatabase, migrateContext } from './migrate';
 import { contextUrl } from './roles';
 

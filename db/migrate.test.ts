@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import { sqlState } from './client';
 import { ensureDatabase, migrateContext } from './migrate';
 import { contextUrl, databaseName, rolePassword } from './roles';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
-import type { DatabaseContext } from '../kernel/contexts';
+import type { DatabaseContext } from '../kernel/modules';
 import { databaseName, rolePassword } from './roles';
 
 /**

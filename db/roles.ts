@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { DatabaseContext } from '../kernel/contexts';
+import type { DatabaseContext } from '../kernel/modules';
 
 /** The database of a context: `booking_db`. Its owner and only user is the role `booking`. */
 export const databaseName = (context: DatabaseContext) => `${context}_db`;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { contextUrl } from '../db/roles';
-import { CONTEXT_NAMES, CONTEXTS, DATABASE_CONTEXTS } from '../kernel/contexts';
+import { CONTEXT_NAMES, contextOf, DATABASE_CONTEXTS } from '../kernel/modules';
 import { ConfigError, listSettings, loadConfig } from './config';
 
 const SECRET = 's'.repeat(32);
@@ -53,7 +53,7 @@ test('with nothing but the secret everything is on this machine', () => {
     CORS_ORIGINS: [],
     TRUSTED_PROXIES: [],
   });
-  for (const name of CONTEXT_NAMES) expect(config.serviceUrl[name]).toBe(`http://127.0.0.1:${CONTEXTS[name].port}`);
+  for (const name of CONTEXT_NAMES) expect(config.serviceUrl[name]).toBe(`http://127.0.0.1:${contextOf(name).port}`);
   for (const name of DATABASE_CONTEXTS) expect(config.databaseUrl[name]).toBeUndefined();
 });
 

@@ -4,15 +4,15 @@ import { resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { contextUrl } from '../db/roles';
+import { isChargeable } from '../kernel/currencies';
 import {
   CONTEXT_NAMES,
-  CONTEXTS,
   type ContextName,
+  contextOf,
   DATABASE_CONTEXTS,
   type DatabaseContext,
   MANAGEMENT_PORT,
-} from '../kernel/contexts';
-import { isChargeable } from '../kernel/currencies';
+} from '../kernel/modules';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 const quota = (fallback: number, per: 'minute' | 'hour' = 'minute') =>
@@ -174,7 +174,7 @@ const settings = {
 
 const perContext = Object.fromEntries(
   CONTEXT_NAMES.flatMap((name): [string, z.ZodType][] => [
-    [`${name.toUpperCase()}_PORT`, port(CONTEXTS[name].port).describe(`Port of the ${name} service`)],
+    [`${name.toUpperCase()}_PORT`, port(contextOf(name).port).describe(`Port of the ${name} service`)],
     [
       `${name.toUpperCase()}_URL`,
       url('http:', 'https:').optional().describe(`Where the ${name} service is reached; default this machine`),
@@ -184,7 +184,7 @@ const perContext = Object.fromEntries(
 );
 
 function databaseSetting(name: ContextName): [string, z.ZodType][] {
-  if (!CONTEXTS[name].database) return [];
+  if (!contextOf(name).database) return [];
   const schema = url('postgres:', 'postgresql:').optional().describe(`Database of ${name} alone, made beforehand`);
   return [[`${name.toUpperCase()}_DATABASE_URL`, schema]];
 }
@@ -288,7 +288,7 @@ const SANDBOX_KEY = 'sk_test_sandbox';
 
 function complete(base: Base, given: Record<string, string>): Config {
   const servicePort = byName(CONTEXT_NAMES, (name) =>
-    Number(given[`${name.toUpperCase()}_PORT`] ?? CONTEXTS[name].port),
+    Number(given[`${name.toUpperCase()}_PORT`] ?? contextOf(name).port),
   );
   const serviceUrl = byName(CONTEXT_NAMES, (name) =>
     withoutSlash(given[`${name.toUpperCase()}_URL`] ?? `http://127.0.0.1:${servicePort[name]}`),

@@ -1,5 +1,5 @@
 import { type DatabaseClient, openDatabase } from '../db/client';
-import type { ContextName, DatabaseContext } from '../kernel/contexts';
+import type { ContextName, DatabaseContext } from '../kernel/modules';
 import { HOUR } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
 import { type Changes, createChanges } from './changes';

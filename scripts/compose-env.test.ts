@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { rolePassword } from '../db/roles';
-import { DATABASE_CONTEXTS } from '../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../kernel/modules';
 import { listSettings } from '../platform/config';
 import { services } from '../services';
 import { workers } from '../workers';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rolePassword } from '../db/roles';
-import { DATABASE_CONTEXTS } from '../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../kernel/modules';
 
 /**
  * The settings that `docker-compose.temporal.yml` asks for, with new random secrets. The password of each context's

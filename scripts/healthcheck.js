@@ -1,7 +1,7 @@
 // The container's health check: its first process answers /healthz on its management port, and so does every service that it
 // was told to run on its own. A worker has no port of its own, and one that fails ends its process.
 const { readFileSync } = require('node:fs');
-const { CONTEXTS, MANAGEMENT_PORT } = require('./dist/kernel/contexts.js');
+const { CONTEXT_NAMES, contextOf, MANAGEMENT_PORT } = require('./dist/kernel/modules.js');
 
 const words = readFileSync('/proc/1/cmdline', 'utf8').split('\0').filter(Boolean);
 const given = words.slice(words.findIndex((word) => word.endsWith('main.js')) + 1);
@@ -13,8 +13,8 @@ async function answers([name, port]) {
   if (!response.ok) throw new Error(`${name} answers ${response.status}`);
 }
 
-const services = Object.entries(CONTEXTS).filter(([name]) => runs(name));
-const ports = [['management', MANAGEMENT_PORT], ...services.map(([name, { port }]) => [name, port])];
+const services = CONTEXT_NAMES.filter(runs);
+const ports = [['management', MANAGEMENT_PORT], ...services.map((name) => [name, contextOf(name).port])];
 
 Promise.all(ports.map(answers)).then(
   () => process.exit(0),

@@ -1,4 +1,4 @@
-import { DATABASE_CONTEXTS } from '../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../kernel/modules';
 import { MESSAGES } from '../services/notification/templates/messages';
 import { workers } from '../workers';
 import { quotedIn } from './support/markdown-tables';
@@ -80,7 +80,7 @@ test('every list of mails is on the checklist of a new one', () => {
 
 test('what a checklist names is a list still, and no reason outlives its file', () => {
   const contexts = filesThatName(DATABASE_CONTEXTS);
-  for (const path of ['kernel/contexts.ts', 'services/index.ts', 'services/gateway/rules.ts', 'activities/clients.ts'])
+  for (const path of ['kernel/modules.ts', 'services/index.ts', 'activities/clients.ts'])
     expect(contexts).toContain(path);
   const known = new Set(files);
   const gone = Object.values(NO_LIST).flatMap((reasons) => Object.keys(reasons).filter((path) => !known.has(path)));

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { DATABASE_CONTEXTS } from '../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../kernel/modules';
 import type { Endpoint } from '../platform/endpoint';
 import { filesBelow, ROOT, textOf } from './support/repository';
 

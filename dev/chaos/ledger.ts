@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import type { DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/modules';
 import type { SandboxState } from './stripe-state';
 
 /** Accounts of what is somebody else's, by what their names begin with: a debit balance would be money taken from them twice. */

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Sql } from 'postgres';
-import type { DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/modules';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { messageOf } from '../machine/error-code';
 import { currentDetails, failedWorkflowTasks, historyOf, textOf, tookTooLong } from './histories';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { request } from 'undici';
-import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../../kernel/modules';
 import { type Frozen, freeze } from '../processes/freeze';
 import type { OpenDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';

@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { ensureDatabase, migrateContext } from '../../db/migrate';
 import { contextUrl } from '../../db/roles';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { errorCode, messageOf } from '../machine/error-code';
 
 /**

@@ -6,7 +6,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { contextUrl } from '../../db/roles';
-import type { DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/modules';
 import { freePorts } from '../machine/ports';
 import { removeDataDir, temporaryDataDir } from '../machine/temporary-data';
 import { identify, isRunning } from '../processes/identify';

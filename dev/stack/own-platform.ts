@@ -1,5 +1,5 @@
 import postgres, { type Sql } from 'postgres';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { listSettings, RATE_LIMITS } from '../../platform/config';
 import { freePortSettings } from '../machine/ports';
 import type { RunningPlatform } from './platform';

@@ -1,4 +1,4 @@
-import { CONTEXT_NAMES } from '../../kernel/contexts';
+import { CONTEXT_NAMES } from '../../kernel/modules';
 import type { Config } from '../../platform/config';
 import { requireFreePort } from '../machine/ports';
 import { lockHolder, tryLock } from '../processes/lock';

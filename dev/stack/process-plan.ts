@@ -1,4 +1,4 @@
-import { CONTEXT_NAMES, type ContextName } from '../../kernel/contexts';
+import { CONTEXT_NAMES, type ContextName, contextOf } from '../../kernel/modules';
 
 /** Which names `main.js` runs in which process. */
 export type ProcessPlan = Record<string, string[]>;
@@ -20,18 +20,11 @@ export function processesOf(plan: ProcessPlan, firstManagementPort: number): Pla
   }));
 }
 
-/** The workers that carry a context's sagas. A test holds this against the workers there are. */
-const WORKERS_OF: Record<ContextName, string[]> = {
-  gateway: [],
-  identity: ['worker:user-creation'],
-  tutoring: [],
-  booking: ['worker:booking'],
-  notification: [],
-  payment: ['worker:payment', 'worker:refund'],
-};
+/** The workers that carry a context's sagas. */
+const workersOf = (context: ContextName) => contextOf(context).sagas.map((saga) => `worker:${saga}`);
 
 export const SERVICE_NAMES: readonly string[] = CONTEXT_NAMES;
-export const WORKER_NAMES: readonly string[] = Object.values(WORKERS_OF).flat();
+export const WORKER_NAMES: readonly string[] = CONTEXT_NAMES.flatMap(workersOf);
 
 export const isWorker = (name: string) => name === 'workers' || name.startsWith('worker:');
 
@@ -60,7 +53,7 @@ export function planProcesses(names: readonly string[], isolated: boolean): Proc
       const parts = [...partsOf([name])];
       if (parts.length > 1 || WORKER_NAMES.includes(name)) return parts;
       const context = CONTEXT_NAMES.find((candidate) => candidate === name);
-      if (context) return [context, ...WORKERS_OF[context]];
+      if (context) return [context, ...workersOf(context)];
       throw new Error(`There is no ${name}; there are ${['all', ...SERVICE_NAMES, ...WORKER_NAMES].join(', ')}`);
     }),
   );

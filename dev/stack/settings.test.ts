@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../../kernel/modules';
 import { readSettings } from './settings';
 
 let folder: string;

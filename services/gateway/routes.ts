@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { ProblemError } from '../../kernel/errors';
+import { ROUTED_CONTEXTS } from '../../kernel/modules';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Config } from '../../platform/config';
 import { answerErrors, requestContext } from '../../platform/http-server';
@@ -15,17 +16,7 @@ import { readBody } from './proxy/body';
 import { forward } from './proxy/forward';
 import { handOver } from './proxy/hand-over';
 import { headersUp, isAmbiguous, NO_STORE } from './proxy/headers';
-import {
-  addressKey,
-  type Destination,
-  destinationOf,
-  isBodiless,
-  isMethod,
-  isRead,
-  isSigned,
-  METHODS,
-  ROUTED_CONTEXTS,
-} from './rules';
+import { addressKey, type Destination, destinationOf, isBodiless, isMethod, isRead, isSigned, METHODS } from './rules';
 import { openUpstreams, PATIENCE, type Patience, type Upstreams } from './upstreams';
 
 /**

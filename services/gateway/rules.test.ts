@@ -1,5 +1,5 @@
-import { CONTEXT_NAMES } from '../../kernel/contexts';
-import { addressKey, destinationOf, isMethod, isRead, isSigned, ROUTED_CONTEXTS, ROUTES } from './rules';
+import { CONTEXT_NAMES, contextOf, ROUTED_CONTEXTS } from '../../kernel/modules';
+import { addressKey, destinationOf, isMethod, isRead, isSigned } from './rules';
 
 describe('where a request goes', () => {
   test.each([
@@ -99,7 +99,7 @@ describe('where a request goes', () => {
 
   test('every context but the gateway itself is offered, and each prefix belongs to one', () => {
     expect([...ROUTED_CONTEXTS].sort()).toEqual(CONTEXT_NAMES.filter((name) => name !== 'gateway').sort());
-    const prefixes: string[] = ROUTED_CONTEXTS.flatMap((context) => [...ROUTES[context].prefixes]);
+    const prefixes: string[] = ROUTED_CONTEXTS.flatMap((context) => [...contextOf(context).prefixes]);
     expect(new Set(prefixes).size).toBe(prefixes.length);
     for (const prefix of prefixes) expect(prefix).toMatch(/^\/api\/(?!v1$|internal$)[a-z]+$/);
   });

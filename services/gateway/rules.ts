@@ -1,32 +1,7 @@
-import type { ContextName } from '../../kernel/contexts';
-
-/** What one context offers to the outside. */
-interface Offer {
-  prefixes: readonly `/api/${string}`[];
-  /** Its tag's description in the API reference. */
-  about: string;
-}
-
-/** Which context answers which paths. Adding a context is adding its line. */
-export const ROUTES = {
-  identity: { prefixes: ['/api/auth', '/api/users'], about: 'Sign-up, sign-in, sessions and accounts' },
-  tutoring: { prefixes: ['/api/tutors'], about: 'Tutor profiles, prices, availability and search' },
-  booking: { prefixes: ['/api/bookings'], about: 'Requesting, confirming, moving and cancelling lessons' },
-  notification: { prefixes: ['/api/notifications'], about: 'The inbox of a person and what may be sent to them' },
-  payment: { prefixes: ['/api/payments', '/api/stripe'], about: 'Payments, refunds and what Stripe reports' },
-} as const satisfies Partial<Record<ContextName, Offer>>;
-
-export type RoutedContext = keyof typeof ROUTES;
-
-/** The contexts behind the gateway. */
-export const ROUTED_CONTEXTS = Object.keys(ROUTES).filter(isRouted);
-
-function isRouted(name: string): name is RoutedContext {
-  return Object.hasOwn(ROUTES, name);
-}
+import { contextOf, ROUTED_CONTEXTS, type RoutedContext } from '../../kernel/modules';
 
 const contextByPrefix = new Map<string, RoutedContext>(
-  ROUTED_CONTEXTS.flatMap((context) => ROUTES[context].prefixes.map((prefix) => [prefix, context] as const)),
+  ROUTED_CONTEXTS.flatMap((context) => contextOf(context).prefixes.map((prefix) => [prefix, context] as const)),
 );
 
 /** Where a request goes. */

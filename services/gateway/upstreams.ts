@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
+import { ROUTED_CONTEXTS, type RoutedContext } from '../../kernel/modules';
 import type { Config } from '../../platform/config';
 import { listeningAt, type TakeRequest } from '../../platform/listen';
-import { ROUTED_CONTEXTS, type RoutedContext } from './rules';
 
 /** How long the gateway waits, in milliseconds. */
 export interface Patience {

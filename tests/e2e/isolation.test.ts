@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { prepareDatabases } from '../../dev/postgres/databases';
 import { startThrowawayPostgres } from '../../dev/postgres/throwaway';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 
 let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
 let urls: Map<DatabaseContext, string>;

@@ -9,7 +9,7 @@ import { contextUrl } from '../../db/roles';
 import { freePortSettings } from '../../dev/machine/ports';
 import { startThrowawayPostgres } from '../../dev/postgres/throwaway';
 import { buildOnce } from '../../dev/processes/build-once';
-import { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS } from '../../kernel/modules';
 import { loadConfig } from '../../platform/config';
 import { services } from '../../services';
 import { workers } from '../../workers';

@@ -1,4 +1,4 @@
-import type { DATABASE_CONTEXTS } from '../../kernel/contexts';
+import type { DATABASE_CONTEXTS } from '../../kernel/modules';
 import type { Endpoint } from '../../platform/endpoint';
 import { bookingContract } from '../../services/booking/contract';
 import { identityContract } from '../../services/identity/contract';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { type DatabaseClient, openDatabase } from '../../db/client';
 import { migrateContext } from '../../db/migrate';
-import type { DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/modules';
 
 /** The server of this test run. @throws Error outside `jest` with the project's configuration */
 export function serverUrl(): string {

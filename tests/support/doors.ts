@@ -1,4 +1,4 @@
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { uuidv7 } from '../../platform/ids';
 
 /** What of a service can be read by GET: an operation that needs a user's token, and one for the platform's own parts. */

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { ROUTED_CONTEXTS, type RoutedContext } from '../../kernel/modules';
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../platform/auth';
 import { loadConfig } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import { startGateway } from '../../services/gateway/routes';
-import { ROUTED_CONTEXTS, type RoutedContext } from '../../services/gateway/rules';
 import type { Patience } from '../../services/gateway/upstreams';
 import { freePort } from './ports';
 import { type Ask, ask, type Reply } from './service';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import { ensureDatabase, migrateContext } from '../../db/migrate';
 import { contextUrl } from '../../db/roles';
-import type { DatabaseContext } from '../../kernel/contexts';
+import type { DatabaseContext } from '../../kernel/modules';
 import { ROOT } from './repository';
 
 const SECRET = 'only-for-tests-only-for-tests-only-for-tests';

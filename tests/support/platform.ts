@@ -14,7 +14,7 @@ import { graceMs } from '../../dev/stack/parts';
 import { type RunningPlatform, startPlatform } from '../../dev/stack/platform';
 import { type PlannedProcess, SERVICE_NAMES, WORKER_NAMES } from '../../dev/stack/process-plan';
 import { uncaughtIn } from '../../dev/stack/uncaught';
-import { type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { type ContextName, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { type FaultProxy, startFaultProxy } from './fault-proxy';
 import { receivedMails } from './mail';
 import { freePort } from './ports';

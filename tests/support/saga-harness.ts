@@ -15,6 +15,7 @@ import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal/test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
+import { SAGAS } from '../../kernel/modules';
 import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
 import { workflowCoverage } from './workflow-coverage';
@@ -58,8 +59,6 @@ export interface StartedSaga {
 
 /** The trace that every saga is started in. */
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-
-const QUEUES = ['booking', 'payment', 'refund', 'user-creation'];
 
 /** The SDK gives the server five seconds to start, which a busy machine can miss: then another one is started. */
 async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
@@ -137,7 +136,7 @@ export async function startSagaHarness(
     ]),
   );
   const workers = await Promise.all(
-    QUEUES.map((taskQueue) =>
+    SAGAS.map((taskQueue) =>
       Worker.create({
         connection: env.nativeConnection,
         namespace: env.namespace ?? 'default',

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { request } from 'undici';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/contexts';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { serviceTokens, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER, type User } from '../../platform/auth';
 import { type Config, loadConfig } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { DATABASE_CONTEXTS } from '../../../kernel/contexts';
+import { DATABASE_CONTEXTS, ROUTED_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
 import { type Endpoint, endpoint } from '../../../platform/endpoint';
 import { openApiDocument } from '../../../platform/openapi';
 import { Money, pageOf } from '../../../platform/schemas';
-import { ROUTED_CONTEXTS, type RoutedContext } from '../rules';
 import { mergeDocuments, ReferenceConflict, ServiceDocument } from './openapi';
 
 const Tutor = z.strictObject({ id: z.uuid(), price: Money }).meta({ id: 'Tutor' });

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../../../kernel/errors';
-import { destinationOf, isSigned, ROUTED_CONTEXTS, ROUTES, type RoutedContext } from '../rules';
+import { contextOf, ROUTED_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
+import { destinationOf, isSigned } from '../rules';
 
 const Response = z.looseObject({ description: z.string() });
 const Operation = z.looseObject({
@@ -70,7 +71,7 @@ export function mergeDocuments(documents: ReadonlyMap<RoutedContext, ServiceDocu
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: publicUrl }],
-    tags: ROUTED_CONTEXTS.map((context) => ({ name: context, description: ROUTES[context].about })),
+    tags: ROUTED_CONTEXTS.map((context) => ({ name: context, description: contextOf(context).about })),
     paths,
     components,
   };

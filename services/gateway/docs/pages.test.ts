@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { DATABASE_CONTEXTS } from '../../../kernel/contexts';
 import { ERROR_CODES } from '../../../kernel/errors';
+import { contextOf, DATABASE_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
 import { type Endpoint, endpoint } from '../../../platform/endpoint';
 import { openApiDocument } from '../../../platform/openapi';
 import { type Answer, echo, startTestGateway, type TestGateway, until } from '../../../tests/support/gateway';
-import { ROUTES, type RoutedContext } from '../rules';
 
 function contract(path: string, operationId: string, schema: z.ZodType = z.string()): Record<string, Endpoint> {
   return {
@@ -20,7 +19,7 @@ function contract(path: string, operationId: string, schema: z.ZodType = z.strin
 }
 
 /** The one path that a context describes here. */
-const pathOf = (context: RoutedContext) => `${ROUTES[context].prefixes[0]}/{id}`;
+const pathOf = (context: RoutedContext) => `${contextOf(context).prefixes[0]}/{id}`;
 const pathsWithout = (...missing: RoutedContext[]) =>
   DATABASE_CONTEXTS.filter((context) => !missing.includes(context)).map(pathOf);
 

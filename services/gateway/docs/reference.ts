@@ -1,5 +1,5 @@
+import { ROUTED_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
 import type { Logger } from '../../../platform/telemetry';
-import { ROUTED_CONTEXTS, type RoutedContext } from '../rules';
 import type { Upstreams } from '../upstreams';
 import { mergeDocuments, type Reference, ReferenceConflict, ServiceDocument } from './openapi';
 

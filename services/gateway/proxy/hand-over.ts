@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from 'express';
 import { ProblemError } from '../../../kernel/errors';
+import type { RoutedContext } from '../../../kernel/modules';
 import type { TakeRequest } from '../../../platform/listen';
-import type { RoutedContext } from '../rules';
 import { NO_STORE } from './headers';
 
 /** A read as the service gets it. */

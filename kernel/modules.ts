@@ -1,0 +1,119 @@
+/** A bounded context: one service, and all that belongs to it. Its name is also that of its folder, its settings and its database role. */
+interface Context {
+  /** What it is for, as the API reference and the README say it. */
+  about: string;
+  /** The default port of its service. */
+  port: number;
+  database: boolean;
+  /** The paths of the gateway that lead to it. */
+  prefixes: readonly `/api/${string}`[];
+  /** The kinds of its sagas. Each has a task queue and a worker of its name. */
+  sagas: readonly string[];
+}
+
+/** Contexts that are of use together. */
+interface Module {
+  about: string;
+  contexts: Readonly<Record<string, Context>>;
+}
+
+/**
+ * What the platform is made of, once: settings, ports, databases, routing, workers, processes, the compose file and the lists of the
+ * documentation are derived from it, and tests hold what cannot be derived against it.
+ */
+export const MODULES = {
+  core: {
+    about: 'People find each other, book, pay and are told',
+    contexts: {
+      gateway: {
+        about: 'The one door for clients: tokens, limits and the way to each service',
+        port: 8000,
+        database: false,
+        prefixes: [],
+        sagas: [],
+      },
+      identity: {
+        about: 'Sign-up, sign-in, sessions and accounts',
+        port: 8001,
+        database: true,
+        prefixes: ['/api/auth', '/api/users'],
+        sagas: ['user-creation'],
+      },
+      tutoring: {
+        about: 'Tutor profiles, prices, availability and search',
+        port: 8002,
+        database: true,
+        prefixes: ['/api/tutors'],
+        sagas: [],
+      },
+      booking: {
+        about: 'Requesting, confirming, moving and cancelling lessons',
+        port: 8003,
+        database: true,
+        prefixes: ['/api/bookings'],
+        sagas: ['booking'],
+      },
+      notification: {
+        about: 'The inbox of a person and what may be sent to them',
+        port: 8005,
+        database: true,
+        prefixes: ['/api/notifications'],
+        sagas: [],
+      },
+      payment: {
+        about: 'Payments, refunds and what Stripe reports',
+        port: 8006,
+        database: true,
+        prefixes: ['/api/payments', '/api/stripe'],
+        sagas: ['payment', 'refund'],
+      },
+    },
+  },
+} as const satisfies Record<string, Module>;
+
+type Modules = typeof MODULES;
+
+export type ContextName = { [M in keyof Modules]: keyof Modules[M]['contexts'] }[keyof Modules];
+
+/** The contexts that have `Value` as their `Field`. */
+type ContextsWith<Field extends keyof Context, Value> = {
+  [M in keyof Modules]: {
+    [C in keyof Modules[M]['contexts']]: Modules[M]['contexts'][C] extends Record<Field, Value> ? C : never;
+  }[keyof Modules[M]['contexts']];
+}[keyof Modules];
+
+export type DatabaseContext = ContextsWith<'database', true>;
+
+/** The contexts behind the gateway. */
+export type RoutedContext = ContextsWith<'prefixes', readonly [string, ...string[]]>;
+
+const CONTEXTS: ReadonlyMap<string, Context> = new Map(
+  Object.values(MODULES).flatMap(({ contexts }) => Object.entries<Context>(contexts)),
+);
+
+export function contextOf(name: ContextName): Context {
+  const context = CONTEXTS.get(name);
+  if (!context) throw new RangeError(`There is no context ${name}`);
+  return context;
+}
+
+export const CONTEXT_NAMES = [...CONTEXTS.keys()].filter(isContext);
+/** The kinds of sagas there are. */
+export const SAGAS = CONTEXT_NAMES.flatMap((name) => contextOf(name).sagas);
+export const DATABASE_CONTEXTS = CONTEXT_NAMES.filter(hasDatabase);
+export const ROUTED_CONTEXTS = CONTEXT_NAMES.filter(isRouted);
+
+function isContext(name: string): name is ContextName {
+  return CONTEXTS.has(name);
+}
+
+function hasDatabase(name: ContextName): name is DatabaseContext {
+  return contextOf(name).database;
+}
+
+function isRouted(name: ContextName): name is RoutedContext {
+  return contextOf(name).prefixes.length > 0;
+}
+
+/** The default port by which a process is looked after, whatever it runs: health, readiness and metrics. */
+export const MANAGEMENT_PORT = 8100;
