@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { request } from 'undici';
 import { createClient } from '../dev/chaos/client';
 import { askAs, openForBookings, PASSWORD, type Person, SUBJECT, signUp } from '../dev/chaos/people';
 import { cacheFolder } from '../dev/machine/cache';
@@ -48,6 +49,7 @@ async function main(args: string[]): Promise<void> {
   try {
     const settings = { ...(await ownSettings()), ...NO_LIMITS, RATE_LIMIT_API: 'off', DATA_DIR: dataDir };
     platform = await startPlatform({ settings, envFile: 'no env file: all settings are its own' });
+    await requireWhole(platform.urls.gateway);
     const findings: Finding[] = [];
     for (const pair of await castOf(platform))
       findings.push(...(await attack(platform, pair, { ...options, schemathesis, folder })));
@@ -57,6 +59,13 @@ async function main(args: string[]): Promise<void> {
     await rm(folder, { recursive: true, force: true });
     removeDataDir(dataDir);
   }
+}
+
+/** @throws Error when the reference is without the part of a service: what it does not tell of is not attacked */
+async function requireWhole(gateway: string): Promise<void> {
+  const { headers, body } = await request(`${gateway}/openapi.json`);
+  await body.dump();
+  if (headers['x-degraded']) throw new Error(`The reference is incomplete: ${headers['x-degraded']} is missing`);
 }
 
 /** Who attacks, and a stranger of the same role. */

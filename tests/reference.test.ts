@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { chargeableCurrencies } from '../kernel/currencies';
+import { ROUTED_CONTEXTS } from '../kernel/modules';
 import { chargeFault } from '../kernel/money';
 import { TIME_ZONES } from '../kernel/time-zones';
 import { amountOf } from '../platform/amounts';
@@ -19,7 +20,9 @@ import {
   TimeZone,
   text,
 } from '../platform/schemas';
+import { mergeDocuments, ServiceDocument } from '../services/gateway/docs/openapi';
 import { priceFault } from '../services/tutoring/rules/prices';
+import { contracts, operations } from './support/contracts';
 
 // What a schema refuses, its place in the reference refuses too: whoever goes by the reference is not surprised.
 
@@ -193,6 +196,16 @@ describe.each(cases)('of a $name', ({ schema, taken, refused }) => {
     expect(refused.filter((value) => schema.safeParse(value).success && value !== surprise)).toEqual([]);
     expect(refused.filter(allows(schema))).toEqual([]);
   });
+});
+
+test('the references of all services make one, with every operation that people have', () => {
+  const documents = ROUTED_CONTEXTS.map((context) => {
+    const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contracts[context])));
+    return [context, ServiceDocument.parse(document)] as const;
+  });
+  const { paths } = mergeDocuments(new Map(documents), 'https://api.example.org');
+  const told = Object.values(paths).flatMap((methods) => Object.keys(methods));
+  expect(told).toHaveLength(operations.filter(({ access }) => access !== 'service').length);
 });
 
 test('days are those of the calendar, in the reference too', () => {

@@ -6,7 +6,8 @@ import { notificationContract } from '../../services/notification/contract';
 import { paymentContract } from '../../services/payment/contract';
 import { tutoringContract } from '../../services/tutoring/contract';
 
-const contracts: Record<(typeof DATABASE_CONTEXTS)[number], Record<string, Endpoint>> = {
+/** What each context promises. */
+export const contracts: Record<(typeof DATABASE_CONTEXTS)[number], Record<string, Endpoint>> = {
   booking: bookingContract,
   identity: identityContract,
   notification: notificationContract,

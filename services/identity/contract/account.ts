@@ -52,7 +52,8 @@ export const RegisterRequest = z
     role: SignUpRole,
     firstName: PersonName,
     lastName: PersonName,
-    timeZone: TimeZone.default('UTC'),
+    // A default of its own would make it another component than the other services' of this name.
+    timeZone: TimeZone.optional().transform((zone) => zone ?? 'UTC'),
     locale: Locale.default('en'),
   })
   .meta({ id: 'RegisterRequest' });

@@ -65,6 +65,7 @@ export const peopleOperations = {
     operationId: 'register',
     summary: 'Register a student or tutor',
     description:
+      'Without `timeZone` it is UTC. ' +
       'Answers 201 with tokens once the account is active, or 202 without tokens when setting it up takes more than ten seconds; until then login answers `account_pending`.',
     access: 'anonymous',
     idempotency: 'none',
