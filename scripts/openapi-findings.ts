@@ -29,6 +29,17 @@ const KNOWN: readonly Known[] = [
   { code: 'payment_declined', why: 'a card has to be one of Stripe’s test cards' },
   { code: 'idempotency_key_reused', why: 'a key that was used before belongs to that request' },
   {
+    code: 'validation_failed',
+    field: /(?: must be after from| days after from| must not be before | overlaps an earlier entry| is listed twice| that of the first option| is needed: prices)/,
+    why: 'times, prices and parameters have to fit together, and no schema compares two of them',
+  },
+  {
+    operation: 'POST /api/bookings',
+    code: 'validation_failed',
+    field: /^(?:subject is not one of the subjects|pricingOptionId is not one of|durationMinutes makes a price)/,
+    why: 'what is booked has to be what its tutor offers',
+  },
+  {
     operation: 'POST /api/auth/register',
     code: 'validation_failed',
     field: /^email must be an e-mail address/,
