@@ -16,7 +16,7 @@ const OptionBody = z.discriminatedUnion('kind', [
     label: text(1, 80).optional(),
   }),
 ]);
-export const PricingBody = z.strictObject({ options: z.array(OptionBody).max(20) });
+export const PricingBody = z.strictObject({ options: z.array(OptionBody).max(20).meta({ uniqueItems: true }) });
 export type PricingBody = z.output<typeof PricingBody>;
 
 export const PricingOption = z

@@ -17,8 +17,8 @@ export type Education = z.output<typeof Education>;
 export const ProfileBody = z.strictObject({
   headline: text(1, 160),
   biography: text(1, 5_000),
-  subjects: z.array(Subject).min(1).max(30),
-  languages: z.array(text(2, 40)).min(1).max(20),
+  subjects: z.array(Subject).min(1).max(30).meta({ uniqueItems: true }),
+  languages: z.array(text(2, 40)).min(1).max(20).meta({ uniqueItems: true }),
   timeZone: TimeZone,
   instantBooking: z.boolean(),
   displayName: DisplayName.optional(),
