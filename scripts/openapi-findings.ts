@@ -30,7 +30,8 @@ const KNOWN: readonly Known[] = [
   { code: 'idempotency_key_reused', why: 'a key that was used before belongs to that request' },
   {
     code: 'validation_failed',
-    field: /(?: must be after from| days after from| must not be before | overlaps an earlier entry| is listed twice| that of the first option| is needed: prices)/,
+    field:
+      /(?: must be after from| days after from| must not be before | overlaps an earlier entry| is listed twice| that of the first option| is needed: prices)/,
     why: 'times, prices and parameters have to fit together, and no schema compares two of them',
   },
   {
