@@ -147,8 +147,9 @@ test('a port that is taken is named with the setting that moves it, and nothing 
     `Port ${port} is taken: stop what uses it, or set NOTIFICATION_PORT to another`,
   );
   expect(closed).toEqual(['routes']);
-  const [row] =
-    await database.sql`select count(*)::int as open from pg_stat_activity where application_name = 'notification'`;
+  const [row] = await database.sql`
+      select count(*)::int as open from pg_stat_activity
+      where application_name = 'notification' and datname = current_database()`;
   expect(row?.open).toBe(0);
   await new Promise((resolve) => holder.close(resolve));
 });

@@ -52,6 +52,7 @@ test(`${COUNT} pairs of commands given at once end in a state that the tables al
           since = Date.now();
         }
         const number = next++;
+        if (COUNT > PAIRS.length && number % 100 === 0) process.stderr.write(`${number} of ${COUNT} pairs\n`);
         const pair = PAIRS[number % PAIRS.length];
         if (pair) wrong.push(...(await play(lane, pair, { seed: SEED, number })));
       }

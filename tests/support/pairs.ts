@@ -180,13 +180,23 @@ export function createPairs(platform: TestPlatform, market: Marketplace) {
     const tutor = phase === 'confirmed' ? lane.instant : lane.confirming;
     const at = isNear ? lane.near : market.nextHour();
     const booked = await market.book({ student: lane.student, tutor, at });
-    if (booked.status !== 201) throw new Error(`booking was answered ${outcomeOf(booked)}`);
+    if (booked.status !== 201 && booked.status !== 202) throw new Error(`booking was answered ${outcomeOf(booked)}`);
     const id = String(booked.body.id);
+    const isMade = ({ status, statusReason }: { status: string; statusReason: string | null }) =>
+      status === 'confirmed' || statusReason === 'awaiting_tutor';
+    const made = await eventually(
+      'the booking of a pair is made',
+      async () => {
+        const { body } = isMade(booked.body) ? booked : await market.read(lane.student, id);
+        return isMade(body) && body;
+      },
+      120_000,
+    );
     // Stands for an hour that has passed since: a cancel on second thoughts would cost nothing.
     if (isNear)
       await platform.database('booking')`
         update booking_requests set created_at = created_at - interval '1 hour' where id = ${id}`;
-    return { lane, tutor, id, paymentId: String(booked.body.payment.id), isNear, startsAt: at };
+    return { lane, tutor, id, paymentId: String(made.payment.id), isNear, startsAt: at };
   }
 
   /** Gives both commands at once, and waits until nothing goes on. @returns what is wrong then, in sentences */
