@@ -1,6 +1,6 @@
 /** A bounded context: one service, and all that belongs to it. Its name is also that of its folder, its settings and its database role. */
 interface Context {
-  /** What it is for, as the API reference and the README say it. */
+  /** What it is for; of what is behind the gateway, the API reference says it. */
   about: string;
   /** The default port of its service. */
   port: number;
@@ -13,17 +13,15 @@ interface Context {
 
 /** Contexts that are of use together. */
 interface Module {
-  about: string;
   contexts: Readonly<Record<string, Context>>;
 }
 
 /**
- * What the platform is made of, once: settings, ports, databases, routing, workers, processes, the compose file and the lists of the
- * documentation are derived from it, and tests hold what cannot be derived against it.
+ * What the platform is made of, once: settings, ports, databases, routing and processes are derived from it. What else names contexts or
+ * sagas is on the checklists of `services/README.md`, and tests hold it against this.
  */
 export const MODULES = {
   core: {
-    about: 'People find each other, book, pay and are told',
     contexts: {
       gateway: {
         about: 'The one door for clients: tokens, limits and the way to each service',

@@ -16,8 +16,8 @@ import { type Finding, findingsIn, whyKnown } from './openapi-findings';
 
 /**
  * `npm run check:openapi`: has Schemathesis (https://schemathesis.readthedocs.io) make requests of the reference, valid and not, one by one and
- * in sequences, and send them to a platform of its own as a student and as a tutor, who must not see each other's things. Whatever
- * the reference allows has to be taken, whatever it does not has to be refused, and every reply has to be one that it tells of.
+ * in sequences, and send them to a platform of its own as a student and as a tutor. A stranger looks at what each of them sees.
+ * Whatever the reference allows has to be taken, whatever it does not has to be refused, and every reply has to be one that it tells of.
  */
 
 const VERSION = '4.32.5';
@@ -159,17 +159,21 @@ function loginOf(name: 'person' | 'stranger', { email }: Person) {
 
 /** @throws Error that lists what nothing excuses */
 function judge(findings: Finding[], uncaught: string[]): void {
-  const excused = findings.flatMap((finding) => whyKnown(finding) ?? []);
-  for (const why of new Set(excused)) console.log(`Known: ${why}`);
-  const offences = findings
-    .filter((finding) => whyKnown(finding) === undefined)
-    .map(
-      ({ operation, check, status, code, fields, example, times }) =>
-        `${operation}: ${check}, ${times} times: ${status} ${code} ${fields.join(', ')}\n    ${example}`,
-    );
+  const excuses = new Set<string>();
+  const offences: string[] = [];
+  for (const finding of findings) {
+    const why = whyKnown(finding);
+    if (why !== undefined) excuses.add(why);
+    else offences.push(sentenceOf(finding));
+  }
+  for (const why of excuses) console.log(`Known: ${why}`);
   if (offences.length + uncaught.length > 0)
     throw new Error(['The reference and the platform disagree:', ...offences, ...uncaught].join('\n  '));
   console.log('The reference says what the platform does');
+}
+
+function sentenceOf({ operation, check, status, code, fields, example, times }: Finding): string {
+  return `${operation}: ${check}, ${times} times: ${status} ${code} ${fields.join(', ')}\n    ${example}`;
 }
 
 /** Schemathesis in a virtual environment of its own, made when there is none. @throws Error saying what to install */

@@ -46,7 +46,7 @@ export async function prepareDatabases(options: {
   return settings;
 }
 
-/** Whoever waits for a start waits for the databases; more at once than this are not ready sooner on two cores. */
+/** So many databases are prepared beside each other: whoever waits for a start waits for them. */
 const AT_ONCE = 4;
 
 /** Takes from every role the right to open these two databases: the role of a context opens its own and no other. */
