@@ -1,3 +1,4 @@
+import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
 import { MOST_MOVES } from '../kernel/session';
 import { allGoesWell } from '../tests/support/booking-saga';
 import { realBookings } from '../tests/support/real-bookings';
@@ -58,7 +59,9 @@ async function storm(times: number, ask: () => Promise<unknown>): Promise<Record
 }
 
 async function runOf({ saga }: Live) {
-  const { runId, historyLength, searchAttributes } = await saga.handle.describe();
+  const { runId, historyLength, searchAttributes: found } = await saga.handle.describe();
+  // The saga's own: the SDK adds which patches this very run has met.
+  const searchAttributes = Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, found[name]]));
   return { runId, historyLength, searchAttributes };
 }
 
