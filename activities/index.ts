@@ -1,47 +1,27 @@
-import { activityInfo, heartbeat } from '@temporalio/activity';
-import { SECOND } from '../kernel/time';
+import type { TaskQueue } from '../kernel/modules';
 import { createBookingActivities } from './booking';
-import type { Clients } from './clients';
-import { mapErrors } from './failures';
+import type { OpenClients } from './clients';
+import { type Activities, onOneQueue } from './on-one-queue';
 import { createPaymentActivities } from './payment';
 import { createRefundActivities } from './refund';
 import { createSweepActivities } from './sweep';
 import { createUserCreationActivities } from './user-creation';
 
-export { type Clients, createClients } from './clients';
+export { createClients, type OpenClients } from './clients';
 
-/** The activities of each task queue. A saga's worker serves its workflow and every activity the workflow calls. */
-export function createActivities(clients: Clients) {
-  const payment = createPaymentActivities(clients);
+/**
+ * The activities of each task queue. Its worker serves the sagas of the queue and every activity that they call. Where a queue is shared,
+ * the calls of each kind of saga that wait for Stripe have places of their own: when all hang, the other kinds still have room.
+ * @throws Error when a queue would have two activities of one name: those of new sagas carry their kind, such as `payout.transfer`
+ */
+export function createActivities(clients: OpenClients): Record<TaskQueue, Activities> {
   return {
-    booking: withMappedErrors({ ...createBookingActivities(clients), ...payment }),
-    payment: withMappedErrors(payment),
-    // The sweep is carried by the worker of refunds: `workflows/sweep.api.ts` says why.
-    refund: withMappedErrors({ ...createRefundActivities(clients), ...createSweepActivities(clients) }),
-    'user-creation': withMappedErrors(createUserCreationActivities(clients)),
+    booking: onOneQueue(createBookingActivities(clients), createPaymentActivities(clients)),
+    core: onOneQueue(
+      createPaymentActivities(clients.limited()),
+      createRefundActivities(clients.limited()),
+      createUserCreationActivities(clients.limited()),
+      createSweepActivities(clients),
+    ),
   };
-}
-
-type Activity = (input: never) => Promise<unknown>;
-
-const HEARTBEAT_EVERY_MS = 2 * SECOND;
-
-/** Tells the server that the worker lives for as long as `work` runs. Local activities have no heartbeat and need none. */
-async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
-  if (activityInfo().isLocal) return work();
-  const beat = setInterval(() => heartbeat(), HEARTBEAT_EVERY_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(beat);
-  }
-}
-
-function withMappedErrors(activities: Record<string, Activity>): Record<string, Activity> {
-  return Object.fromEntries(
-    Object.entries(activities).map(([name, activity]) => [
-      name,
-      (input: never) => whileBeating(() => mapErrors(activityInfo(), () => activity(input))),
-    ]),
-  );
 }

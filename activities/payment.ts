@@ -160,7 +160,10 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       else await payment.settlePaymentByHand(input.paymentId, settled, key);
     },
 
-    ...refundSettlement(payment),
+    /** An operator has settled a refund by hand: what was reserved for it is free again. */
+    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
+      await payment.giveUpRefund(refundId, { as }, key);
+    },
 
     /** Receipt to the payer, notice to the payee; of a decline the payer alone is told. Notification delivers them. */
     async notifyPayment({
@@ -200,16 +203,6 @@ export function createPaymentActivities({ payment, booking, identity, notificati
           `${key}/payee`,
         ),
       ]);
-    },
-  };
-}
-
-/** For a refund's own saga, and for the saga that waits for one which was ended from outside. */
-export function refundSettlement(payment: Clients['payment']) {
-  return {
-    /** An operator has settled it by hand: what was reserved for it is free again. */
-    async giveUpRefund({ refundId, as, key }: Step<{ refundId: string; as: SettledByHand['as'] }>): Promise<void> {
-      await payment.giveUpRefund(refundId, { as }, key);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { RefundStatus } from '../kernel/statuses';
 import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
-import { projectionOf, recipient, refundSettlement } from './payment';
+import { projectionOf, recipient } from './payment';
 import type { Step } from './step';
 
 export interface RefundSummary {
@@ -51,8 +51,6 @@ export function createRefundActivities({ payment, booking, identity, notificatio
     async closeRefund(input: Step<{ refundId: string; as: 'succeeded' | 'failed' }>): Promise<RefundSummary> {
       return summary(await payment.closeRefund(input.refundId, input.as, input.key));
     },
-
-    ...refundSettlement(payment),
 
     async refreshRefund({ refundId }: { refundId: string }): Promise<RefundSummary> {
       return summary(await payment.refreshRefund(refundId));

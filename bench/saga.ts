@@ -1,5 +1,5 @@
-import type { Clients } from '../activities';
 import { type BookingTerms, createBookingActivities } from '../activities/booking';
+import type { Clients } from '../activities/clients';
 import { createPaymentActivities } from '../activities/payment';
 import { ERROR_CODES, ProblemError } from '../kernel/errors';
 import { MINUTE } from '../kernel/time';

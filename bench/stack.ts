@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres, { type Sql } from 'postgres';
-import { type Clients, createClients } from '../activities';
+import { createClients, type OpenClients } from '../activities';
 import { freePorts } from '../dev/machine/ports';
 import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
 import { openDatabases, ownSettings } from '../dev/stack/own-platform';
@@ -17,7 +17,7 @@ import type { HostedEngine } from './engines';
 /** The whole platform in a folder and on ports of its own, with what the bench needs to look into it. */
 export interface Stack {
   platform: RunningPlatform;
-  clients: Clients;
+  clients: OpenClients;
   temporal: Client;
   database(context: DatabaseContext): Sql;
   /** Starts the process of an engine, with a database of its own that nobody used before. */

@@ -7,13 +7,17 @@ interface Context {
   database: boolean;
   /** The paths of the gateway that lead to it. */
   prefixes: readonly `/api/${string}`[];
-  /** The kinds of its sagas. Each has a task queue and a worker of its name. */
+  /** The kinds of its sagas. They have the task queue of their module, and its worker. */
   sagas: readonly string[];
+  /** Why its sagas have a task queue and a worker of the context's name instead; left out: they share. */
+  ownQueue?: string;
 }
 
-/** Contexts that are of use together. */
+/** Contexts that are of use together. Its name is also that of its task queue. */
 interface Module {
   contexts: Readonly<Record<string, Context>>;
+  /** Task queues that its sagas were started on before: their worker serves them for as long as any of those runs. */
+  formerQueues: readonly string[];
 }
 
 /**
@@ -50,6 +54,7 @@ export const MODULES = {
         database: true,
         prefixes: ['/api/bookings'],
         sagas: ['booking'],
+        ownQueue: 'A student waits while a booking is made, and nothing else may make them wait longer',
       },
       notification: {
         about: 'The inbox of a person and what may be sent to them',
@@ -66,10 +71,13 @@ export const MODULES = {
         sagas: ['payment', 'refund'],
       },
     },
+    formerQueues: ['payment', 'refund', 'user-creation'],
   },
 } as const satisfies Record<string, Module>;
 
 type Modules = typeof MODULES;
+
+export type ModuleName = keyof Modules;
 
 export type ContextName = { [M in keyof Modules]: keyof Modules[M]['contexts'] }[keyof Modules];
 
@@ -85,6 +93,9 @@ export type DatabaseContext = ContextsWith<'database', true>;
 /** The contexts behind the gateway. */
 export type RoutedContext = ContextsWith<'prefixes', readonly [string, ...string[]]>;
 
+/** A task queue by which sagas are started. */
+export type TaskQueue = ModuleName | ContextsWith<'ownQueue', string>;
+
 const CONTEXTS: ReadonlyMap<string, Context> = new Map(
   Object.values(MODULES).flatMap(({ contexts }) => Object.entries<Context>(contexts)),
 );
@@ -95,11 +106,20 @@ export function contextOf(name: ContextName): Context {
   return context;
 }
 
+const MODULE_NAMES = Object.keys(MODULES).filter(isModule);
 export const CONTEXT_NAMES = [...CONTEXTS.keys()].filter(isContext);
 /** The kinds of sagas there are. */
 export const SAGAS = CONTEXT_NAMES.flatMap((name) => contextOf(name).sagas);
 export const DATABASE_CONTEXTS = CONTEXT_NAMES.filter(hasDatabase);
 export const ROUTED_CONTEXTS = CONTEXT_NAMES.filter(isRouted);
+
+function isModule(name: string): name is ModuleName {
+  return name in MODULES;
+}
+
+function hasOwnQueue(name: ContextName): name is ContextsWith<'ownQueue', string> {
+  return contextOf(name).ownQueue !== undefined;
+}
 
 function isContext(name: string): name is ContextName {
   return CONTEXTS.has(name);
@@ -111,6 +131,30 @@ function hasDatabase(name: ContextName): name is DatabaseContext {
 
 function isRouted(name: ContextName): name is RoutedContext {
   return contextOf(name).prefixes.length > 0;
+}
+
+/** Every task queue that has work, with the sagas that its worker, `worker:<name>`, carries. */
+export const QUEUES = [...CONTEXT_NAMES.filter(hasOwnQueue), ...MODULE_NAMES]
+  .map((name) => ({
+    name,
+    sagas: CONTEXT_NAMES.filter((context) => queueOf(context) === name).flatMap((context) => contextOf(context).sagas),
+  }))
+  .filter(({ sagas }) => sagas.length > 0);
+
+/** The queues on which sagas were started before that are started on this one today. */
+export function formerQueuesOf(queue: TaskQueue): readonly string[] {
+  return isModule(queue) ? MODULES[queue].formerQueues : [];
+}
+
+/** Where a context's sagas are started. */
+export function queueOf(name: ContextName): TaskQueue {
+  return hasOwnQueue(name) ? name : moduleOf(name);
+}
+
+export function moduleOf(name: ContextName): ModuleName {
+  const module = MODULE_NAMES.find((candidate) => name in MODULES[candidate].contexts);
+  if (!module) throw new RangeError(`No module has the context ${name}`);
+  return module;
 }
 
 /** The default port by which a process is looked after, whatever it runs: health, readiness and metrics. */

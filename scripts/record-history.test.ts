@@ -10,7 +10,8 @@ const history = (more: object = {}) =>
       {
         eventId: '1',
         workflowExecutionStartedEventAttributes: {
-          taskQueue: { name: 'booking', kind: 'TASK_QUEUE_KIND_NORMAL' },
+          taskQueue: { name: 'core', kind: 'TASK_QUEUE_KIND_NORMAL' },
+          searchAttributes: { indexedFields: { SagaKind: { data: base64('refund') } } },
           identity: '4711@adas-laptop.example',
           input: { payloads: [{ data: base64({ bookingId: 'b1' }) }] },
         },
@@ -18,7 +19,7 @@ const history = (more: object = {}) =>
       {
         eventId: '2',
         workflowTaskScheduledEventAttributes: {
-          taskQueue: { name: '4711@adas-laptop-8f0c', kind: 'TASK_QUEUE_KIND_STICKY', normalName: 'booking' },
+          taskQueue: { name: '4711@adas-laptop-8f0c', kind: 'TASK_QUEUE_KIND_STICKY', normalName: 'core' },
         },
       },
       { eventId: '3', ...more },
@@ -28,12 +29,12 @@ const history = (more: object = {}) =>
 test('a history is stored under its saga, one event a line, without names and folders of the machine it ran on', () => {
   const failure = { message: 'refused', stackTrace: 'at /home/ada/activities.ts', cause: { stackTrace: 'at /home' } };
   const { saga, text } = storable(history({ activityTaskFailedEventAttributes: { identity: '1@host', failure } }));
-  expect(saga).toBe('booking');
+  expect(saga).toBe('refund');
   expect(text.trim().split('\n')).toHaveLength(5);
   expect(text).not.toMatch(/laptop|\/home|@host/);
   expect(JSON.parse(text).events).toMatchObject([
-    { workflowExecutionStartedEventAttributes: { identity: 'recorded', taskQueue: { name: 'booking' } } },
-    { workflowTaskScheduledEventAttributes: { taskQueue: { normalName: 'booking' } } },
+    { workflowExecutionStartedEventAttributes: { identity: 'recorded', taskQueue: { name: 'core' } } },
+    { workflowTaskScheduledEventAttributes: { taskQueue: { normalName: 'core' } } },
     { activityTaskFailedEventAttributes: { failure: { message: 'refused' } } },
   ]);
 });

@@ -23,10 +23,17 @@ export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
+/** A keyword as a history holds it: JSON in base64. */
+const keywordSchema = z
+  .looseObject({ data: z.base64() })
+  .transform(({ data }) => z.string().parse(JSON.parse(Buffer.from(data, 'base64').toString())));
 const startedSchema = z.looseObject({
-  workflowExecutionStartedEventAttributes: z.looseObject({ taskQueue: z.looseObject({ name: z.string() }) }),
+  workflowExecutionStartedEventAttributes: z.looseObject({
+    searchAttributes: z.looseObject({ indexedFields: z.looseObject({ SagaKind: z.unknown() }) }),
+  }),
 });
-const historySchema = z.looseObject({ events: z.tuple([startedSchema], z.record(z.string(), z.unknown())) });
+// Events are stored with their members in the order in which they came: a schema of theirs would put those it knows first.
+const historySchema = z.looseObject({ events: z.array(z.record(z.string(), z.unknown())) });
 
 /**
  * A history as the file that is stored: the JSON of `temporal workflow show -o json`, one event a line, without what belongs to
@@ -41,10 +48,10 @@ export function storable(historyJson: string): { saga: string; text: string } {
       `The history holds what looks like an e-mail address, at ${address}. People read histories: it must not be there, and it is not stored`,
     );
   }
-  const [started] = history.events;
+  const started = startedSchema.parse(history.events[0]);
   const lines = history.events.map((event) => JSON.stringify(event)).join(',\n');
   return {
-    saga: started.workflowExecutionStartedEventAttributes.taskQueue.name,
+    saga: keywordSchema.parse(started.workflowExecutionStartedEventAttributes.searchAttributes.indexedFields.SagaKind),
     text: `{"events":[\n${lines}\n]}\n`,
   };
 }

@@ -233,7 +233,7 @@ test('an error that nobody catches ends the process also where something does no
 });
 
 test('a worker that still waits for Temporal is not ready, and can be stopped', async () => {
-  const { child, ended } = run(['notification', 'worker:refund'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+  const { child, ended } = run(['notification', 'worker:core'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   for (;;) {
     const alive = await ask(url('NOTIFICATION'), 'GET', '/healthz').then(
       () => true,
@@ -243,7 +243,7 @@ test('a worker that still waits for Temporal is not ready, and can be stopped', 
   }
   expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({
     status: 503,
-    body: { status: 'not_ready', notReady: ['worker:refund'] },
+    body: { status: 'not_ready', notReady: ['worker:core'] },
   });
   expect(await ask(url('MANAGEMENT'), 'GET', '/healthz')).toMatchObject({ status: 200 });
   child.kill('SIGTERM');

@@ -1,14 +1,15 @@
+import { QUEUES } from '../kernel/modules';
 import type { Platform, Running } from '../platform/service';
 
 type Start = (platform: Platform) => Promise<Running>;
 
 /**
- * Start functions by name: `worker:<saga>` polls the task queue of one saga kind, its workflows and their activities. Loaded
- * when started, so that a process of services alone does not carry Temporal's worker.
+ * Start functions by name: `worker:<queue>` polls one task queue, for its sagas' workflows and their activities. Loaded when started, so
+ * that a process of services alone does not carry Temporal's worker.
  */
-export const workers = {
-  'worker:booking': async (platform) => (await import('./worker.js')).startWorker('booking', platform),
-  'worker:payment': async (platform) => (await import('./worker.js')).startWorker('payment', platform),
-  'worker:refund': async (platform) => (await import('./worker.js')).startWorker('refund', platform),
-  'worker:user-creation': async (platform) => (await import('./worker.js')).startWorker('user-creation', platform),
-} as const satisfies Record<string, Start>;
+export const workers: Readonly<Record<string, Start>> = Object.fromEntries(
+  QUEUES.map(({ name }): [string, Start] => [
+    `worker:${name}`,
+    async (platform) => (await import('./worker.js')).startWorker(name, platform),
+  ]),
+);

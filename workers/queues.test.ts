@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createActivities, createClients } from '../activities';
+import { onOneQueue } from '../activities/on-one-queue';
+import { QUEUES } from '../kernel/modules';
 import { loadConfig } from '../platform/config';
 import { workers } from '.';
 
@@ -29,16 +31,32 @@ function typeOf(event: any): string[] {
   return [JSON.parse(Buffer.from(marker.details.data.payloads[0].data, 'base64').toString()).activity_type];
 }
 
-test.each(Object.keys(activities))('the worker of %s has every activity that its saga was seen to call', (saga) => {
-  const called = stepsOf(saga);
-  expect(called.length).toBeGreaterThan(2);
-  expect(Object.keys(activities[saga as keyof typeof activities])).toEqual(expect.arrayContaining(called));
-});
+const kinds = QUEUES.flatMap(({ name, sagas }) => sagas.map((saga) => [saga, name] as const));
+
+test.each(kinds)(
+  'sagas of the kind %s find every activity that they were seen to call on the queue %s',
+  (saga, queue) => {
+    const called = stepsOf(saga);
+    expect(called.length).toBeGreaterThan(2);
+    expect(Object.keys(activities[queue])).toEqual(expect.arrayContaining(called));
+  },
+);
 
 test('every queue has a worker that can be started by name', () => {
   expect(Object.keys(workers).toSorted()).toEqual(
     Object.keys(activities)
-      .map((saga) => `worker:${saga}`)
+      .map((queue) => `worker:${queue}`)
       .toSorted(),
   );
+});
+
+test('two activities of one name on one queue are refused: Temporal would call either', () => {
+  const transfer = async () => undefined;
+  expect(() => onOneQueue({ transfer }, { 'payout.transfer': transfer }, { transfer })).toThrow(
+    'One task queue has two activities of the name transfer',
+  );
+  expect(Object.keys(onOneQueue({ transfer }, { 'payout.transfer': transfer }))).toEqual([
+    'transfer',
+    'payout.transfer',
+  ]);
 });

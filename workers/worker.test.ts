@@ -3,7 +3,9 @@ import { createServer, type IncomingHttpHeaders, type Server, type ServerRespons
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
 import { z } from 'zod';
+import { PLACES } from '../activities/places';
 import { freePortSettings } from '../dev/machine/ports';
 import { freeze } from '../dev/processes/freeze';
 import { ProblemError } from '../kernel/errors';
@@ -17,12 +19,14 @@ import { type Listening, listen } from '../platform/listen';
 import { problemBody } from '../platform/problem';
 import type { Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
-import { createSagas, type Sagas } from '../platform/temporal';
+import { createSagas, type Sagas, startOptions } from '../platform/temporal';
 import { prepareNamespace } from '../platform/temporal-namespace';
 import { eventually } from '../tests/support/platform';
 import { launchTemporal } from '../tests/support/real-temporal';
 import { ask } from '../tests/support/service';
+import { refundSaga } from '../workflows/refund.api';
 import { userCreationSaga } from '../workflows/user-creation.api';
+import { countOpenRuns, serveFormerQueues } from './former-queues';
 import { startWorker } from './worker';
 
 jest.setTimeout(90_000);
@@ -58,6 +62,7 @@ let worker: Running | undefined;
 /** What the worker's activities called, in the services' place. */
 let calls: Call[] = [];
 let holdAccounts = false;
+let holdRefunds = false;
 
 const register = endpoint({
   method: 'post',
@@ -116,6 +121,7 @@ function answerFor(path: string, headers: IncomingHttpHeaders, response: ServerR
   if (path === `/internal/users/${userId}` || path.endsWith('/profile'))
     return void send(200, { id: userId, ...PERSON });
   if (path === '/internal/accounts' && holdAccounts) return;
+  if (path.startsWith('/internal/refunds/') && holdRefunds) return;
   refuse();
 }
 
@@ -152,7 +158,7 @@ const called = (path: string, userId: string) => {
 
 test('a worker that starts before its server waits for it', async () => {
   let started = false;
-  const starting = startWorker('user-creation', { config, sagas }).then((running) => {
+  const starting = startWorker('core', { config, sagas }).then((running) => {
     started = true;
     return running;
   });
@@ -161,7 +167,7 @@ test('a worker that starts before its server waits for it', async () => {
   await prepareNamespace(config, () => undefined, []);
   client = new Client({ connection: await Connection.connect({ address: config.TEMPORAL_ADDRESS }) });
   worker = await starting;
-  expect(worker.name).toBe('worker:user-creation');
+  expect(worker.name).toBe('worker:core');
   expect(await worker.readiness()).toEqual({ ready: true });
 });
 
@@ -232,7 +238,7 @@ test('a worker that is closed lets its running activity end, and the result is n
   expect(keys.filter((key) => key === account.headers['idempotency-key'])).toHaveLength(1);
 
   // What it had no time for is done by the next one.
-  worker = await startWorker('user-creation', { config, sagas });
+  worker = await startWorker('core', { config, sagas });
   await called(`/internal/users/${next}/remove`, next);
   await expect(client.workflow.getHandle(`user:${userId}`).result()).resolves.toMatchObject({ outcome: 'removed' });
 });
@@ -243,4 +249,62 @@ test('a worker whose server does not answer is not ready, and is again when it d
   expect(await worker?.readiness()).toEqual({ ready: false });
   hanging.thaw();
   await eventually('it is ready again', async () => (await worker?.readiness())?.ready);
+});
+
+test('a saga that began on the queue of before ends under the worker of today', async () => {
+  await worker?.close();
+  const userId = uuidv7();
+  const { workflowType } = userCreationSaga;
+  const handle = await client.workflow.start(workflowType, {
+    ...startOptions(userCreationSaga, { userId, role: 'student' }),
+    taskQueue: 'user-creation',
+  });
+  await eventually('it is counted', async () => {
+    const { count } = await client.workflow.count('TaskQueue = "user-creation" AND ExecutionStatus = "Running"');
+    return count > 0;
+  });
+  worker = await startWorker('core', { config, sagas });
+  await expect(handle.result()).resolves.toMatchObject({ outcome: 'removed' });
+});
+
+test('a queue of before is served while runs of it are open, and not longer', async () => {
+  const served: string[] = [];
+  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
+  const former = serveFormerQueues(['refund'], {
+    openRuns: (queue) => countOpenRuns(connection, config.TEMPORAL_NAMESPACE, queue),
+    serve: async (queue) => {
+      served.push(queue);
+      return { close: async () => void served.pop() };
+    },
+    logger: createLogger('former', 'silent'),
+    everyMs: 100,
+  });
+  try {
+    for (const workflowId of ['of-before', 'another-of-before']) {
+      const handle = await client.workflow.start('refund', { workflowId, taskQueue: 'refund' });
+      await eventually('it is served', async () => served.length === 1);
+      await handle.terminate();
+      await eventually('it is left', async () => served.length === 0);
+    }
+  } finally {
+    await former.close();
+    await connection.close();
+  }
+});
+
+test('refunds that all hang at Stripe leave room for sign-ups, and come to their turn', async () => {
+  calls = [];
+  holdRefunds = true;
+  const isSubmit = ({ path }: Call) => path.startsWith('/internal/refunds/') && path.endsWith('/submit');
+  // More than a worker runs at once.
+  const refunds = Array.from({ length: 120 }, () => ({ refundId: uuidv7(), paymentId: uuidv7(), bookingId: null }));
+  await Promise.all(refunds.map((input) => sagas.start(refundSaga, input)));
+  await eventually('all places are taken', async () => calls.filter(isSubmit).length === PLACES, 60_000);
+  const userId = await signUp();
+  await called(`/internal/users/${userId}/remove`, userId);
+  expect(calls.filter(isSubmit)).toHaveLength(PLACES);
+  holdRefunds = false;
+  for (const call of calls.filter(isSubmit)) call.refuse();
+  const asked = () => new Set(calls.filter(isSubmit).map(({ path }) => path)).size;
+  await eventually('each of them was asked for', async () => asked() === refunds.length, 60_000);
 });

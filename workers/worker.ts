@@ -2,23 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { createActivities, createClients } from '../activities';
+import { formerQueuesOf, type TaskQueue } from '../kernel/modules';
 import { answers } from '../platform/management';
 import type { Platform, Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
-import { bookingSaga } from '../workflows/booking.api';
-import { paymentSaga } from '../workflows/payment.api';
-import { refundSaga } from '../workflows/refund.api';
-import { userCreationSaga } from '../workflows/user-creation.api';
 import { activityContext } from './activity-context';
-
-type Saga = keyof ReturnType<typeof createActivities>;
-
-const TASK_QUEUES: Record<Saga, string> = {
-  booking: bookingSaga.taskQueue,
-  payment: paymentSaga.taskQueue,
-  refund: refundSaga.taskQueue,
-  'user-creation': userCreationSaga.taskQueue,
-};
+import { countOpenRuns, serveFormerQueues } from './former-queues';
 
 /**
  * How long a saga's next task waits for the worker that has the saga in memory, before any other may take it and read its history. By
@@ -26,45 +15,63 @@ const TASK_QUEUES: Record<Saga, string> = {
  */
 const STICKY_PATIENCE = '1s';
 
-/** Waits until Temporal answers. @throws Error when the workflows cannot be loaded */
-export async function startWorker(saga: Saga, { config, sagas }: Platform): Promise<Running> {
-  const name = `worker:${saga}`;
+/**
+ * Serves a task queue, and its former ones for as long as sagas run there. Waits until Temporal answers.
+ * @throws Error when the workflows cannot be loaded
+ */
+export async function startWorker(queue: TaskQueue, { config, sagas }: Platform): Promise<Running> {
+  const name = `worker:${queue}`;
   const logger = createLogger(name, config.LOG_LEVEL);
   installRuntime(config.LOG_LEVEL);
   const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>
     logger.warn({ err: error }, 'Temporal is not answering yet'),
   );
   const clients = createClients(config);
-  const worker = await Worker.create({
-    connection,
-    namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue: TASK_QUEUES[saga],
-    ...workflowCode({ activity: [activityContext] }),
-    activities: createActivities(clients)[saga],
-    // By default as many as fit the machine: thousands of bookings, each of which then waits for days without being needed.
-    maxCachedWorkflows: config.WORKER_CACHED_SAGAS,
-    stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
-    // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
-    // what is left until the second limit, and run again elsewhere.
-    shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
-    shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
+  const activities = createActivities(clients)[queue];
+  const serve = async (taskQueue: string) => {
+    const worker = await Worker.create({
+      connection,
+      namespace: config.TEMPORAL_NAMESPACE,
+      taskQueue,
+      ...workflowCode({ activity: [activityContext] }),
+      activities,
+      // By default as many as fit the machine: thousands of bookings, each of which then waits for days without being needed.
+      maxCachedWorkflows: config.WORKER_CACHED_SAGAS,
+      stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
+      // 0 by default: running activities would be cut off at every deploy. Those that take longer are told to cancel, get
+      // what is left until the second limit, and run again elsewhere.
+      shutdownGraceTime: `${config.SHUTDOWN_GRACE_SECONDS}s`,
+      shutdownForceTime: `${config.SHUTDOWN_GRACE_SECONDS + 10}s`,
+    });
+    const running = worker.run();
+    running.catch((error: unknown) => {
+      logger.fatal({ err: error }, 'the worker died');
+      process.exitCode = 1;
+      process.kill(process.pid, 'SIGTERM');
+    });
+    return {
+      worker,
+      async close() {
+        if (worker.getState() === 'RUNNING') worker.shutdown();
+        await running;
+      },
+    };
+  };
+  const { worker, close } = await serve(queue);
+  const former = serveFormerQueues(formerQueuesOf(queue), {
+    openRuns: (taskQueue) => countOpenRuns(connection, config.TEMPORAL_NAMESPACE, taskQueue),
+    serve,
+    logger,
   });
-  const running = worker.run();
   // Of use where the service that starts these sagas runs in this process too; elsewhere nobody asks.
-  const startByQueue = sagas.startEagerly(TASK_QUEUES[saga], connection);
-  running.catch((error: unknown) => {
-    logger.fatal({ err: error }, 'the worker died');
-    process.exitCode = 1;
-    process.kill(process.pid, 'SIGTERM');
-  });
+  const startByQueue = sagas.startEagerly(queue, connection);
   return {
     name,
     port: 0,
     readiness: async () => ({ ready: polls(worker) && (await answers(() => ping(connection))) }),
     async close() {
       startByQueue();
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running;
+      await Promise.all([close(), former.close()]);
       await clients.close();
       await connection.close();
     },

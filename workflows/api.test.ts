@@ -1,3 +1,4 @@
+import { QUEUES } from '../kernel/modules';
 import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
 import * as bookingApi from './booking.api';
 import * as paymentApi from './payment.api';
@@ -55,6 +56,16 @@ test.each([
   expect(workflowId).toMatch(/^(booking:b1|payment:p1|refund:r1|user:u1)$/);
   expect(attributes).toEqual({ SagaState: 'Running', ...expected });
   expect(SEARCH_ATTRIBUTES).toEqual(expect.arrayContaining(Object.keys(attributes)));
+});
+
+test('every saga is started on the queue that the one list gives it', () => {
+  const started = {
+    booking: bookingSaga.taskQueue,
+    payment: paymentSaga.taskQueue,
+    refund: refundSaga.taskQueue,
+    'user-creation': userCreationSaga.taskQueue,
+  };
+  expect(Object.fromEntries(QUEUES.flatMap(({ name, sagas }) => sagas.map((saga) => [saga, name])))).toEqual(started);
 });
 
 test('a list of sagas says in a line what each is', () => {

@@ -1,4 +1,5 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { TaskQueue } from '../kernel/modules';
 import type { SagaType } from '../kernel/saga-type';
 import type { Party } from '../kernel/session';
 
@@ -24,7 +25,7 @@ export interface BookingResult {
 
 export const bookingSaga: SagaType<BookingInput> = {
   workflowType: 'booking',
-  taskQueue: 'booking',
+  taskQueue: 'booking' satisfies TaskQueue,
   workflowId: ({ bookingId }) => bookingWorkflowId(bookingId),
   searchAttributes: (input) => ({
     SagaKind: 'booking',

@@ -1,3 +1,4 @@
+import type { TaskQueue } from '../kernel/modules';
 import type { SagaType } from '../kernel/saga-type';
 import { MINUTE } from '../kernel/time';
 
@@ -13,7 +14,7 @@ export interface PaymentInput {
 
 export const paymentSaga: SagaType<PaymentInput> = {
   workflowType: 'payment',
-  taskQueue: 'payment',
+  taskQueue: 'core' satisfies TaskQueue,
   workflowId: ({ paymentId }) => paymentWorkflowId(paymentId),
   searchAttributes: (input) => ({ SagaKind: 'payment', SagaState: 'Running', PaymentId: input.paymentId }),
   summary: (input) => `Payment ${input.paymentId}`,

@@ -1,4 +1,5 @@
 import { defineSignal } from '@temporalio/workflow';
+import type { TaskQueue } from '../kernel/modules';
 import type { SagaType } from '../kernel/saga-type';
 
 /** A refund, whose row payment has stored: amount and reason are there. */
@@ -14,7 +15,7 @@ export interface RefundResult {
 
 export const refundSaga: SagaType<RefundInput> = {
   workflowType: 'refund',
-  taskQueue: 'refund',
+  taskQueue: 'core' satisfies TaskQueue,
   workflowId: ({ refundId }) => refundWorkflowId(refundId),
   searchAttributes: (input) => ({
     SagaKind: 'refund',

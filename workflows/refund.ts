@@ -10,6 +10,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
+import type { PaymentActivities } from '../activities/payment';
 import type { RefundActivities, RefundSummary } from '../activities/refund';
 import type { OperatorAction, Settlement } from '../kernel/saga-type';
 import { DAY, MINUTE } from '../kernel/time';
@@ -46,7 +47,7 @@ type Decided = RefundSummary & { status: RefundResult['status'] };
 export async function refund(input: RefundInput): Promise<RefundResult> {
   const { refundId, paymentId, bookingId } = input;
   const about = `Refund ${refundId} of payment ${paymentId}`;
-  const saga = createSaga<RefundActivities>();
+  const saga = createSaga<RefundActivities & GiveUp>();
   const toldVersion = highestVersion(refundChanged);
   const giveUp = givingUp(input);
   const byHand = { money: true, settled: giveUp };
@@ -177,7 +178,7 @@ function isOwed({ owed }: RefundSummary): boolean {
   return owed !== false;
 }
 
-type GiveUp = Pick<RefundActivities, 'giveUpRefund'>;
+type GiveUp = Pick<PaymentActivities, 'giveUpRefund'>;
 
 /** An operator has settled the refund by hand: nothing of it stays reserved. */
 function givingUp(input: RefundInput) {

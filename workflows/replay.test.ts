@@ -10,20 +10,16 @@ import {
   Worker,
 } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
+import { SAGAS } from '../kernel/modules';
 import { quotedIn, tableOf } from '../tests/support/markdown-tables';
 import type { ProbedStep, ProbeSinks } from '../tests/support/step-probe';
 import { workflowCoverage } from '../tests/support/workflow-coverage';
 import { BOOKING_STEPS } from './booking';
-import { bookingSaga } from './booking.api';
-import { paymentSaga } from './payment.api';
-import { refundSaga } from './refund.api';
 import { USER_CREATION_STEPS } from './user-creation';
-import { userCreationSaga } from './user-creation.api';
 
 // A saga that runs in production must go on under new code. Here the code of today replays what real runs recorded, without a server.
 
 const ROOT = join(__dirname, '..');
-const SAGAS = [bookingSaga, paymentSaga, refundSaga, userCreationSaga].map(({ taskQueue }) => taskQueue);
 
 interface HistoryEvent {
   workflowExecutionStartedEventAttributes?: { workflowId: string };

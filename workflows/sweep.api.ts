@@ -1,3 +1,4 @@
+import type { TaskQueue } from '../kernel/modules';
 import type { ScheduledWorkflow } from '../kernel/saga-type';
 import { MINUTE } from '../kernel/time';
 
@@ -15,9 +16,7 @@ export interface SweepResult {
 export const sweepSchedule: ScheduledWorkflow = {
   scheduleId: 'sweep',
   workflowType: 'sweep',
-  // Carried by the worker of refunds, the quietest there is, with nothing to do but four calls: a worker of its own would cost tens of
-  // megabytes for them, and a queue that is shared is held up by nothing longer than a refund.
-  taskQueue: 'refund',
+  taskQueue: 'core' satisfies TaskQueue,
   // A refund waits no longer than this after its client was answered 503. What is refused has been waited for for ten minutes, so more
   // often helps nobody, and each run is kept for as long as all histories are.
   everyMs: 2 * MINUTE,

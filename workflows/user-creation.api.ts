@@ -1,3 +1,4 @@
+import type { TaskQueue } from '../kernel/modules';
 import type { SagaType } from '../kernel/saga-type';
 
 /** A registered user, whose row identity has stored: name, address and password hash are there and stay there. */
@@ -17,7 +18,7 @@ export interface UserCreationResult {
 
 export const userCreationSaga: SagaType<UserCreationInput> = {
   workflowType: 'userCreation',
-  taskQueue: 'user-creation',
+  taskQueue: 'core' satisfies TaskQueue,
   workflowId: ({ userId }) => userCreationWorkflowId(userId),
   searchAttributes: ({ userId, role }) => ({
     SagaKind: 'user-creation',

@@ -1,4 +1,4 @@
-import type { Clients } from '../../activities';
+import type { OpenClients } from '../../activities';
 import type { Config } from '../../platform/config';
 import type { Order, Outcome } from '../order';
 
@@ -11,7 +11,7 @@ export interface Engine {
 
 export interface EngineContext {
   config: Config;
-  clients: Clients;
+  clients: OpenClients;
   /** A database of the engine's own on the platform's Postgres server. */
   databaseUrl: string;
   /** A folder of the engine's own, deleted with the platform. */

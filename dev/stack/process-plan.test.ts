@@ -11,13 +11,13 @@ test('by default all services share one process and all workers another', () => 
   expect(planProcesses([], false)).toEqual({ services: SERVICE_NAMES, workers: WORKER_NAMES });
 });
 
-test('chosen services come with the workers of their sagas', () => {
-  expect(planProcesses(['booking', 'payment'], false)).toEqual({
-    services: ['booking', 'payment'],
-    workers: ['worker:booking', 'worker:payment', 'worker:refund'],
+test('chosen services come with the workers of their sagas, and those that they share once', () => {
+  expect(planProcesses(['booking', 'payment', 'identity'], false)).toEqual({
+    services: ['identity', 'booking', 'payment'],
+    workers: ['worker:booking', 'worker:core'],
   });
   expect(planProcesses(['gateway'], false)).toEqual({ services: ['gateway'] });
-  expect(planProcesses(['worker:refund'], false)).toEqual({ workers: ['worker:refund'] });
+  expect(planProcesses(['worker:core'], false)).toEqual({ workers: ['worker:core'] });
 });
 
 test('isolated, each has a process of its own', () => {

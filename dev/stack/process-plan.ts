@@ -1,4 +1,4 @@
-import { CONTEXT_NAMES, type ContextName, contextOf } from '../../kernel/modules';
+import { CONTEXT_NAMES, type ContextName, contextOf, QUEUES, queueOf } from '../../kernel/modules';
 
 /** Which names `main.js` runs in which process. */
 export type ProcessPlan = Record<string, string[]>;
@@ -20,11 +20,13 @@ export function processesOf(plan: ProcessPlan, firstManagementPort: number): Pla
   }));
 }
 
-/** The workers that carry a context's sagas. */
-const workersOf = (context: ContextName) => contextOf(context).sagas.map((saga) => `worker:${saga}`);
+const workerOf = (queue: string) => `worker:${queue}`;
+
+/** The worker that carries a context's sagas, if it has any. */
+const workersOf = (context: ContextName) => (contextOf(context).sagas.length > 0 ? [workerOf(queueOf(context))] : []);
 
 export const SERVICE_NAMES: readonly string[] = CONTEXT_NAMES;
-export const WORKER_NAMES: readonly string[] = CONTEXT_NAMES.flatMap(workersOf);
+export const WORKER_NAMES: readonly string[] = QUEUES.map(({ name }) => workerOf(name));
 
 export const isWorker = (name: string) => name === 'workers' || name.startsWith('worker:');
 
@@ -43,7 +45,7 @@ export const processName = (name: string) => name.replace(':', '-');
 
 /**
  * One process for all services and one for all workers. They are few, because each takes tens of megabytes, and two,
- * so that a crash in the code of a workflow takes no request with it. `names` chooses services, each with the workers
+ * so that a crash in the code of a workflow takes no request with it. `names` chooses services, each with the worker
  * of its sagas, or single workers; `isolated` gives each a process of its own.
  * @throws Error naming what there is not
  */

@@ -123,7 +123,7 @@ test('on a given server a missing namespace is made, once, however many start', 
   await Promise.all([1, 2].map(() => prepareNamespace(given, (line) => said.push(line), [sweepSchedule])));
   expect(await retentionOf('tutorconnect')).toBe(THIRTY_DAYS_MS);
   expect(await attributesOf('tutorconnect')).toMatchObject({ SagaState: KEYWORD, PaymentId: KEYWORD });
-  expect((await sweepOf('tutorconnect')).action).toMatchObject({ workflowType: 'sweep', taskQueue: 'refund' });
+  expect((await sweepOf('tutorconnect')).action).toMatchObject({ workflowType: 'sweep', taskQueue: 'core' });
 });
 
 test('a Schedule runs one at a time, makes up for nothing, and stays paused when it is brought up to date', async () => {

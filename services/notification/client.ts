@@ -36,3 +36,5 @@ export function createNotificationClient(http: ServiceClient) {
     },
   };
 }
+
+export type NotificationClient = ReturnType<typeof createNotificationClient>;

@@ -15,7 +15,7 @@ import { createActivities, createClients } from '../../activities';
 import { toFailure } from '../../activities/failures';
 import { timeSkippingServer } from '../../dev/temporal/test-server';
 import { type ErrorCode, ProblemError } from '../../kernel/errors';
-import { SAGAS } from '../../kernel/modules';
+import { QUEUES } from '../../kernel/modules';
 import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
 import { workflowCoverage } from './workflow-coverage';
@@ -136,7 +136,7 @@ export async function startSagaHarness(
     ]),
   );
   const workers = await Promise.all(
-    SAGAS.map((taskQueue) =>
+    QUEUES.map(({ name: taskQueue }) =>
       Worker.create({
         connection: env.nativeConnection,
         namespace: env.namespace ?? 'default',
