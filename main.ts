@@ -1,4 +1,5 @@
-import { ConfigError, loadConfig } from './platform/config';
+import { partsOf } from './kernel/modules';
+import { type Config, ConfigError, loadConfig } from './platform/config';
 import type { Listening } from './platform/listen';
 import { startManagement } from './platform/management';
 import type { Platform, Running } from './platform/service';
@@ -8,11 +9,7 @@ import { services } from './services';
 import { workers } from './workers';
 
 const STARTS = new Map([...Object.entries(services), ...Object.entries(workers)]);
-const GROUPS = new Map([
-  ['services', Object.keys(services)],
-  ['workers', Object.keys(workers)],
-  ['all', [...STARTS.keys()]],
-]);
+const GROUPS = ['services', 'workers', 'all'];
 
 /**
  * Runs the named services and workers in this one process: together they share its memory and connections, apart they
@@ -21,8 +18,9 @@ const GROUPS = new Map([
  * caught it does the same and exits with 1. @throws ConfigError, or the Error of the first part that does not start
  */
 async function main(names: string[]): Promise<void> {
-  const parts = chosenParts(names);
+  requireKnown(names);
   const config = loadConfig();
+  const parts = chosenParts(names, config);
   const sagas = createSagas(config);
   const platform: Platform = { config, sagas };
   const running: Running[] = [];
@@ -58,14 +56,26 @@ async function main(names: string[]): Promise<void> {
 }
 
 /** @throws ConfigError that lists what there is */
-function chosenParts(names: string[]) {
-  const chosen = new Set(names.flatMap((name) => GROUPS.get(name) ?? [name]));
-  const unknown = [...chosen].filter((name) => !STARTS.has(name));
-  if (chosen.size === 0 || unknown.length > 0) {
-    const complaint = unknown.length > 0 ? `There is no ${unknown.join(', ')}` : 'Say what to run';
-    const known = [...GROUPS.keys(), ...STARTS.keys()].join(', ');
-    throw new ConfigError(`${complaint}: node dist/main.js <name…>, of ${known}`);
-  }
+function requireKnown(names: string[]): void {
+  const known = [...GROUPS, ...STARTS.keys()];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (names.length > 0 && unknown.length === 0) return;
+  const complaint = unknown.length > 0 ? `There is no ${unknown.join(', ')}` : 'Say what to run';
+  throw new ConfigError(`${complaint}: node dist/main.js <name…>, of ${known.join(', ')}`);
+}
+
+/** The parts that are named, singly or by group; of a group those that run here. @throws ConfigError when one is named that does not */
+function chosenParts(names: string[], { contexts }: Config) {
+  const groups = partsOf(contexts);
+  const all: string[] = [...groups.services, ...groups.workers];
+  const chosen = new Set<string>(
+    names.flatMap((name) => {
+      if (name === 'all') return all;
+      return name === 'services' || name === 'workers' ? groups[name] : [name];
+    }),
+  );
+  const off = [...chosen].filter((name) => !all.includes(name));
+  if (off.length > 0) throw new ConfigError(`MODULES switches off ${off.join(', ')}`);
   return [...STARTS].filter(([name]) => chosen.has(name));
 }
 

@@ -1,10 +1,10 @@
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
+import { contextsOf, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import { ensureDatabase, migrateContext } from './migrate';
 import { contextUrl } from './roles';
 
 /**
  * `node dist/db/migrate-all.js [context…]`: makes the database and role of every context that lacks them and applies the
- * migrations that are missing; repeating it does no harm. It needs
+ * migrations that are missing; repeating it does no harm. Without names: of the modules that MODULES switches on. It needs
  * - DATABASE_URL, a user that may create roles and databases, and DATABASE_ROLE_SECRET, from which each role's password
  *   is derived; or
  * - `<CONTEXT>_DATABASE_URL` for a context whose database and role somebody else has made: it is only migrated.
@@ -12,7 +12,9 @@ import { contextUrl } from './roles';
 async function main(names: string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const unknown = names.filter((name) => !isContext(name));
   if (unknown.length > 0) throw new Error(`There is no ${unknown.join(', ')}, only ${DATABASE_CONTEXTS.join(', ')}`);
-  const chosen = names.length > 0 ? names.filter(isContext) : DATABASE_CONTEXTS;
+  const modules = (environment.MODULES ?? '').split(',').map((name) => name.trim());
+  const on = contextsOf(modules.filter(Boolean));
+  const chosen = names.length > 0 ? names.filter(isContext) : DATABASE_CONTEXTS.filter((context) => on.has(context));
   for (const context of chosen) {
     await migrateContext(await urlOf(context, environment), context);
     process.stdout.write(`${context}: up to date\n`);

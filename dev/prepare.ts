@@ -1,3 +1,4 @@
+import { DATABASE_CONTEXTS } from '../kernel/modules';
 import { loadConfig } from '../platform/config';
 import { messageOf } from './machine/error-code';
 import { prepareDatabases } from './postgres/databases';
@@ -14,6 +15,7 @@ async function main(): Promise<void> {
     databaseUrl: config.databaseUrl,
     serverUrl: process.env.PREPARE_DATABASE_SERVER || undefined,
     embedded: process.env.PREPARE_EMBEDDED === 'true',
+    contexts: DATABASE_CONTEXTS.filter((context) => config.contexts.has(context)),
     roleSecret: config.DATABASE_ROLE_SECRET ?? '',
     say,
   });

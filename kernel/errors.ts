@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   forbidden: { status: 403, retryable: false, title: 'Your role does not allow this' },
   account_pending: { status: 403, retryable: false, title: 'The account is still being set up' },
   not_found: { status: 404, retryable: false, title: 'There is no such resource' },
+  module_off: { status: 404, retryable: false, title: 'This part of the platform is switched off here' },
   method_not_allowed: { status: 405, retryable: false, title: 'The resource does not support this method' },
   request_timeout: { status: 408, retryable: true, title: 'The request took too long to arrive' },
   conflict: { status: 409, retryable: false, title: 'The request conflicts with the current state' },

@@ -1,4 +1,16 @@
-import { CONTEXT_NAMES, contextOf, DATABASE_CONTEXTS, ROUTED_CONTEXTS, SAGAS } from './modules';
+import {
+  CONTEXT_NAMES,
+  contextOf,
+  contextsOf,
+  DATABASE_CONTEXTS,
+  formerQueuesOf,
+  MODULE_NAMES,
+  MODULES,
+  partsOf,
+  QUEUES,
+  ROUTED_CONTEXTS,
+  SAGAS,
+} from './modules';
 
 test('no two contexts share a port', () => {
   const ports = CONTEXT_NAMES.map((name) => contextOf(name).port);
@@ -21,4 +33,38 @@ test('every saga belongs to one context', () => {
 
 test('names fit into settings, roles and URLs as they are', () => {
   for (const name of CONTEXT_NAMES) expect(name).toMatch(/^[a-z]+$/);
+});
+
+test('without names all modules run; core runs whatever is named', () => {
+  expect([...contextsOf([])]).toEqual(CONTEXT_NAMES);
+  for (const name of MODULE_NAMES)
+    expect([...contextsOf([name])]).toEqual(expect.arrayContaining(Object.keys(MODULES.core.contexts)));
+});
+
+test('a module that there is not is refused with those there are', () => {
+  expect(() => contextsOf(['core', 'shops'])).toThrow(/^There is no shops, only core/);
+});
+
+test('modules need others that there are', () => {
+  for (const { needs } of Object.values(MODULES)) expect(MODULE_NAMES).toEqual(expect.arrayContaining([...needs]));
+});
+
+test('every saga has one queue, and a queue of before is none of today', () => {
+  const carried = QUEUES.flatMap(({ sagas }) => sagas);
+  expect(carried.toSorted()).toEqual([...SAGAS].toSorted());
+  const former = QUEUES.flatMap(({ name }) => formerQueuesOf(name));
+  expect(former).toContain('refund');
+  expect(QUEUES.map(({ name }) => name).filter((name) => former.includes(name))).toEqual([]);
+});
+
+test('a worker runs where a context of its queue does', () => {
+  expect(partsOf(new Set(['gateway', 'booking']))).toEqual({
+    services: ['gateway', 'booking'],
+    workers: ['worker:booking'],
+  });
+  expect(partsOf(new Set(['tutoring', 'payment']))).toEqual({
+    services: ['tutoring', 'payment'],
+    workers: ['worker:core'],
+  });
+  expect(partsOf(contextsOf([])).workers).toEqual(['worker:booking', 'worker:core']);
 });

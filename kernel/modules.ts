@@ -16,6 +16,8 @@ interface Context {
 /** Contexts that are of use together. Its name is also that of its task queue. */
 interface Module {
   contexts: Readonly<Record<string, Context>>;
+  /** The modules that it cannot do without; every one needs `core`, and need not say so. */
+  needs: readonly string[];
   /** Task queues that its sagas were started on before: their worker serves them for as long as any of those runs. */
   formerQueues: readonly string[];
 }
@@ -71,6 +73,7 @@ export const MODULES = {
         sagas: ['payment', 'refund'],
       },
     },
+    needs: [],
     formerQueues: ['payment', 'refund', 'user-creation'],
   },
 } as const satisfies Record<string, Module>;
@@ -106,12 +109,16 @@ export function contextOf(name: ContextName): Context {
   return context;
 }
 
-const MODULE_NAMES = Object.keys(MODULES).filter(isModule);
+export const MODULE_NAMES = Object.keys(MODULES).filter(isModule);
 export const CONTEXT_NAMES = [...CONTEXTS.keys()].filter(isContext);
 /** The kinds of sagas there are. */
 export const SAGAS = CONTEXT_NAMES.flatMap((name) => contextOf(name).sagas);
 export const DATABASE_CONTEXTS = CONTEXT_NAMES.filter(hasDatabase);
 export const ROUTED_CONTEXTS = CONTEXT_NAMES.filter(isRouted);
+
+function hasSagas(name: ContextName): boolean {
+  return contextOf(name).sagas.length > 0;
+}
 
 function isModule(name: string): name is ModuleName {
   return name in MODULES;
@@ -133,13 +140,42 @@ function isRouted(name: ContextName): name is RoutedContext {
   return contextOf(name).prefixes.length > 0;
 }
 
-/** Every task queue that has work, with the sagas that its worker, `worker:<name>`, carries. */
+/**
+ * The contexts of the named modules, of those that they need, and of `core`, which is always there. Without names: of all modules.
+ * @throws RangeError naming what there is not
+ */
+export function contextsOf(modules: readonly string[]): ReadonlySet<ContextName> {
+  const unknown = modules.filter((name) => !isModule(name));
+  if (unknown.length > 0) throw new RangeError(`There is no ${unknown.join(', ')}, only ${MODULE_NAMES.join(', ')}`);
+  const chosen = new Set<string>(['core', ...(modules.length > 0 ? modules : MODULE_NAMES)]);
+  // A set that grows while it is gone through is gone through to its end.
+  for (const name of chosen) if (isModule(name)) for (const needed of MODULES[name].needs) chosen.add(needed);
+  return new Set(CONTEXT_NAMES.filter((context) => chosen.has(moduleOf(context))));
+}
+
+/** Every task queue that has work, with the sagas that its worker, `worker:<name>`, carries, and their contexts. */
 export const QUEUES = [...CONTEXT_NAMES.filter(hasOwnQueue), ...MODULE_NAMES]
   .map((name) => ({
     name,
-    sagas: CONTEXT_NAMES.filter((context) => queueOf(context) === name).flatMap((context) => contextOf(context).sagas),
+    contexts: CONTEXT_NAMES.filter((context) => hasSagas(context) && queueOf(context) === name),
   }))
-  .filter(({ sagas }) => sagas.length > 0);
+  .map((queue) => ({ ...queue, sagas: queue.contexts.flatMap((context) => contextOf(context).sagas) }))
+  .filter(({ contexts }) => contexts.length > 0);
+
+/** The services and workers of contexts, by the names under which `main.js` runs them. */
+export function partsOf(contexts: ReadonlySet<ContextName>): { services: ContextName[]; workers: string[] } {
+  return {
+    services: CONTEXT_NAMES.filter((name) => contexts.has(name)),
+    workers: QUEUES.filter((queue) => queue.contexts.some((name) => contexts.has(name))).map(({ name }) =>
+      workerOf(name),
+    ),
+  };
+}
+
+/** The name of a queue's worker. */
+export function workerOf(queue: TaskQueue): string {
+  return `worker:${queue}`;
+}
 
 /** The queues on which sagas were started before that are started on this one today. */
 export function formerQueuesOf(queue: TaskQueue): readonly string[] {

@@ -57,6 +57,12 @@ test('with nothing but the secret everything is on this machine', () => {
   for (const name of DATABASE_CONTEXTS) expect(config.databaseUrl[name]).toBeUndefined();
 });
 
+test('modules are switched on by name, core always', () => {
+  expect([...load({}).contexts]).toEqual(CONTEXT_NAMES);
+  expect([...load({ MODULES: ' core ' }).contexts]).toEqual(expect.arrayContaining(['gateway', 'booking']));
+  expect(() => load({ MODULES: 'core, shops' })).toThrow(/MODULES cannot be used: There is no shops, only core/);
+});
+
 describe("a context's database", () => {
   const DATABASE_URL = 'postgres://root:pw@db.example:5432/postgres';
   const given = 'postgres://booking:x@elsewhere/booking_db';

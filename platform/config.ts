@@ -9,9 +9,11 @@ import {
   CONTEXT_NAMES,
   type ContextName,
   contextOf,
+  contextsOf,
   DATABASE_CONTEXTS,
   type DatabaseContext,
   MANAGEMENT_PORT,
+  MODULE_NAMES,
 } from '../kernel/modules';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
@@ -43,6 +45,13 @@ function listed(list: string): string[] {
     .map((part) => part.trim())
     .filter(Boolean);
 }
+function onlyModules(names: string[], context: z.RefinementCtx): void {
+  try {
+    contextsOf(names);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `cannot be used: ${error instanceof Error ? error.message : error}` });
+  }
+}
 const secret = z.string().min(32, 'must have at least 32 characters');
 
 /** Every setting, with its default and what it means. `.env.example` is checked against this table by a test. */
@@ -51,6 +60,14 @@ const settings = {
     .enum(['development', 'test', 'production'])
     .default('development')
     .describe('production refuses unsafe settings'),
+  MODULES: z
+    .string()
+    .default(MODULE_NAMES.join(','))
+    .transform(listed)
+    .superRefine(onlyModules)
+    .describe(
+      'Comma-separated modules to run, beside core and with those that they need; the paths of others are away',
+    ),
   HOST: z
     .string()
     .min(1)
@@ -206,8 +223,16 @@ type Base = z.output<typeof baseSchema>;
 export interface Config
   extends Omit<
     Base,
-    'PUBLIC_URL' | 'TEMPORAL_ADDRESS' | 'TEMPORAL_UI_URL' | 'STRIPE_SECRET_KEY' | 'STRIPE_API_BASE' | 'SMTP_URL'
+    | 'MODULES'
+    | 'PUBLIC_URL'
+    | 'TEMPORAL_ADDRESS'
+    | 'TEMPORAL_UI_URL'
+    | 'STRIPE_SECRET_KEY'
+    | 'STRIPE_API_BASE'
+    | 'SMTP_URL'
   > {
+  /** Those that run: of the modules that are switched on. */
+  contexts: ReadonlySet<ContextName>;
   PUBLIC_URL: string;
   TEMPORAL_ADDRESS: string;
   TEMPORAL_UI_URL: string;
@@ -300,9 +325,11 @@ function complete(base: Base, given: Record<string, string>): Config {
       given[`${name.toUpperCase()}_DATABASE_URL`] ??
       (server && roleSecret ? contextUrl(server, name, roleSecret) : undefined),
   );
+  const { MODULES: modules, ...rest } = base;
   const sandbox = `http://127.0.0.1:${base.STRIPE_SANDBOX_PORT}`;
   return {
-    ...base,
+    ...rest,
+    contexts: contextsOf(modules),
     DATA_DIR: resolve(base.DATA_DIR),
     PUBLIC_URL: withoutSlash(base.PUBLIC_URL ?? serviceUrl.gateway),
     TEMPORAL_ADDRESS: base.TEMPORAL_ADDRESS ?? `127.0.0.1:${base.TEMPORAL_PORT}`,

@@ -207,7 +207,7 @@ test('the references of all services make one, with every operation that people 
     const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contracts[context])));
     return [context, ServiceDocument.parse(document)] as const;
   });
-  const { paths } = mergeDocuments(new Map(documents), 'https://api.example.org');
+  const { paths } = mergeDocuments(ROUTED_CONTEXTS, new Map(documents), 'https://api.example.org');
   const told = Object.values(paths).flatMap((methods) => Object.keys(methods));
   expect(told).toHaveLength(operations.filter(({ access }) => access !== 'service').length);
 });

@@ -1,4 +1,4 @@
-import { QUEUES } from '../kernel/modules';
+import { QUEUES, workerOf } from '../kernel/modules';
 import type { Platform, Running } from '../platform/service';
 
 type Start = (platform: Platform) => Promise<Running>;
@@ -9,7 +9,7 @@ type Start = (platform: Platform) => Promise<Running>;
  */
 export const workers: Readonly<Record<string, Start>> = Object.fromEntries(
   QUEUES.map(({ name }): [string, Start] => [
-    `worker:${name}`,
+    workerOf(name),
     async (platform) => (await import('./worker.js')).startWorker(name, platform),
   ]),
 );

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { createActivities, createClients } from '../activities';
-import { formerQueuesOf, type TaskQueue } from '../kernel/modules';
+import { formerQueuesOf, type TaskQueue, workerOf } from '../kernel/modules';
 import { answers } from '../platform/management';
 import type { Platform, Running } from '../platform/service';
 import { createLogger } from '../platform/telemetry';
@@ -20,7 +20,7 @@ const STICKY_PATIENCE = '1s';
  * @throws Error when the workflows cannot be loaded
  */
 export async function startWorker(queue: TaskQueue, { config, sagas }: Platform): Promise<Running> {
-  const name = `worker:${queue}`;
+  const name = workerOf(queue);
   const logger = createLogger(name, config.LOG_LEVEL);
   installRuntime(config.LOG_LEVEL);
   const connection = await connect(config.TEMPORAL_ADDRESS, (error) =>

@@ -5,7 +5,7 @@ import { lockHolder, tryLock } from '../processes/lock';
 import { lockFile, stopLeftBehind } from '../processes/run-file';
 import { createSupervisor, type Supervisor } from '../processes/supervisor';
 import { graceMs, startParts } from './parts';
-import { isWorker, type PlannedProcess, type ProcessPlan, partsOf, planProcesses, processesOf } from './process-plan';
+import { isWorker, type PlannedProcess, type ProcessPlan, planProcesses, processesOf } from './process-plan';
 import { readSettings, type Settings } from './settings';
 
 export interface PlatformOptions {
@@ -60,9 +60,9 @@ const INFRASTRUCTURE = [['mail', 'stripe-sandbox'], ['temporal'], ['postgres']];
 export async function startPlatform(options: PlatformOptions = {}): Promise<RunningPlatform> {
   const started = performance.now();
   const say = options.say ?? (() => undefined);
-  const plan = options.processes ?? planProcesses(options.names ?? [], options.isolated ?? false);
   const settings = readSettings(options.settings, options.envFile);
   const { config } = settings;
+  const plan = options.processes ?? planProcesses(options.names ?? [], options.isolated ?? false, config.contexts);
   const processes = processesOf(plan, config.MANAGEMENT_PORT);
   const release = await takeDataFolder(config.DATA_DIR);
   let supervisor: Supervisor | undefined;
@@ -124,7 +124,7 @@ function warn({ embedded, environment, secrets }: Settings, say: (line: string) 
 
 /** Checks the ports before anything that takes long, so that a port in use is told at once. */
 async function requireFreePorts({ config, embedded }: Settings, processes: PlannedProcess[]): Promise<void> {
-  const names = partsOf(processes.flatMap(({ args }) => args));
+  const names = new Set(processes.flatMap(({ args }) => args));
   for (const context of CONTEXT_NAMES) {
     if (!names.has(context)) continue;
     await requireFreePort(config.servicePort[context], `${context.toUpperCase()}_PORT`, config.HOST);

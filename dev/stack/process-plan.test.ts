@@ -40,3 +40,10 @@ test('each process has a management port of its own, beside the first', () => {
 test('a name that there is not is refused with those there are', () => {
   expect(() => planProcesses(['bookings'], false)).toThrow(/^There is no bookings; there are all, gateway,/);
 });
+
+test('what does not run is in no group, and refused by its name', () => {
+  const some = new Set(['gateway', 'booking'] as const);
+  expect(planProcesses([], false, some)).toEqual({ services: ['gateway', 'booking'], workers: ['worker:booking'] });
+  expect(() => planProcesses(['payment'], false, some)).toThrow('MODULES switches off payment');
+  expect(() => planProcesses(['worker:core'], false, some)).toThrow('MODULES switches off worker:core');
+});

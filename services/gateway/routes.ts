@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { ProblemError } from '../../kernel/errors';
-import { ROUTED_CONTEXTS } from '../../kernel/modules';
+import { moduleOf } from '../../kernel/modules';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Config } from '../../platform/config';
 import { answerErrors, requestContext } from '../../platform/http-server';
@@ -124,6 +124,8 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
     response.locals.operation = destination?.context;
     if (!destination || !isSigned(destination.path)) await admit(request, response, destination);
     if (!destination) throw new ProblemError('not_found', 'There is nothing at this path');
+    if (!config.contexts.has(destination.context))
+      throw new ProblemError('module_off', `The module ${moduleOf(destination.context)} is switched off here`);
     const { method } = request;
     if (!isMethod(method)) {
       response.set('Allow', METHODS.join(', '));
@@ -154,7 +156,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
 /** The services that do not answer. */
 async function unreachable(upstreams: Upstreams): Promise<string[]> {
   const states = await Promise.all(
-    ROUTED_CONTEXTS.map((context) =>
+    upstreams.contexts.map((context) =>
       upstreams.get(context, '/healthz').then(
         () => undefined,
         () => context,

@@ -33,6 +33,8 @@ export interface Upstream {
 }
 
 export interface Upstreams {
+  /** The contexts behind the gateway that run. */
+  contexts: readonly RoutedContext[];
   of(context: RoutedContext): Upstream;
   /** GETs `path` of one service. @throws when there is no answer in time or its status is not 200. */
   get(context: RoutedContext, path: string): Promise<unknown>;
@@ -40,8 +42,9 @@ export interface Upstreams {
 }
 
 export function openUpstreams(config: Config, patience: Patience): Upstreams {
+  const contexts = ROUTED_CONTEXTS.filter((context) => config.contexts.has(context));
   const byContext = new Map<RoutedContext, Upstream>();
-  for (const context of ROUTED_CONTEXTS) {
+  for (const context of contexts) {
     const url = new URL(config.serviceUrl[context]);
     const pool = new Pool(url.origin, {
       connections: CONNECTIONS,
@@ -61,6 +64,7 @@ export function openUpstreams(config: Config, patience: Patience): Upstreams {
     return upstream;
   };
   return {
+    contexts,
     of,
     async get(context, path) {
       const { pool, base } = of(context);

@@ -88,9 +88,9 @@ export async function tokenSigner() {
   };
 }
 
-/** The gateway as production starts it, before a real HTTP server per context. */
+/** The gateway as production starts it, before a real HTTP server per context. `without`: contexts that are switched off. */
 export async function startTestGateway(
-  options: { environment?: Record<string, string>; patience?: Partial<Patience> } = {},
+  options: { environment?: Record<string, string>; patience?: Partial<Patience>; without?: RoutedContext[] } = {},
 ) {
   const signer = await tokenSigner();
   const upstreams = {} as Record<RoutedContext, TestUpstream>;
@@ -101,7 +101,7 @@ export async function startTestGateway(
   };
   const port = await freePort();
   const urls = ROUTED_CONTEXTS.map((context) => [`${context.toUpperCase()}_URL`, upstreams[context].url]);
-  const config = loadConfig(
+  const loaded = loadConfig(
     {
       NODE_ENV: 'test',
       LOG_LEVEL: 'silent',
@@ -113,6 +113,8 @@ export async function startTestGateway(
     },
     'no-env-file-in-tests',
   );
+  const off = new Set<string>(options.without);
+  const config = { ...loaded, contexts: new Set([...loaded.contexts].filter((name) => !off.has(name))) };
   const closeUpstreams = () => Promise.all(ROUTED_CONTEXTS.map((context) => upstreams[context].close()));
   const running = await startGateway({ config }, options.patience).catch(async (error: unknown) => {
     await closeUpstreams();

@@ -34,6 +34,7 @@ function adviceByStatus(status: number): string {
 }
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
+  module_off: 'Do without it: whoever runs this platform has chosen not to offer it. `detail` names the module.',
   malformed_body: 'Send a complete JSON document in UTF-8.',
   malformed_request: 'Send one Host header and use an HTTP library that writes standard HTTP/1.1.',
   idempotency_key_required:

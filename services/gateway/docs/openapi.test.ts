@@ -60,7 +60,9 @@ function merge(contracts: Partial<Record<RoutedContext, Contract>>, internal = f
     const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contract, { internal })));
     return [[context, ServiceDocument.parse(document)] as const];
   });
-  const merged: z.output<typeof Merged> = Merged.parse(mergeDocuments(new Map(parts), 'https://api.example.org'));
+  const merged: z.output<typeof Merged> = Merged.parse(
+    mergeDocuments(ROUTED_CONTEXTS, new Map(parts), 'https://api.example.org'),
+  );
   return merged;
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../../../kernel/errors';
-import { contextOf, ROUTED_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
+import { contextOf, type RoutedContext } from '../../../kernel/modules';
 import { destinationOf, isSigned } from '../rules';
 
 const Response = z.looseObject({ description: z.string() });
@@ -41,11 +41,15 @@ export class ReferenceConflict extends Error {
  * the gateway routes to it, tagged with their context, with the refusals the gateway adds, and the components they share.
  * @throws ReferenceConflict when services use one component name or operationId for different things
  */
-export function mergeDocuments(documents: ReadonlyMap<RoutedContext, ServiceDocument>, publicUrl: string) {
+export function mergeDocuments(
+  contexts: readonly RoutedContext[],
+  documents: ReadonlyMap<RoutedContext, ServiceDocument>,
+  publicUrl: string,
+) {
   const paths: Record<string, Record<string, unknown>> = {};
   const components: Record<string, Record<string, unknown>> = { headers: { RetryAfter } };
   const operationIds = new Map<string, RoutedContext>();
-  for (const context of ROUTED_CONTEXTS) {
+  for (const context of contexts) {
     const document = documents.get(context);
     if (!document) continue;
     for (const [kind, named] of Object.entries(document.components)) {
@@ -71,7 +75,7 @@ export function mergeDocuments(documents: ReadonlyMap<RoutedContext, ServiceDocu
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: publicUrl }],
-    tags: ROUTED_CONTEXTS.map((context) => ({ name: context, description: contextOf(context).about })),
+    tags: contexts.map((context) => ({ name: context, description: contextOf(context).about })),
     paths,
     components,
   };

@@ -1,4 +1,4 @@
-import { ROUTED_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
+import type { RoutedContext } from '../../../kernel/modules';
 import type { Logger } from '../../../platform/telemetry';
 import type { Upstreams } from '../upstreams';
 import { mergeDocuments, type Reference, ReferenceConflict, ServiceDocument } from './openapi';
@@ -18,14 +18,14 @@ export interface CurrentReference {
  * The API reference, gathered from the services when somebody asks and kept for half a minute. A service that is down is
  * represented by the last copy it gave; one that contradicts the others is left out, and the log says why.
  */
-export function apiReference(upstreams: Pick<Upstreams, 'get'>, publicUrl: string, logger: Logger) {
+export function apiReference(upstreams: Pick<Upstreams, 'contexts' | 'get'>, publicUrl: string, logger: Logger) {
   const copies = new Map<RoutedContext, ServiceDocument>();
   let kept: { until: number; reference: Promise<CurrentReference> } | undefined;
 
   async function gather(): Promise<CurrentReference> {
     const degraded: RoutedContext[] = [];
     await Promise.all(
-      ROUTED_CONTEXTS.map(async (context) => {
+      upstreams.contexts.map(async (context) => {
         try {
           copies.set(context, ServiceDocument.parse(await upstreams.get(context, '/openapi.json')));
         } catch (error) {
@@ -47,7 +47,7 @@ export function apiReference(upstreams: Pick<Upstreams, 'get'>, publicUrl: strin
     const parts = new Map(copies);
     for (;;) {
       try {
-        return mergeDocuments(parts, publicUrl);
+        return mergeDocuments(upstreams.contexts, parts, publicUrl);
       } catch (error) {
         if (!(error instanceof ReferenceConflict) || !parts.delete(error.context)) throw error;
         logger.error({ err: error, context: error.context }, 'left out of the API reference');
