@@ -96,8 +96,20 @@ export type DatabaseContext = ContextsWith<'database', true>;
 /** The contexts behind the gateway. */
 export type RoutedContext = ContextsWith<'prefixes', readonly [string, ...string[]]>;
 
+/** A context whose sagas share the queue of their module. */
+type Sharing<C> = C extends { ownQueue: string }
+  ? never
+  : C extends { sagas: readonly [string, ...string[]] }
+    ? C
+    : never;
+
+/** The modules with sagas that share a queue. */
+type SharedQueue = {
+  [M in keyof Modules]: [Sharing<Modules[M]['contexts'][keyof Modules[M]['contexts']]>] extends [never] ? never : M;
+}[keyof Modules];
+
 /** A task queue by which sagas are started. */
-export type TaskQueue = ModuleName | ContextsWith<'ownQueue', string>;
+export type TaskQueue = SharedQueue | ContextsWith<'ownQueue', string>;
 
 const CONTEXTS: ReadonlyMap<string, Context> = new Map(
   Object.values(MODULES).flatMap(({ contexts }) => Object.entries<Context>(contexts)),
@@ -122,6 +134,12 @@ function hasSagas(name: ContextName): boolean {
 
 function isModule(name: string): name is ModuleName {
   return name in MODULES;
+}
+
+function isShared(module: ModuleName): module is SharedQueue {
+  return Object.values<Context>(MODULES[module].contexts).some(
+    ({ sagas, ownQueue }) => sagas.length > 0 && ownQueue === undefined,
+  );
 }
 
 function hasOwnQueue(name: ContextName): name is ContextsWith<'ownQueue', string> {
@@ -154,13 +172,9 @@ export function contextsOf(modules: readonly string[]): ReadonlySet<ContextName>
 }
 
 /** Every task queue that has work, with the sagas that its worker, `worker:<name>`, carries, and their contexts. */
-export const QUEUES = [...CONTEXT_NAMES.filter(hasOwnQueue), ...MODULE_NAMES]
-  .map((name) => ({
-    name,
-    contexts: CONTEXT_NAMES.filter((context) => hasSagas(context) && queueOf(context) === name),
-  }))
-  .map((queue) => ({ ...queue, sagas: queue.contexts.flatMap((context) => contextOf(context).sagas) }))
-  .filter(({ contexts }) => contexts.length > 0);
+export const QUEUES = [...CONTEXT_NAMES.filter(hasOwnQueue), ...MODULE_NAMES.filter(isShared)]
+  .map((name) => ({ name, contexts: CONTEXT_NAMES.filter((context) => queueOf(context) === name) }))
+  .map((queue) => ({ ...queue, sagas: queue.contexts.flatMap((context) => contextOf(context).sagas) }));
 
 /** The services and workers of contexts, by the names under which `main.js` runs them. */
 export function partsOf(contexts: ReadonlySet<ContextName>): { services: ContextName[]; workers: string[] } {
@@ -182,9 +196,11 @@ export function formerQueuesOf(queue: TaskQueue): readonly string[] {
   return isModule(queue) ? MODULES[queue].formerQueues : [];
 }
 
-/** Where a context's sagas are started. */
-export function queueOf(name: ContextName): TaskQueue {
-  return hasOwnQueue(name) ? name : moduleOf(name);
+/** Where a context's sagas are started; undefined when it has none. */
+export function queueOf(name: ContextName): TaskQueue | undefined {
+  if (hasOwnQueue(name)) return name;
+  const module = moduleOf(name);
+  return hasSagas(name) && isShared(module) ? module : undefined;
 }
 
 export function moduleOf(name: ContextName): ModuleName {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { rolePassword } from '../db/roles';
-import { DATABASE_CONTEXTS } from '../kernel/modules';
+import { DATABASE_CONTEXTS, MODULE_NAMES } from '../kernel/modules';
+
+const OPTIONAL = ' A module is left out here and in MODULES, which names those that stay.';
 
 /**
  * The settings that `docker-compose.temporal.yml` asks for, with new random secrets. The password of each context's
@@ -11,6 +13,7 @@ export function composeEnv(secret: () => string = () => randomBytes(32).toString
   const passwords = DATABASE_CONTEXTS.map(
     (context) => `${context.toUpperCase()}_DATABASE_PASSWORD=${rolePassword(context, roleSecret)}`,
   );
+  const modules = MODULE_NAMES.filter((name) => name !== 'core');
   return `# Settings of docker-compose.temporal.yml. Keep this file out of version control and readable by yourself only.
 
 # Where clients reach the gateway.
@@ -27,8 +30,8 @@ ${passwords.join('\n')}
 
 # Stand-ins that are run along: the Stripe sandbox and a mail catcher. To use Stripe itself, take stripe-sandbox out of
 # COMPOSE_PROFILES, and set STRIPE_SECRET_KEY and the signing secret of your webhook endpoint. To send mails, take mail
-# out and set SMTP_URL and MAIL_FROM.
-COMPOSE_PROFILES=stripe-sandbox,mail
+# out and set SMTP_URL and MAIL_FROM.${modules.length > 0 ? OPTIONAL : ''}
+COMPOSE_PROFILES=${['stripe-sandbox', 'mail', ...modules].join(',')}
 STRIPE_SECRET_KEY=
 STRIPE_WEBHOOK_SECRET=whsec_${secret()}
 SMTP_URL=smtp://mail:1025

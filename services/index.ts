@@ -1,15 +1,22 @@
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import type { Platform, Running } from '../platform/service';
-import { runService } from '../platform/service';
+import { runService, type ServiceDefinition } from '../platform/service';
 
 type Start = (platform: Platform) => Promise<Running>;
 
-/** Start functions by name, each loaded when it is started. Adding a context is adding its line. */
-export const services = {
-  gateway: async (platform) => (await import('./gateway/routes.js')).startGateway(platform),
-  identity: async (platform) => runService((await import('./identity/routes/index.js')).identityService, platform),
-  tutoring: async (platform) => runService((await import('./tutoring/routes/index.js')).tutoringService, platform),
-  booking: async (platform) => runService((await import('./booking/routes/index.js')).bookingService, platform),
-  notification: async (platform) =>
-    runService((await import('./notification/routes/index.js')).notificationService, platform),
-  payment: async (platform) => runService((await import('./payment/routes/index.js')).paymentService, platform),
-} as const satisfies Record<string, Start>;
+/** Start functions by name, each service loaded when it is started. */
+export const services: Readonly<Record<string, Start>> = Object.fromEntries<Start>([
+  ['gateway', async (platform) => (await import('./gateway/routes.js')).startGateway(platform)],
+  ...DATABASE_CONTEXTS.map((name): [string, Start] => [
+    name,
+    async (platform) => runService(definitionOf(name), platform),
+  ]),
+]);
+
+/** Of every context the room `routes`, a file or a folder, exports `<name>Service`. */
+function definitionOf(name: DatabaseContext): ServiceDefinition {
+  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/routes`);
+  const definition = room[`${name}Service`];
+  if (!definition) throw new Error(`services/${name}/routes exports no ${name}Service`);
+  return definition;
+}

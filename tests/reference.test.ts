@@ -204,7 +204,7 @@ test('a start whose offset is no quarter of an hour is taken, and the reference 
 
 test('the references of all services make one, with every operation that people have', () => {
   const documents = ROUTED_CONTEXTS.map((context) => {
-    const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contracts[context])));
+    const document: unknown = JSON.parse(JSON.stringify(openApiDocument(context, contracts.get(context) ?? {})));
     return [context, ServiceDocument.parse(document)] as const;
   });
   const { paths } = mergeDocuments(ROUTED_CONTEXTS, new Map(documents), 'https://api.example.org');

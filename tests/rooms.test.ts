@@ -60,6 +60,9 @@ test(`no file has more than ${LONGEST_FILE} lines, tests neither`, () => {
   expect(long).toEqual([]);
 });
 
+/** Contexts of before the rule that each says what it exports and erases of a person. */
+const SILENT_OF_PEOPLE = new Set<string>(['identity', 'tutoring', 'booking', 'notification', 'payment']);
+
 describe.each(DATABASE_CONTEXTS)('in %s', (context) => {
   const at = (room: string) => join(ROOT, 'services', context, room);
   const operationsIn = (room: string, name: string): [string, Endpoint][] => {
@@ -72,6 +75,13 @@ describe.each(DATABASE_CONTEXTS)('in %s', (context) => {
       (room) => !existsSync(at(`${room}.ts`)) && !existsSync(at(room)),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('a person can be exported and erased', () => {
+    if (SILENT_OF_PEOPLE.has(context)) return;
+    const operations = new Map(operationsIn('contract', `${context}Contract`));
+    expect(operations.get('exportPerson')).toMatchObject({ method: 'get', access: 'service' });
+    expect(operations.get('erasePerson')).toMatchObject({ access: 'service', idempotency: 'required' });
   });
 
   test('people and sagas are promised things in rooms of their own, once the contract is a folder', () => {

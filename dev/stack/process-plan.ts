@@ -1,12 +1,4 @@
-import {
-  CONTEXT_NAMES,
-  type ContextName,
-  contextOf,
-  contextsOf,
-  partsOf,
-  queueOf,
-  workerOf,
-} from '../../kernel/modules';
+import { CONTEXT_NAMES, type ContextName, contextsOf, partsOf, queueOf, workerOf } from '../../kernel/modules';
 
 /** Which names `main.js` runs in which process. */
 export type ProcessPlan = Record<string, string[]>;
@@ -29,7 +21,10 @@ export function processesOf(plan: ProcessPlan, firstManagementPort: number): Pla
 }
 
 /** The worker that carries a context's sagas, if it has any. */
-const workersOf = (context: ContextName) => (contextOf(context).sagas.length > 0 ? [workerOf(queueOf(context))] : []);
+const workersOf = (context: ContextName) => {
+  const queue = queueOf(context);
+  return queue ? [workerOf(queue)] : [];
+};
 
 const ALL = partsOf(contextsOf([]));
 export const SERVICE_NAMES: readonly string[] = ALL.services;

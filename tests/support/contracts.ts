@@ -1,19 +1,21 @@
-import type { DATABASE_CONTEXTS } from '../../kernel/modules';
+import { join } from 'node:path';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import type { Endpoint } from '../../platform/endpoint';
-import { bookingContract } from '../../services/booking/contract';
-import { identityContract } from '../../services/identity/contract';
-import { notificationContract } from '../../services/notification/contract';
-import { paymentContract } from '../../services/payment/contract';
-import { tutoringContract } from '../../services/tutoring/contract';
+import { ROOT } from './repository';
+
+type Contract = Readonly<Record<string, Endpoint>>;
+
+function contractOf(context: DatabaseContext): Contract {
+  const room: Readonly<Record<string, Contract>> = require(join(ROOT, 'services', context, 'contract'));
+  const contract = room[`${context}Contract`];
+  if (!contract) throw new Error(`services/${context}/contract exports no ${context}Contract`);
+  return contract;
+}
 
 /** What each context promises. */
-export const contracts: Record<(typeof DATABASE_CONTEXTS)[number], Record<string, Endpoint>> = {
-  booking: bookingContract,
-  identity: identityContract,
-  notification: notificationContract,
-  payment: paymentContract,
-  tutoring: tutoringContract,
-};
+export const contracts: ReadonlyMap<DatabaseContext, Contract> = new Map(
+  DATABASE_CONTEXTS.map((context) => [context, contractOf(context)]),
+);
 
 /** Every operation that any context promises. */
-export const operations: Endpoint[] = Object.values(contracts).flatMap((contract) => Object.values(contract));
+export const operations: Endpoint[] = [...contracts.values()].flatMap((contract) => Object.values(contract));

@@ -1,20 +1,19 @@
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
+import type { Access } from '../../platform/endpoint';
 import { uuidv7 } from '../../platform/ids';
+import { contracts } from './contracts';
 
-/** What of a service can be read by GET: an operation that needs a user's token, and one for the platform's own parts. */
-interface Door {
-  user: string;
-  /** Undefined where the platform's own parts read nothing. */
-  internal: string | undefined;
-}
+const isForUsers = (access: Access) => access === 'user' || typeof access !== 'string';
 
-const DOOR_OF: Record<DatabaseContext, Door> = {
-  identity: { user: '/api/auth/me', internal: `/internal/users/${uuidv7()}` },
-  tutoring: { user: '/api/tutors/profile', internal: undefined },
-  booking: { user: '/api/bookings', internal: `/internal/bookings/${uuidv7()}` },
-  notification: { user: '/api/notifications', internal: undefined },
-  payment: { user: `/api/payments/${uuidv7()}`, internal: `/internal/payments/${uuidv7()}` },
-};
-
-/** The doors of every service that takes tokens itself: all but the gateway, which hands them on. */
-export const DOORS = DATABASE_CONTEXTS.map((context) => ({ context, ...DOOR_OF[context] }));
+/**
+ * The doors of every service that takes tokens itself: all but the gateway, which hands them on. Of each the first that can be read by GET
+ * with a user's token, and the first for the platform's own parts; undefined where those read nothing.
+ */
+export const DOORS = [...contracts].map(([context, contract]) => {
+  const first = (isMeant: (access: Access) => boolean) =>
+    Object.values(contract)
+      .find(({ method, access }) => method === 'get' && isMeant(access))
+      ?.path.replaceAll(/\{\w+\}/g, () => uuidv7());
+  const user = first(isForUsers);
+  if (!user) throw new Error(`${context} lets no user read anything`);
+  return { context, user, internal: first((access) => access === 'service') };
+});

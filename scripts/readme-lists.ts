@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { sourcePath } from '../dev/machine/paths';
+import {
+  contextOf,
+  contextsOf,
+  DATABASE_CONTEXTS,
+  MODULE_NAMES,
+  MODULES,
+  partsOf,
+  QUEUES,
+  workerOf,
+} from '../kernel/modules';
+
+// Writes what README.md says of every context, worker and module from the one list. Run it from the root of the project after a change of
+// kernel/modules.ts.
+
+const joined = (names: readonly string[]) => names.join(' & ');
+
+/** The lines of the diagram that name all contexts or all workers, by how they begin. */
+const DIAGRAM: Record<string, string> = {
+  '  gateway --> ': joined(DATABASE_CONTEXTS),
+  '  temporal --- ': `workers[workers: ${QUEUES.map(({ name }) => name).join(', ')}]`,
+  '  workers -- each step once, by idempotency key --> ': joined(DATABASE_CONTEXTS),
+};
+
+const BEGIN = '<!-- from kernel/modules.ts -->';
+const END = '<!-- end -->';
+
+function table(rows: string[][]): string {
+  const [head = [], ...body] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
+  const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+
+function lists(): string {
+  const services = MODULE_NAMES.flatMap((module) =>
+    partsOf(contextsOf([module]))
+      .services.filter((name) => name in MODULES[module].contexts)
+      .map((name) => {
+        const { about, port, prefixes } = contextOf(name);
+        return [`\`${name}\``, module, String(port), about, quoted(prefixes)];
+      }),
+  );
+  const workers = QUEUES.map(({ name, sagas }) => [`\`${workerOf(name)}\``, quoted(sagas)]);
+  return [
+    table([['service', 'module', 'port', 'what it is for', 'paths'], ...services]),
+    table([['worker', 'the sagas it carries'], ...workers]),
+  ].join('\n\n');
+}
+
+/** @returns README.md as it should be. @throws Error when a place for a list is missing */
+export function withLists(readme: string): string {
+  const [before, rest] = split(readme, `${BEGIN}\n`);
+  const [, after] = split(rest, `\n${END}`);
+  const filled = `${before}${BEGIN}\n\n${lists()}\n\n${END}${after}`;
+  return Object.entries(DIAGRAM).reduce((text, [start, end]) => {
+    const [above, line] = split(text, `\n${start}`);
+    return `${above}\n${start}${end}${line.slice(line.indexOf('\n'))}`;
+  }, filled);
+}
+
+function split(text: string, at: string): [string, string] {
+  const place = text.indexOf(at);
+  if (place < 0) throw new Error(`README.md has no ${JSON.stringify(at)}`);
+  return [text.slice(0, place), text.slice(place + at.length)];
+}
+
+/** Compiled, this file is dist/scripts/readme-lists.js. */
+if (require.main === module) {
+  const path = sourcePath('README.md');
+  writeFileSync(path, withLists(readFileSync(path, 'utf8')));
+}
