@@ -26,12 +26,12 @@ export async function contradictionsOfRun(stack: Stack, samples: Sample[]): Prom
   const payments = new Map(
     (
       await stack.database('payment')<{ id: string; captured: string; refunded: string; balanced: boolean }[]>`
-        select p.booking_id as id, p.captured, p.refunded,
+        select p.subject_id as id, p.captured, p.refunded,
           count(distinct t.id) = (p.captured > 0)::int and coalesce(sum(e.amount), 0) = 0 as balanced
         from payments p
         left join ledger_transactions t on t.payment_id = p.id and t.kind = 'capture'
         left join ledger_entries e on e.transaction_id = t.id
-        where p.booking_id = any(${ids}) group by p.id`
+        where p.subject_kind = 'booking' and p.subject_id = any(${ids}) group by p.id`
     ).map((row) => [row.id, row]),
   );
   const slots = new Map(
@@ -92,7 +92,7 @@ export async function contradictionsAtStripe(
   });
   const sql = stack.database('payment');
   const rows = await sql<{ id: string; captured: string; refunded: string }[]>`
-    select booking_id as id, captured, refunded from payments where booking_id is not null`;
+    select subject_id as id, captured, refunded from payments where subject_kind = 'booking'`;
   const intents = grouped(state.payment_intents, ({ metadata }) => metadata.bookingId ?? '');
   const charges = grouped(state.charges, (charge) => charge.payment_intent ?? '');
   const refunds = grouped(state.refunds, (refund) => refund.payment_intent ?? '');

@@ -23,13 +23,18 @@ const MODULE = `github.com/stripe/stripe-mock@${VERSION}`;
 
 const payment: IntentParams = {
   paymentId: '01900000-0000-7000-8000-000000000001',
-  bookingId: '01900000-0000-7000-8000-000000000002',
+  subject: { kind: 'booking', id: '01900000-0000-7000-8000-000000000002' },
   amount: { amount: 4_500, currency: 'EUR' },
   paymentMethodId: 'pm_card_visa',
   customerId: 'cus_123',
   capture: 'manual',
 };
-const direct: IntentParams = { ...payment, bookingId: null, customerId: null, capture: 'automatic' };
+const direct: IntentParams = {
+  ...payment,
+  subject: { kind: 'direct', id: payment.paymentId },
+  customerId: null,
+  capture: 'automatic',
+};
 const student = { userId: '01900000-0000-7000-8000-000000000003', role: 'student' } as const;
 const tutor = { ...student, role: 'tutor' } as const;
 const person = { email: 'ada@example.com', name: 'Ada Lovelace' };

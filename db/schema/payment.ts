@@ -12,6 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
@@ -19,8 +20,23 @@ import { instant, minorUnits } from './platform';
 export { events, idempotencyKeys } from './platform';
 
 /**
- * One row per booking that ever had to do with money: the lock under which its payment is made, and the mark that it was
- * settled to zero, after which no payment can be made for it. It exists also when the undo came before the step.
+ * One row per subject whose payment a saga's step makes: the lock under which it is made, and the mark that the subject was settled to
+ * zero, after which no payment can be made for it. It exists also when the undo came before the step. A direct payment has none: its row is
+ * stored before its saga begins.
+ */
+export const paymentGuards = pgTable(
+  'payment_guards',
+  {
+    subjectKind: text('subject_kind', { enum: SUBJECT_KINDS }).notNull(),
+    subjectId: uuid('subject_id').notNull(),
+    settledAt: instant('settled_at'),
+  },
+  (t) => [primaryKey({ columns: [t.subjectKind, t.subjectId] })],
+);
+
+/**
+ * The guards of the code of before, which knows bookings alone. A trigger has it take the lock of `payment_guards`, note its marks there and
+ * find those that stand there. Goes with the code of before.
  */
 export const bookingGuards = pgTable('booking_guards', {
   bookingId: uuid('booking_id').primaryKey(),
@@ -31,6 +47,10 @@ export const payments = pgTable(
   'payments',
   {
     id: uuid().primaryKey(),
+    /** What is paid for; of a direct payment its own id. */
+    subjectKind: text('subject_kind', { enum: SUBJECT_KINDS }).notNull(),
+    subjectId: uuid('subject_id').notNull(),
+    /** The booking that is paid for. A trigger keeps it for the code of before, which knows nothing else, and it goes with that code. */
     bookingId: uuid('booking_id').unique('payments_one_per_booking'),
     payerId: uuid('payer_id').notNull(),
     payeeId: uuid('payee_id').notNull(),
@@ -69,13 +89,23 @@ export const payments = pgTable(
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (t) => [
+    check('payments_direct_subject', sql`${t.subjectKind} <> 'direct' or ${t.subjectId} = ${t.id}`),
+    check(
+      'payments_booking_is_subject',
+      sql`${t.bookingId} is not distinct from case ${t.subjectKind} when 'booking' then ${t.subjectId} end`,
+    ),
     check('payments_fee_within_amount', sql`${t.amount} > 0 and ${t.fee} between 0 and ${t.amount}`),
     check('payments_captured_within_amount', sql`${t.captured} between 0 and ${t.amount}`),
     check('payments_refunded_within_captured', sql`${t.refunded} between 0 and ${t.captured}`),
     check('payments_refund_pending', sql`${t.refundPending} >= 0`),
+    unique('payments_one_per_subject').on(t.subjectKind, t.subjectId),
     index('payments_payer').on(t.payerId),
     index('payments_payee').on(t.payeeId),
     // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
+    index('payments_direct_unstarted')
+      .on(t.createdAt)
+      .where(sql`saga_started_at is null and subject_kind = 'direct' and status = 'pending'`),
+    // The same for the sweep of the code of before. Goes with it.
     index('payments_unstarted')
       .on(t.createdAt)
       .where(sql`saga_started_at is null and booking_id is null and status = 'pending'`),

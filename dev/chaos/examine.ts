@@ -134,7 +134,8 @@ async function copiesDiffer(evidence: ChaosEvidence): Promise<string[]> {
     evidence.database('booking')<Row[]>`
       select booking_id, status || ' ' || captured || '-' || refunded as is from payments`,
     evidence.database('payment')<Row[]>`
-      select booking_id, status || ' ' || captured || '-' || refunded as is from payments where booking_id is not null`,
+      select subject_id as booking_id, status || ' ' || captured || '-' || refunded as is
+      from payments where subject_kind = 'booking'`,
   ]);
   const copy = new Map(shown.map((row) => [row.booking_id, row.is]));
   return real

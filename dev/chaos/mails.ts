@@ -26,7 +26,7 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
       select business_key, recipient_id, template, booking_id, payment_id, status from notifications`,
     evidence.database('booking')<BookingRow[]>`select id, status, status_reason, refund_percent from bookings`,
     evidence.database('payment')<{ id: string }[]>`
-      select id from payments where booking_id is null and captured > 0 and status <> 'voided'`,
+      select id from payments where subject_kind = 'direct' and captured > 0 and status <> 'voided'`,
     // What is undone before the session was paid for is told with the end of the booking.
     evidence.database('payment')<{ id: string; tries: number }[]>`
       select id, tries from refunds where status = 'succeeded' and origin in ('request', 'stripe')`,

@@ -54,10 +54,10 @@ export async function contradictions(evidence: Evidence): Promise<string[]> {
       select b.id, b.student_id, b.tutor_id, b.status, b.status_reason, b.starts_at, b.ends_at, b.refund_percent, s.price
       from bookings b join booking_snapshots s on s.booking_id = b.id`,
     evidence.database('payment')<PaymentRow[]>`
-      select booking_id, status, captured, refunded, coalesce((
+      select subject_id as booking_id, status, captured, refunded, coalesce((
         select sum(e.amount) from ledger_transactions t join ledger_entries e on e.transaction_id = t.id
         where t.payment_id = p.id and t.kind in ('waived', 'paid_elsewhere') and e.amount > 0), 0) as given_up
-      from payments p where booking_id is not null`,
+      from payments p where subject_kind = 'booking'`,
     evidence.database('tutoring')<SlotRow[]>`
       select booking_id, reserved_by, tutor_id, state, lower(during) as starts_at, upper(during) as ends_at from slots`,
     sandboxState(evidence),

@@ -1,10 +1,10 @@
 import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
 import {
-  type ChargeBooking,
   type CreateAccount,
   type CreateRefund,
   paymentContract as contract,
+  type NewCharge,
   type RefundShare,
   type SettledByHand,
   type SettledStep,
@@ -30,7 +30,7 @@ export function createPaymentClient(http: ServiceClient) {
     removeAccount: (userId: string, idempotencyKey: UndoKey) =>
       http.call(contract.removeAccount, { params: { userId }, idempotencyKey, timeoutMs }),
 
-    chargeBooking: (bookingId: string, body: ChargeBooking, idempotencyKey: string) =>
+    chargeBooking: (bookingId: string, body: NewCharge, idempotencyKey: string) =>
       http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
     settleBooking: (bookingId: string, idempotencyKey: UndoKey) =>
       http.call(contract.settleBooking, { params: { bookingId }, idempotencyKey, timeoutMs }),

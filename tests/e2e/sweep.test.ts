@@ -62,7 +62,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
   // As if the clients had been gone for a quarter of an hour.
   const aged = "interval '15 minutes'";
   await platform.database('payment').unsafe(`
-    update payments set created_at = created_at - ${aged} where saga_started_at is null and booking_id is null;
+    update payments set created_at = created_at - ${aged} where saga_started_at is null and subject_kind = 'direct';
     update refunds set created_at = created_at - ${aged} where saga_started_at is null;
     update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
   await platform.database('booking').unsafe(`

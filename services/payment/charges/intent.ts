@@ -3,7 +3,7 @@ import { perform } from '../stripe/attempt';
 import type { StripeDoor } from '../stripe/door';
 import { type Attempt, type Closing, closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
-import { isCancellable, isOpenDecline } from './rules';
+import { isCancellable, isOpenDecline, subjectOf } from './rules';
 import { beginCancel, doubtfulCharges } from './store/attempts';
 import { recordIntent } from './store/intents';
 import type { PaymentRow } from './store/payments';
@@ -13,7 +13,7 @@ import { giveBackStray } from './stray';
 export function paramsOf(payment: PaymentRow, attempt: Pick<Attempt, 'customerId'>): IntentParams {
   return {
     paymentId: payment.id,
-    bookingId: payment.bookingId,
+    subject: subjectOf(payment),
     amount: { amount: payment.amount, currency: payment.currency },
     paymentMethodId: payment.paymentMethodId,
     customerId: attempt.customerId,

@@ -7,12 +7,13 @@ import {
   EUR,
   HANG_MS,
   newBooking,
+  ofBooking,
   type PaymentStack,
   retried,
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { charge } from './charge';
-import { beginBookingCharge } from './store/attempts';
+import { beginCharge } from './store/attempts';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -103,7 +104,7 @@ describe('a crash between Stripe’s effect and our commit', () => {
     };
     const wanted = { ...body, capture: 'automatic' as const };
     const { db, feePercent } = stack.till;
-    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
+    const begun = await beginCharge(db, booking.key, ofBooking(booking.bookingId), wanted, feePercent);
     const { stripe } = stack.till;
     const dying = { ...stack.till, stripe: { ...stripe, createIntent: dyingAfter(stripe.createIntent) } };
     await expect(charge(dying, begun)).rejects.toThrow('the process died');
@@ -124,7 +125,7 @@ describe('a crash between Stripe’s effect and our commit', () => {
     };
     const wanted = { ...body, capture: 'automatic' as const };
     const { db, feePercent } = stack.till;
-    const begun = await beginBookingCharge(db, booking.key, booking.bookingId, wanted, feePercent);
+    const begun = await beginCharge(db, booking.key, ofBooking(booking.bookingId), wanted, feePercent);
     if (!begun.attempt) throw new Error('nothing was begun');
     const { id: paymentId } = begun.payment;
     expect((await stack.post(`/payments/${paymentId}/refresh`)).body.status).toBe('pending');
@@ -133,7 +134,7 @@ describe('a crash between Stripe’s effect and our commit', () => {
       ...body,
       amount,
       paymentId,
-      bookingId: booking.bookingId,
+      subject: ofBooking(booking.bookingId),
       customerId: null,
       capture: 'automatic' as const,
     };

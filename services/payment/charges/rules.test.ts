@@ -1,6 +1,7 @@
 import type { PaymentStatus } from '../../../kernel/statuses';
 import { reachable } from '../../../kernel/transitions';
 import {
+  bookingIdOf,
   isCancellable,
   isDecided,
   isOpenDecline,
@@ -8,6 +9,7 @@ import {
   ownerOf,
   PAYMENT_TRANSITIONS,
   platformFee,
+  shownAtStripe,
   stateOf,
   statusOfCaptured,
 } from './rules';
@@ -97,15 +99,28 @@ test('a payment is as refunded as its refunds make it', () => {
 });
 
 test('a payment belongs to its booking’s saga, or to its own', () => {
-  expect(ownerOf({ id: 'p', bookingId: 'b' })).toBe('booking:b');
-  expect(ownerOf({ id: 'p', bookingId: null })).toBe('payment:p');
+  expect(ownerOf({ kind: 'booking', id: 'b' })).toBe('booking:b');
+  expect(ownerOf({ kind: 'direct', id: 'p' })).toBe('payment:p');
+});
+
+test.each([
+  ['booking', { description: 'Tutoring session', metadata: { paymentId: 'p', bookingId: 's' } }],
+  ['direct', { description: 'Direct payment', metadata: { paymentId: 'p' } }],
+] as const)('Stripe is told of a payment of the kind %s what it was always told', (kind, told) => {
+  expect(shownAtStripe('p', { kind, id: 's' })).toEqual(told);
+});
+
+test('a payment has a booking’s id only if it is for a booking', () => {
+  expect(bookingIdOf({ subjectKind: 'booking', subjectId: 'b' })).toBe('b');
+  expect(bookingIdOf({ subjectKind: 'direct', subjectId: 'p' })).toBeNull();
 });
 
 test('an authorisation of which Stripe does not say when it ends has no end that anybody could wait for', () => {
   const payment = {
     ...{
       id: 'p',
-      bookingId: null,
+      subjectKind: 'direct' as const,
+      subjectId: 'p',
       payerId: 'a',
       payeeId: 'b',
       status: 'authorized' as const,

@@ -1,4 +1,5 @@
 import { type Money, scaleHalfUp } from '../../../kernel/money';
+import type { Subject, SubjectKind } from '../../../kernel/payment-subject';
 import type { PaymentStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
 import type { Payment, PaymentDetails, PaymentState } from '../contract';
@@ -102,9 +103,36 @@ export function isCancellable(intent: { status: string }): boolean {
   return intent.status !== 'succeeded' && intent.status !== 'canceled';
 }
 
-/** The workflow that owns a payment. */
-export function ownerOf(payment: { id: string; bookingId: string | null }): string {
-  return payment.bookingId ? `booking:${payment.bookingId}` : `payment:${payment.id}`;
+/** What a subject of each kind has of its own: the kind of the saga that pays for it, and what Stripe shows to be paid for. */
+const KINDS = {
+  booking: { saga: 'booking', description: 'Tutoring session' },
+  direct: { saga: 'payment', description: 'Direct payment' },
+} as const satisfies Record<SubjectKind, { saga: string; description: string }>;
+
+/** What a payment is for. */
+export function subjectOf({
+  subjectKind: kind,
+  subjectId: id,
+}: Pick<PaymentFacts, 'subjectKind' | 'subjectId'>): Subject {
+  return { kind, id };
+}
+
+/** The booking that a payment is for; null when it is for something else. */
+export function bookingIdOf(payment: Pick<PaymentFacts, 'subjectKind' | 'subjectId'>): string | null {
+  return payment.subjectKind === 'booking' ? payment.subjectId : null;
+}
+
+/** The workflow that pays for a subject. */
+export function ownerOf({ kind, id }: Subject): string {
+  return `${KINDS[kind].saga}:${id}`;
+}
+
+/** What Stripe shows of a payment in its dashboard. The same for all time: a request that is repeated must say the same. */
+export function shownAtStripe(paymentId: string, { kind, id }: Subject) {
+  return {
+    description: KINDS[kind].description,
+    metadata: { paymentId, ...(kind !== 'direct' && { [`${kind}Id`]: id }) },
+  };
 }
 
 /** Who may see a payment: those between whom it is, and admins. */
@@ -118,7 +146,8 @@ export function maySee(payment: { payerId: string; payeeId: string }, user: { id
  */
 export interface PaymentFacts {
   id: string;
-  bookingId: string | null;
+  subjectKind: SubjectKind;
+  subjectId: string;
   payerId: string;
   payeeId: string;
   status: PaymentStatus;
@@ -140,7 +169,7 @@ export function stateOf(payment: PaymentFacts): PaymentState {
   const { currency } = payment;
   return {
     paymentId: payment.id,
-    bookingId: payment.bookingId,
+    bookingId: bookingIdOf(payment),
     version: payment.version,
     status: payment.status,
     amount: { amount: payment.amount, currency },
@@ -164,7 +193,7 @@ export function shownPayment(payment: PaymentFacts, viewerId: string): Payment {
   return {
     id: payment.id,
     status: payment.status,
-    bookingId: payment.bookingId,
+    bookingId: bookingIdOf(payment),
     payerId: payment.payerId,
     payeeId: payment.payeeId,
     amount: { amount: payment.amount, currency },
@@ -174,7 +203,7 @@ export function shownPayment(payment: PaymentFacts, viewerId: string): Payment {
     description: payment.description,
     ...(clientSecret && viewerId === payment.payerId && { clientSecret }),
     ...(declineCode && { declineCode }),
-    workflowId: ownerOf(payment),
+    workflowId: ownerOf(subjectOf(payment)),
     createdAt: payment.createdAt.toISOString(),
   };
 }

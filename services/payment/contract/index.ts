@@ -3,10 +3,10 @@ import { sagaOperations } from './saga';
 
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {
-  type ChargeBooking,
   type CreateAccount,
   type CreateRefund,
   EarningsReleased,
+  type NewCharge,
   PaymentDetails,
   PaymentState,
   RefundedShare,

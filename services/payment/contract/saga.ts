@@ -67,7 +67,7 @@ export type EarningsReleased = z.output<typeof EarningsReleased>;
 const BookingParams = z.strictObject({ bookingId: Uuid });
 const UserParams = z.strictObject({ userId: Uuid });
 
-const ChargeBooking = z.strictObject({
+const NewCharge = z.strictObject({
   payerId: Uuid,
   payeeId: Uuid,
   amount: ChargeAmount,
@@ -75,7 +75,7 @@ const ChargeBooking = z.strictObject({
   /** `manual` only reserves the amount on the card until it is captured; `automatic` takes it at once. */
   capture: z.enum(['manual', 'automatic']),
 });
-export type ChargeBooking = z.output<typeof ChargeBooking>;
+export type NewCharge = z.output<typeof NewCharge>;
 
 const CreateAccount = z.strictObject({
   userId: Uuid,
@@ -147,7 +147,7 @@ export const sagaOperations = {
     reaches: ['stripe'],
     idempotency: 'required',
     params: BookingParams,
-    body: ChargeBooking,
+    body: NewCharge,
     replies: { 200: PaymentState },
     errors: ['payment_declined', 'payment_rejected', 'undone', 'conflict'],
   }),

@@ -5,6 +5,7 @@ import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, once } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import { ok } from '../../../platform/replies';
+import { bookingIdOf } from '../charges/rules';
 import { lockPayment } from '../charges/store/payments';
 import type { EarningsReleased } from '../contract';
 import { releaseEntries, tutorPayable } from '../ledger/rules';
@@ -25,7 +26,7 @@ export async function releaseEarnings(db: Database, request: KeyedRequest, id: s
       const { pending } = await standingOf(tx, id, payeeId);
       await post(tx, { ...posting, entries: releaseEntries(pending, payeeId) });
       await tx.update(payments).set({ releasedAt: sql`now()` }).where(eq(payments.id, id));
-      const data = { paymentId: id, bookingId: row.bookingId, payeeId, released: { amount: pending, currency } };
+      const data = { paymentId: id, bookingId: bookingIdOf(row), payeeId, released: { amount: pending, currency } };
       await appendEvent(tx, { streamId: id, type: 'EarningsReleased', data });
     }
     const entries = await entriesOf(tx, posting);

@@ -18,6 +18,8 @@ beforeEach(async () => {
   paymentId = uuidv7();
   await database.db.insert(payments).values({
     id: paymentId,
+    subjectKind: 'direct',
+    subjectId: paymentId,
     payerId: uuidv7(),
     payeeId: TUTOR,
     status: 'captured',

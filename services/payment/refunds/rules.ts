@@ -3,7 +3,7 @@ import type { FieldError } from '../../../kernel/errors';
 import { type Money, scaleUp } from '../../../kernel/money';
 import type { RefundStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
-import { type PaymentFacts, stateOf } from '../charges/rules';
+import { bookingIdOf, type PaymentFacts, stateOf } from '../charges/rules';
 import type { Refund, RefundState } from '../contract';
 
 /**
@@ -112,7 +112,7 @@ export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): Refun
   return {
     refundId: refund.id,
     paymentId: refund.paymentId,
-    bookingId: payment.bookingId,
+    bookingId: bookingIdOf(payment),
     status: refund.status,
     tries: refund.tries,
     owed: isPromised(refund),

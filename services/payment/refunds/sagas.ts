@@ -1,5 +1,6 @@
 import type { Sagas } from '../../../platform/temporal';
 import { refundChanged, refundSaga } from '../../../workflows/refund.api';
+import { bookingIdOf } from '../charges/rules';
 import type { PaymentRow } from '../charges/store/payments';
 import type { Till } from '../till';
 import { type RefundRow, unattendedRefunds } from './store/refunds';
@@ -9,7 +10,8 @@ import { type RefundRow, unattendedRefunds } from './store/refunds';
  * succeeded, and somebody may have made one in Stripe's dashboard. @throws ProblemError upstream_unavailable
  */
 export async function wakeRefundSagas(sagas: Sagas, payment: PaymentRow, refunds: RefundRow[]): Promise<void> {
-  const { id: paymentId, bookingId, version } = payment;
+  const { id: paymentId, version } = payment;
+  const bookingId = bookingIdOf(payment);
   for (const { id: refundId } of refunds)
     await sagas.wake(refundSaga, { refundId, paymentId, bookingId }, refundChanged, { refundId, version });
 }

@@ -7,7 +7,7 @@ import { answerOnce, startAndWait } from '../../../platform/saga-request';
 import type { ServiceDeps } from '../../../platform/service';
 import { paymentSaga } from '../../../workflows/payment.api';
 import { refundSaga } from '../../../workflows/refund.api';
-import { maySee, shownPayment } from '../charges/rules';
+import { bookingIdOf, maySee, shownPayment } from '../charges/rules';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
@@ -92,7 +92,7 @@ export function servePeople(
   });
 
   async function giveBack(refundId: string, paymentId: string, receivedAt: Date): Promise<ReplyOf<RequestRefund>> {
-    const { bookingId } = await readPayment(db, paymentId);
+    const bookingId = bookingIdOf(await readPayment(db, paymentId));
     const refund = await startAndWait(
       changes,
       {

@@ -1,3 +1,4 @@
+import type { Subject } from '../../../kernel/payment-subject';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
@@ -5,7 +6,7 @@ import type { Sagas } from '../../../platform/temporal';
 import { openAccount, removeAccount } from '../accounts/account';
 import { capture, charge } from '../charges/charge';
 import { detailsOf, stateOf } from '../charges/rules';
-import { beginBookingCharge, beginCapture, beginDirectCharge } from '../charges/store/attempts';
+import { beginCapture, beginCharge, beginDirectCharge } from '../charges/store/attempts';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
@@ -17,9 +18,11 @@ import { type RefundAndPayment, readRefund } from '../refunds/store/refunds';
 import { createRefund, refundShare } from '../refunds/store/requests';
 import { refresh } from '../settlement/refresh';
 import { abandon, settle } from '../settlement/settle';
-import { handOverRefunds, markBookingSettled, markPaymentSettled } from '../settlement/store';
+import { handOverRefunds, markPaymentSettled, markSubjectSettled } from '../settlement/store';
 import { sweepPayments } from '../settlement/sweep';
 import type { Till } from '../till';
+
+const bookingOf = ({ bookingId: id }: { bookingId: string }): Subject => ({ kind: 'booking', id });
 
 /** What the activities of sagas call. */
 export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void {
@@ -36,7 +39,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.chargeBooking, async ({ params, body, idempotencyKey }) => {
-    const begun = await beginBookingCharge(db, idempotencyKey, params.bookingId, body, feePercent);
+    const begun = await beginCharge(db, idempotencyKey, bookingOf(params), body, feePercent);
     return ok(await charge(till, begun));
   });
 
@@ -50,11 +53,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   };
 
   service.serve(contract.settleBooking, async ({ params, idempotencyKey }) => {
-    return ok({ payment: await settled(await markBookingSettled(db, params.bookingId), idempotencyKey) });
+    return ok({ payment: await settled(await markSubjectSettled(db, bookingOf(params)), idempotencyKey) });
   });
 
   service.serve(contract.settleBookingByHand, async (call) => {
-    await settleByHand(db, byService(call), { bookingId: call.params.bookingId }, call.body);
+    await settleByHand(db, byService(call), bookingOf(call.params), call.body);
     return done;
   });
 

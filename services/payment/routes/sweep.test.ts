@@ -101,6 +101,15 @@ describe('a direct payment that never began', () => {
     expect((await retried(() => charge(begun.id))).body.status).toBe('captured');
   });
 
+  test('is found by its kind: what is for something is left to the saga that pays for it', async () => {
+    const { id } = await unstarted();
+    await goneFor(id, 60);
+    await stack.service.database.sql`update payments set subject_kind = 'package' where id = ${id}`;
+    expect(await sweep()).toEqual(NOTHING);
+    await stack.service.database.sql`update payments set subject_kind = 'direct' where id = ${id}`;
+    expect(await sweep()).toEqual({ found: 1, started: 0, refused: 1 });
+  });
+
   test('is either charged or refused when its saga begins at that moment, never both', async () => {
     for (let round = 0; round < 8; round++) {
       const { id } = await unstarted();

@@ -1,8 +1,10 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../db/client';
-import { bookingGuards, payments, refunds } from '../../../db/schema/payment';
+import { payments, refunds } from '../../../db/schema/payment';
+import type { Subject } from '../../../kernel/payment-subject';
 import { uuidv7 } from '../../../platform/ids';
-import { changePayment, lockPayment, type PaymentRow } from '../charges/store/payments';
+import { settleGuard } from '../charges/store/guards';
+import { changePayment, isFor, lockPayment, type PaymentRow } from '../charges/store/payments';
 import { REFUNDED_OTHERWISE, toSettle } from '../refunds/rules';
 import { insertRefund, isUnseen, type RefundRow } from '../refunds/store/refunds';
 import { closeAttempt, doubtfulAttempts } from '../stripe/store';
@@ -10,22 +12,16 @@ import { closeAttempt, doubtfulAttempts } from '../stripe/store';
 /** The reason of a refund for which no person gave one. */
 const SETTLED = 'Settled to zero: the booking or payment came to nothing';
 
-/** Marks a booking as settled to zero, whether or not it has a payment. From then on its money steps are refused. @returns its payment, null when there is none */
-export async function markBookingSettled(db: Database, bookingId: string): Promise<PaymentRow | null> {
+/** Marks a subject as settled to zero, whether or not it has a payment. From then on its money steps are refused. @returns its payment, null when there is none */
+export async function markSubjectSettled(db: Database, subject: Subject): Promise<PaymentRow | null> {
   return db.transaction(async (tx) => {
-    await tx
-      .insert(bookingGuards)
-      .values({ bookingId, settledAt: sql`now()` })
-      .onConflictDoUpdate({
-        target: bookingGuards.bookingId,
-        set: { settledAt: sql`coalesce(${bookingGuards.settledAt}, now())` },
-      });
-    const [row] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update');
+    await settleGuard(tx, subject);
+    const [row] = await tx.select().from(payments).where(isFor(subject)).for('update');
     return row ? markSettled(tx, row) : null;
   });
 }
 
-/** As `markBookingSettled`, for a direct payment; null when there is none. */
+/** As `markSubjectSettled`, for a direct payment, which is its own guard; null when there is none. */
 export async function markPaymentSettled(db: Database, id: string): Promise<PaymentRow | null> {
   return db.transaction(async (tx) => {
     const [row] = await tx.select().from(payments).where(eq(payments.id, id)).for('update');

@@ -3,6 +3,7 @@ import {
   dyingAfter,
   EUR,
   newBooking,
+  ofBooking,
   type PaymentStack,
   retried,
   settleBooking,
@@ -12,7 +13,7 @@ import {
 import { listRefunds, unseenRefunds } from '../refunds/store/refunds';
 import type { Till } from '../till';
 import { settle } from './settle';
-import { markBookingSettled, refundWhatIsLeft } from './store';
+import { markSubjectSettled, refundWhatIsLeft } from './store';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -68,7 +69,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
   test('a crash between the refund at Stripe and our commit refunds once', async () => {
     const booking = newBooking();
     await chargeBooking(stack, booking);
-    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
+    const marked = await markSubjectSettled(stack.till.db, ofBooking(booking.bookingId));
     if (!marked) throw new Error('no payment');
     const dying: Till = {
       ...stack.till,
@@ -86,7 +87,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
   test('a crash after the refund’s row and before its request goes on with that refund', async () => {
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
-    await markBookingSettled(stack.till.db, booking.bookingId);
+    await markSubjectSettled(stack.till.db, ofBooking(booking.bookingId));
     const [row] = await refundWhatIsLeft(stack.till.db, body.paymentId);
     expect((await settleBooking(stack, booking)).body.payment.status).toBe('refunded');
     const rows = await stack.service.database.sql`select id, status from refunds where payment_id = ${body.paymentId}`;
@@ -97,7 +98,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
     const booking = newBooking();
     const { body } = await chargeBooking(stack, booking);
     const { paymentId } = body;
-    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
+    const marked = await markSubjectSettled(stack.till.db, ofBooking(booking.bookingId));
     if (!marked) throw new Error('no payment');
     const refusing: Till = {
       ...stack.till,
@@ -149,7 +150,7 @@ describe('whatever happens to the undo’s own requests, it ends at zero', () =>
   test('a payment that a bank is still working on is not called settled', async () => {
     const booking = newBooking();
     await chargeBooking(stack, booking, { card: 'pm_card_threeDSecure2Required' });
-    const marked = await markBookingSettled(stack.till.db, booking.bookingId);
+    const marked = await markSubjectSettled(stack.till.db, ofBooking(booking.bookingId));
     if (!marked?.stripeIntentId) throw new Error('no payment');
     const intent = await stack.till.stripe.retrieveIntent(marked.stripeIntentId);
     if (!intent) throw new Error('no intent');

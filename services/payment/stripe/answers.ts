@@ -1,5 +1,6 @@
 import type { ProblemError } from '../../../kernel/errors';
 import type { Money } from '../../../kernel/money';
+import type { Subject } from '../../../kernel/payment-subject';
 
 /** What passes through the door to Stripe (`door.ts`), in our words. */
 
@@ -44,7 +45,7 @@ export interface StripeRefund {
 /** What an intent is made from. */
 export interface IntentParams {
   paymentId: string;
-  bookingId: string | null;
+  subject: Subject;
   amount: Money;
   paymentMethodId: string;
   customerId: string | null;

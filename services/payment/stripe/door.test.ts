@@ -48,7 +48,7 @@ function doorOf(environment: Record<string, string> = {}): StripeDoor {
 
 const params: IntentParams = {
   paymentId: 'p1',
-  bookingId: 'b1',
+  subject: { kind: 'booking', id: 'b1' },
   amount: { amount: 4500, currency: 'EUR' },
   paymentMethodId: 'pm_card_visa',
   customerId: null,

@@ -5,6 +5,7 @@ import type { Money } from '../../../kernel/money';
 import type { Config } from '../../../platform/config';
 import { counter, type Logger } from '../../../platform/telemetry';
 import { requireVendor } from '../../../platform/vendors';
+import { shownAtStripe } from '../charges/rules';
 import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './answers';
 import { eventOf } from './event';
 
@@ -239,14 +240,13 @@ const CONNECTED = {
  */
 const ON_THE_PAGE = { enabled: true, allow_redirects: 'never' } as const;
 
-function intentBasics({ paymentId, bookingId, amount, customerId }: IntentParams) {
+function intentBasics({ paymentId, subject, amount, customerId }: IntentParams) {
   return {
     amount: toStripe(amount),
     currency: amount.currency.toLowerCase(),
     ...(customerId && { customer: customerId }),
     automatic_payment_methods: ON_THE_PAGE,
-    description: bookingId ? 'Tutoring session' : 'Direct payment',
-    metadata: { paymentId, ...(bookingId && { bookingId }) },
+    ...shownAtStripe(paymentId, subject),
   };
 }
 

@@ -3,12 +3,13 @@ import {
   chargeBooking,
   EUR,
   newBooking,
+  ofBooking,
   type PaymentStack,
   startPaymentStack,
   until,
   webhooksAt,
 } from '../../../tests/support/payment';
-import { beginBookingCharge } from '../charges/store/attempts';
+import { beginCharge } from '../charges/store/attempts';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -39,7 +40,7 @@ describe('where Stripe tells of its fee later, a webhook', () => {
       paymentMethodId: 'pm_card_visa',
       capture: 'automatic' as const,
     };
-    const { payment } = await beginBookingCharge(stack.till.db, key, bookingId, wanted, stack.till.feePercent);
+    const { payment } = await beginCharge(stack.till.db, key, ofBooking(bookingId), wanted, stack.till.feePercent);
     await stack.control('POST', '/settings', { asyncCaptureDelayMs });
     const { id } = await stack.stripe.paymentIntents.create({
       amount: 4500,

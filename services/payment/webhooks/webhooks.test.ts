@@ -2,13 +2,14 @@ import {
   chargeBooking,
   EUR,
   newBooking,
+  ofBooking,
   type PaymentStack,
   settleBooking,
   startPaymentStack,
   until,
   webhooksAt,
 } from '../../../tests/support/payment';
-import { beginBookingCharge } from '../charges/store/attempts';
+import { beginCharge } from '../charges/store/attempts';
 
 const SECURE = 'pm_card_threeDSecure2Required';
 
@@ -245,8 +246,9 @@ describe('an event about an intent we do not know', () => {
       paymentMethodId: 'pm_card_visa',
       capture: 'automatic' as const,
     };
-    const begun = await beginBookingCharge(stack.till.db, key, bookingId, wanted, stack.till.feePercent);
-    const params = { ...wanted, paymentId: begun.payment.id, bookingId, customerId: null };
+    const subject = ofBooking(bookingId);
+    const begun = await beginCharge(stack.till.db, key, subject, wanted, stack.till.feePercent);
+    const params = { ...wanted, paymentId: begun.payment.id, subject, customerId: null };
     const made = await stack.till.stripe.createIntent(begun.attempt?.stripeKey ?? '', params);
     if (made.kind !== 'ok') throw new Error(made.kind);
     await deliver(event('payment_intent.succeeded', { object: 'payment_intent', id: made.value.id }));

@@ -1,7 +1,7 @@
 import type { Sagas } from '../../../platform/temporal';
 import { paymentChanged } from '../../../workflows/payment.api';
 import { record } from '../charges/intent';
-import { ownerOf } from '../charges/rules';
+import { ownerOf, subjectOf } from '../charges/rules';
 import { isEndedHere } from '../charges/store/attempts';
 import { findPaymentByIntent } from '../charges/store/intents';
 import { findPayment, type PaymentRow } from '../charges/store/payments';
@@ -53,7 +53,7 @@ export async function act(till: Till, sagas: Sagas, event: PaymentEvent, { again
   if (ofRefund && payment.captured > 0) payment = await refreshRefunds(till, payment);
   const { id: paymentId, version } = payment;
   if (again || (await isNews(till.db, found.payment, payment)))
-    await sagas.signal(ownerOf(payment), paymentChanged, { paymentId, version });
+    await sagas.signal(ownerOf(subjectOf(payment)), paymentChanged, { paymentId, version });
   if (ofRefund) await wakeRefundSagas(sagas, payment, await unseenRefunds(till.db, paymentId));
 }
 

@@ -1,3 +1,4 @@
+import type { Subject } from '../../../kernel/payment-subject';
 import { uuidv7 } from '../../../platform/ids';
 import type { Reply } from '../service';
 import { type Caller, EUR, type PaymentStack } from './stack';
@@ -8,6 +9,9 @@ export interface BookingCharge {
   payerId: string;
   payeeId: string;
 }
+
+/** A booking as what a payment is for. */
+export const ofBooking = (id: string): Subject => ({ kind: 'booking', id });
 
 /** A booking that is about to be paid. */
 export function newBooking(): BookingCharge {

@@ -1,8 +1,9 @@
 import { uuidv7 } from '../../../platform/ids';
-import { beginBookingCharge } from '../../../services/payment/charges/store/attempts';
+import { beginCharge } from '../../../services/payment/charges/store/attempts';
 import { recordIntent } from '../../../services/payment/charges/store/intents';
 import type { Intent } from '../../../services/payment/stripe/answers';
 import type { TestDatabase } from '../database';
+import { ofBooking } from './bookings';
 import { EUR } from './stack';
 
 /** Payments that are in the database alone: Stripe is not asked, what it would say is made up. */
@@ -17,7 +18,7 @@ export function paymentRows(databaseOf: () => Pick<TestDatabase, 'db'>) {
       paymentMethodId: 'pm_card_visa',
       capture: 'automatic' as const,
     };
-    return beginBookingCharge(databaseOf().db, `booking:${bookingId}/charge`, bookingId, wanted, percent);
+    return beginCharge(databaseOf().db, `booking:${bookingId}/charge`, ofBooking(bookingId), wanted, percent);
   }
 
   const paid = (amount = 1000, more: Partial<Intent> = {}): Intent => ({

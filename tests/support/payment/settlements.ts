@@ -1,5 +1,5 @@
-import { beginBookingCharge } from '../../../services/payment/charges/store/attempts';
-import { type BookingCharge, chargeBooking } from './bookings';
+import { beginCharge } from '../../../services/payment/charges/store/attempts';
+import { type BookingCharge, chargeBooking, ofBooking } from './bookings';
 import { EUR, type PaymentStack, retried } from './stack';
 
 interface AtStripe {
@@ -56,7 +56,8 @@ export function settlementsAt(stackOf: () => PaymentStack) {
   function begin({ key, bookingId, payerId, payeeId }: BookingCharge) {
     const { db, feePercent } = stackOf().till;
     const card = { paymentMethodId: 'pm_card_visa', capture: 'automatic' as const };
-    return beginBookingCharge(db, key, bookingId, { payerId, payeeId, amount: EUR(4500), ...card }, feePercent);
+    const wanted = { payerId, payeeId, amount: EUR(4500), ...card };
+    return beginCharge(db, key, ofBooking(bookingId), wanted, feePercent);
   }
 
   return { atStripe, expectZero, expectRefused, pursued, begin };

@@ -1,11 +1,13 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
-import { bookingGuards, payments, stripeAccounts, stripeAttempts } from '../../../../db/schema/payment';
+import { payments, stripeAccounts, stripeAttempts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import type { Subject } from '../../../../kernel/payment-subject';
 import { uuidv7 } from '../../../../platform/ids';
-import type { ChargeBooking } from '../../contract';
+import type { NewCharge } from '../../contract';
 import { type Attempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
-import { insertPayment, lockPayment, type PaymentRow } from './payments';
+import { takeGuard } from './guards';
+import { insertPayment, isFor, lockPayment, type PaymentRow } from './payments';
 
 // Money steps that begin: whether a step may be taken, and the attempt that is committed before Stripe is asked.
 
@@ -16,33 +18,25 @@ export interface Begun {
 }
 
 /**
- * Begins the money step of a booking, making its payment if there is none. `feePercent` is the platform's share of a new one.
- * @throws ProblemError undone after a settlement; conflict when the booking's payment is another
+ * Begins the money step of a subject, making its payment if there is none. `feePercent` is the platform's share of a new one.
+ * @throws ProblemError undone after a settlement; conflict when the subject's payment is another
  */
-export async function beginBookingCharge(
+export async function beginCharge(
   db: Database,
   key: string,
-  bookingId: string,
-  charge: ChargeBooking,
+  subject: Subject,
+  charge: NewCharge,
   feePercent: number,
 ): Promise<Begun> {
   return db.transaction(async (tx) => {
-    // A guard that is there keeps its values. The update is for the lock, which the insert of a new guard takes as well.
-    const guards = await tx
-      .insert(bookingGuards)
-      .values({ bookingId })
-      .onConflictDoUpdate({
-        target: bookingGuards.bookingId,
-        set: { settledAt: sql`${bookingGuards.settledAt}` },
-      })
-      .returning();
-    if (theOnly(guards).settledAt) throw new ProblemError('undone');
+    await takeGuard(tx, subject);
     const { amount, ...rest } = charge;
-    const made = await insertPayment(tx, { id: uuidv7(), bookingId, ...rest, ...amount }, feePercent);
-    if (made) return beginCharge(tx, key, made);
-    const existing = theOnly(await tx.select().from(payments).where(eq(payments.bookingId, bookingId)).for('update'));
-    if (!isSame(existing, charge)) throw new ProblemError('conflict', 'The booking has another payment already');
-    return beginCharge(tx, key, existing);
+    const made = await insertPayment(tx, { id: uuidv7(), subject, ...rest, ...amount }, feePercent);
+    if (made) return attemptCharge(tx, key, made);
+    const existing = theOnly(await tx.select().from(payments).where(isFor(subject)).for('update'));
+    if (!isSame(existing, charge))
+      throw new ProblemError('conflict', `The ${subject.kind} has another payment already`);
+    return attemptCharge(tx, key, existing);
   });
 }
 
@@ -59,7 +53,7 @@ export async function beginDirectCharge(db: Database, key: string, id: string): 
       .where(eq(payments.id, id))
       .returning();
     if (!payment) throw new ProblemError('not_found');
-    return beginCharge(tx, key, payment);
+    return attemptCharge(tx, key, payment);
   });
 }
 
@@ -95,7 +89,7 @@ export async function doubtfulCharges(db: Database, id: string) {
   return db.transaction((tx) => doubtfulAttempts(tx, id, 'create_intent'));
 }
 
-async function beginCharge(tx: Transaction, key: string, payment: PaymentRow): Promise<Begun> {
+async function attemptCharge(tx: Transaction, key: string, payment: PaymentRow): Promise<Begun> {
   if (payment.settledAt) throw new ProblemError('undone');
   if (payment.status !== 'pending' || payment.stripeIntentId) return { payment, attempt: null };
   const customerId = await customerOf(tx, payment.payerId);
@@ -113,7 +107,7 @@ async function customerOf(tx: Transaction, userId: string): Promise<string | nul
   return customer?.id ?? null;
 }
 
-function isSame(row: PaymentRow, charge: ChargeBooking): boolean {
+function isSame(row: PaymentRow, charge: NewCharge): boolean {
   return (
     row.payerId === charge.payerId &&
     row.payeeId === charge.payeeId &&

@@ -68,8 +68,11 @@ test.each([
   ['less than nothing under way', { refundPending: -1 }, 'payments_refund_pending'],
 ])('the database refuses %s', async (_, more, constraint) => {
   const people = { payerId: uuidv7(), payeeId: uuidv7() };
+  const id = uuidv7();
   const values = {
-    id: uuidv7(),
+    id,
+    subjectKind: 'direct' as const,
+    subjectId: id,
     ...people,
     ...EUR(1000),
     status: 'pending' as const,

@@ -1,10 +1,11 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import type { Subject } from '../../../../kernel/payment-subject';
 import { announce } from '../../../../platform/changes';
 import { appendEvent } from '../../../../platform/outbox';
-import { EVENT_OF, platformFee } from '../rules';
+import { bookingIdOf, EVENT_OF, platformFee } from '../rules';
 
 // Payments in the database. Each function of a store is one transaction that locks the payment's row; none is open while
 // Stripe is asked.
@@ -32,20 +33,30 @@ export async function lockPayment(tx: Transaction, id: string): Promise<PaymentR
   return row;
 }
 
+/** The payment of a subject, as a condition: one row, or none. */
+export function isFor({ kind, id }: Subject) {
+  return and(eq(payments.subjectKind, kind), eq(payments.subjectId, id));
+}
+
+/** A payment that is to be stored. */
+type NewPayment = Omit<typeof payments.$inferInsert, 'fee' | 'status' | 'subjectKind' | 'subjectId' | 'bookingId'> & {
+  subject: Subject;
+};
+
 /**
  * Stores a new payment with the platform's fee on it. `feePercent` is the platform's share of new payments.
- * @returns undefined when the booking has a payment already
+ * @returns undefined when the subject has a payment already
  */
 export async function insertPayment(
   tx: Transaction,
-  values: Omit<typeof payments.$inferInsert, 'fee' | 'status'>,
+  { subject, ...values }: NewPayment,
   feePercent: number,
 ): Promise<PaymentRow | undefined> {
   const fee = platformFee(values, feePercent);
   const [row] = await tx
     .insert(payments)
-    .values({ ...values, fee, status: 'pending' })
-    .onConflictDoNothing({ target: payments.bookingId })
+    .values({ ...values, subjectKind: subject.kind, subjectId: subject.id, fee, status: 'pending' })
+    .onConflictDoNothing({ target: [payments.subjectKind, payments.subjectId] })
     .returning();
   if (row) await appendPaymentEvent(tx, EVENT_OF.pending, row);
   return row;
@@ -56,7 +67,7 @@ export type PaymentPatch = Partial<Omit<PaymentRow, 'id' | 'version' | 'createdA
 
 /**
  * Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it.
- * Nobody waits for a booking's payment: they wait for the booking.
+ * Nobody waits for the payment of anything but itself: of a booking they wait for the booking.
  */
 export async function changePayment(tx: Transaction, row: PaymentRow, patch: PaymentPatch): Promise<PaymentRow> {
   const updated = await tx
@@ -68,7 +79,7 @@ export async function changePayment(tx: Transaction, row: PaymentRow, patch: Pay
   // From the capture on only refunds move it, even back to captured.
   const event = changed.status !== row.status && row.captured === 0 ? EVENT_OF[changed.status] : null;
   if (event) await appendPaymentEvent(tx, event, changed);
-  if (!row.bookingId) await announce(tx, row.id);
+  if (row.subjectKind === 'direct') await announce(tx, row.id);
   return changed;
 }
 
@@ -77,7 +88,7 @@ export function paymentFacts(row: PaymentRow): Record<string, unknown> {
   const { currency } = row;
   return {
     paymentId: row.id,
-    bookingId: row.bookingId,
+    bookingId: bookingIdOf(row),
     payerId: row.payerId,
     payeeId: row.payeeId,
     status: row.status,

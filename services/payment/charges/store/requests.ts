@@ -28,8 +28,9 @@ export async function requestPayment(
     requireChargeable(wanted.amount, settling);
     await requirePayee(tx, wanted.payeeId, payerId);
     const { payeeId, amount, paymentMethodId, description } = wanted;
-    const values = { id, payerId, payeeId, capture: 'automatic' as const, ...amount, paymentMethodId, description };
-    await insertPayment(tx, values, feePercent);
+    const subject = { kind: 'direct' as const, id };
+    const card = { capture: 'automatic' as const, paymentMethodId };
+    await insertPayment(tx, { id, subject, payerId, payeeId, ...amount, ...card, description }, feePercent);
     return claim;
   });
 }
@@ -47,7 +48,7 @@ export async function refuseAbandonedPayments(db: Database, atMost: number): Pro
       .where(
         and(
           isNull(payments.sagaStartedAt),
-          isNull(payments.bookingId),
+          eq(payments.subjectKind, 'direct'),
           eq(payments.status, 'pending'),
           isAbandoned({ ...payments, ownerId: payments.payerId }, CLIENT_GONE_SECONDS),
         ),

@@ -1,5 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database';
-import { EUR, paymentRows } from '../../../../tests/support/payment';
+import { EUR, ofBooking, paymentRows } from '../../../../tests/support/payment';
 import { readPayment } from '../../charges/store/payments';
 import { standingOf } from '../../ledger/store';
 import { recordStripeRefunds } from './at-stripe';
@@ -113,7 +113,7 @@ describe('a payment whose saga an operator has settled by hand', () => {
   });
 
   test('of a booking that has no payment is no trouble', async () => {
-    const bookingId = '0199f1aa-0000-7000-8000-00000000abcd';
-    await settleByHand(database.db, keyed('booking:none/settle-by-hand/undo'), { bookingId }, { as: 'waived' });
+    const none = ofBooking('0199f1aa-0000-7000-8000-00000000abcd');
+    await settleByHand(database.db, keyed('booking:none/settle-by-hand/undo'), none, { as: 'waived' });
   });
 });

@@ -1,11 +1,12 @@
 import { and, eq, isNull, or } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments, refunds } from '../../../../db/schema/payment';
+import type { Subject } from '../../../../kernel/payment-subject';
 import { type UndoRequest, undoOnce } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { appendEvent } from '../../../../platform/outbox';
 import { done } from '../../../../platform/replies';
-import { lockPayment, type PaymentRow } from '../../charges/store/payments';
+import { isFor, lockPayment, type PaymentRow } from '../../charges/store/payments';
 import type { SettledByHand, SettledStep } from '../../contract';
 import { isPromised, shareOf } from '../rules';
 import { postGivenUp, postOwed } from './owed';
@@ -29,15 +30,15 @@ export async function giveUpRefund(db: Database, id: string, as: As): Promise<Re
 /**
  * Gives up what a saga has reserved of a payment for refunds that Stripe has not got, or was to reserve: `percent` of what is left. What
  * people asked for has sagas of its own. Under the undo's key: a step that arrives late reserves nothing any more. Does nothing where there
- * is no such payment.
+ * is no such payment. `payment`: by its own id, or by what it is for.
  */
 export async function settleByHand(
   db: Database,
   request: UndoRequest,
-  payment: { id: string } | { bookingId: string },
+  payment: { id: string } | Subject,
   { as, percent = 0 }: SettledStep,
 ): Promise<void> {
-  const which = 'id' in payment ? eq(payments.id, payment.id) : eq(payments.bookingId, payment.bookingId);
+  const which = 'kind' in payment ? isFor(payment) : eq(payments.id, payment.id);
   await undoOnce(db, request, async (tx) => {
     const [found] = await tx.select({ id: payments.id }).from(payments).where(which);
     if (!found) return done;

@@ -5,7 +5,7 @@ import { ProblemError } from '../../../../kernel/errors';
 import { announce } from '../../../../platform/changes';
 import { appendEvent } from '../../../../platform/outbox';
 import { LEASE_SECONDS } from '../../../../platform/saga-request';
-import { statusOfCaptured } from '../../charges/rules';
+import { bookingIdOf, statusOfCaptured } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
 import { REFUNDED_OTHERWISE } from '../rules';
 import { countRefunds, postOwed } from './owed';
@@ -69,8 +69,9 @@ export async function unstartedRefunds(
   db: Database,
   atMost: number,
 ): Promise<{ refundId: string; paymentId: string; bookingId: string | null }[]> {
-  return db
-    .select({ refundId: refunds.id, paymentId: refunds.paymentId, bookingId: payments.bookingId })
+  const { subjectKind, subjectId } = payments;
+  const rows = await db
+    .select({ refundId: refunds.id, paymentId: refunds.paymentId, subjectKind, subjectId })
     .from(refunds)
     .innerJoin(payments, eq(payments.id, refunds.paymentId))
     .where(
@@ -83,6 +84,7 @@ export async function unstartedRefunds(
     )
     .orderBy(refunds.createdAt)
     .limit(atMost);
+  return rows.map(({ refundId, paymentId, ...payment }) => ({ refundId, paymentId, bookingId: bookingIdOf(payment) }));
 }
 
 /** Locks a refund's payment, then the refund, until the transaction ends. @throws ProblemError not_found */
