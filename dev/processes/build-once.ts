@@ -3,6 +3,13 @@ import { compiledPath, sourcePath } from '../machine/paths';
 import { runCommand } from '../machine/run-command';
 import { withLock } from './lock';
 
+const BUILT_FOR = 'dist/built-for';
+
+/** Says that the project was built a moment ago, so that nobody in this run of Jest builds it again. */
+export function alreadyBuilt(run: string): void {
+  writeFileSync(sourcePath(BUILT_FOR), run);
+}
+
 /**
  * Builds the project for tests that run real processes, as `npm run build` does. A run of Jest builds once: test
  * files that ask meanwhile wait.
@@ -11,7 +18,7 @@ import { withLock } from './lock';
 export async function buildOnce(): Promise<void> {
   const { TEST_RUN: run } = process.env;
   if (!run) throw new Error('TEST_RUN is not set: run the tests by `npm test` or `npx jest`');
-  const builtFor = sourcePath('dist/built-for');
+  const builtFor = sourcePath(BUILT_FOR);
   await withLock(sourcePath('dist/build.lock'), async () => {
     if (existsSync(builtFor) && readFileSync(builtFor, 'utf8') === run) return;
     const compiler = sourcePath('node_modules/.bin/tsc');
@@ -22,6 +29,6 @@ export async function buildOnce(): Promise<void> {
       cwd: sourcePath(''),
     });
     if (bundled.code !== 0) throw new Error(`The workflows could not be bundled:\n${bundled.output}`);
-    writeFileSync(builtFor, run);
+    alreadyBuilt(run);
   });
 }
