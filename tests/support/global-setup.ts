@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startThrowawayPostgres } from '../../dev/postgres/throwaway';
 import { alreadyBuilt } from '../../dev/processes/build-once';
 import { temporalBinary } from '../../dev/temporal/binary';
@@ -22,6 +25,8 @@ export default async function setup({ watch, watchAll }: Record<'watch' | 'watch
   process.env.TEST_RUN = run;
   // `npm test` builds before it starts Jest; the longest tests, which come first, would all wait for a second time.
   if (process.env.npm_lifecycle_event === 'test' && !watch && !watchAll) alreadyBuilt(run);
+  // What the test files of this run share; the teardown removes it.
+  process.env.TEST_FOLDER = mkdtempSync(join(tmpdir(), 'tutorconnect-test-run-'));
   process.env.TEST_POSTGRES_URL = server.url;
   globalThis.stopTestPostgres = () => server.stop();
 }

@@ -5,7 +5,6 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import {
   type ActivityExecuteInput,
-  bundleWorkflowCode,
   DefaultLogger,
   makeTelemetryFilterString,
   Runtime,
@@ -18,6 +17,7 @@ import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { QUEUES } from '../../kernel/modules';
 import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
+import { workflowBundle } from './workflow-bundle';
 import { workflowCoverage } from './workflow-coverage';
 
 type HistoryEvent = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];
@@ -97,12 +97,12 @@ export async function startSagaHarness(
   });
   const env = await environment();
   const coverage = workflowCoverage();
-  const workflowBundle = await bundleWorkflowCode(
-    coverage.bundle({
+  const bundled = await workflowBundle(
+    {
       workflowsPath: code.workflowsPath,
       workflowInterceptorModules: [join(__dirname, '../../workflows/interceptors.ts')],
-      logger: new DefaultLogger('ERROR'),
-    }),
+    },
+    coverage,
   );
   const sagas = new Map<string, { activities: Record<string, TestActivity>; calls: string[]; heard: (() => void)[] }>();
   const route = (name: string, workflowId: string, attempt: number, input: unknown) => {
@@ -141,7 +141,7 @@ export async function startSagaHarness(
         connection: env.nativeConnection,
         namespace: env.namespace ?? 'default',
         taskQueue,
-        workflowBundle,
+        workflowBundle: bundled,
         activities,
         sinks: coverage.sinks,
         interceptors: {
@@ -213,7 +213,7 @@ export async function startSagaHarness(
     },
     replay: async (handle) =>
       Worker.runReplayHistory(
-        { workflowBundle, sinks: coverage.sinks },
+        { workflowBundle: bundled, sinks: coverage.sinks },
         await handle.fetchHistory(),
         handle.workflowId,
       ),
