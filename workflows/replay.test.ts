@@ -7,11 +7,11 @@ import {
   type InjectedSinks,
   makeTelemetryFilterString,
   Runtime,
-  Worker,
 } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { SAGAS } from '../kernel/modules';
 import { quotedIn, tableOf } from '../tests/support/markdown-tables';
+import { replays } from '../tests/support/replays';
 import type { ProbedStep, ProbeSinks } from '../tests/support/step-probe';
 import { workflowCoverage } from '../tests/support/workflow-coverage';
 import { BOOKING_STEPS } from './booking';
@@ -82,15 +82,17 @@ async function replay(workflowBundle: Bundle, stored: Stored[]) {
     ...coverage.sinks,
     probe: { step: { fn: (_info, step) => void steps.push(step), callDuringReplay: true } },
   };
+  const worker = replays({ workflowBundle, sinks });
   for (const { name, events } of stored) {
     steps = [];
     const id = events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
-    const error = await Worker.runReplayHistory({ workflowBundle, sinks }, { events }, id).then(
+    const error = await worker.replay(id, { events }).then(
       () => undefined,
       (refused: Error) => refused,
     );
     outcomes[name] = { error, steps };
   }
+  await worker.close();
   return outcomes;
 }
 

@@ -17,6 +17,7 @@ import { type ErrorCode, ProblemError } from '../../kernel/errors';
 import { QUEUES } from '../../kernel/modules';
 import { type SagaState, type SagaType, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { loadConfig } from '../../platform/config';
+import { replays } from './replays';
 import { workflowBundle } from './workflow-bundle';
 import { workflowCoverage } from './workflow-coverage';
 
@@ -104,6 +105,7 @@ export async function startSagaHarness(
     },
     coverage,
   );
+  const replayed = replays({ workflowBundle: bundled, sinks: coverage.sinks });
   const sagas = new Map<string, { activities: Record<string, TestActivity>; calls: string[]; heard: (() => void)[] }>();
   const route = (name: string, workflowId: string, attempt: number, input: unknown) => {
     // A child saga uses the activities of the saga that was started last, which is its parent's.
@@ -211,13 +213,9 @@ export async function startSagaHarness(
         },
       };
     },
-    replay: async (handle) =>
-      Worker.runReplayHistory(
-        { workflowBundle: bundled, sinks: coverage.sinks },
-        await handle.fetchHistory(),
-        handle.workflowId,
-      ),
+    replay: async (handle) => replayed.replay(handle.workflowId, await handle.fetchHistory()),
     async close() {
+      await replayed.close();
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
       coverage.report();
