@@ -7,7 +7,8 @@ import { gate, isAway, refuses, type TestActivity } from '../tests/support/saga-
 import { bookingSaga } from './booking.api';
 
 // A notice that cannot be stored goes on beside the commands of its booking. On the real server: it is the one that opens a workflow task
-// for an update while a local activity still holds the one before.
+// for an update while a local activity still holds the one before. The bookings have nothing to do with each other and wait for seconds
+// most of the time: they do so side by side.
 
 /** The server advises a new run after so many events, which a few moves make. */
 const EVENTS_OF_A_RUN = 120;
@@ -44,7 +45,7 @@ const unless =
   (input, attempt) =>
     away.now ? isAway(input, attempt) : undefined;
 
-test.each<[string, TestActivity]>([
+test.concurrent.each<[string, TestActivity]>([
   ['fails for seconds', failsAtFirst(4)],
   ['hangs', (_, attempt) => (attempt === 1 ? hung.activity() : undefined)],
 ])(
@@ -63,7 +64,7 @@ test.each<[string, TestActivity]>([
   },
 );
 
-test('a notice that the server retries is no hindrance either', async () => {
+test.concurrent('a notice that the server retries is no hindrance either', async () => {
   const away = { now: true };
   const { saga, move, cancel } = await bookingThatTells(unless(away));
   await move(1);
@@ -84,7 +85,7 @@ test('a notice that the server retries is no hindrance either', async () => {
   await harness.replay(saga.handle);
 });
 
-test('a booking whose run is full hears its commands while a notice cannot be stored', async () => {
+test.concurrent('a booking whose run is full hears its commands while a notice cannot be stored', async () => {
   const away = { now: false };
   const { saga, move, cancel } = await bookingThatTells(unless(away));
   const { runId } = await saga.handle.describe();
@@ -97,7 +98,7 @@ test('a booking whose run is full hears its commands while a notice cannot be st
   expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
 });
 
-test('so it does when the notice is of a move that was asked for before the run was full', async () => {
+test.concurrent('so it does when the notice is of a move that was asked for before the run was full', async () => {
   const [taken, held, free] = [1, 2, 3];
   const away = { now: false };
   const holding = gate();
@@ -122,7 +123,7 @@ test('so it does when the notice is of a move that was asked for before the run 
   expect(await saga.result()).toEqual({ outcome: 'cancelled', reason: 'cancelled_by_student' });
 });
 
-test('a notice hangs while a move is refused and undone: the history replays at every point', async () => {
+test.concurrent('a notice hangs while a move is refused and undone: the history replays at every point', async () => {
   const { saga, move, cancel } = await bookingThatTells(
     (_, attempt) => (attempt === 1 ? hung.activity() : undefined),
     undefined,
@@ -135,7 +136,7 @@ test('a notice hangs while a move is refused and undone: the history replays at 
   await harness.replay(saga.handle);
 });
 
-test('a notice hangs while the tutor declines and everything is undone: the history replays at every point', async () => {
+test.concurrent('a notice hangs while the tutor declines and everything is undone: the history replays at every point', async () => {
   const { saga } = await bookingThatTells((_, attempt) => (attempt === 1 ? hung.activity() : undefined), undefined, {
     createBooking: () => ({ price: eur(4500), startsAt: at(0), endsAt: at(0), instantBooking: false }),
   });
@@ -145,7 +146,7 @@ test('a notice hangs while the tutor declines and everything is undone: the hist
   await harness.replay(saga.handle);
 });
 
-test('notices are stored one after another: of a move people are told once they know of the booking', async () => {
+test.concurrent('notices are stored one after another: of a move people are told once they know of the booking', async () => {
   const away = { now: true };
   const stored: string[] = [];
   const { saga, move, cancel } = await bookingThatTells((input: { notice: string }, attempt) => {
@@ -161,7 +162,7 @@ test('notices are stored one after another: of a move people are told once they 
   await harness.replay(saga.handle);
 });
 
-test('the tutor says yes while the task that asked them is renewed: another worker can take the booking over', async () => {
+test.concurrent('the tutor says yes while the task that asked them is renewed: another worker can take the booking over', async () => {
   const input = someBooking();
   const takes = (ms: number) => () => pause(ms).then(() => undefined);
   const saga = await harness.start(bookingSaga, input, {

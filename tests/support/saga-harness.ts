@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Info as ActivityInfo, activityInfo } from '@temporalio/activity';
 import { Client, type WorkflowClientInterceptor, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
@@ -57,6 +58,9 @@ export interface StartedSaga {
   /** Resolves when the saga's state is this, and lets time pass until then; rejects when it has ended in another. */
   becomes(state: SagaState): Promise<void>;
 }
+
+/** Between two looks at a history. To look without a pause takes the processor from the server that is to write it. */
+const LOOK_AGAIN_MS = 10;
 
 /** The trace that every saga is started in. */
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -176,7 +180,7 @@ export async function startSagaHarness(
       // The environment's own client lets time skip while a result is waited for.
       const handle = env.client.workflow.getHandle(workflowId);
       const attribute = async (name: string) => (await handle.describe()).searchAttributes[name]?.[0];
-      // What waits for ever takes the processor from every test after it: waiting ends with the saga.
+      // What waits for ever keeps the whole file waiting: waiting ends with the saga.
       const recorded = async (matches: (event: HistoryEvent) => unknown, times = 1) => {
         for (;;) {
           const { status } = await handle.describe();
@@ -184,6 +188,7 @@ export async function startSagaHarness(
           if ((events?.filter(matches).length ?? 0) >= times) return;
           if (status.name !== 'RUNNING')
             throw new Error(`the saga ended ${status.name}; its history has no such event`);
+          await pause(LOOK_AGAIN_MS);
         }
       };
       return {
