@@ -15,6 +15,7 @@ declare module 'maildev/lib/mailserver' {
     store: { id: string }[];
     create(port: number, host: string, mailDirectory: string): void;
     loadMailsFromDirectory(): void;
+    getRawEmail(id: string, done: (error: Error | null, source?: Readable) => void): void;
     on(event: 'new', listener: (mail: { id: string }) => void): void;
     removeListener(event: 'new', listener: (mail: { id: string }) => void): void;
     close(done: () => void): void;
