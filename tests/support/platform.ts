@@ -193,17 +193,21 @@ async function inTurn(works: (() => Promise<unknown>)[]): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Looks every 50 ms until `look` finds something. @throws Error naming `what` when it is not so in time */
+/** The pauses between two looks: a twentieth of what has been waited, so that what takes long is not asked for all the time. */
+const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [50, 500];
+
+/** Looks again and again until `look` finds something. @throws Error naming `what` when it is not so in time */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
   withinMs = 20_000,
 ): Promise<T> {
-  const deadline = performance.now() + withinMs;
+  const since = performance.now();
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`Not within ${withinMs / 1_000} s: ${what}`);
-    await sleep(50);
+    const waited = performance.now() - since;
+    if (waited > withinMs) throw new Error(`Not within ${withinMs / 1_000} s: ${what}`);
+    await sleep(Math.min(Math.max(waited / 20, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS));
   }
 }
