@@ -1,7 +1,19 @@
-/** Custom search attributes of all sagas, each a keyword (Temporal on SQLite allows ten). Never personal data. */
+/**
+ * Custom search attributes of sagas, each a keyword. Temporal on SQLite allows ten keywords, so none is added: what a new kind of saga
+ * concerns stands in `Refs`. Never personal data.
+ */
 export const SEARCH_ATTRIBUTES = ['SagaKind', 'SagaState', 'BookingId', 'StudentId', 'TutorId', 'PaymentId'] as const;
 
-export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
+/** The search attribute, a list of keywords, of all that a saga concerns: `Refs = "booking:<id>"`. Of lists SQLite allows three. */
+export const REFS = 'Refs';
+
+/** What a saga can be found by: `<kind>:<id>`. */
+export type Ref = `${'booking' | 'payment' | 'user'}:${string}`;
+
+/** What is known of a saga when it starts. */
+export type StartAttributes = Partial<Record<(typeof SEARCH_ATTRIBUTES)[number], string>> & {
+  [REFS]?: readonly Ref[];
+};
 
 /** What `SagaState` says: what an operator filters lists by. */
 export const SAGA_STATES = [
@@ -37,7 +49,7 @@ export interface SagaType<Input> {
   taskQueue: string;
   /** `<kind>:<business id>`. */
   workflowId(input: Input): string;
-  searchAttributes(input: Input): Partial<Record<SearchAttribute, string>>;
+  searchAttributes(input: Input): StartAttributes;
   /** One line for lists in the Web UI: ids and times only. */
   summary(input: Input): string;
 }

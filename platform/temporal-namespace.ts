@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError, NamespaceNotFoundError } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time';
 import { causesOf } from '../kernel/errors';
-import { type ScheduledWorkflow, SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import { REFS, type ScheduledWorkflow, SEARCH_ATTRIBUTES } from '../kernel/saga-type';
 import type { Config } from './config';
 import { ensureSchedule } from './temporal-schedules';
 
@@ -11,6 +11,9 @@ export const RETENTION_DAYS = 30;
 
 // temporal.api.enums.v1.IndexedValueType
 const KEYWORD = 2;
+const KEYWORD_LIST = 7;
+const TYPES = new Map([...SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD] as const), [REFS, KEYWORD_LIST]]);
+const WANTED = `${SEARCH_ATTRIBUTES.join(', ')} of type Keyword, and ${REFS} of type KeywordList`;
 // A namespace or attribute that was just made is seen by every part of the server after its caches' refresh.
 const SEEN_WITHIN_MS = 30_000;
 /** gRPC's status codes, those that somebody here asks for. */
@@ -33,9 +36,7 @@ export async function prepareNamespace(
     await ensureNamespace(connection, namespace);
     await ensureSearchAttributes(connection, namespace).catch((error: unknown) => {
       if (!isGrpc(error, GRPC.PERMISSION_DENIED, GRPC.UNIMPLEMENTED)) throw error;
-      say(
-        `Temporal at ${address} does not let search attributes be added: ask for ${SEARCH_ATTRIBUTES.join(', ')}, type Keyword`,
-      );
+      say(`Temporal at ${address} does not let search attributes be added: ask for ${WANTED}`);
     });
     for (const schedule of schedules) {
       const { scheduleId } = schedule;
@@ -94,17 +95,20 @@ async function ensureSearchAttributes(connection: Connection, namespace: string)
   const service = connection.operatorService;
   const list = async () => (await service.listSearchAttributes({ namespace })).customAttributes ?? {};
   const known = await seen(list);
-  const missing = SEARCH_ATTRIBUTES.filter((name) => known[name] === undefined);
-  const wrong = SEARCH_ATTRIBUTES.filter((name) => known[name] !== undefined && known[name] !== KEYWORD);
+  const missing = [...TYPES].filter(([name]) => known[name] === undefined);
+  const wrong = [...TYPES].filter(([name, type]) => known[name] !== undefined && known[name] !== type);
   if (wrong.length > 0) {
-    throw new Error(`The search attributes ${wrong.join(', ')} of namespace ${namespace} must be of type Keyword`);
+    const names = wrong.map(([name]) => name).join(', ');
+    throw new Error(
+      `The search attributes ${names} of namespace ${namespace} have another type: it must have ${WANTED}`,
+    );
   }
   if (missing.length === 0) return;
-  const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+  const searchAttributes = Object.fromEntries(missing);
   await service.addSearchAttributes({ namespace, searchAttributes }).catch((error: unknown) => {
     if (!isGrpc(error, GRPC.ALREADY_EXISTS)) throw error;
   });
-  await seen(list, (attributes) => missing.every((name) => attributes[name] === KEYWORD));
+  await seen(list, (attributes) => missing.every(([name, type]) => attributes[name] === type));
 }
 
 /** Asks until what was made can be seen. */

@@ -19,7 +19,7 @@ import {
   TypedSearchAttributes,
 } from '@temporalio/common';
 import { ERROR_CODES, isErrorCode, ProblemError } from '../kernel/errors';
-import { CONTINUES_AS_NEW, type SagaType } from '../kernel/saga-type';
+import { CONTINUES_AS_NEW, REFS, type SagaType, type StartAttributes } from '../kernel/saga-type';
 import type { Config } from './config';
 import { currentContext } from './telemetry';
 
@@ -164,15 +164,16 @@ export function startOptions<Input>(saga: SagaType<Input>, input: Input) {
     workflowId: saga.workflowId(input),
     taskQueue: saga.taskQueue,
     args: [input],
-    typedSearchAttributes: keywords(saga.searchAttributes(input)),
+    typedSearchAttributes: attributesOf(saga.searchAttributes(input)),
     staticSummary: saga.summary(input),
   };
 }
 
-function keywords(attributes: Readonly<Record<string, string>>): TypedSearchAttributes {
-  return new TypedSearchAttributes(
-    Object.entries(attributes).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value })),
-  );
+function attributesOf({ [REFS]: refs, ...keywords }: StartAttributes): TypedSearchAttributes {
+  return new TypedSearchAttributes([
+    ...Object.entries(keywords).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value })),
+    ...(refs ? [{ key: defineSearchAttributeKey(REFS, 'KEYWORD_LIST'), value: [...refs] }] : []),
+  ]);
 }
 
 /** Between two tries of one update. */

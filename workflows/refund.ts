@@ -203,7 +203,7 @@ export async function refundAsChild(saga: Saga<GiveUp>, input: RefundInput): Pro
         staticSummary: refundSaga.summary(input),
         parentClosePolicy: ParentClosePolicy.ABANDON,
         searchAttributes: Object.fromEntries(
-          Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value]]),
+          Object.entries(refundSaga.searchAttributes(input)).map(([name, value]) => [name, [value].flat()]),
         ),
       });
       return;

@@ -5,11 +5,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, ScheduleClient } from '@temporalio/client';
-import { tsToMs } from '@temporalio/common/lib/time';
-import { SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
+import { msToTs, tsToMs } from '@temporalio/common/lib/time';
+import { REFS, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import { HOUR } from '../../kernel/time';
 import { type Config, loadConfig } from '../../platform/config';
+import { startOptions } from '../../platform/temporal';
 import { prepareNamespace } from '../../platform/temporal-namespace';
+import { eventually } from '../../tests/support/platform';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { freePortSettings } from '../machine/ports';
 import { type LaunchListener, launch } from '../processes/launch';
@@ -17,6 +19,7 @@ import { embeddedTemporal } from './server';
 
 const THIRTY_DAYS_MS = 30 * 86_400_000;
 const KEYWORD = 2;
+const KEYWORD_LIST = 7;
 
 jest.setTimeout(60_000);
 
@@ -98,9 +101,56 @@ test('the embedded server knows the search attributes and keeps histories for 30
   await prepareNamespace(config, (line) => said.push(line), [sweepSchedule]);
   expect(await retentionOf('default')).toBe(THIRTY_DAYS_MS);
   expect(await attributesOf('default')).toMatchObject(
-    Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
+    Object.fromEntries([...SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD]), [REFS, KEYWORD_LIST]]),
   );
   expect(said).toEqual([]);
+});
+
+test('a saga is found by each of the things that it concerns', async () => {
+  const payout = {
+    workflowType: 'payout',
+    taskQueue: 'nobody',
+    workflowId: (id: string) => `payout:${id}`,
+    searchAttributes: (id: string) => ({
+      SagaKind: 'payout',
+      Refs: [`user:${id}`, 'payment:p1', 'payment:p2'] as const,
+    }),
+    summary: () => 'A payout',
+  };
+  await connected(async (connection) => {
+    const { workflow } = new Client({ connection });
+    for (const id of ['u1', 'u2']) await workflow.start(payout.workflowType, startOptions(payout, id));
+    const found = async (query: string) => {
+      const ids: string[] = [];
+      for await (const { workflowId } of workflow.list({ query })) ids.push(workflowId);
+      return ids.toSorted();
+    };
+    await eventually('both are found', async () => (await found(`Refs = "payment:p2"`)).length === 2);
+    expect(await found(`Refs = "user:u1"`)).toEqual(['payout:u1']);
+    expect(await found(`Refs = "user:u1" AND SagaKind = "payout"`)).toEqual(['payout:u1']);
+    expect(await found(`Refs = "payment:p3"`)).toEqual([]);
+  });
+});
+
+test('an attribute that is there with another type is named', async () => {
+  const given = { ...config, TEMPORAL_NAMESPACE: 'otherwise' };
+  await connected(async ({ workflowService, operatorService }) => {
+    await workflowService.registerNamespace({
+      namespace: 'otherwise',
+      workflowExecutionRetentionPeriod: msToTs(THIRTY_DAYS_MS),
+    });
+    await eventually('it is known', async () => {
+      const searchAttributes = { [REFS]: KEYWORD };
+      return operatorService.addSearchAttributes({ namespace: 'otherwise', searchAttributes }).then(
+        () => true,
+        () => false,
+      );
+    });
+    await eventually('it is seen', async () => (await attributesOf('otherwise'))?.[REFS] === KEYWORD);
+  });
+  await expect(prepareNamespace(given, (line) => said.push(line), [])).rejects.toThrow(
+    /^The search attributes Refs of namespace otherwise have another type: it must have SagaKind, .*Refs of type KeywordList$/,
+  );
 });
 
 test('kill -9 of the server loses no workflow', async () => {

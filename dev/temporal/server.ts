@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
+import { REFS, SEARCH_ATTRIBUTES } from '../../kernel/saga-type';
 import type { Config } from '../../platform/config';
 import { requireFreePort } from '../machine/ports';
 import type { ChildSpec } from '../processes/child';
@@ -67,6 +67,8 @@ function serverArguments(config: Config, dbFile: string): string[] {
     ...pairs('--dynamic-config-value', DYNAMIC_CONFIG),
     ...pairs('--sqlite-pragma', SQLITE),
     ...pairs('--search-attribute', Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, 'Keyword']))),
+    '--search-attribute',
+    `${REFS}=KeywordList`,
   ];
 }
 
