@@ -167,15 +167,32 @@ describe('a number in a query', () => {
   test('is read as one, and may be left out', () => {
     expect(schema.parse({ max: '4.5' })).toEqual({ max: 4.5 });
     expect(schema.parse({ max: '0' })).toEqual({ max: 0 });
+    expect(schema.parse({ max: String(1.5e-7) })).toEqual({ max: 1.5e-7 });
     expect(schema.parse({})).toEqual({});
   });
 
-  test.each(['', ' ', 'x', '1,5', '-1', 'NaN', 'Infinity', '0x10', '1e1', '0b1', ' 1', '.5', '5.', '1_0', ['1', '2']])(
-    '%j is refused and not taken for 0',
-    (max) => {
-      expect(accepts(schema)({ max })).toBe(false);
-    },
-  );
+  test.each([
+    '',
+    ' ',
+    'x',
+    '1,5',
+    '-1',
+    'NaN',
+    'Infinity',
+    '0x10',
+    '1e1',
+    '1e+1',
+    '1e-0',
+    'e-1',
+    '0b1',
+    ' 1',
+    '.5',
+    '5.',
+    '1_0',
+    ['1', '2'],
+  ])('%j is refused and not taken for 0', (max) => {
+    expect(accepts(schema)({ max })).toBe(false);
+  });
 });
 
 test('a page is asked for with a limit of 1 to 100, 20 if nothing is said', () => {

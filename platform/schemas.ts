@@ -218,15 +218,15 @@ export const IdempotencyKey = z
 export const IdParams = z.strictObject({ id: Uuid });
 
 /**
- * A number in a query, where all is text: as people write it, in digits. What a programming language may take for a number (nothing for 0,
- * `0x10`, `1e1`) is none.
+ * A number in a query, where all is text: as people write it, in digits, or as JSON writes one that is close to 0 (`1e-7`). What else a
+ * programming language may take for a number (nothing for 0, `0x10`, `1e1`) is none.
  */
 export function inQuery<Schema extends z.ZodType>(schema: Schema) {
   const read = (value: unknown) => (typeof value === 'string' && IN_DIGITS.test(value) ? Number(value) : value);
   return z.preprocess(read, schema);
 }
 
-const IN_DIGITS = /^-?\d+(\.\d+)?$/;
+const IN_DIGITS = /^-?\d+(\.\d+)?(e-[1-9]\d*)?$/;
 
 /** An instant in a query. `+` means a space there (URL Standard, form-urlencoded), and many a client forgets to write `%2B`. */
 export const QueryInstant = z.preprocess(

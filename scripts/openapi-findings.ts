@@ -64,7 +64,7 @@ export function whyKnown({ operation, check, code, fields }: Finding): string | 
   const reasons = (fields.length > 0 ? fields : [undefined]).map(
     (field) => KNOWN.find((known) => excuses(known, field))?.why,
   );
-  return reasons.includes(undefined) ? undefined : reasons.join('; ');
+  return reasons.includes(undefined) ? undefined : [...new Set(reasons)].join('; ');
 }
 
 const Bytes = z.object({ $base64: z.string() }).transform(({ $base64 }) => Buffer.from($base64, 'base64').toString());

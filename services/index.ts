@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import type { Platform, Running } from '../platform/service';
 import { runService, type ServiceDefinition } from '../platform/service';
@@ -13,9 +15,11 @@ export const services: Readonly<Record<string, Start>> = Object.fromEntries<Star
   ]),
 ]);
 
-/** Of every context the room `routes`, a file or a folder, exports `<name>Service`. */
+/** Of every context the room `routes`, a file or the folder that it grew into, exports `<name>Service`. */
 function definitionOf(name: DatabaseContext): ServiceDefinition {
-  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/routes`);
+  // The folder first: the file of before stays among what was compiled.
+  const path = existsSync(join(__dirname, name, 'routes')) ? 'routes/index' : 'routes';
+  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/${path}`);
   const definition = room[`${name}Service`];
   if (!definition) throw new Error(`services/${name}/routes exports no ${name}Service`);
   return definition;
