@@ -10,7 +10,7 @@ const scriptsOf = (folder: string) => packageSchema.parse(JSON.parse(textOf(join
 const scripts = new Map(['.', 'bench'].map((folder) => [folder, scriptsOf(folder)]));
 
 // `npm run build`, `npm run -s build`, `npm -s run build`, `npm --prefix bench run bench`, `npm start`.
-const COMMAND = /\bnpm (?:(?:-s|--prefix (?<folder>[\w.]+)) )*(?<run>run (?:-s )?)?(?<word>[a-z][a-z:-]*)/g;
+const COMMAND = /\bnpm (?:(?:-s|--prefix (?<folder>[\w.]+)) )*(?<run>run (?:-s )?)?(?<word>[a-z][a-z\d:-]*)/g;
 const SHORTHANDS = new Set(['start', 'test']);
 const BUILT_IN = new Set(['ci', 'install', 'run']);
 
