@@ -1,4 +1,6 @@
-import { ProblemError } from '../kernel/errors';
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { SECOND } from '../kernel/time';
 import type { ServiceClient } from '../platform/http-client';
 
 /**
@@ -7,13 +9,15 @@ import type { ServiceClient } from '../platform/http-client';
  */
 export const PLACES = 25;
 
-/** Seconds until whoever found no place is asked for again, drawn anew each time: those that came together do not come back together. */
-const AGAIN_AFTER = { least: 2, most: 10 };
+/** Until whoever found no place asks again: soon after a burst, and not too often while all calls hang. */
+const FIRST_PAUSE_MS = SECOND / 2;
+const LONGEST_PAUSE_MS = 20 * SECOND;
 
 /**
  * `http` with `places` for calls of operations that may wait for a vendor, as their contract says (`reaches`). A call that finds none
- * free is refused at once, and does not hold the activity's slot of the worker while it waits. What waits for no vendor needs none.
- * @throws ProblemError from `call`: upstream_unavailable with a Retry-After when all places are taken; nothing was sent then
+ * free ends its attempt at once, so that the activity waits at the server and holds no slot of the worker. What waits for no vendor needs
+ * none. To be called by activities alone.
+ * @throws ApplicationFailure of type upstream_unavailable from `call`, with `nextRetryDelay`, when all places are taken; nothing was sent then
  */
 export function withPlaces(http: ServiceClient, places: number): ServiceClient {
   let taken = 0;
@@ -21,10 +25,10 @@ export function withPlaces(http: ServiceClient, places: number): ServiceClient {
     async call(operation, parts) {
       if (!operation.reaches?.length) return http.call(operation, parts);
       if (taken >= places) {
-        const { least, most } = AGAIN_AFTER;
-        const retryAfterSeconds = least + Math.floor(Math.random() * (most - least + 1));
-        throw new ProblemError('upstream_unavailable', 'As many calls as may wait for it are waiting already', {
-          retryAfterSeconds,
+        throw ApplicationFailure.create({
+          type: 'upstream_unavailable',
+          message: 'As many calls wait for it as may',
+          nextRetryDelay: pauseAfter(activityInfo().attempt),
         });
       }
       taken += 1;
@@ -36,4 +40,10 @@ export function withPlaces(http: ServiceClient, places: number): ServiceClient {
     },
     close: () => http.close(),
   };
+}
+
+/** Milliseconds, twice as many after each attempt, less a part that is drawn: those that came together do not come back together. */
+function pauseAfter(attempt: number): number {
+  const most = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+  return Math.round(most * (0.5 + Math.random() / 2));
 }
