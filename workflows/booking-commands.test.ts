@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DAY, HOUR, MINUTE, SECOND } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { fails, gate, isAway, refuses, type TestActivity } from '../tests/support/saga-harness';
+import { FORWARD_MONEY } from './activity-options';
 import { type BookingInput, bookingSaga } from './booking.api';
 
 /** So often a local step is tried. */
@@ -152,7 +153,7 @@ describe('the platform is in trouble after the tutor’s confirmation', () => {
     expect(saga.calls).not.toContain('settleToZero');
   });
 
-  test('until the session begins: all is undone, and that is the platform’s fault and nobody else’s', async () => {
+  test('until no attempt is left before the session: all is undone, and that is the platform’s fault alone', async () => {
     const input = await someBooking(HOUR);
     const told: string[] = [];
     const saga = await awaitingTutor(input, {
@@ -164,7 +165,10 @@ describe('the platform is in trouble after the tutor’s confirmation', () => {
     await expect(saga.result()).resolves.toMatchObject({ reason: 'platform_unavailable' });
     expect(await confirmation).toBe('upstream_unavailable');
     expect(saga.calls).toContain('settleToZero');
-    expect(await now()).toBeGreaterThanOrEqual(Date.parse(input.scheduledAt));
+    // The server gives an activity up as soon as its next attempt would begin after its time, which is up to one pause earlier.
+    const { maximumInterval } = FORWARD_MONEY.retry ?? {};
+    expect(maximumInterval).toBe('30s');
+    expect(await now()).toBeGreaterThanOrEqual(Date.parse(input.scheduledAt) - 30 * SECOND);
     expect(told).toEqual(['requested', 'cancelled']);
   });
 });
