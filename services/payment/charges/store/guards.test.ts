@@ -58,55 +58,63 @@ const chargeToday = (db: Database, bookingId: string): Promise<Outcome> =>
 const settleToday = async (db: Database, bookingId: string): Promise<Outcome> =>
   (await markSubjectSettled(db, ofBooking(bookingId)))?.id ?? null;
 
-/** Each does its work in one transaction, which ends when `held` does. */
+/** Of whoever comes first: says that the work is done, and has the transaction held open until the other one waits. */
+interface Turn {
+  worked(): void;
+  held: Promise<void>;
+}
+
+/** Each does its work in one transaction, which ends when its turn does. */
 const writers = {
   before: {
-    charge: (id: string, held?: Promise<void>) => asBefore((tx) => chargeAsBefore(tx, id), held),
-    settle: (id: string, held?: Promise<void>) => asBefore((tx) => settleAsBefore(tx, id), held),
+    charge: (id: string, turn?: Turn) => asBefore((tx) => chargeAsBefore(tx, id), turn),
+    settle: (id: string, turn?: Turn) => asBefore((tx) => settleAsBefore(tx, id), turn),
   },
   today: {
-    charge: (id: string, held?: Promise<void>) => asToday((db) => chargeToday(db, id), held),
-    settle: (id: string, held?: Promise<void>) => asToday((db) => settleToday(db, id), held),
+    charge: (id: string, turn?: Turn) => asToday((db) => chargeToday(db, id), turn),
+    settle: (id: string, turn?: Turn) => asToday((db) => settleToday(db, id), turn),
   },
 };
 
-function asBefore(work: (tx: TransactionSql) => Promise<Outcome>, held?: Promise<void>): Promise<Outcome> {
+function asBefore(work: (tx: TransactionSql) => Promise<Outcome>, turn?: Turn): Promise<Outcome> {
   return database.sql.begin(async (tx) => {
     const outcome = await work(tx);
-    await held;
+    turn?.worked();
+    await turn?.held;
     return outcome;
   });
 }
 
-function asToday(work: (db: Database) => Promise<Outcome>, held?: Promise<void>): Promise<Outcome> {
+function asToday(work: (db: Database) => Promise<Outcome>, turn?: Turn): Promise<Outcome> {
   return database.db.transaction(async (tx) => {
     const outcome = await work(tx);
-    await held;
+    turn?.worked();
+    await turn?.held;
     return outcome;
   });
 }
 
-/** How many transactions of the test's own stand like this. */
-const sessions = async (how: 'idle in transaction' | 'waiting') =>
-  (
-    await database.sql`
-      select from pg_stat_activity where datname = current_database()
-      and case ${how} when 'waiting' then wait_event_type = 'Lock' else state = ${how} end`
-  ).length;
+const somebodyWaits = async () =>
+  (await database.sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+    .length > 0;
 
 /** Has `second` begin while `first` has done its work and not yet committed: it has to wait. */
 async function oneAfterTheOther(
-  first: (held: Promise<void>) => Promise<Outcome>,
+  first: (turn: Turn) => Promise<Outcome>,
   second: () => Promise<Outcome>,
 ): Promise<Outcome[]> {
   let commit = () => {};
   const held = new Promise<void>((resolve) => {
     commit = resolve;
   });
-  const leading = first(held);
-  await until(async () => (await sessions('idle in transaction')) > 0);
+  let worked = () => {};
+  const hasWorked = new Promise<void>((resolve) => {
+    worked = resolve;
+  });
+  const leading = first({ held, worked });
+  await Promise.race([hasWorked, leading]);
   const following = second();
-  await until(async () => (await sessions('waiting')) > 0);
+  await until(somebodyWaits);
   commit();
   return Promise.all([leading, following]);
 }
@@ -126,7 +134,7 @@ describe.each(pairs)('of a service of %s and one of %s that comes a moment later
   test('the second finds the payment of the first', async () => {
     const id = uuidv7();
     const [first, second] = await oneAfterTheOther(
-      (held) => writers[one].charge(id, held),
+      (turn) => writers[one].charge(id, turn),
       () => writers[other].charge(id),
     );
     expect(second).toBe(first);
@@ -136,7 +144,7 @@ describe.each(pairs)('of a service of %s and one of %s that comes a moment later
   test('a settlement finds the payment, and whoever charges then is refused', async () => {
     const id = uuidv7();
     const [payment, marked] = await oneAfterTheOther(
-      (held) => writers[one].charge(id, held),
+      (turn) => writers[one].charge(id, turn),
       () => writers[other].settle(id),
     );
     expect(marked).toBe(payment);
@@ -147,7 +155,7 @@ describe.each(pairs)('of a service of %s and one of %s that comes a moment later
   test('a settlement that comes first has the charge refused, and no payment is made', async () => {
     const id = uuidv7();
     const [marked, refused] = await oneAfterTheOther(
-      (held) => writers[one].settle(id, held),
+      (turn) => writers[one].settle(id, turn),
       () => writers[other].charge(id),
     );
     expect([marked, refused]).toEqual([null, 'undone']);
