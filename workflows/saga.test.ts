@@ -258,7 +258,7 @@ describe('what must happen', () => {
     );
     await saga.called('mend');
     await harness.env.sleep(90 * MINUTE);
-    expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
+    await saga.becomes('NeedsAttention');
     await saga.update('resolve', accept);
     given = true;
     await expect(saga.result()).resolves.toBeUndefined();
