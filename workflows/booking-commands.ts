@@ -144,13 +144,14 @@ export function createCommandQueue(
   }
 
   function take<Argument>(update: UpdateDefinition<void, [Argument]>, commandOf: (argument: unknown) => Command): void {
-    const repeated = () => before?.answers.find(([id]) => id === currentUpdateInfo()?.id);
+    const updateId = () => currentUpdateInfo()?.id;
+    const repeated = () => before?.answers.find(([id]) => id === updateId());
     setHandler(
       update,
       async (argument) => {
         accepted += 1;
         const earlier = repeated();
-        if (!earlier) return enqueue(commandOf(argument), currentUpdateInfo()?.id).answer();
+        if (!earlier) return enqueue(commandOf(argument), updateId()).answer();
         const [, refused] = earlier;
         if (refused) throw refuse(refused);
       },
