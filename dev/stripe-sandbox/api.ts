@@ -105,7 +105,6 @@ async function answer(
 ): Promise<Reply> {
   requireKey(req.get('authorization'));
   if (fault?.kind === 'rate_limit_429') throw rateLimited(fault.retryAfterSeconds);
-  if (fault?.kind === 'refuse_400') throw refusedOnDemand(fault.code);
   const { store, stopping } = context;
   const account = req.get('stripe-account') ?? PLATFORM;
   if (account !== PLATFORM) connectedAccount(store.read(PLATFORM), account);
@@ -159,6 +158,8 @@ function execute(
     const headers = { 'Idempotent-Replayed': 'true', 'Original-Request': earlier.requestId };
     return { status: earlier.status, body: earlier.body, headers };
   }
+  // Not before: under a key that is in use or has its reply Stripe refuses nothing anew.
+  if (fault?.kind === 'refuse_400') throw refusedOnDemand(fault.code);
   const acts = earlier === undefined && fault?.kind !== 'error_500';
   const reply = acts ? run(endpoint, call, form, requestId) : undefined;
   const given = failsAnyway || reply === undefined ? serverError(requestId) : reply;

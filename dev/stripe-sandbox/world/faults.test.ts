@@ -76,6 +76,20 @@ describe('a request', () => {
     expect((await charge()).status).toBe('succeeded');
   });
 
+  it('is not refused under a key whose first request is under way or was answered: what that does is the key’s reply', async () => {
+    await fault({ kind: 'hang', ms: 400 });
+    const first = charge();
+    const left = async () => (await control(bench.sandbox.url, 'GET', '/sandbox/faults')).body.faults[0].left;
+    await until('the first is under way', async () => (await left()) === 0);
+    await fault({ kind: 'refuse_400', code: 'charge_disputed', times: 2 });
+    expect(await refusal(charge())).toMatchObject({ statusCode: 409, code: 'idempotency_key_in_use' });
+    const { id } = await first;
+    const again = await charge();
+    expect(again.id).toBe(id);
+    expect(again.lastResponse.headers['idempotent-replayed']).toBe('true');
+    expect(await charges()).toBe(1);
+  });
+
   it('loses its connection before the effect', async () => {
     await fault({ kind: 'drop_before', times: SDK_TRIES });
     expect(await refusal(charge())).toMatchObject({ type: 'StripeConnectionError' });
