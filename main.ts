@@ -1,5 +1,5 @@
-import { partsOf } from './kernel/modules';
-import { type Config, ConfigError, loadConfig } from './platform/config';
+import { PART_GROUPS, partsNamed } from './kernel/modules';
+import { ConfigError, loadConfig } from './platform/config';
 import type { Listening } from './platform/listen';
 import { startManagement } from './platform/management';
 import type { Platform, Running } from './platform/service';
@@ -9,18 +9,18 @@ import { services } from './services';
 import { workers } from './workers';
 
 const STARTS = new Map([...Object.entries(services), ...Object.entries(workers)]);
-const GROUPS = ['services', 'workers', 'all'];
 
 /**
  * Runs the named services and workers in this one process: together they share its memory and connections, apart they
  * fail and scale apart. The management port is opened first and closed last. Writes `ready` when all are up. On SIGTERM or
  * SIGINT it stops in order and exits, also while a part is still waiting for what it needs to start. After an error that nobody
- * caught it does the same and exits with 1. @throws ConfigError, or the Error of the first part that does not start
+ * caught it does the same and exits with 1. @throws ConfigError; RangeError when a part is named that MODULES switches off; or the Error of the first part that does not start
  */
 async function main(names: string[]): Promise<void> {
   requireKnown(names);
   const config = loadConfig();
-  const parts = chosenParts(names, config);
+  const chosen = partsNamed(names, config.contexts);
+  const parts = [...STARTS].filter(([name]) => chosen.has(name));
   const sagas = createSagas(config);
   const platform: Platform = { config, sagas };
   const running: Running[] = [];
@@ -57,26 +57,11 @@ async function main(names: string[]): Promise<void> {
 
 /** @throws ConfigError that lists what there is */
 function requireKnown(names: string[]): void {
-  const known = [...GROUPS, ...STARTS.keys()];
+  const known = [...PART_GROUPS, ...STARTS.keys()];
   const unknown = names.filter((name) => !known.includes(name));
   if (names.length > 0 && unknown.length === 0) return;
   const complaint = unknown.length > 0 ? `There is no ${unknown.join(', ')}` : 'Say what to run';
   throw new ConfigError(`${complaint}: node dist/main.js <name…>, of ${known.join(', ')}`);
-}
-
-/** The parts that are named, singly or by group; of a group those that run here. @throws ConfigError when one is named that does not */
-function chosenParts(names: string[], { contexts }: Config) {
-  const groups = partsOf(contexts);
-  const all: string[] = [...groups.services, ...groups.workers];
-  const chosen = new Set<string>(
-    names.flatMap((name) => {
-      if (name === 'all') return all;
-      return name === 'services' || name === 'workers' ? groups[name] : [name];
-    }),
-  );
-  const off = [...chosen].filter((name) => !all.includes(name));
-  if (off.length > 0) throw new ConfigError(`MODULES switches off ${off.join(', ')}`);
-  return [...STARTS].filter(([name]) => chosen.has(name));
 }
 
 /** Closes all of them, whichever fail; a failure is said and makes the exit code 1. */

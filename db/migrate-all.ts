@@ -12,8 +12,7 @@ import { contextUrl } from './roles';
 async function main(names: string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const unknown = names.filter((name) => !isContext(name));
   if (unknown.length > 0) throw new Error(`There is no ${unknown.join(', ')}, only ${DATABASE_CONTEXTS.join(', ')}`);
-  const modules = (environment.MODULES ?? '').split(',').map((name) => name.trim());
-  const on = contextsOf(modules.filter(Boolean));
+  const on = contextsOf(environment.MODULES ?? '');
   const chosen = names.length > 0 ? names.filter(isContext) : DATABASE_CONTEXTS.filter((context) => on.has(context));
   for (const context of chosen) {
     await migrateContext(await urlOf(context, environment), context);

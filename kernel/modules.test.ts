@@ -36,13 +36,14 @@ test('names fit into settings, roles and URLs as they are', () => {
 });
 
 test('without names all modules run; core runs whatever is named', () => {
-  expect([...contextsOf([])]).toEqual(CONTEXT_NAMES);
+  expect([...contextsOf('')]).toEqual(CONTEXT_NAMES);
   for (const name of MODULE_NAMES)
-    expect([...contextsOf([name])]).toEqual(expect.arrayContaining(Object.keys(MODULES.core.contexts)));
+    expect([...contextsOf(name)]).toEqual(expect.arrayContaining(Object.keys(MODULES.core.contexts)));
 });
 
 test('a module that there is not is refused with those there are', () => {
-  expect(() => contextsOf(['core', 'shops'])).toThrow(/^There is no shops, only core/);
+  expect(() => contextsOf('core, shops')).toThrow(/^There is no shops, only core/);
+  expect(() => contextsOf('constructor')).toThrow(/^There is no constructor, only core/);
 });
 
 test('modules need others that there are', () => {
@@ -66,5 +67,5 @@ test('a worker runs where a context of its queue does', () => {
     services: ['tutoring', 'payment'],
     workers: ['worker:core'],
   });
-  expect(partsOf(contextsOf([])).workers).toEqual(['worker:booking', 'worker:core']);
+  expect(partsOf(contextsOf('')).workers).toEqual(['worker:booking', 'worker:core']);
 });

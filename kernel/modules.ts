@@ -133,7 +133,7 @@ function hasSagas(name: ContextName): boolean {
 }
 
 function isModule(name: string): name is ModuleName {
-  return name in MODULES;
+  return Object.hasOwn(MODULES, name);
 }
 
 function isShared(module: ModuleName): module is SharedQueue {
@@ -159,10 +159,15 @@ function isRouted(name: ContextName): name is RoutedContext {
 }
 
 /**
- * The contexts of the named modules, of those that they need, and of `core`, which is always there. Without names: of all modules.
+ * The contexts of the modules that `list` names, separated by commas, of those that they need, and of `core`, which is always there. An
+ * empty list names all modules.
  * @throws RangeError naming what there is not
  */
-export function contextsOf(modules: readonly string[]): ReadonlySet<ContextName> {
+export function contextsOf(list: string): ReadonlySet<ContextName> {
+  const modules = list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   const unknown = modules.filter((name) => !isModule(name));
   if (unknown.length > 0) throw new RangeError(`There is no ${unknown.join(', ')}, only ${MODULE_NAMES.join(', ')}`);
   const chosen = new Set<string>(['core', ...(modules.length > 0 ? modules : MODULE_NAMES)]);
@@ -184,6 +189,26 @@ export function partsOf(contexts: ReadonlySet<ContextName>): { services: Context
       workerOf(name),
     ),
   };
+}
+
+/** What names many services and workers at once. */
+export const PART_GROUPS: readonly string[] = ['services', 'workers', 'all'];
+
+/**
+ * The services and workers that names and groups (`PART_GROUPS`) stand for; of a group those that run.
+ * @throws RangeError naming those that do not
+ */
+export function partsNamed(names: readonly string[], contexts: ReadonlySet<ContextName>): ReadonlySet<string> {
+  const { services, workers } = partsOf(contexts);
+  const groups = new Map<string, readonly string[]>([
+    ['all', [...services, ...workers]],
+    ['services', services],
+    ['workers', workers],
+  ]);
+  const named = new Set(names.flatMap((name) => groups.get(name) ?? [name]));
+  const off = [...named].filter((name) => !groups.get('all')?.includes(name));
+  if (off.length > 0) throw new RangeError(`MODULES switches off ${off.join(', ')}`);
+  return named;
 }
 
 /** The name of a queue's worker. */

@@ -45,9 +45,9 @@ function listed(list: string): string[] {
     .map((part) => part.trim())
     .filter(Boolean);
 }
-function onlyModules(names: string[], context: z.RefinementCtx): void {
+function onlyModules(list: string, context: z.RefinementCtx): void {
   try {
-    contextsOf(names);
+    contextsOf(list);
   } catch (error) {
     context.addIssue({ code: 'custom', message: `cannot be used: ${error instanceof Error ? error.message : error}` });
   }
@@ -63,7 +63,6 @@ const settings = {
   MODULES: z
     .string()
     .default(MODULE_NAMES.join(','))
-    .transform(listed)
     .superRefine(onlyModules)
     .describe(
       'Comma-separated modules to run, beside core and with those that they need; the paths of others are away',

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainErrors } from '../services/gateway/docs/error-guide';
+import { markdownTable } from './markdown-table';
 
 // Writes docs/errors.md from the table of error codes. Run it from the root of the project after adding a code.
 
@@ -29,17 +30,10 @@ Every error is a problem document of RFC 9457 (\`application/problem+json\`). It
 same for ever; \`detail\` is for people and may change. The gateway shows this page at \`/docs/errors\`, where the \`type\`
 of each problem leads.
 
-${table(['Status', 'Code', 'Meaning', 'Retryable'], rows)}
+${markdownTable(['Status', 'Code', 'Meaning', 'Retryable'], rows)}
 
 ${sections.join('\n\n')}
 `;
-}
-
-/** A Markdown table whose columns are padded as the formatter pads them, so that formatting changes nothing. */
-function table(head: string[], rows: string[][]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
 if (require.main === module) writeFileSync(join(process.cwd(), 'docs', 'errors.md'), errorDocs());

@@ -10,6 +10,7 @@ import {
   QUEUES,
   workerOf,
 } from '../kernel/modules';
+import { markdownTable } from './markdown-table';
 
 // Writes what README.md says of every context, worker and module from the one list. Run it from the root of the project after a change of
 // kernel/modules.ts.
@@ -26,18 +27,11 @@ const DIAGRAM: Record<string, string> = {
 const BEGIN = '<!-- from kernel/modules.ts -->';
 const END = '<!-- end -->';
 
-function table(rows: string[][]): string {
-  const [head = [], ...body] = rows;
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
-  const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
-}
-
 const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
 
 function lists(): string {
   const services = MODULE_NAMES.flatMap((module) =>
-    partsOf(contextsOf([module]))
+    partsOf(contextsOf(module))
       .services.filter((name) => name in MODULES[module].contexts)
       .map((name) => {
         const { about, port, prefixes } = contextOf(name);
@@ -46,8 +40,8 @@ function lists(): string {
   );
   const workers = QUEUES.map(({ name, sagas }) => [`\`${workerOf(name)}\``, quoted(sagas)]);
   return [
-    table([['service', 'module', 'port', 'what it is for', 'paths'], ...services]),
-    table([['worker', 'the sagas it carries'], ...workers]),
+    markdownTable(['service', 'module', 'port', 'what it is for', 'paths'], services),
+    markdownTable(['worker', 'the sagas it carries'], workers),
   ].join('\n\n');
 }
 

@@ -1,4 +1,13 @@
-import { CONTEXT_NAMES, type ContextName, contextsOf, partsOf, queueOf, workerOf } from '../../kernel/modules';
+import {
+  CONTEXT_NAMES,
+  type ContextName,
+  contextsOf,
+  PART_GROUPS,
+  partsNamed,
+  partsOf,
+  queueOf,
+  workerOf,
+} from '../../kernel/modules';
 
 /** Which names `main.js` runs in which process. */
 export type ProcessPlan = Record<string, string[]>;
@@ -26,7 +35,7 @@ const workersOf = (context: ContextName) => {
   return queue ? [workerOf(queue)] : [];
 };
 
-const ALL = partsOf(contextsOf([]));
+const ALL = partsOf(contextsOf(''));
 export const SERVICE_NAMES: readonly string[] = ALL.services;
 export const WORKER_NAMES: readonly string[] = ALL.workers;
 
@@ -44,23 +53,20 @@ export const processName = (name: string) => name.replace(':', '-');
 export function planProcesses(
   names: readonly string[],
   isolated: boolean,
-  contexts: ReadonlySet<ContextName> = contextsOf([]),
+  contexts: ReadonlySet<ContextName> = contextsOf(''),
 ): ProcessPlan {
-  const running: Record<'services' | 'workers', readonly string[]> = partsOf(contexts);
-  const all = [...running.services, ...running.workers];
-  const chosen = new Set(
-    (names.length === 0 ? ['all'] : names).flatMap((name) => {
-      if (name === 'all') return all;
-      if (name === 'services' || name === 'workers') return running[name];
-      const context = CONTEXT_NAMES.find((candidate) => candidate === name);
-      if (!context && !WORKER_NAMES.includes(name))
-        throw new Error(`There is no ${name}; there are ${['all', ...SERVICE_NAMES, ...WORKER_NAMES].join(', ')}`);
-      if (!all.includes(name)) throw new Error(`MODULES switches off ${name}`);
-      return context ? [context, ...workersOf(context)] : [name];
-    }),
-  );
+  const chosen = partsNamed((names.length === 0 ? ['all'] : names).flatMap(withWorkers), contexts);
   if (isolated) return Object.fromEntries([...chosen].map((name) => [processName(name), [name]]));
-  const services = running.services.filter((name) => chosen.has(name));
-  const workers = running.workers.filter((name) => chosen.has(name));
+  const services = SERVICE_NAMES.filter((name) => chosen.has(name));
+  const workers = WORKER_NAMES.filter((name) => chosen.has(name));
   return { ...(services.length > 0 && { services }), ...(workers.length > 0 && { workers }) };
+}
+
+/** A service with the worker of its sagas; a group or a worker as it is. @throws Error naming what there is not */
+function withWorkers(name: string): string[] {
+  const context = CONTEXT_NAMES.find((candidate) => candidate === name);
+  if (context) return [context, ...workersOf(context)];
+  if (!PART_GROUPS.includes(name) && !WORKER_NAMES.includes(name))
+    throw new Error(`There is no ${name}; there are ${['all', ...SERVICE_NAMES, ...WORKER_NAMES].join(', ')}`);
+  return [name];
 }
