@@ -120,8 +120,13 @@ export function createPaymentActivities({ payment, booking, identity, notificati
       await payment.settlePayment(paymentId, key);
     },
 
-    async releaseEarnings({ paymentId, key }: Step<{ paymentId: string }>): Promise<void> {
-      await payment.releaseEarnings(paymentId, key);
+    /** `notBefore`: when the tutor's share may become payable; null: payment counts by itself. A saga of before does not say. */
+    async releaseEarnings({
+      paymentId,
+      notBefore,
+      key,
+    }: Step<{ paymentId: string; notBefore?: string | null }>): Promise<void> {
+      await payment.releaseEarnings(paymentId, notBefore, key);
     },
 
     /** Records the refund of a cancelled booking; the refund saga makes it. For sagas of before, which decided the amount by themselves. */

@@ -1,4 +1,5 @@
 import type { Swept } from '../platform/schemas';
+import type { EarningsSwept } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { recipient } from './payment';
 
@@ -10,6 +11,9 @@ export function createSweepActivities({ booking, identity, notification, payment
     sweepBookings: (): Promise<Swept> => booking.sweepRequests(),
 
     sweepPayments: (): Promise<Swept> => payment.sweepPayments(),
+
+    /** Makes payable what tutors have earned and may be paid by now. */
+    sweepEarnings: (): Promise<EarningsSwept> => payment.sweepEarnings(),
 
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 

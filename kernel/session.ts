@@ -23,6 +23,9 @@ export const MOST_MOVES = 20;
 /** So many bookings of a student may be without an authorised payment: each holds a tutor's time for nothing, a quarter of an hour long. */
 export const MOST_UNPAID = 3;
 
+/** How long after its end, or its cancel, a session can be objected to before its tutor may be paid. */
+export const EARNINGS_REST_MS = 2 * DAY;
+
 /** As what a person meets a booking. An administrator who is no party of it is an operator. */
 export const PARTIES = ['student', 'tutor', 'operator'] as const;
 export type Party = (typeof PARTIES)[number];

@@ -136,6 +136,13 @@ const settings = {
   MAIL_SMTP_PORT: port(8425).describe('SMTP port of the mail catcher'),
   MAIL_UI_PORT: port(8426).describe('Web inbox of the mail catcher'),
   MAIL_FROM: z.string().min(3).default('TutorConnect <no-reply@tutorconnect.example>').describe('Sender of every mail'),
+  EARNINGS_HOLD_DAYS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(90)
+    .default(7)
+    .describe('Days from a direct payment until its payee can be paid out: time for a stolen card to be noticed'),
   PLATFORM_FEE_PERCENT: z.coerce
     .number()
     .min(0)

@@ -19,6 +19,7 @@ const WHOLE_BODY: Record<string, string> = {
   chargeBooking: 'ids and the price that the create step returned; one payment per booking, compared member by member',
   createRefund: 'the amount that the cancel step returned',
   refundShare: 'the share that the cancel step returned',
+  releaseEarnings: 'a time of the workflow’s',
   retryRefund: 'the number of the try, kept by the row',
   closeRefund: 'the state that the workflow saw, kept by the row',
   holdSlot: 'ids and times of the workflow’s input, counted from its start',

@@ -1,6 +1,7 @@
 import type { BookingActivities } from '../activities/booking';
 import type { Notice } from '../activities/booking-notices';
 import type { PaymentActivities } from '../activities/payment';
+import { EARNINGS_REST_MS } from '../kernel/session';
 import type { BookingInput } from './booking.api';
 import type { CommandQueue } from './booking-commands';
 import type { About, Notices } from './booking-notices';
@@ -28,6 +29,14 @@ export function sessionOf({
 /** Tells people what has become of the session, beside whatever comes next. */
 export function notify({ notices, facts }: LiveBooking, notice: Notice, about: Omit<About, 'startsAt'> = {}): void {
   notices.send(notice, { startsAt: facts.startsAt, ...about });
+}
+
+/** Has payment note from when on the tutor may be paid for a session that was over at `overAt`, in milliseconds. */
+export function releaseEarnings({ saga }: LiveBooking, paymentId: string, overAt: number): Promise<unknown> {
+  const notBefore = new Date(overAt + EARNINGS_REST_MS).toISOString();
+  return saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, notBefore, key }), {
+    money: true,
+  });
 }
 
 /** The session is at `scheduledAt` now, and nothing takes it back: whatever goes by its start follows. */

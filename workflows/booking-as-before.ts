@@ -4,7 +4,7 @@ import type { Money } from '../kernel/money';
 import { undoKeyOf } from '../kernel/step-key';
 import { SECOND } from '../kernel/time';
 import { LOCAL_CALL, MOVE } from './activity-options';
-import { haveMoved, type LiveBooking, notify, sessionOf } from './booking-alive';
+import { haveMoved, type LiveBooking, notify, releaseEarnings, sessionOf } from './booking-alive';
 import type { QueuedCommand } from './booking-commands';
 import { codeOf, isRefusal } from './failures';
 import { refundAsChild } from './refund';
@@ -71,7 +71,7 @@ export async function settleAsBefore(
   if (besideMoney) await withPatience(released, RELEASE_PATIENCE_MS);
   command.accept();
   if (terms && terms.retained.amount > 0) {
-    await saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, key }), { money: true });
+    await releaseEarnings(live, paymentId, Date.now());
   }
   await released;
   notify(live, 'cancelled', terms ? { refund: terms.refund } : {});

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { HOUR } from '../kernel/time';
+import { DAY, endOf, HOUR } from '../kernel/time';
 import { allGoesWell, bookingSagas } from '../tests/support/booking-saga';
 import { eur } from '../tests/support/bookings';
 import { gate, isAway, refuses } from '../tests/support/saga-harness';
-import { bookingSaga } from './booking.api';
+import { type BookingInput, bookingSaga } from './booking.api';
 import { refundSaga } from './refund.api';
 
 const { harness, now, someBooking, confirmed, cancelBy } = bookingSagas();
@@ -156,6 +156,28 @@ describe('a confirmed booking', () => {
     await cancelled;
     await expect(saga.result()).resolves.toMatchObject({ outcome: 'cancelled' });
     expect(saga.calls).toContain('releaseEarnings');
+  });
+
+  test('the tutor may be paid two days after its end, and two days after a cancel', async () => {
+    const restsUntil: number[] = [];
+    const noted = (input: BookingInput) => ({
+      ...allGoesWell(input),
+      releaseEarnings: ({ notBefore }: { notBefore: string }) => void restsUntil.push(Date.parse(notBefore)),
+    });
+    const held = await someBooking(HOUR / 2);
+    const completed = await confirmed(held, noted(held));
+    await harness.env.sleep(2 * HOUR);
+    await completed.update('complete', { actorId: held.tutorId, requestedAt: new Date(await now()).toISOString() });
+    await completed.result();
+    expect(restsUntil).toEqual([Date.parse(endOf(held.scheduledAt, held.durationMinutes)) + 2 * DAY]);
+
+    const given = await someBooking();
+    const cancelled = await confirmed(given, noted(given));
+    const before = await now();
+    await cancelled.update('cancel', await cancelBy('student'));
+    await cancelled.result();
+    expect(restsUntil[1]).toBeGreaterThanOrEqual(before + 2 * DAY);
+    expect(restsUntil[1]).toBeLessThanOrEqual((await now()) + 2 * DAY);
   });
 
   test('completed by the tutor after its end', async () => {

@@ -3,7 +3,7 @@ import type { Money } from '../kernel/money';
 import { undoKeyOf } from '../kernel/step-key';
 import { DAY, endOf, HOUR, SECOND } from '../kernel/time';
 import type { BookingInput, BookingResult } from './booking.api';
-import { type LiveBooking, notify, sessionOf } from './booking-alive';
+import { type LiveBooking, notify, releaseEarnings, sessionOf } from './booking-alive';
 import { settleAsBefore } from './booking-as-before';
 import type { CommandsSoFar, QueuedCommand } from './booking-commands';
 import { forgetMoves, moveSession } from './booking-moves';
@@ -135,7 +135,7 @@ export async function untilSettled(
     );
   }
 
-  /** Gives the student's share back and makes the rest payable. @returns what is given back; undefined when an operator has settled it */
+  /** Gives the student's share back, and has the rest become payable. @returns what is given back; undefined when an operator has settled it */
   async function settleMoney(percent: number): Promise<Money | undefined> {
     const share =
       percent > 0
@@ -145,10 +145,7 @@ export async function untilSettled(
           })
         : undefined;
     // What is owed to the student is no longer the tutor's, whatever becomes of the refund.
-    const earned =
-      percent < 100
-        ? saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, key }), { money: true })
-        : undefined;
+    const earned = percent < 100 ? releaseEarnings(live, paymentId, Date.now()) : undefined;
     if (share?.refundId) {
       saga.tell('Compensating', `${sessionOf(live)}. Waits for ${refundWorkflowId(share.refundId)}.`);
       await refundAsChild(saga, { refundId: share.refundId, paymentId, bookingId });
@@ -161,10 +158,13 @@ export async function untilSettled(
     commands.enter('ending');
     forgetMoves(live);
     await saga.forward('complete', (act, key) => act.completeBooking({ bookingId, by, key }));
-    await saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, key }), { money: true });
+    await releaseEarnings(live, paymentId, end());
     command?.accept();
     notify(live, 'completed');
-    saga.tell('Completed', `${sessionOf(live)}. Completed by ${by}; the earnings are payable.`);
+    saga.tell(
+      'Completed',
+      `${sessionOf(live)}. Completed by ${by}; the earnings become payable two days after its end.`,
+    );
     return { outcome: 'completed', reason: `completed_by_${by}` };
   }
 }

@@ -50,10 +50,12 @@ async function now(): Promise<number> {
 }
 
 describe('when nothing fails', () => {
-  test('the card is charged, the earnings are payable, and both are told', async () => {
-    const saga = await start();
+  test('the card is charged, the earnings rest as long as payment says, and both are told', async () => {
+    const released = jest.fn();
+    const saga = await start({ releaseEarnings: released });
     await expect(saga.result()).resolves.toEqual({ outcome: 'paid', reason: 'paid' });
     expect(saga.calls).toEqual(['chargeDirectPayment', 'releaseEarnings', 'notifyPayment']);
+    expect(released.mock.calls[0]?.[0]).toMatchObject({ notBefore: null });
     expect(await saga.attribute('SagaState')).toBe('Completed');
   });
 

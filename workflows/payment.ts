@@ -61,8 +61,10 @@ export async function payment(input: PaymentInput): Promise<PaymentResult> {
       `Payment ${paymentId} is taken. Releasing the earnings and sending the receipts.`,
       paymentId,
     );
-    // A direct payment is for something that has been delivered: its earnings are payable at once.
-    await saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, key }), { money: true });
+    // What it is for has been delivered, and nobody here saw it: how long the money rests is payment's rule.
+    await saga.forward('release-earnings', (act, key) => act.releaseEarnings({ paymentId, notBefore: null, key }), {
+      money: true,
+    });
     await notifyPayment({ paymentId, notice: 'paid', key: `payment:${paymentId}/paid` }).catch(() => undefined);
     saga.tell('Completed', `Payment ${paymentId} is settled.`);
     await condition(allHandlersFinished);

@@ -146,7 +146,11 @@ describe('what was recorded', () => {
         step ? [{ type: step.activityType.name, args: step.input.payloads.map(({ data }) => decoded(data)) }] : [],
       );
       const asked = replayed[name]?.steps.filter(({ runs }) => runs === 'recorded') ?? [];
-      expect([name, asked.map(({ activityType, args }) => ({ type: activityType, args }))]).toEqual([name, recorded]);
+      const alike = asked.map(({ activityType: type, args }, at) => ({
+        type,
+        args: asBefore(type, args, recorded[at]?.args),
+      }));
+      expect([name, alike]).toEqual([name, recorded]);
       compared += recorded.length;
     }
     expect(compared).toBeGreaterThan(0);
@@ -264,6 +268,21 @@ describe('a change that running sagas would not survive is caught', () => {
     expect(error?.message).toMatch(REASON);
   });
 });
+
+/** What steps are told today that they were not told before: a member, whose lack their activities understand. */
+const TOLD_SINCE: Record<string, string> = { releaseEarnings: 'notBefore' };
+
+/** Arguments without what the recorded ones could not have. */
+function asBefore(type: string, args: unknown[], recorded: unknown[] = []): unknown[] {
+  const member = TOLD_SINCE[type];
+  if (member === undefined || recorded.some((arg) => hasMember(arg, member))) return args;
+  return args.map((arg) =>
+    hasMember(arg, member) ? Object.fromEntries(Object.entries(arg).filter(([name]) => name !== member)) : arg,
+  );
+}
+
+const hasMember = (arg: unknown, member: string): arg is object =>
+  typeof arg === 'object' && arg !== null && member in arg;
 
 function decoded(data: string): unknown {
   return JSON.parse(Buffer.from(data, 'base64').toString());

@@ -9,6 +9,8 @@ export type SweepOfContext = { found: number; started: number; refused: number }
 export interface SweepResult {
   bookings: SweepOfContext;
   payments: SweepOfContext;
+  /** Shares that have become payable, and those that Stripe could not be asked about. */
+  earnings: { released: number; left: number } | string;
   signUps: SweepOfContext;
   prices: SweepOfContext;
 }

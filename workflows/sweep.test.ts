@@ -24,12 +24,14 @@ test('every context sees to its own, and the result says what each did', async (
   const sweep = await run({
     sweepBookings: () => ({ found: 2, started: 0, refused: 2 }),
     sweepPayments: () => found(3),
+    sweepEarnings: () => ({ released: 4, left: 0 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
   expect(await sweep.result()).toEqual({
     bookings: { found: 2, started: 0, refused: 2 },
     payments: found(3),
+    earnings: { released: 4, left: 0 },
     signUps: found(0),
     prices: { found: 1, started: 0, refused: 1 },
   });
@@ -39,12 +41,14 @@ test('one that is away, or has no such operation yet, holds up none of the other
   const sweep = await run({
     sweepBookings: fails(),
     sweepPayments: () => found(3),
+    sweepEarnings: () => ({ released: 4, left: 0 }),
     sweepSignUps: refuses('not_found'),
     sweepPrices: () => found(0),
   });
   expect(await sweep.result()).toEqual({
     bookings: 'upstream_unavailable',
     payments: found(3),
+    earnings: { released: 4, left: 0 },
     signUps: 'not_found',
     prices: found(0),
   });
@@ -54,6 +58,7 @@ test('one that is away for a moment is asked again', async () => {
   const sweep = await run({
     sweepBookings: fails(2, () => found(1)),
     sweepPayments: () => found(0),
+    sweepEarnings: () => ({ released: 0, left: 0 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });

@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { SweepActivities } from '../activities/sweep';
 import { codeOf } from './failures';
-import type { SweepOfContext, SweepResult } from './sweep.api';
+import type { SweepResult } from './sweep.api';
 
 // Recorded, so that the history says what each context did. Bounded well below the time to the next sweep, which does what is left.
 const act = proxyActivities<SweepActivities>({
@@ -15,15 +15,16 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, signUps, prices] = await Promise.all([
+  const [bookings, payments, earnings, signUps, prices] = await Promise.all([
     orCode(act.sweepBookings()),
     orCode(act.sweepPayments()),
+    orCode(act.sweepEarnings()),
     orCode(act.sweepSignUps()),
     orCode(act.sweepPrices()),
   ]);
-  return { bookings, payments, signUps, prices };
+  return { bookings, payments, earnings, signUps, prices };
 }
 
-async function orCode(swept: Promise<SweepOfContext>): Promise<SweepOfContext> {
+async function orCode<Swept>(swept: Promise<Swept>): Promise<Swept | string> {
   return swept.catch(codeOf);
 }

@@ -82,6 +82,13 @@ export const payments = pgTable(
     refusal: text({ enum: ['request_expired', 'payment_rejected'] }),
     /** Settled to zero: steps that arrive later are refused. */
     settledAt: instant('settled_at'),
+    /**
+     * The earliest time at which the tutor's share may become payable; null until its saga has said that what was paid for is over. Later
+     * while Stripe has not got the money yet or somebody holds it (`earning_holds`).
+     */
+    earningsDueAt: instant('earnings_due_at'),
+    /** When Stripe can pay the money out, which it says with its fee. */
+    availableOn: instant('available_on'),
     /** The tutor's share went from pending to payable. */
     releasedAt: instant('released_at'),
     version: integer().notNull().default(1),
@@ -101,6 +108,8 @@ export const payments = pgTable(
     unique('payments_one_per_subject').on(t.subjectKind, t.subjectId),
     index('payments_payer').on(t.payerId),
     index('payments_payee').on(t.payeeId),
+    // What becomes payable next: a few days' payments, of which each leaves it when it does.
+    index('payments_earnings_due').on(t.earningsDueAt).where(sql`earnings_due_at is not null and released_at is null`),
     // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
     index('payments_direct_unstarted')
       .on(t.createdAt)
@@ -211,6 +220,24 @@ export const stripeWebhooksLog = pgTable(
     processedAt: instant('processed_at'),
   },
   (t) => [index('stripe_webhooks_unprocessed').on(t.receivedAt).where(sql`processed_at is null`)],
+);
+
+/** One row per payee: the lock under which what they earned becomes payable and is paid out. */
+export const payees = pgTable('payees', { userId: uuid('user_id').primaryKey() });
+
+/** Why the tutor's share of a payment may not become payable for now. What is open holds it back, whatever else is true. */
+export const earningHolds = pgTable(
+  'earning_holds',
+  {
+    id: uuid().primaryKey(),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
+    reason: text({ enum: ['dispute'] }).notNull(),
+    openedAt: instant('opened_at').notNull().defaultNow(),
+    closedAt: instant('closed_at'),
+  },
+  (t) => [index('earning_holds_open').on(t.paymentId).where(sql`closed_at is null`)],
 );
 
 /** One movement of money. Append-only; its entries sum to zero when the database transaction commits (triggers). */

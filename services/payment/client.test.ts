@@ -42,7 +42,11 @@ test('a booking’s money from authorisation to the tutor, as the activities see
   expect((await client.retryRefund(refund.refundId, 2, `refund:${refund.refundId}/submit-2`)).tries).toBe(1);
   const closed = await client.closeRefund(refund.refundId, 'succeeded', `refund:${refund.refundId}/close`);
   expect(closed.status).toBe('succeeded');
-  expect(await client.releaseEarnings(paymentId, `${key}/release`)).toEqual({ paymentId, released: EUR(3400) });
+  expect(await client.releaseEarnings(paymentId, '2026-01-01T00:00:00.000Z', `${key}/release`)).toEqual({
+    paymentId,
+    released: EUR(3400),
+  });
+  expect(await client.sweepEarnings()).toEqual({ released: 0, left: 0 });
 });
 
 test('the undos, as the activities see them', async () => {

@@ -45,7 +45,14 @@ export function createPaymentClient(http: ServiceClient) {
     settlePayment: (id: string, key: UndoKey) => http.call(contract.settlePayment, { ...of(id, key), timeoutMs }),
     settlePaymentByHand: (id: string, body: SettledStep, key: UndoKey) =>
       http.call(contract.settlePaymentByHand, { ...of(id, key), body }),
-    releaseEarnings: (id: string, key: string) => http.call(contract.releaseEarnings, of(id, key)),
+    /** `notBefore`: ISO; null: payment counts by itself. Without: as a saga of before asked. */
+    releaseEarnings: (id: string, notBefore: string | null | undefined, key: string) =>
+      http.call(contract.releaseEarnings, {
+        ...of(id, key),
+        body: notBefore === undefined ? undefined : { notBefore },
+      }),
+    /** Makes payable what is due. */
+    sweepEarnings: () => http.call(contract.sweepEarnings, { timeoutMs }),
 
     /** Starts refunds that have no saga, and refuses direct payments that never began. @throws ProblemError upstream_unavailable */
     sweepPayments: () => http.call(contract.sweepPayments, { timeoutMs }),

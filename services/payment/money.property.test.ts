@@ -136,7 +136,9 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   const capture = on(({ paymentId, key }) => post(`/payments/${paymentId}/capture`, `${key}/capture`));
   const refresh = on(({ paymentId }) => post(`/payments/${paymentId}/refresh`, ''));
   const abandon = on(({ paymentId, key }) => post(`/payments/${paymentId}/abandon`, `${key}/abandon`));
-  const release = on(({ paymentId, key }) => post(`/payments/${paymentId}/earnings/release`, `${key}/release`));
+  const release = on(({ paymentId, key }) =>
+    post(`/payments/${paymentId}/earnings/release`, `${key}/release`, { notBefore: '2026-01-01T00:00:00.000Z' }),
+  );
   const settle = on((payment) => retried(() => settleBooking(stack, payment), 40));
   /** Has a refund made again, if it has failed. */
   const again = async (id: string) => {

@@ -7,6 +7,8 @@ export interface Till {
   stripe: StripeDoor;
   /** The platform's share of new payments, in per cent with at most two decimals. */
   feePercent: number;
+  /** So many days after a direct payment the payee's share may become payable. */
+  earningsHoldDays: number;
   /** The currencies in which our account at Stripe settles: new payments are in no others. */
   settling: readonly string[];
 }

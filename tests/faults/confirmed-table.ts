@@ -188,7 +188,6 @@ const givenBack = (at: 'old' | 'new', told: string[]): ConfirmedFacts => ({
   ...{ booking: 'refunded/cancelled_by_student', refusal: null, slot: null, ...MONEY.refunded },
   ...{ at, slots: [], told },
 });
-const { tutor_pending: earned = 0, ...others } = MONEY.captured.ledger;
 const HALF = 'partially_refunded 4500-2250';
 
 export const TRUTHS: Record<Ending, ConfirmedFacts> = {
@@ -199,12 +198,13 @@ export const TRUTHS: Record<Ending, ConfirmedFacts> = {
   cancelledByTerms: {
     ...{ booking: 'cancelled/cancelled_by_student', refusal: null, slot: null },
     ...{ payment: HALF, shownPayment: HALF, stripe: { ...MONEY.captured.stripe, refunded: 2_250 } },
-    ledger: { platform_revenue: -338, stripe_balance: 2_162, stripe_fees: 88, tutor_payable: -1_912 },
+    earningsDue: true,
+    ledger: { platform_revenue: -338, stripe_balance: 2_162, stripe_fees: 88, tutor_pending: -1_912 },
     ...{ at: 'old', slots: [], told: CANCELLED },
   },
   completed: {
     ...live('old', ['booking_completed_student']),
     booking: 'completed/completed_by_tutor',
-    ledger: { ...others, tutor_payable: earned },
+    earningsDue: true,
   },
 };

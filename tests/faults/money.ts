@@ -6,8 +6,17 @@ export type Money = 'none' | 'declined' | 'voided' | 'captured' | 'refunded';
 const STRIPE_FEE = 88;
 const NOTHING_AT_STRIPE = { charges: 0, captured: 0, refunded: 0, reserved: 0 };
 /** What payment, booking, Stripe and the ledger know of a booking's money. */
-export const MONEY: Record<Money, Pick<BookingFacts, 'payment' | 'shownPayment' | 'stripe' | 'ledger'>> = {
-  none: { payment: null, shownPayment: null, stripe: { ...NOTHING_AT_STRIPE, intents: [] }, ledger: {} },
+export const MONEY: Record<
+  Money,
+  Pick<BookingFacts, 'payment' | 'shownPayment' | 'earningsDue' | 'stripe' | 'ledger'>
+> = {
+  none: {
+    payment: null,
+    shownPayment: null,
+    earningsDue: false,
+    stripe: { ...NOTHING_AT_STRIPE, intents: [] },
+    ledger: {},
+  },
   declined: { ...rows('failed 0-0'), stripe: { ...NOTHING_AT_STRIPE, intents: ['canceled'] }, ledger: {} },
   voided: { ...rows('voided 0-0'), stripe: { ...NOTHING_AT_STRIPE, intents: ['canceled'], charges: 1 }, ledger: {} },
   captured: {
@@ -29,5 +38,5 @@ export const MONEY: Record<Money, Pick<BookingFacts, 'payment' | 'shownPayment' 
 };
 
 function rows(payment: string) {
-  return { payment, shownPayment: payment };
+  return { payment, shownPayment: payment, earningsDue: false };
 }

@@ -54,9 +54,7 @@ const ROWS: Row<Ending>[] = [
   { step: 'paid', way: 'a card', call: 'paid/', calls: 2, runs: 'local', beforePivot: false, cells: notice },
 ];
 
-const { tutor_pending: earned = 0, ...others } = MONEY.captured.ledger;
-/** It is for something that has been delivered. */
-const taken = { ...of(MONEY.captured), ledger: { ...others, tutor_payable: earned } };
+const taken = { ...of(MONEY.captured), earningsDue: true };
 
 const TRUTHS: Record<Ending, unknown> = {
   done: { ...taken, told: ['payment_receipt', 'payment_received'] },
@@ -132,6 +130,6 @@ export function payments(
   };
 }
 
-function of({ payment, stripe, ledger }: (typeof MONEY)['none']) {
-  return { payment, stripe, ledger };
+function of({ payment, earningsDue, stripe, ledger }: (typeof MONEY)['none']) {
+  return { payment, earningsDue, stripe, ledger };
 }

@@ -115,7 +115,8 @@ export function refunds(
         select r.status || ' ' || r.tries || ' ' || coalesce(r.closed_as, '') as is, p.id as payment, p.booking_id as booking
         from refunds r join payments p on p.id = r.payment_id where r.id = ${id}`;
       const { booking: bookingId = null, payment = '' } = row ?? {};
-      const [money, [booking], told] = await Promise.all([
+      // A direct payment's share is promised to its payee by its own saga, which may be at it still.
+      const [{ earningsDue: _, ...money }, [booking], told] = await Promise.all([
         bookingId === null ? moneyFacts(platform, payment) : moneyFacts(platform, bookingId, 'bookingId'),
         platform.database('booking')<{ status: string }[]>`select status from bookings where id = ${bookingId}`,
         toldBy(platform, workflowId),

@@ -6,6 +6,8 @@ export interface MoneyFacts {
   /** payment's own row, `status captured-refunded`. */
   payment: string | null;
   stripe: MoneyAtStripe;
+  /** Whether the payee has been promised a day from which they can be paid. */
+  earningsDue: boolean;
   /** Balances by kind of account, zeros left out. */
   ledger: Record<string, number>;
 }
@@ -19,8 +21,9 @@ export async function moneyFacts(
   const sql = platform.database('payment');
   const itsPayment = of === 'paymentId' ? sql`p.id = ${id}` : sql`p.booking_id = ${id}`;
   const [[payment], ledger, state] = await Promise.all([
-    sql<{ is: string }[]>`
-      select status || ' ' || captured || '-' || refunded as is from payments p where ${itsPayment}`,
+    sql<{ is: string; due: boolean }[]>`
+      select status || ' ' || captured || '-' || refunded as is, earnings_due_at is not null as due
+      from payments p where ${itsPayment}`,
     sql<{ account: string; amount: string }[]>`
       select split_part(e.account, ':', 1) as account, sum(e.amount) as amount
       from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
@@ -30,6 +33,7 @@ export async function moneyFacts(
   ]);
   return {
     payment: payment?.is ?? null,
+    earningsDue: payment?.due ?? false,
     stripe: moneyAtStripe(state, id, of),
     ledger: Object.fromEntries(ledger.map(({ account, amount }) => [account, Number(amount)])),
   };

@@ -1,11 +1,11 @@
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
+export type { EarningsReleased, EarningsSwept } from './earnings';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {
   type CreateAccount,
   type CreateRefund,
-  EarningsReleased,
   type NewCharge,
   PaymentDetails,
   PaymentState,

@@ -4,6 +4,7 @@ import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
 import { KnownName } from '../../../platform/names';
 import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
+import { earningsOperations } from './earnings';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 
 // What the sagas are promised.
@@ -60,10 +61,6 @@ export const RefundedShare = z
   .meta({ id: 'RefundedShare' });
 export type RefundedShare = z.output<typeof RefundedShare>;
 
-/** What moved from the tutor's pending to their payable earnings; zero when a refund took all of it. */
-export const EarningsReleased = z.object({ paymentId: Uuid, released: Money }).meta({ id: 'EarningsReleased' });
-export type EarningsReleased = z.output<typeof EarningsReleased>;
-
 const BookingParams = z.strictObject({ bookingId: Uuid });
 const UserParams = z.strictObject({ userId: Uuid });
 
@@ -110,8 +107,9 @@ export type SettledByHand = z.output<typeof SettledByHand>;
 const SettledStep = SettledByHand.extend({ percent: z.int().min(0).max(100).optional() });
 export type SettledStep = z.output<typeof SettledStep>;
 
-/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds. */
+/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds, earnings. */
 export const sagaOperations = {
+  ...earningsOperations,
   createAccount: endpoint({
     method: 'post',
     path: '/internal/accounts',
@@ -253,17 +251,6 @@ export const sagaOperations = {
     params: IdParams,
     body: SettledStep,
     replies: { 204: null },
-  }),
-  releaseEarnings: endpoint({
-    method: 'post',
-    path: '/internal/payments/{id}/earnings/release',
-    operationId: 'releaseEarnings',
-    summary: "Move what is left of a payment from the tutor's pending to their payable earnings, once",
-    access: 'service',
-    idempotency: 'required',
-    params: IdParams,
-    replies: { 200: EarningsReleased },
-    errors: ['invalid_state'],
   }),
 
   sweepPayments: endpoint({

@@ -25,6 +25,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         db,
         stripe,
         feePercent: config.PLATFORM_FEE_PERCENT,
+        earningsHoldDays: config.EARNINGS_HOLD_DAYS,
         settling: config.SETTLEMENT_CURRENCIES,
       };
       servePeople(service, till, { sagas, changes, answerWithinMs });

@@ -10,6 +10,7 @@ import { beginCapture, beginCharge, beginDirectCharge } from '../charges/store/a
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
+import { sweepEarnings } from '../earnings/sweep';
 import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
 import { wakeRefundSagas, wakeUnattended } from '../refunds/sagas';
@@ -95,8 +96,11 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   });
 
   service.serve(contract.releaseEarnings, async (call) => {
-    return ok(await releaseEarnings(db, byService(call), call.params.id));
+    const { notBefore = null } = call.body ?? {};
+    return ok(await releaseEarnings(till, byService(call), call.params.id, notBefore));
   });
+
+  service.serve(contract.sweepEarnings, async () => ok(await sweepEarnings(till)));
 
   service.serve(contract.sweepPayments, async () => ok(await sweepPayments(till, sagas)));
   service.serve(contract.createRefund, async (call) => {

@@ -26,6 +26,8 @@ export interface Intent {
   declineCode: string | null;
   /** The charge's line in Stripe's books; null until Stripe has written it. */
   movement: Movement | null;
+  /** From when on its money can be paid out, as that line says (docs.stripe.com/payouts#payout-speed). */
+  availableOn: Date | null;
 }
 
 /** A refund, as far as we need it. */

@@ -362,6 +362,7 @@ function paymentOf({ metadata }: Stripe.PaymentIntent): string | null {
 
 function intentOf(intent: Stripe.PaymentIntent): Intent {
   const charge = typeof intent.latest_charge === 'object' ? intent.latest_charge : null;
+  const line = typeof charge?.balance_transaction === 'object' ? charge.balance_transaction : null;
   const captureBefore = charge?.payment_method_details?.card?.capture_before;
   const problem = intent.last_payment_error;
   const currency = intent.currency.toUpperCase();
@@ -374,7 +375,8 @@ function intentOf(intent: Stripe.PaymentIntent): Intent {
     clientSecret: intent.client_secret,
     captureBefore: captureBefore === undefined ? null : new Date(captureBefore * 1_000),
     declineCode: problem ? (problem.decline_code ?? problem.code ?? problem.type) : null,
-    movement: movementOf(charge?.balance_transaction),
+    movement: movementOf(line),
+    availableOn: line && new Date(line.available_on * 1_000),
   };
 }
 

@@ -29,8 +29,12 @@ export function refundsAt(stackOf: () => PaymentStack) {
   const retry = (refundId: string, number = 2) =>
     stackOf().post(`/refunds/${refundId}/retry`, `refund:${refundId}/submit-${number}`, { number });
   const refresh = (refundId: string) => stackOf().post(`/refunds/${refundId}/refresh`);
-  const release = ({ paymentId, bookingId }: Paid) =>
-    stackOf().post(`/payments/${paymentId}/earnings/release`, `booking:${bookingId}/release`);
+  /** As the saga does when the session was over two days ago, if nothing else is said. */
+  const release = (
+    { paymentId, bookingId }: Paid,
+    notBefore: string | null = '2026-01-01T00:00:00.000Z',
+    key = `booking:${bookingId}/release`,
+  ) => stackOf().post(`/payments/${paymentId}/earnings/release`, key, { notBefore });
 
   async function refunded(payment: Paid, amount: number | null): Promise<string> {
     const { body } = await askRefund(payment, amount);

@@ -31,6 +31,7 @@ export function paymentRows(databaseOf: () => Pick<TestDatabase, 'db'>) {
     captureBefore: null,
     declineCode: null,
     movement: null,
+    availableOn: new Date(0),
     ...more,
   });
 

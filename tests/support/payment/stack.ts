@@ -91,6 +91,7 @@ export async function startPaymentStack({
       createStripe(service.config, createLogger('payment', 'silent'), options.stripeTimeoutMs),
     ),
     feePercent: service.config.PLATFORM_FEE_PERCENT,
+    earningsHoldDays: service.config.EARNINGS_HOLD_DAYS,
     settling: service.config.SETTLEMENT_CURRENCIES,
   };
   const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);

@@ -71,7 +71,11 @@ async function applyIntent(tx: Transaction, row: PaymentRow, intent: Intent): Pr
     clientSecret: status === 'requires_action' ? intent.clientSecret : null,
     captureBefore: row.captureBefore ?? intent.captureBefore,
   };
-  const changed = differs(row, patch) ? await changePayment(tx, row, patch) : row;
+  const availableOn = row.availableOn ?? intent.availableOn;
+  const changed = differs(row, patch) ? await changePayment(tx, row, { ...patch, availableOn }) : row;
+  // Known later than the rest, it is no new version: nobody is shown it.
+  if (availableOn && !changed.availableOn)
+    await tx.update(payments).set({ availableOn }).where(eq(payments.id, row.id));
   if (changed.captured > 0) await postCapture(tx, changed, intent);
   return changed;
 }

@@ -86,7 +86,12 @@ describe('a refund of the code of before that', () => {
   test('failed is seen by a release that comes first', async () => {
     const { payment } = await refundOfBefore('failed', {});
     const key = { owner: 'service', key: `release-${payment.id}`, fingerprint: 'f' };
-    const { released } = await releaseEarnings(database.db, key, payment.id);
+    const { released } = await releaseEarnings(
+      { ...database, earningsHoldDays: 7 },
+      key,
+      payment.id,
+      '2026-01-01T00:00:00.000Z',
+    );
     expect(released.amount).toBe(425);
     await postWhatFailedBefore(database.db, 100);
     expect(await standing(payment)).toEqual({ pending: 0, payable: 425, revenue: 75, owed: 500, sent: 0 });
