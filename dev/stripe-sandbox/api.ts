@@ -9,14 +9,18 @@ import { newId } from './memory/ids';
 import type { Store } from './memory/store';
 import { PLATFORM } from './memory/tables';
 import type { Tx } from './memory/unit-of-work';
-import { accountEndpoints, connectedAccount } from './objects/accounts';
+import { accountLinkEndpoints } from './objects/account-links';
+import { accountEndpoints } from './objects/accounts';
 import { balanceEndpoints } from './objects/balance';
+import { bankAccountEndpoints } from './objects/bank-accounts';
 import { chargeEndpoints } from './objects/charges';
 import { customerEndpoints } from './objects/customers';
 import { API_VERSION, eventEndpoints } from './objects/events';
 import { paymentIntentEndpoints } from './objects/payment-intents';
 import { paymentMethodEndpoints } from './objects/payment-methods';
+import { payoutEndpoints } from './objects/payouts';
 import { refundEndpoints } from './objects/refunds';
+import { connectedAccount } from './objects/standing';
 import { transferEndpoints } from './objects/transfers';
 import type { Call, Endpoint } from './wire/endpoint';
 import { earlierReply, type KeyedRequest, type KeysInUse, keepReply, keyedRequest } from './wire/idempotency';
@@ -30,7 +34,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...customerEndpoints,
   ...paymentMethodEndpoints,
   ...accountEndpoints,
+  ...bankAccountEndpoints,
+  ...accountLinkEndpoints,
   ...transferEndpoints,
+  ...payoutEndpoints,
   ...balanceEndpoints,
   ...eventEndpoints,
 ];

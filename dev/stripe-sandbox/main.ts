@@ -8,6 +8,7 @@ const environment = z.object({
   DATA_DIR: z.string().min(1).default('.data'),
   STRIPE_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
   STRIPE_WEBHOOK_SECRET: z.string().min(1).optional(),
+  STRIPE_CONNECT_WEBHOOK_SECRET: z.string().min(1).optional(),
 });
 
 async function main(): Promise<void> {
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     dataDir,
     webhookUrl: settings.STRIPE_WEBHOOK_URL,
     webhookSecret: settings.STRIPE_WEBHOOK_SECRET,
+    connectWebhookSecret: settings.STRIPE_CONNECT_WEBHOOK_SECRET,
   });
   const webhooks = settings.STRIPE_WEBHOOK_URL ?? 'the endpoint set last';
   console.log(`stripe sandbox ready on ${sandbox.url}, data in ${dataDir}, webhooks to ${webhooks}`);

@@ -4,6 +4,8 @@
  * Modelled as Stripe documents it (API version 2026-10-28.endive):
  * - customers, connected accounts, payment methods (the test tokens of https://docs.stripe.com/testing), PaymentIntents,
  *   charges, refunds, transfers and their reversals, balance, balance transactions, events; `Stripe-Account`
+ * - what is due of a connected account (`requirements`), account links with a page behind them, bank accounts per currency
+ * - payouts of connected accounts: pending, in transit, paid, failed (after paid too), cancelled; failures that disable the bank account
  * - PaymentIntents: create, confirm, capture (full or partial), cancel, update; manual capture with `capture_before` and
  *   expiry; 3-D Secure; declines (402 with the PaymentIntent); `off_session`; the `return_url` that redirects need
  * - money that was authorised and not captured is given back by a refund without a balance transaction
@@ -12,15 +14,18 @@
  * - refusals: unknown, missing and malformed parameters, state, amounts, missing objects, keys
  * - idempotency keys: first reply kept 24 h with its effect and given again, 500s too; conflicts; keys in use
  * - `expand`, pagination, `Request-Id`, `Stripe-Should-Retry`, Stripe's error shapes
- * - webhooks: an event per change, signed, at least once, retried for three days across restarts
+ * - webhooks: an event per change, signed, at least once, retried for three days across restarts; connected accounts' events go to an
+ *   endpoint of their own, under a secret of its own
  *
- * Simplified: connected accounts are active at once; each currency settles in itself; a charge's money is available and
+ * Simplified: connected accounts are active at once and need no bank account for that, unless they have to be onboarded (see POST
+ * /sandbox/settings), and then all that is asked is answered by one form; bank accounts may be added by API to accounts of every
+ * type; no schedule pays anything out; a payout's `arrival_date` is a second, not a day; each currency settles in itself; a charge's money is available and
  * an `automatic_async` charge booked at once (see POST /sandbox/settings); the fee is the same everywhere; a refund may
- * overdraw the balance; the 3-D Secure page is the sandbox's own; one webhook endpoint receives all events, those of
- * connected accounts too; a failed refund is taken off the charge's `amount_refunded`.
+ * overdraw the balance; the pages are the sandbox's own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
  *
  * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupIntents, payment methods other than cards,
- * destination charges and application fees, disputes, payouts to banks, onboarding links, search, test clocks, API
+ * destination charges and application fees, disputes, payouts of the platform itself, instant and automatic payouts and their reversal, debit cards as external accounts, persons,
+ * search, test clocks, API
  * versions, rate limits (but by fault), `destination_payment` objects, the once-only use of unattached payment methods.
  * What is not modelled is refused (`parameter_unknown`, unrecognized URL), never silently ignored.
  */
@@ -35,13 +40,16 @@ import { startQueue } from './memory/jobs';
 import { openStore, type Store } from './memory/store';
 import { type Job, NO_REQUEST } from './memory/tables';
 import type { Tx } from './memory/unit-of-work';
+import { announceFunds } from './objects/balance';
 import { bookLateCharge } from './objects/charges';
 import { expireAuthorization } from './objects/intent-lifecycle';
+import { endPayout, returnPayout, sendPayout } from './objects/payout-lifecycle';
 import { settleRefund } from './objects/refunds';
 import { forgetOldReplies, KeysInUse } from './wire/idempotency';
 import { createRequestLog } from './wire/request-log';
 import { controlRoutes } from './world/control';
 import { createFaults } from './world/faults';
+import { onboardingPages } from './world/onboarding';
 import { threeDSecurePages } from './world/three-d-secure';
 import { createCourier, DELIVERIES_AT_ONCE } from './world/webhooks';
 
@@ -54,6 +62,8 @@ export interface SandboxOptions {
   webhookUrl?: string | undefined;
   /** Signs the events (`whsec_…`); required with a URL. */
   webhookSecret?: string | undefined;
+  /** Signs the events of connected accounts, which go to the same URL. Left out, their endpoint set last stays, if any. */
+  connectWebhookSecret?: string | undefined;
 }
 
 export interface StripeSandbox {
@@ -74,13 +84,17 @@ const CLOSE_WITHIN_MS = 2000;
  * @throws Error if the port is taken, or a webhook URL comes without a secret
  */
 export async function startStripeSandbox(options: SandboxOptions): Promise<StripeSandbox> {
-  const { webhookUrl, webhookSecret } = options;
+  const { webhookUrl, webhookSecret, connectWebhookSecret } = options;
   if (webhookUrl !== undefined && webhookSecret === undefined) {
     throw new Error('the Stripe sandbox needs a webhook secret to sign with when it has a webhook URL');
   }
   const store = openStore(options.dataDir);
   if (webhookUrl !== undefined && webhookSecret !== undefined) {
-    await store.saveWebhookEndpoint({ url: webhookUrl, secret: webhookSecret, enabledEvents: ['*'] });
+    const all = { url: webhookUrl, enabledEvents: ['*'] };
+    await store.saveWebhookEndpoint('platform', { ...all, secret: webhookSecret });
+    if (connectWebhookSecret !== undefined) {
+      await store.saveWebhookEndpoint('connect', { ...all, secret: connectWebhookSecret });
+    }
   }
   const faults = createFaults();
   const log = createRequestLog();
@@ -141,6 +155,7 @@ function createApp(context: ApiContext): Express {
     res.json({ status: 'ok' });
   });
   app.use('/sandbox/3ds', threeDSecurePages(context.store));
+  app.use('/sandbox/onboarding', onboardingPages(context.store));
   app.use('/sandbox', express.json(), controlRoutes(context));
   app.use('/v1', express.urlencoded({ extended: true }));
   for (const endpoint of ENDPOINTS) {
@@ -185,4 +200,8 @@ function settle(tx: Tx, { task }: Job): void {
   if (task.kind === 'settle_refund') settleRefund(tx, task.refund);
   if (task.kind === 'expire_authorization') expireAuthorization(tx, task.intent);
   if (task.kind === 'book_charge') bookLateCharge(tx, task.charge);
+  if (task.kind === 'announce_funds') announceFunds(tx);
+  if (task.kind === 'send_payout') sendPayout(tx, task.payout);
+  if (task.kind === 'end_payout') endPayout(tx, task.payout);
+  if (task.kind === 'return_payout') returnPayout(tx, task.payout);
 }

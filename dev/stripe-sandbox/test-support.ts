@@ -8,6 +8,8 @@ import Stripe from 'stripe';
 import { type StripeSandbox, startStripeSandbox } from './server';
 
 export const WEBHOOK_SECRET = 'whsec_for_tests';
+/** That of connected accounts' events, which the same endpoint takes. */
+export const CONNECT_WEBHOOK_SECRET = 'whsec_for_tests_of_connect';
 
 /** A card payment as most tests make it. */
 export const CARD_PAYMENT = {
@@ -48,6 +50,7 @@ export async function startBench(webhookUrl?: string): Promise<Bench> {
     dataDir: directory,
     webhookUrl,
     webhookSecret: webhookUrl === undefined ? undefined : WEBHOOK_SECRET,
+    connectWebhookSecret: webhookUrl === undefined ? undefined : CONNECT_WEBHOOK_SECRET,
   });
   const stop = async () => {
     await sandbox.close();
@@ -70,7 +73,7 @@ export interface Receiver {
   stop: () => Promise<void>;
 }
 
-/** A webhook endpoint that checks signatures with the SDK and remembers what came. */
+/** A webhook endpoint that checks signatures with the SDK and remembers what came. An event of an account is to be signed for Connect. */
 export async function startReceiver(port = 0): Promise<Receiver> {
   const { webhooks } = new Stripe('sk_test_receiver');
   const deliveries: Delivery[] = [];
@@ -81,7 +84,8 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     req.on('end', () => {
       const payload = Buffer.concat(chunks).toString();
       try {
-        const event = webhooks.constructEvent(payload, req.headers['stripe-signature'] ?? '', WEBHOOK_SECRET);
+        const secret = JSON.parse(payload).account === undefined ? WEBHOOK_SECRET : CONNECT_WEBHOOK_SECRET;
+        const event = webhooks.constructEvent(payload, req.headers['stripe-signature'] ?? '', secret);
         const status = answers.shift() ?? 200;
         if (status === 200) deliveries.push({ event, signed: 'well' });
         res.writeHead(status).end();

@@ -13,8 +13,12 @@ import {
   type Queue,
   type Settings,
   type WebhookEndpoint,
+  type WebhookEndpoints,
 } from './tables';
 import { Tx, UnitOfWork } from './unit-of-work';
+
+/** The platform's was the only one once, and keeps its key. */
+const ENDPOINT_KEYS = { platform: 'current', connect: 'connect' } as const;
 
 export type Store = ReturnType<typeof openStore>;
 
@@ -23,8 +27,12 @@ export function openStore(directory: string) {
   mkdirSync(directory, { recursive: true });
   const root = open({ path: directory, maxDbs: 32 });
   const tables = openTables(root);
-  let settings = tables.settings.get('current') ?? DEFAULT_SETTINGS;
-  let endpoint = tables.endpoints.get('current');
+  // Settings of an earlier version do not name all that there is now.
+  let settings: Settings = { ...DEFAULT_SETTINGS, ...tables.settings.get('current') };
+  let endpoints: WebhookEndpoints = {
+    platform: tables.endpoints.get(ENDPOINT_KEYS.platform),
+    connect: tables.endpoints.get(ENDPOINT_KEYS.connect),
+  };
   let wake: (queue: Queue, dueAt: number) => void = () => {};
 
   return {
@@ -36,7 +44,7 @@ export function openStore(directory: string) {
     /** Runs `work` alone and commits all its changes at once; resolves when they are on disk. A throw changes nothing. */
     async transact<T>(account: string, origin: Origin, work: (tx: Tx) => T): Promise<T> {
       const { result, wakeUps } = await root.transaction(() => {
-        const unit = new UnitOfWork(tables, { origin, settings, endpoint });
+        const unit = new UnitOfWork(tables, { origin, settings, endpoints });
         const result = work(new Tx(unit, account));
         unit.flush();
         return { result, wakeUps: unit.wakeUps };
@@ -47,7 +55,7 @@ export function openStore(directory: string) {
 
     /** A view of what is committed; changes made through it go nowhere. */
     read(account: string): Tx {
-      return new Tx(new UnitOfWork(tables, { origin: NO_REQUEST, settings, endpoint }), account);
+      return new Tx(new UnitOfWork(tables, { origin: NO_REQUEST, settings, endpoints }), account);
     },
 
     /** Jobs due by `until`, earliest first. */
@@ -85,20 +93,20 @@ export function openStore(directory: string) {
     },
 
     settings: (): Settings => settings,
-    webhookEndpoint: (): WebhookEndpoint | undefined => endpoint,
+    webhookEndpoints: (): WebhookEndpoints => endpoints,
 
     async saveSettings(next: Settings): Promise<void> {
       await tables.settings.put('current', next);
       settings = next;
     },
 
-    async saveWebhookEndpoint(next: WebhookEndpoint | undefined): Promise<void> {
-      if (next === undefined) await tables.endpoints.remove('current');
-      else await tables.endpoints.put('current', next);
-      endpoint = next;
+    async saveWebhookEndpoint(which: keyof WebhookEndpoints, next: WebhookEndpoint | undefined): Promise<void> {
+      if (next === undefined) await tables.endpoints.remove(ENDPOINT_KEYS[which]);
+      else await tables.endpoints.put(ENDPOINT_KEYS[which], next);
+      endpoints = { ...endpoints, [which]: next };
     },
 
-    /** Empties everything but the webhook endpoint, which belongs to the application and not to its data. */
+    /** Empties everything but the webhook endpoints, which belong to the application and not to its data. */
     async reset(): Promise<void> {
       settings = DEFAULT_SETTINGS;
       await root.transaction(() => {

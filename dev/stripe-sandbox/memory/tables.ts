@@ -52,6 +52,30 @@ export interface WebhookEndpoint {
   enabledEvents: string[];
 }
 
+/** Stripe sends events of the platform itself to one endpoint, and those of its connected accounts to another. */
+export interface WebhookEndpoints {
+  platform: WebhookEndpoint | undefined;
+  connect: WebhookEndpoint | undefined;
+}
+
+/** Which of the two hears of an account's events. */
+export function endpointFor(endpoints: WebhookEndpoints, account: string): WebhookEndpoint | undefined {
+  return account === PLATFORM ? endpoints.platform : endpoints.connect;
+}
+
+/** What stands behind the URL of an account link, which itself has no id. */
+export interface OnboardingLink {
+  /** The last part of the URL. */
+  id: string;
+  account: string;
+  /** Seconds since 1970. */
+  expiresAt: number;
+  returnUrl: string;
+  refreshUrl: string;
+  /** A link opens once; what it opened is submitted once. */
+  state: 'new' | 'opened' | 'submitted';
+}
+
 /** How the simulated banks behave; changed by `POST /sandbox/settings`. */
 export interface Settings {
   /** Until a refund that will change its mind does so. */
@@ -62,6 +86,14 @@ export interface Settings {
   fundsDelayMs: number;
   /** Until an `automatic_async` charge gets its balance transaction; 0 books it with the charge. */
   asyncCaptureDelayMs: number;
+  /** Whether a new connected account has to be onboarded before it may receive and be paid, or may at once. */
+  onboarding: 'skipped' | 'required';
+  /** How long a payout is `pending` and can be cancelled. */
+  payoutPendingMs: number;
+  /** How long it is `in_transit` then. */
+  payoutTransitMs: number;
+  /** Until a payout fails that was `paid`, to an account number of that kind: up to five business days at Stripe. */
+  payoutReturnMs: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -69,6 +101,10 @@ export const DEFAULT_SETTINGS: Settings = {
   captureWindowMs: 7 * 24 * 3600 * 1000,
   fundsDelayMs: 0,
   asyncCaptureDelayMs: 0,
+  onboarding: 'skipped',
+  payoutPendingMs: 500,
+  payoutTransitMs: 500,
+  payoutReturnMs: 1000,
 };
 
 /** Webhooks wait apart, so that an endpoint that is down delays no bank. */
@@ -77,7 +113,9 @@ export type Queue = 'webhook' | 'bank';
 type BankTask =
   | { kind: 'settle_refund'; refund: string }
   | { kind: 'expire_authorization'; intent: string }
-  | { kind: 'book_charge'; charge: string };
+  | { kind: 'book_charge'; charge: string }
+  | { kind: 'announce_funds' }
+  | { kind: 'send_payout' | 'end_payout' | 'return_payout'; payout: string };
 export type JobTask = BankTask | { kind: 'deliver'; event: string; attempt: number; faulted: boolean };
 
 /** Something to do later, kept until it is done. */
@@ -101,6 +139,9 @@ export function openTables(root: RootDatabase) {
     balanceTransactions: objects<Stripe.BalanceTransaction>('balance_transactions'),
     customers: objects<Stripe.Customer | Stripe.DeletedCustomer>('customers'),
     accounts: objects<Stripe.Account | Stripe.DeletedAccount>('accounts'),
+    bankAccounts: objects<Stripe.BankAccount | Stripe.DeletedBankAccount>('bank_accounts'),
+    onboardingLinks: objects<OnboardingLink>('onboarding_links'),
+    payouts: objects<Stripe.Payout>('payouts'),
     paymentMethods: objects<Stripe.PaymentMethod>('payment_methods'),
     events: objects<SandboxEvent>('events'),
     /** [kind, account, link or '', seq] → id: what lists walk. */

@@ -3,7 +3,18 @@ import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import { noSuch } from './errors';
 import { Staged } from './staged';
-import type { Job, JobTask, Origin, Queue, Row, SandboxEvent, Settings, Tables, WebhookEndpoint } from './tables';
+import type {
+  Job,
+  JobTask,
+  OnboardingLink,
+  Origin,
+  Queue,
+  Row,
+  SandboxEvent,
+  Settings,
+  Tables,
+  WebhookEndpoints,
+} from './tables';
 
 function stage(tables: Tables) {
   return {
@@ -15,6 +26,9 @@ function stage(tables: Tables) {
     balanceTransactions: new Staged(tables.balanceTransactions),
     customers: new Staged(tables.customers),
     accounts: new Staged(tables.accounts),
+    bankAccounts: new Staged(tables.bankAccounts),
+    onboardingLinks: new Staged(tables.onboardingLinks),
+    payouts: new Staged(tables.payouts),
     paymentMethods: new Staged(tables.paymentMethods),
     events: new Staged(tables.events),
     links: new Staged(tables.links),
@@ -30,7 +44,7 @@ function stage(tables: Tables) {
 interface Circumstances {
   origin: Origin;
   settings: Settings;
-  endpoint: WebhookEndpoint | undefined;
+  endpoints: WebhookEndpoints;
 }
 
 /**
@@ -43,15 +57,15 @@ export class UnitOfWork {
   readonly staged: ReturnType<typeof stage>;
   readonly origin: Origin;
   readonly settings: Settings;
-  readonly webhookEndpoint: WebhookEndpoint | undefined;
+  readonly webhookEndpoints: WebhookEndpoints;
   /** When the earliest job added here is due, by queue. */
   readonly wakeUps = new Map<Queue, number>();
 
-  constructor(tables: Tables, { origin, settings, endpoint }: Circumstances) {
+  constructor(tables: Tables, { origin, settings, endpoints }: Circumstances) {
     this.staged = stage(tables);
     this.origin = origin;
     this.settings = settings;
-    this.webhookEndpoint = endpoint;
+    this.webhookEndpoints = endpoints;
   }
 
   nextSeq(): number {
@@ -118,7 +132,7 @@ export class Collection<T extends { id: string }> {
     return value;
   }
 
-  add(value: T, links: string[] = []): T {
+  add<V extends T>(value: V, links: string[] = []): V {
     const seq = this.unit.nextSeq();
     this.rows.put(value.id, { seq, account: this.account, value });
     for (const link of ['', ...links])
@@ -126,7 +140,7 @@ export class Collection<T extends { id: string }> {
     return value;
   }
 
-  save(value: T): T {
+  save<V extends T>(value: V): V {
     const row = this.row(value.id);
     if (row === undefined) throw new Error(`${this.noun} ${value.id} was never added`);
     this.rows.put(value.id, { ...row, value });
@@ -177,6 +191,9 @@ export class Tx {
   readonly balanceTransactions: Collection<Stripe.BalanceTransaction>;
   readonly customers: Collection<Stripe.Customer | Stripe.DeletedCustomer>;
   readonly accounts: Collection<Stripe.Account | Stripe.DeletedAccount>;
+  readonly bankAccounts: Collection<Stripe.BankAccount | Stripe.DeletedBankAccount>;
+  readonly onboardingLinks: Collection<OnboardingLink>;
+  readonly payouts: Collection<Stripe.Payout>;
   readonly paymentMethods: Collection<Stripe.PaymentMethod>;
   readonly events: Collection<SandboxEvent>;
 
@@ -193,6 +210,9 @@ export class Tx {
     this.balanceTransactions = new Collection(unit, staged.balanceTransactions, account, 'balance transaction');
     this.customers = new Collection(unit, staged.customers, account, 'customer');
     this.accounts = new Collection(unit, staged.accounts, account, 'account');
+    this.bankAccounts = new Collection(unit, staged.bankAccounts, account, 'external account');
+    this.onboardingLinks = new Collection(unit, staged.onboardingLinks, account, 'account link');
+    this.payouts = new Collection(unit, staged.payouts, account, 'payout');
     this.paymentMethods = new Collection(unit, staged.paymentMethods, account, 'PaymentMethod');
     this.events = new Collection(unit, staged.events, account, 'event');
   }

@@ -1,13 +1,39 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { badParameter, noAccess } from '../memory/errors';
+import { badParameter, refused } from '../memory/errors';
 import { newId } from '../memory/ids';
 import { PLATFORM } from '../memory/tables';
 import type { Tx } from '../memory/unit-of-work';
 import { type Call, del, type Endpoint, get, noParams, ok, post } from '../wire/endpoint';
-import { changeMetadata, choice, clearableText, currency, expand, flag, metadata, paging, text } from '../wire/form';
+import {
+  changeMetadata,
+  choice,
+  clearableText,
+  currency,
+  expand,
+  flag,
+  metadata,
+  paging,
+  text,
+  wholeNumber,
+} from '../wire/form';
 import { page } from '../wire/lists';
-import { recordEvent } from './events';
+import { balanceOf } from './balance';
+import { addBank, newBank } from './bank-accounts';
+import { changeAccount, connectedAccount, NOTHING_DUE, OF_A_NEW_ACCOUNT, withBanks, withStanding } from './standing';
+
+const payoutSettings = z.strictObject({
+  debit_negative_balances: flag().optional(),
+  schedule: z
+    .strictObject({
+      delay_days: z.union([z.literal('minimum'), wholeNumber(1, 31)]).optional(),
+      interval: choice('daily', 'manual', 'monthly', 'weekly').optional(),
+      monthly_anchor: wholeNumber(1, 31).optional(),
+      weekly_anchor: choice('friday', 'monday', 'saturday', 'sunday', 'thursday', 'tuesday', 'wednesday').optional(),
+    })
+    .optional(),
+  statement_descriptor: clearableText(22).optional(),
+});
 
 const editable = {
   email: clearableText(800).optional(),
@@ -30,7 +56,9 @@ const editable = {
     })
     .optional(),
   default_currency: currency().optional(),
+  external_account: newBank().optional(),
   metadata: metadata().optional(),
+  settings: z.strictObject({ payouts: payoutSettings.optional() }).optional(),
   expand: expand(),
 };
 const editableParams = z.strictObject(editable);
@@ -51,17 +79,6 @@ const newAccountParams = z.strictObject({
 });
 type NewAccount = z.output<typeof newAccountParams>;
 
-const NOTHING_DUE = {
-  alternatives: [],
-  current_deadline: null,
-  currently_due: [],
-  disabled_reason: null,
-  errors: [],
-  eventually_due: [],
-  past_due: [],
-  pending_verification: [],
-};
-
 const NO_PROFILE = {
   annual_revenue: null,
   estimated_worker_count: null,
@@ -77,47 +94,82 @@ const NO_PROFILE = {
   url: null,
 };
 
-/**
- * A connected account by its id.
- * @throws StripeProblem 403 `account_invalid` for one that is unknown or deleted, as Stripe answers
- */
-export function connectedAccount(tx: Tx, id: string): Stripe.Account {
-  const account = tx.as(PLATFORM).accounts.find(id);
-  if (account === undefined || account.deleted) throw noAccess(id);
-  return account;
+/** What is requested is named among an account's capabilities; whether it works is `withStanding`'s to say. */
+function requested(account: Stripe.Account, change: Edit['capabilities']): Stripe.Account['capabilities'] {
+  const capabilities = { ...account.capabilities };
+  for (const name of ['card_payments', 'transfers'] as const) {
+    const asked = change?.[name]?.requested;
+    if (asked === true) capabilities[name] ??= 'inactive';
+    if (asked === false) delete capabilities[name];
+  }
+  return capabilities;
 }
 
-/** The sandbox has nobody to onboard: what is requested is active at once. */
-function withCapabilities(account: Stripe.Account, requested: Edit['capabilities']): Stripe.Account {
-  const capabilities = { ...account.capabilities };
-  if (requested?.card_payments) capabilities.card_payments = requested.card_payments.requested ? 'active' : 'inactive';
-  if (requested?.transfers) capabilities.transfers = requested.transfers.requested ? 'active' : 'inactive';
+/** When the sandbox were to pay an account out by itself; it never does, whatever the schedule says. */
+function settingsOf(account: Stripe.Account, change: Edit['settings']): Stripe.Account.Settings {
+  const before = account.settings ?? NO_SETTINGS;
+  const { schedule, ...payouts } = change?.payouts ?? {};
+  const { delay_days: days, ...plan } = schedule ?? {};
+  const earlier = before.payouts ?? NO_SETTINGS.payouts;
+  const kept = plan.interval === undefined ? earlier.schedule : { delay_days: earlier.schedule.delay_days };
   return {
-    ...account,
-    capabilities,
-    charges_enabled: capabilities.card_payments === 'active',
-    payouts_enabled: capabilities.transfers === 'active',
-    details_submitted: true,
+    ...before,
+    payouts: {
+      ...earlier,
+      ...payouts,
+      schedule: {
+        ...kept,
+        interval: earlier.schedule.interval,
+        ...plan,
+        delay_days: days === undefined || days === 'minimum' ? kept.delay_days : days,
+      },
+    },
   };
 }
 
 function edited(account: Stripe.Account, edit: Edit): Stripe.Account {
-  const { expand: _, business_profile: profile, capabilities, metadata: change, ...plain } = edit;
-  const next = {
+  const { expand: _, business_profile: profile, capabilities, settings, external_account: __, ...rest } = edit;
+  const { metadata: change, ...plain } = rest;
+  return {
     ...account,
     ...plain,
+    capabilities: requested(account, capabilities),
     metadata: changeMetadata(account.metadata ?? {}, change),
     business_profile: { ...NO_PROFILE, ...account.business_profile, ...profile },
+    settings: settingsOf(account, settings),
   };
-  return withCapabilities(next, capabilities);
 }
 
+const NO_SETTINGS = {
+  branding: { icon: null, logo: null, primary_color: null, secondary_color: null },
+  card_payments: {
+    decline_on: { avs_failure: false, cvc_failure: false },
+    statement_descriptor_prefix: null,
+    statement_descriptor_prefix_kana: null,
+    statement_descriptor_prefix_kanji: null,
+  },
+  dashboard: { display_name: null, timezone: 'Etc/UTC' },
+  payments: {
+    statement_descriptor: null,
+    statement_descriptor_kana: null,
+    statement_descriptor_kanji: null,
+    statement_descriptor_prefix_kana: null,
+    statement_descriptor_prefix_kanji: null,
+  },
+  payouts: {
+    debit_negative_balances: false,
+    // Stripe's own default for a new account.
+    schedule: { delay_days: 2, interval: 'daily' },
+    statement_descriptor: null,
+  },
+};
+
 /**
- * What is active when nothing was requested: Express and Standard accounts take the platform's settings, others nothing.
+ * What counts as requested when nothing is: Express and Standard accounts take the platform's settings, others nothing.
  * See https://docs.stripe.com/connect/account-capabilities
  */
 function capabilitiesByDefault(type: string): Stripe.Account['capabilities'] {
-  return type === 'express' || type === 'standard' ? { card_payments: 'active', transfers: 'active' } : {};
+  return type === 'express' || type === 'standard' ? { card_payments: 'inactive', transfers: 'inactive' } : {};
 }
 
 function create({ tx }: Call, params: NewAccount) {
@@ -131,6 +183,7 @@ function create({ tx }: Call, params: NewAccount) {
   }
   const dashboard = controller?.stripe_dashboard?.type ?? 'full';
   const type = asked ?? (controller === undefined ? 'standard' : 'none');
+  const isOnboarded = tx.unit.settings.onboarding === 'skipped';
   const account: Stripe.Account = {
     id: newId('acct'),
     object: 'account',
@@ -148,23 +201,38 @@ function create({ tx }: Call, params: NewAccount) {
     country: country.toUpperCase(),
     created: tx.seconds,
     default_currency: country.toUpperCase() === 'US' ? 'usd' : 'eur',
-    details_submitted: false,
+    details_submitted: isOnboarded,
     email: null,
     external_accounts: { object: 'list', data: [], has_more: false, url: '' },
     future_requirements: NOTHING_DUE,
     metadata: {},
     payouts_enabled: false,
-    requirements: NOTHING_DUE,
+    requirements: isOnboarded ? NOTHING_DUE : OF_A_NEW_ACCOUNT,
     settings: null,
     tos_acceptance: { date: null, ip: null },
     type,
   };
-  const url = `/v1/accounts/${account.id}/external_accounts`;
-  return ok(
-    tx.accounts.add(
-      edited({ ...account, external_accounts: { object: 'list', data: [], has_more: false, url } }, edit),
-    ),
-  );
+  const made = tx.accounts.add(edited(account, edit));
+  placeBank(tx, made, edit);
+  return ok(tx.accounts.save(withStanding(withBanks(tx, made))));
+}
+
+/** Whoever gives a bank account with the rest means it to be the one for its currency. */
+function placeBank(tx: Tx, account: Stripe.Account, { external_account: given }: Edit): void {
+  if (given !== undefined) addBank(tx, account, given, { asDefault: true });
+}
+
+/**
+ * Deletes an account, as Stripe does a live one: not while there is money in it.
+ * @throws StripeProblem while a balance is not zero
+ */
+function remove({ tx, id }: Call) {
+  connectedAccount(tx, id);
+  const { available, pending } = balanceOf(tx.as(id));
+  if ([...available, ...pending].some(({ amount }) => amount !== 0)) {
+    throw refused('You cannot delete this account because its balance is not zero.');
+  }
+  return ok(tx.as(PLATFORM).accounts.save({ id, object: 'account', deleted: true }));
 }
 
 export const accountEndpoints: Endpoint[] = [
@@ -172,15 +240,10 @@ export const accountEndpoints: Endpoint[] = [
   get('/v1/accounts/:id', noParams, ({ tx, id }) => ok(connectedAccount(tx, id))),
   post('/v1/accounts/:id', editableParams, ({ tx, id }, edit) => {
     const before = connectedAccount(tx, id);
-    const account = tx.as(PLATFORM).accounts.save(edited(before, edit));
-    // Stripe sends it to the platform's Connect endpoint, as an event of the connected account.
-    recordEvent(tx.as(id), 'account.updated', account, before);
-    return ok(account);
+    placeBank(tx, before, edit);
+    return ok(changeAccount(tx, before, edited(before, edit)));
   }),
-  del('/v1/accounts/:id', noParams, ({ tx, id }) => {
-    connectedAccount(tx, id);
-    return ok(tx.as(PLATFORM).accounts.save({ id, object: 'account', deleted: true }));
-  }),
+  del('/v1/accounts/:id', noParams, remove),
   get('/v1/accounts', z.strictObject(paging), ({ tx }, params) =>
     ok(page(tx.accounts, '/v1/accounts', params, { keep: (account) => !account.deleted })),
   ),

@@ -6,6 +6,7 @@ import type { Tx } from '../memory/unit-of-work';
 import { type Endpoint, get, noParams, ok } from '../wire/endpoint';
 import { currency, paging, text } from '../wire/form';
 import { page } from '../wire/lists';
+import { recordEvent } from './events';
 
 /**
  * Stripe's fee on a charge: 1.4 % plus 25 minor units, rounded half up, whatever the currency: the list price of a
@@ -39,7 +40,10 @@ export function moveFunds(tx: Tx, movement: Movement): Stripe.BalanceTransaction
   const balanceKey = [tx.account, movement.currency];
   funds.put(balanceKey, (funds.get(balanceKey) ?? 0) + net);
   const pending = availableAt > tx.unit.now;
-  if (pending) fundsToCome.put([tx.account, movement.currency, availableAt, tx.unit.nextSeq()], net);
+  if (pending) {
+    fundsToCome.put([tx.account, movement.currency, availableAt, tx.unit.nextSeq()], net);
+    tx.unit.schedule('bank', availableAt, tx.account, { kind: 'announce_funds' });
+  }
   const transaction: Stripe.BalanceTransaction = {
     id: newId('txn'),
     object: 'balance_transaction',
@@ -107,6 +111,11 @@ export function balanceOf(tx: Tx): Stripe.Balance {
       return { amount, currency: code, source_types: { card: amount } };
     }),
   };
+}
+
+/** Tells that money which was pending can be used now. See https://docs.stripe.com/api/events/types */
+export function announceFunds(tx: Tx): void {
+  recordEvent(tx, 'balance.available', balanceOf(tx));
 }
 
 export const balanceEndpoints: Endpoint[] = [

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import { newId } from '../memory/ids';
 import type { SandboxEvent, WebhookEndpoint } from '../memory/tables';
-import { PLATFORM } from '../memory/tables';
+import { endpointFor, PLATFORM } from '../memory/tables';
 import type { Tx } from '../memory/unit-of-work';
 import { type Endpoint, get, noParams, ok } from '../wire/endpoint';
 import { flag, paging, text } from '../wire/form';
@@ -12,13 +12,14 @@ import { page } from '../wire/lists';
 export const API_VERSION = '2026-10-28.endive';
 
 /**
- * Records that something happened and owes the webhook endpoint its delivery, in the same transaction as the change.
+ * Records that something happened and owes the webhook endpoint its delivery, in the same transaction as the change: that of
+ * the platform, or that of its connected accounts.
  * `before` is the object as it was: Stripe sends what differs as `previous_attributes` with `*.updated` events.
  * See https://docs.stripe.com/api/events/object
  */
 export function recordEvent(tx: Tx, type: Stripe.Event['type'], object: object, before?: object): void {
   const { unit } = tx;
-  const endpoint = unit.webhookEndpoint;
+  const endpoint = endpointFor(unit.webhookEndpoints, tx.account);
   const wanted = endpoint !== undefined && wants(endpoint, type);
   const event: SandboxEvent = {
     id: newId('evt'),

@@ -43,6 +43,8 @@ function lookUp(tx: Tx, id: string): object | undefined {
   switch (prefix) {
     case 'acct':
       return tx.accounts.find(id);
+    case 'ba':
+      return tx.bankAccounts.find(id);
     case 'ch':
       return tx.charges.find(id);
     case 'cus':
@@ -51,6 +53,8 @@ function lookUp(tx: Tx, id: string): object | undefined {
       return tx.paymentIntents.find(id);
     case 'pm':
       return tx.paymentMethods.find(id);
+    case 'po':
+      return tx.payouts.find(id);
     case 're':
       return tx.refunds.find(id);
     case 'tr':

@@ -45,6 +45,14 @@ export function text(maxLength = 5000) {
   });
 }
 
+/** Where a browser is sent. Plain HTTP is fine in test mode. */
+export const webAddress = () =>
+  text().transform((value, context) =>
+    URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+      ? value
+      : complain(context, 'url_invalid', 'Not a valid URL'),
+  );
+
 /** Text that an empty value unsets. */
 export function clearableText(maxLength = 5000) {
   return z.union([z.literal('').transform(() => null), text(maxLength)]);
@@ -69,6 +77,9 @@ function integer(minimum: number, maximum: number, codeIfLarger = 'parameter_inv
 
 /** A positive amount in minor units, up to the eight digits Stripe supports. See https://docs.stripe.com/currencies */
 export const amount = () => integer(1, 99_999_999, 'amount_too_large');
+
+/** A number from one to another. */
+export const wholeNumber = (minimum: number, maximum: number) => integer(minimum, maximum);
 
 /** `true` or `false`, as a form spells them. */
 export const flag = () =>
@@ -170,7 +181,7 @@ export function fullShipping(given: z.output<ReturnType<typeof shipping>>) {
 const seconds = () => integer(0, 99_999_999_999);
 
 /** `created=123` or `created[gte]=123`. */
-const timeRange = () =>
+export const timeRange = () =>
   z.union([
     seconds(),
     z.strictObject({

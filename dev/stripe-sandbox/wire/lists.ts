@@ -50,9 +50,13 @@ export function page<T extends { id: string }>(
 }
 
 function createdWithin(value: object, range: number | Range | undefined): boolean {
+  return isWithin('created' in value && typeof value.created === 'number' ? value.created : 0, range);
+}
+
+/** Whether a time is the one asked for, or in the range asked for; both in seconds. */
+export function isWithin(time: number, range: number | Range | undefined): boolean {
   if (range === undefined) return true;
-  const created = 'created' in value && typeof value.created === 'number' ? value.created : 0;
-  if (typeof range === 'number') return created === range;
+  if (typeof range === 'number') return time === range;
   const { gt = -Infinity, gte = -Infinity, lt = Infinity, lte = Infinity } = range;
-  return created > gt && created >= gte && created < lt && created <= lte;
+  return time > gt && time >= gte && time < lt && time <= lte;
 }

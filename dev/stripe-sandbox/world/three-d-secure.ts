@@ -7,6 +7,7 @@ import type { Store } from '../memory/store';
 import { NO_REQUEST, PLATFORM } from '../memory/tables';
 import { idOf } from '../objects/charges';
 import { authenticate } from '../objects/intent-lifecycle';
+import { htmlPage, wantsHtml } from './html';
 
 /**
  * `GET /:id` shows the page, `POST /:id/complete` and `/:id/fail` decide. Scripts get the PaymentIntent or Stripe's error as
@@ -45,11 +46,6 @@ async function decide(store: Store, req: Request<{ id: string }>, res: Response,
   }
 }
 
-/** A browser asks for HTML by name; curl and fetch take anything. */
-function wantsHtml(req: Request): boolean {
-  return req.get('accept')?.includes('text/html') ?? false;
-}
-
 function returnUrlOf(intent: Stripe.PaymentIntent | undefined): string | undefined {
   return intent?.next_action?.redirect_to_url?.return_url ?? undefined;
 }
@@ -81,16 +77,5 @@ ${form('fail', 'Fail authentication')}`;
 }
 
 function pageOf(title: string, content = ''): string {
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>3-D Secure test page</title>
-<style>body{font-family:system-ui;max-width:30rem;margin:4rem auto}button{padding:.6rem 1rem;margin:.3rem 0}</style></head>
-<body><h1>${escapeHtml(title)}</h1>
-${content}</body>
-</html>
-`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return htmlPage('3-D Secure test page', title, content);
 }

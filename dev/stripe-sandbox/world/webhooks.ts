@@ -8,6 +8,7 @@ import Stripe from 'stripe';
 import { Agent, request } from 'undici';
 import type { Store } from '../memory/store';
 import {
+  endpointFor,
   type Job,
   type JobTask,
   NO_REQUEST,
@@ -47,7 +48,7 @@ export function createCourier(store: Store, faults: Faults) {
   async function deliver(job: Job): Promise<void> {
     if (job.task.kind !== 'deliver') return;
     held.delete(job.seq);
-    const endpoint = store.webhookEndpoint();
+    const endpoint = endpointFor(store.webhookEndpoints(), job.account);
     const event = store.read(job.account).events.find(job.task.event);
     if (endpoint === undefined || event === undefined) return drop(job);
     const fault = job.task.faulted ? undefined : faults.forWebhook(event.type);
