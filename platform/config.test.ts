@@ -165,6 +165,26 @@ test('production refuses limits that are off; elsewhere they may be', () => {
   for (const name of Object.keys(off)) expect(message).toContain(`${name} must not be off in production`);
 });
 
+test('the two secrets of webhooks are two, wherever', () => {
+  const same = { STRIPE_WEBHOOK_SECRET: 'whsec_the_same', STRIPE_CONNECT_WEBHOOK_SECRET: 'whsec_the_same' };
+  for (const NODE_ENV of ['development', 'production']) {
+    const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV, ...same });
+    expect(message).toContain('STRIPE_CONNECT_WEBHOOK_SECRET must not be the same as STRIPE_WEBHOOK_SECRET');
+    expect(message).not.toContain('whsec_the_same');
+  }
+  const two = { ...same, STRIPE_CONNECT_WEBHOOK_SECRET: 'whsec_another' };
+  expect(load({ NODE_ENV: 'production', ...two })).toMatchObject(two);
+});
+
+test('production that is given one secret of webhooks is to be given both; elsewhere one will do', () => {
+  const one = { STRIPE_WEBHOOK_SECRET: 'whsec_of_the_platform' };
+  const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV: 'production', ...one });
+  expect(message).toContain('STRIPE_CONNECT_WEBHOOK_SECRET is missing');
+  expect(load(one).STRIPE_CONNECT_WEBHOOK_SECRET).toBeUndefined();
+  // Whoever is given neither hears no webhooks: the other services, in the compose file.
+  expect(load({ NODE_ENV: 'production' }).STRIPE_WEBHOOK_SECRET).toBeUndefined();
+});
+
 test('every setting has a name in capitals and a meaning', () => {
   for (const { name, meaning } of listSettings()) {
     expect(name).toMatch(/^[A-Z][A-Z_]+$/);

@@ -131,6 +131,11 @@ const settings = {
     .optional()
     .describe('Host that the Stripe SDK talks to; default Stripe, or the sandbox'),
   STRIPE_WEBHOOK_SECRET: z.string().min(8).optional().describe("Verifies the signature of Stripe's webhooks (whsec_…)"),
+  STRIPE_CONNECT_WEBHOOK_SECRET: z
+    .string()
+    .min(8)
+    .optional()
+    .describe("The same for the endpoint of connected accounts' events, which has a secret of its own"),
   STRIPE_SANDBOX_PORT: port(8420).describe('Port of the Stripe sandbox'),
   SMTP_URL: url('smtp:', 'smtps:').optional().describe('The mail server; else a catcher with a web inbox is started'),
   MAIL_SMTP_PORT: port(8425).describe('SMTP port of the mail catcher'),
@@ -311,8 +316,18 @@ export const RATE_LIMITS = [
 ] as const;
 
 function unsafe(config: Base): string[] {
-  if (config.NODE_ENV !== 'production') return [];
-  return RATE_LIMITS.filter((name) => config[name] === 'off').map((name) => `${name} must not be off in production`);
+  const { STRIPE_WEBHOOK_SECRET: platform, STRIPE_CONNECT_WEBHOOK_SECRET: connect } = config;
+  // Under one secret an event of a connected account could pass for one of the platform's own.
+  const same = platform !== undefined && platform === connect;
+  const problems = same ? ['STRIPE_CONNECT_WEBHOOK_SECRET must not be the same as STRIPE_WEBHOOK_SECRET'] : [];
+  if (config.NODE_ENV !== 'production') return problems;
+  if (platform !== undefined && connect === undefined) {
+    problems.push(
+      "STRIPE_CONNECT_WEBHOOK_SECRET is missing: set it to the signing secret of the endpoint for connected accounts' events",
+    );
+  }
+  const off = RATE_LIMITS.filter((name) => config[name] === 'off');
+  return [...problems, ...off.map((name) => `${name} must not be off in production`)];
 }
 
 const SANDBOX_KEY = 'sk_test_sandbox';

@@ -31,6 +31,7 @@ test('secrets are random, and a database password belongs to the role secret', (
     'POSTGRES_PASSWORD',
     'DATABASE_ROLE_SECRET',
     'STRIPE_WEBHOOK_SECRET',
+    'STRIPE_CONNECT_WEBHOOK_SECRET',
   ]) {
     expect(made[name]?.length).toBeGreaterThanOrEqual(32);
     expect(again[name]).not.toBe(made[name]);

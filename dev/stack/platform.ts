@@ -118,8 +118,13 @@ async function takeDataFolder(dataDir: string): Promise<() => void> {
 
 /** Says what works otherwise than a person may expect. */
 function warn({ embedded, environment, secrets }: Settings, say: (line: string) => void): void {
-  if (embedded.stripe || environment.STRIPE_WEBHOOK_SECRET !== secrets.STRIPE_WEBHOOK_SECRET) return;
-  say('STRIPE_WEBHOOK_SECRET is not set: webhooks of this Stripe account are refused, payments are found by polling');
+  if (embedded.stripe) return;
+  const isMade = (name: 'STRIPE_WEBHOOK_SECRET' | 'STRIPE_CONNECT_WEBHOOK_SECRET') =>
+    environment[name] === secrets[name];
+  if (isMade('STRIPE_WEBHOOK_SECRET'))
+    say('STRIPE_WEBHOOK_SECRET is not set: webhooks of this Stripe account are refused, payments are found by polling');
+  if (isMade('STRIPE_CONNECT_WEBHOOK_SECRET'))
+    say('STRIPE_CONNECT_WEBHOOK_SECRET is not set: webhooks of connected accounts are refused');
 }
 
 /** Checks the ports before anything that takes long, so that a port in use is told at once. */

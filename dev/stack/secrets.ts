@@ -10,6 +10,7 @@ const secretsSchema = z.object({
   NOTIFICATION_KEY_SECRET: z.string().min(32).optional(),
   DATABASE_ROLE_SECRET: z.string().min(32),
   STRIPE_WEBHOOK_SECRET: z.string().min(8),
+  STRIPE_CONNECT_WEBHOOK_SECRET: z.string().min(8).optional(),
   POSTGRES_PASSWORD: z.string().min(16),
 });
 
@@ -41,6 +42,7 @@ function make(file: string): Secrets {
     NOTIFICATION_KEY_SECRET: text(),
     DATABASE_ROLE_SECRET: text(),
     STRIPE_WEBHOOK_SECRET: `whsec_${text()}`,
+    STRIPE_CONNECT_WEBHOOK_SECRET: `whsec_${text()}`,
     POSTGRES_PASSWORD: text(),
   };
   // The file is written in full under another name and then linked: it never exists half, and the first of two
@@ -73,7 +75,7 @@ function read(file: string): Secrets | undefined {
 }
 
 /**
- * A folder from before there was one of the key secrets has none of it. It is then derived and not drawn, so that all
+ * A folder from before there was one of these secrets has none of it. It is then derived and not drawn, so that all
  * processes find the same one.
  */
 function complete(stored: z.output<typeof secretsSchema>): Secrets {
@@ -81,8 +83,9 @@ function complete(stored: z.output<typeof secretsSchema>): Secrets {
   const {
     IDENTITY_KEY_SECRET = derived('IDENTITY_KEY_SECRET'),
     NOTIFICATION_KEY_SECRET = derived('NOTIFICATION_KEY_SECRET'),
+    STRIPE_CONNECT_WEBHOOK_SECRET = `whsec_${derived('STRIPE_CONNECT_WEBHOOK_SECRET')}`,
   } = stored;
-  return { ...stored, IDENTITY_KEY_SECRET, NOTIFICATION_KEY_SECRET };
+  return { ...stored, IDENTITY_KEY_SECRET, NOTIFICATION_KEY_SECRET, STRIPE_CONNECT_WEBHOOK_SECRET };
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { stripeAccounts } from '../../../db/schema/payment';
 import { ProblemError } from '../../../kernel/errors';
@@ -64,6 +64,17 @@ export async function markAccountRemoved(db: Database, userId: string) {
     const account = await lockAccount(tx, userId);
     return { account, attempts: await doubtfulAttempts(tx, userId, 'create_account') };
   });
+}
+
+/** Whose connected account this is. @returns undefined for one that is none of ours, or was removed */
+export async function ownerOfConnected(db: Database, stripeId: string): Promise<string | undefined> {
+  const [account] = await db
+    .select({ userId: stripeAccounts.userId })
+    .from(stripeAccounts)
+    .where(
+      and(eq(stripeAccounts.stripeId, stripeId), eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt)),
+    );
+  return account?.userId;
 }
 
 /** Records that all of the user's is gone at Stripe. */

@@ -4,12 +4,13 @@ import type { Sagas } from '../../../platform/temporal';
 import { paymentContract as contract } from '../contract';
 import type { Till } from '../till';
 import { markEventProcessed, noteEvent } from '../webhooks/store';
-import { act, isOfPayment } from '../webhooks/webhooks';
+import { act, countConnect, isOfPayment } from '../webhooks/webhooks';
 
-/** Where Stripe tells of changes. */
+/** Where Stripe tells of changes: of the platform's own account and, under another secret, of connected accounts. */
 export function serveWebhook(service: Service, till: Till, sagas: Sagas): void {
   service.serve(contract.stripeWebhook, async ({ rawBody, headers }) => {
     const event = till.stripe.readEvent(rawBody, headers['stripe-signature']);
+    if (event.account) await countConnect(till.db, event.account);
     // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
     const isToDo = isOfPayment(event);
     const received = await noteEvent(till.db, event, isToDo);

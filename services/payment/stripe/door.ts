@@ -8,6 +8,7 @@ import { requireVendor } from '../../../platform/vendors';
 import { shownAtStripe } from '../charges/rules';
 import type { Answer, Intent, IntentParams, Movement, StripeEvent, StripeRefund } from './answers';
 import { eventOf } from './event';
+import { endpointsSigned, type Verify } from './signature';
 
 /** The one door to Stripe: every call of it, and what each of its answers means for us. Amounts are counted as Stripe does beyond it. */
 
@@ -46,6 +47,8 @@ export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST
   });
 
   const { answerOf, reading } = asking(logger);
+  const secrets = { platform: config.STRIPE_WEBHOOK_SECRET, connect: config.STRIPE_CONNECT_WEBHOOK_SECRET };
+  const verify: Verify = (...signed) => stripe.webhooks.signature?.verifyHeader(...signed) ?? false;
 
   return {
     /**
@@ -189,35 +192,20 @@ export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST
     },
 
     /**
-     * @throws ProblemError invalid_signature: not Stripe's, altered, or signed more than five minutes ago or ahead of now;
-     * malformed_body: signed, and yet no event of Stripe's
+     * An event counts under the secret of its own endpoint alone: with an account under that of Connect, else under the platform's.
+     * @throws ProblemError invalid_signature: not Stripe's, altered, signed for the other endpoint, or more than five minutes ago
+     * or ahead of now; malformed_body: signed, and yet no event of Stripe's
      */
     readEvent(rawBody: Buffer, signature: string | string[] | undefined): StripeEvent {
       const header = Array.isArray(signature) ? signature.join(',') : (signature ?? '');
-      if (!isGenuine(stripe, rawBody, header, config.STRIPE_WEBHOOK_SECRET ?? ''))
+      const signed = endpointsSigned(verify, { rawBody, header }, secrets);
+      if (signed.length === 0) throw new ProblemError('invalid_signature');
+      const event = eventOf(rawBody);
+      if (!signed.includes(event.account === null ? 'platform' : 'connect'))
         throw new ProblemError('invalid_signature');
-      return eventOf(rawBody);
+      return event;
     },
   };
-}
-
-/** Older signatures may have been overheard; Stripe signs anew each time it sends an event again. */
-const SIGNATURE_TOLERANCE_SECONDS = 300;
-
-function isGenuine({ webhooks }: Stripe, rawBody: Buffer, header: string, secret: string): boolean {
-  try {
-    if (!webhooks.signature?.verifyHeader(rawBody, header, secret, SIGNATURE_TOLERANCE_SECONDS)) return false;
-  } catch {
-    return false;
-  }
-  // The SDK refuses only what is too old. What is dated ahead would stay good for longer than the five minutes.
-  return signedAt(header) <= Date.now() / 1_000 + SIGNATURE_TOLERANCE_SECONDS;
-}
-
-/** In seconds, read as the SDK reads it: the last `t` counts. */
-function signedAt(header: string): number {
-  const time = header.split(',').findLast((item) => item.startsWith('t='));
-  return Number.parseInt(time?.slice('t='.length) ?? '', 10);
 }
 
 /**

@@ -1,5 +1,7 @@
+import { counter } from '../../../platform/telemetry';
 import type { Sagas } from '../../../platform/temporal';
 import { paymentChanged } from '../../../workflows/payment.api';
+import { ownerOfConnected } from '../accounts/store';
 import { record } from '../charges/intent';
 import { ownerOf, subjectOf } from '../charges/rules';
 import { isEndedHere } from '../charges/store/attempts';
@@ -34,6 +36,17 @@ type PaymentEvent = StripeEvent & { intentId: string };
 /** Whether an event may change a payment. Those of connected accounts are about their own business, not about payments of the platform. */
 export function isOfPayment(event: StripeEvent): event is PaymentEvent {
   return !event.account && Boolean(event.intentId) && (OF_REFUNDS.has(event.type) || OF_INTENTS.has(event.type));
+}
+
+const ofConnect = counter(
+  'stripe_connect_events_total',
+  "Events of connected accounts, by whether the account is one of ours; nobody else's is acted upon",
+  ['account'],
+);
+
+/** Counts an event of a connected account. Those of an account that is none of ours, or was removed, are noted and left at that. */
+export async function countConnect(db: Till['db'], account: string): Promise<void> {
+  ofConnect.inc({ account: (await ownerOfConnected(db, account)) ? 'ours' : 'unknown' });
 }
 
 /**

@@ -17,6 +17,7 @@ import { ask, noSagas, type Reply, startTestService } from '../service';
 import { calledByTests } from '../vendors';
 
 export const WEBHOOK_SECRET = 'whsec_only_for_tests';
+export const CONNECT_WEBHOOK_SECRET = 'whsec_only_for_tests_of_connect';
 export const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 
 export interface Signal {
@@ -74,6 +75,7 @@ export async function startPaymentStack({
       LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
       STRIPE_API_BASE: sandbox.url,
       STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      STRIPE_CONNECT_WEBHOOK_SECRET: CONNECT_WEBHOOK_SECRET,
       SHUTDOWN_GRACE_SECONDS: '1',
     },
   });
@@ -136,6 +138,7 @@ export async function startPaymentStack({
     async webhooksOn() {
       const url = `${service.url}/api/stripe/webhooks`;
       await control('POST', '/webhook_endpoint', { url, secret: WEBHOOK_SECRET });
+      await control('POST', '/webhook_endpoint', { url, secret: CONNECT_WEBHOOK_SECRET, connect: true });
     },
     webhooksOff: () => control('DELETE', '/webhook_endpoint'),
     /** What Stripe holds for us, pending money included. */

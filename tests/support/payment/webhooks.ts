@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import type { BookingCharge } from './bookings';
-import { type PaymentStack, until, WEBHOOK_SECRET } from './stack';
+import { CONNECT_WEBHOOK_SECRET, type PaymentStack, until, WEBHOOK_SECRET } from './stack';
 
 const { webhooks } = new Stripe('sk_test_forger');
 
@@ -24,15 +24,16 @@ export function webhooksAt(stackOf: () => PaymentStack) {
     return (await stackOf().service.internal('GET', `/internal/payments/${paymentId}`)).body;
   }
 
-  /** An event, or any other text, as Stripe would sign and send it. */
+  /** An event, or any other text, as Stripe would sign and send it: one of a connected account for Connect. */
   function deliver(
     event: Record<string, unknown> | string,
     signing: { secret?: string; timestamp?: number; payload?: string } = {},
   ) {
     const payload = typeof event === 'string' ? event : JSON.stringify(event);
+    const ownSecret = typeof event !== 'string' && event.account ? CONNECT_WEBHOOK_SECRET : WEBHOOK_SECRET;
     const signature = webhooks.generateTestHeaderString({
       payload,
-      secret: signing.secret ?? WEBHOOK_SECRET,
+      secret: signing.secret ?? ownSecret,
       ...(signing.timestamp !== undefined && { timestamp: signing.timestamp }),
     });
     return stackOf().service.ask('POST', '/api/stripe/webhooks', {
