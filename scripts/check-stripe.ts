@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import { z } from 'zod';
 import { cacheFolder } from '../dev/machine/cache';
 import { answersAt, freePorts } from '../dev/machine/ports';
 import { runCommand } from '../dev/machine/run-command';
@@ -11,11 +12,14 @@ import { loadConfig } from '../platform/config';
 import { createLogger } from '../platform/telemetry';
 import { reaching } from '../platform/vendors';
 import { createStripe, type IntentParams, type StripeDoor } from '../services/payment/stripe/door';
+import { type Description, descriptionSchema } from './answer-schemas';
+import { faultsOfSandbox } from './sandbox-shapes';
 
 /**
  * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which compares
  * parameters and paths with Stripe's own OpenAPI description. stripe-mock keeps no state: what is asked is checked,
- * and not what comes of it.
+ * and not what comes of it. Then the sandbox is
+ * asked about connected accounts: what it takes and what it answers is to be as Stripe's description has it.
  */
 
 const VERSION = 'v0.203.0';
@@ -85,6 +89,7 @@ async function main(): Promise<void> {
       await sleep(100);
     }
     await check(watch);
+    await checkSandbox(`http://${address(http)}`);
   } finally {
     mock.kill('SIGKILL');
     watch.close();
@@ -120,6 +125,12 @@ async function check({ url, seen }: Pick<Watch, 'url' | 'seen'>): Promise<void> 
     );
   }
   console.log(`Stripe's own description allows all ${seen.length} requests (stripe-mock ${VERSION})`);
+}
+
+async function checkSandbox(mockUrl: string): Promise<void> {
+  const { asked, faults } = await faultsOfSandbox(mockUrl, await description());
+  if (faults.length > 0) throw new Error(`The sandbox is not as Stripe describes itself:\n  ${faults.join('\n  ')}`);
+  console.log(`The sandbox answers ${asked} requests about connected accounts as Stripe's description has it`);
 }
 
 interface Watch {
@@ -188,6 +199,20 @@ async function stripeMock(): Promise<string> {
   } finally {
     await rm(into, { recursive: true, force: true });
   }
+}
+
+/** Stripe's description, which comes with the source of stripe-mock. @throws Error saying what to install */
+async function description(): Promise<Description> {
+  let said = '';
+  const { code, output } = await runCommand('go', ['mod', 'download', '-json', MODULE], {
+    timeoutMs: 600_000,
+    onLine(line, stream) {
+      if (stream === 'stdout') said += line;
+    },
+  });
+  if (code !== 0) throw new Error(`the description could not be got; is Go installed (https://go.dev/dl)?\n${output}`);
+  const { Dir: folder } = z.object({ Dir: z.string() }).parse(JSON.parse(said));
+  return descriptionSchema.parse(JSON.parse(await readFile(join(folder, 'embedded', 'openapi', 'spec3.json'), 'utf8')));
 }
 
 main().then(

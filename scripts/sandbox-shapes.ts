@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Stripe from 'stripe';
+import { request } from 'undici';
+import { startStripeSandbox } from '../dev/stripe-sandbox/server';
+import { type Description, faultsOfAnswer } from './answer-schemas';
+
+/**
+ * Holds what the Stripe sandbox takes and says of connected accounts, transfers and payouts against Stripe's own description. The
+ * same requests, with every parameter that the sandbox takes, go to the sandbox and to stripe-mock, which refuses what the
+ * description does not have; and what the sandbox answers has to be as the description says (`answer-schemas.ts`).
+ */
+
+interface Seeds {
+  account: string;
+  bank: string;
+  transfer: string;
+  reversal: string;
+  payout: string;
+  movement: string;
+}
+
+const metadata = { payout: '01900000-0000-7000-8000-000000000004' };
+/** The details in place of a token are in Stripe's reference and its SDK, and not in the description: they are given in the seeds alone. */
+const bank = {
+  object: 'bank_account' as const,
+  account_holder_name: 'Ada Lovelace',
+  account_holder_type: 'individual',
+  account_number: 'DE89370400440532013000',
+  country: 'DE',
+  currency: 'eur',
+  routing_number: '37040044',
+};
+const schedule = { delay_days: 7, interval: 'weekly', weekly_anchor: 'monday' };
+const payouts = { debit_negative_balances: false, schedule, statement_descriptor: 'TUTORING' };
+const period = { gte: 1_700_000_000, lt: 4_000_000_000 };
+const transfer = { amount: 100, currency: 'eur', description: 'Sessions of one week', metadata };
+
+type Ask = (stripe: Stripe, seeds: Seeds) => Promise<object>;
+
+/** Each request in the fullest form that the sandbox takes. */
+const REQUESTS: Record<string, Ask> = {
+  'accounts.create': (stripe) =>
+    stripe.accounts.create({
+      country: 'DE',
+      controller: {
+        fees: { payer: 'application' },
+        losses: { payments: 'application' },
+        requirement_collection: 'stripe',
+        stripe_dashboard: { type: 'express' },
+      },
+      capabilities: { card_payments: { requested: true }, transfers: { requested: true } },
+      default_currency: 'eur',
+      email: 'ada@example.com',
+      external_account: 'btok_us_verified',
+      business_type: 'individual',
+      business_profile: { mcc: '8299', name: 'Ada', product_description: 'Lessons', url: 'https://example.com' },
+      settings: { payouts },
+      metadata,
+    }),
+  'accounts.retrieve': (stripe, { account }) => stripe.accounts.retrieve(account),
+  'accounts.update': (stripe, { account }) =>
+    stripe.accounts.update(account, {
+      external_account: 'btok_us_verified',
+      settings: { payouts: { schedule: { delay_days: 'minimum', interval: 'monthly', monthly_anchor: 1 } } },
+    }),
+  'accountLinks.create': (stripe, { account }) =>
+    stripe.accountLinks.create({
+      account,
+      type: 'account_onboarding',
+      return_url: 'https://example.com/wallet',
+      refresh_url: 'https://example.com/wallet/again',
+      collection_options: { fields: 'eventually_due', future_requirements: 'include' },
+    }),
+  'accounts.createExternalAccount': (stripe, { account }) =>
+    stripe.accounts.createExternalAccount(account, {
+      external_account: 'btok_us_verified_noAccount',
+      default_for_currency: false,
+      metadata,
+    }),
+  'accounts.retrieveExternalAccount': (stripe, seeds) =>
+    stripe.accounts.retrieveExternalAccount(seeds.account, seeds.bank),
+  'accounts.updateExternalAccount': (stripe, seeds) =>
+    stripe.accounts.updateExternalAccount(seeds.account, seeds.bank, {
+      account_holder_name: 'Grace Hopper',
+      account_holder_type: 'individual',
+      default_for_currency: true,
+      metadata,
+    }),
+  'accounts.listExternalAccounts': (stripe, { account }) =>
+    stripe.accounts.listExternalAccounts(account, { object: 'bank_account', limit: 3 }),
+  'transfers.create': (stripe, { account: destination }) =>
+    stripe.transfers.create({ ...transfer, destination, source_type: 'card', transfer_group: 'week' }),
+  'transfers.retrieve': (stripe, seeds) => stripe.transfers.retrieve(seeds.transfer),
+  'transfers.list': (stripe, { account: destination }) => stripe.transfers.list({ destination, created: period }),
+  'transfers.createReversal': (stripe, seeds) =>
+    stripe.transfers.createReversal(seeds.transfer, { amount: 1, description: 'Undone', metadata }),
+  'transfers.retrieveReversal': (stripe, seeds) => stripe.transfers.retrieveReversal(seeds.transfer, seeds.reversal),
+  'transfers.listReversals': (stripe, seeds) => stripe.transfers.listReversals(seeds.transfer, { limit: 3 }),
+  'payouts.create': (stripe, { account: stripeAccount, bank: destination }) =>
+    stripe.payouts.create(
+      { ...transfer, destination, method: 'standard', source_type: 'card', statement_descriptor: 'TUTORING' },
+      { stripeAccount },
+    ),
+  'payouts.retrieve': (stripe, { account: stripeAccount, payout }) =>
+    stripe.payouts.retrieve(payout, { expand: ['destination', 'balance_transaction'] }, { stripeAccount }),
+  'payouts.update': (stripe, { account: stripeAccount, payout }) =>
+    stripe.payouts.update(payout, { metadata }, { stripeAccount }),
+  'payouts.list': (stripe, { account: stripeAccount, bank: destination }) =>
+    stripe.payouts.list(
+      { arrival_date: period, created: period, destination, status: 'pending', limit: 3 },
+      { stripeAccount },
+    ),
+  'payouts.cancel': (stripe, { account: stripeAccount, payout }) =>
+    stripe.payouts.cancel(payout, {}, { stripeAccount }),
+  'balance.retrieve': (stripe, { account: stripeAccount }) => stripe.balance.retrieve({}, { stripeAccount }),
+  'balanceTransactions.retrieve': (stripe, { account: stripeAccount, movement }) =>
+    stripe.balanceTransactions.retrieve(movement, {}, { stripeAccount }),
+  'balanceTransactions.list': (stripe, { account: stripeAccount, payout }) =>
+    stripe.balanceTransactions.list({ currency: 'eur', source: payout, created: period }, { stripeAccount }),
+};
+
+/** What the requests ask about. The payout stays pending for as long as the check takes. */
+async function seed(stripe: Stripe, url: string): Promise<Seeds> {
+  const settings = { payoutPendingMs: 3_600_000 };
+  const { body } = await request(`${url}/sandbox/settings`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(settings),
+  });
+  await body.dump();
+  const { id: account } = await stripe.accounts.create({ type: 'express', country: 'DE' });
+  const { id: to } = await stripe.accounts.createExternalAccount(account, { external_account: bank });
+  await stripe.paymentIntents.create({
+    amount: 4_500,
+    currency: 'eur',
+    payment_method: 'pm_card_visa',
+    automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+    confirm: true,
+  });
+  const sent = await stripe.transfers.create({ ...transfer, amount: 2_000, destination: account });
+  const { id: reversal } = await stripe.transfers.createReversal(sent.id, { amount: 10 });
+  const paid = await stripe.payouts.create({ amount: 1_000, currency: 'eur' }, { stripeAccount: account });
+  return {
+    account,
+    bank: to,
+    transfer: sent.id,
+    reversal,
+    payout: paid.id,
+    movement: String(paid.balance_transaction),
+  };
+}
+
+/** Sends all requests to both. `mockUrl` is where stripe-mock listens. @returns how many, and in what the sandbox is wrong */
+export async function faultsOfSandbox(
+  mockUrl: string,
+  description: Description,
+): Promise<{ asked: number; faults: string[] }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'stripe-shapes-'));
+  const sandbox = await startStripeSandbox({ port: 0, dataDir });
+  try {
+    const [ours, theirs] = [sdkAt(sandbox.url), sdkAt(mockUrl)];
+    const seeds = await seed(ours, sandbox.url);
+    const faults: string[] = [];
+    for (const [name, ask] of Object.entries(REQUESTS)) {
+      const [given, described] = [await answerOf(ask(ours, seeds)), await answerOf(ask(theirs, seeds))];
+      if (described instanceof Error) faults.push(`${name}: Stripe would refuse: ${described.message}`);
+      if (given instanceof Error) faults.push(`${name}: the sandbox refuses: ${given.message}`);
+      else faults.push(...faultsOfAnswer(description, name, given));
+    }
+    return { asked: Object.keys(REQUESTS).length, faults };
+  } finally {
+    await sandbox.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function sdkAt(address: string): Stripe {
+  const { hostname, port } = new URL(address);
+  return new Stripe('sk_test_123', { host: hostname, port, protocol: 'http', maxNetworkRetries: 0, telemetry: false });
+}
+
+/** As plain JSON, as it came. */
+async function answerOf(asked: Promise<object>): Promise<unknown> {
+  try {
+    const value: unknown = JSON.parse(JSON.stringify(await asked));
+    return value;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
