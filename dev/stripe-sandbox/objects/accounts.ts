@@ -105,7 +105,7 @@ function requested(account: Stripe.Account, change: Edit['capabilities']): Strip
   return capabilities;
 }
 
-/** When the sandbox were to pay an account out by itself; it never does, whatever the schedule says. */
+/** When an account is to be paid out by itself. The sandbox keeps what it is told, and pays nothing out by itself. */
 function settingsOf(account: Stripe.Account, change: Edit['settings']): Stripe.Account.Settings {
   const before = account.settings ?? NO_SETTINGS;
   const { schedule, ...payouts } = change?.payouts ?? {};

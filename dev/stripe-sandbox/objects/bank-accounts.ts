@@ -4,6 +4,7 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import { badParameter, noSuch, refused } from '../memory/errors';
 import { newId } from '../memory/ids';
+import { PLATFORM } from '../memory/tables';
 import type { Tx } from '../memory/unit-of-work';
 import { type Call, del, type Endpoint, get, noParams, ok, post } from '../wire/endpoint';
 import { changeMetadata, choice, clearableText, currency, expand, flag, metadata, paging, text } from '../wire/form';
@@ -114,8 +115,9 @@ export function disableBank(tx: Tx, accountId: string, id: string): void {
   const bank: Stripe.BankAccount = { ...before, status: 'errored' };
   tx.as(accountId).bankAccounts.save(bank);
   recordEvent(tx.as(accountId), 'account.external_account.updated', bank, before);
-  const account = connectedAccount(tx, accountId);
-  changeAccount(tx, account, account);
+  const account = tx.as(PLATFORM).accounts.find(accountId);
+  // It may have been deleted while the payout was on its way.
+  if (account !== undefined && !account.deleted) changeAccount(tx, account, account);
 }
 
 const createParams = z.strictObject({

@@ -275,6 +275,16 @@ it('an account with money in it is not deleted', async () => {
   expect(await stripe.accounts.del(tutor)).toMatchObject({ deleted: true });
 });
 
+it('a payout whose account was deleted on the way comes back all the same', async () => {
+  await settings({ payoutTransitMs: AN_HOUR });
+  await bankWith('DE89370400440532013002');
+  const { id } = await pay(3000);
+  await becomes(id, 'in_transit');
+  await stripe.accounts.del(tutor);
+  expect((await say(id, { to: 'failed' })).body).toMatchObject({ status: 'failed', failure_code: 'account_closed' });
+  await expectSums(0);
+});
+
 it('payouts can be spoilt like everything else', async () => {
   const spoil = (fault: object) =>
     control(bench.sandbox.url, 'POST', '/sandbox/faults', { match: { method: 'POST', path: '/v1/payouts' }, ...fault });

@@ -110,17 +110,18 @@ function formOf(account: Stripe.Account): string {
   const asked = due.length > 0 ? `<p>Still to be told: ${due.map(escapeHtml).join(', ')}</p>` : '';
   const codes = chargeableCurrencies().map((code) => `<option>${code}</option>`);
   const country = escapeHtml(account.country ?? '');
+  const own = escapeHtml(account.default_currency?.toUpperCase() ?? '');
   const banks = Array.from(
     { length: BANKS_ON_THE_PAGE },
     (_, n) => `<fieldset><legend>Bank account ${n + 1}</legend>
-<label>Currency <input name="banks[${n}][currency]" list="currencies" value="${n === 0 ? account.default_currency?.toUpperCase() : ''}"></label>
+<label>Currency <input name="banks[${n}][currency]" list="currencies" value="${n === 0 ? own : ''}"></label>
 <label>Country <input name="banks[${n}][country]" value="${country}" maxlength="2"></label>
 <label>IBAN or account number <input name="banks[${n}][account_number]" placeholder="DE89370400440532013000"></label>
 </fieldset>`,
   );
   return `<p>This stands in for the page on which Stripe asks who is to be paid.</p>
 ${asked}
-<form method="post" action="">
+<form method="post">
 <label>First name <input name="first_name" autocomplete="given-name" required></label>
 <label>Last name <input name="last_name" autocomplete="family-name" required></label>
 <label>Date of birth <input name="dob" type="date" required></label>
