@@ -109,7 +109,8 @@ export const peopleOperations = {
     path: '/api/stripe/webhooks',
     operationId: 'stripeWebhook',
     summary: 'Where Stripe tells of changes',
-    description: 'Signed by Stripe (`Stripe-Signature`). Answers 200 once the event has been acted on.',
+    description:
+      'Signed by Stripe (`Stripe-Signature`), events of connected accounts with a secret of their own. Answers 200 once the event has been acted on.',
     access: 'signed',
     reaches: ['stripe'],
     replies: { 200: z.object({ received: z.literal(true) }) },

@@ -10,6 +10,7 @@ import {
   WEBHOOK_SECRET,
   webhooksAt,
 } from '../../../tests/support/payment';
+import { markAccountRemoved } from '../accounts/store';
 
 // Many of these go by way of the sandbox: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -84,6 +85,14 @@ test.each<[string, () => Promise<string>]>([
     async () => {
       const { userId, account } = await newTutor();
       await stack.post(`/accounts/${userId}/remove`, `user:${userId}/account/undo`);
+      return account;
+    },
+  ],
+  [
+    'that is being removed',
+    async () => {
+      const { userId, account } = await newTutor();
+      await markAccountRemoved(stack.till.db, userId);
       return account;
     },
   ],
