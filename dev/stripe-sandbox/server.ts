@@ -17,15 +17,16 @@
  * - webhooks: an event per change, signed, at least once, retried for three days across restarts; connected accounts' events go to an
  *   endpoint of their own, under a secret of its own
  *
- * Simplified: connected accounts are active at once and need no bank account for that, unless they have to be onboarded (see POST
- * /sandbox/settings), and then all that is asked is answered by one form; bank accounts may be added by API to accounts of every
- * type; no schedule pays anything out; a payout's `arrival_date` is a second, not a day; each currency settles in itself; a charge's money is available and
- * an `automatic_async` charge booked at once (see POST /sandbox/settings); the fee is the same everywhere; a refund may
- * overdraw the balance; the pages are the sandbox's own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
+ * Simplified: connected accounts are active at once and need no bank account for that, unless they have to be onboarded
+ * (see POST /sandbox/settings), and then all that is asked is answered by one form; bank accounts may be added by API
+ * to accounts of every type; no schedule pays anything out; a payout's `arrival_date` is a second, not a day; each
+ * currency settles in itself; a charge's money is available and an `automatic_async` charge booked at once (see POST
+ * /sandbox/settings); the fee is the same everywhere; a refund may overdraw the balance; the pages are the sandbox's
+ * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
  *
  * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupIntents, payment methods other than cards,
- * destination charges and application fees, disputes, payouts of the platform itself, instant and automatic payouts and their reversal, debit cards as external accounts, persons,
- * search, test clocks, API
+ * destination charges and application fees, disputes, payouts of the platform itself, instant and automatic payouts and
+ * their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API
  * versions, rate limits (but by fault), `destination_payment` objects, the once-only use of unattached payment methods.
  * What is not modelled is refused (`parameter_unknown`, unrecognized URL), never silently ignored.
  */
