@@ -2,7 +2,11 @@ import { ERROR_CODES, ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
 import type { Party } from '../kernel/session';
 import type { CancelReason } from '../kernel/statuses';
+import { createBookingClient } from '../services/booking/client';
 import type { MoveWish } from '../services/booking/contract';
+import { createIdentityClient } from '../services/identity/client';
+import { createNotificationClient } from '../services/notification/client';
+import { createTutoringClient } from '../services/tutoring/client';
 import { messagesFor, type Notice, type NoticeFacts } from './booking-notices';
 import type { Clients } from './clients';
 import { nameOf } from './payment';
@@ -30,7 +34,12 @@ export type BookingActivities = ReturnType<typeof createBookingActivities>;
  * The steps of the booking saga: each `do` beside its undo. `key` is the step's idempotency key. Names and addresses pass through
  * here from service to service and are never returned.
  */
-export function createBookingActivities({ booking, identity, tutoring, notification }: Clients) {
+export function createBookingActivities({ clientOf }: Clients) {
+  const booking = clientOf('booking', createBookingClient);
+  const identity = clientOf('identity', createIdentityClient);
+  const tutoring = clientOf('tutoring', createTutoringClient);
+  const notification = clientOf('notification', createNotificationClient);
+
   return {
     /** Gathers price, names and addresses and makes the pending booking. A refusal is stored for the client that waits. */
     async createBooking({ bookingId, key }: Step<{ bookingId: string }>): Promise<BookingTerms> {

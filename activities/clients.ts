@@ -1,20 +1,13 @@
+import type { DatabaseContext } from '../kernel/modules';
 import { serviceTokens } from '../platform/auth';
 import type { Config } from '../platform/config';
 import { createServiceClient, type ServiceClient } from '../platform/http-client';
-import { type BookingClient, createBookingClient } from '../services/booking/client';
-import { createIdentityClient, type IdentityClient } from '../services/identity/client';
-import { createNotificationClient, type NotificationClient } from '../services/notification/client';
-import { createPaymentClient, type PaymentClient } from '../services/payment/client';
-import { createTutoringClient, type TutoringClient } from '../services/tutoring/client';
 import { PLACES, withPlaces } from './places';
 
-/** A client of every service that activities call, with one pool of connections each. */
+/** What activities call services by: one pool of connections for each context of the one list. */
 export interface Clients {
-  booking: BookingClient;
-  identity: IdentityClient;
-  notification: NotificationClient;
-  payment: PaymentClient;
-  tutoring: TutoringClient;
+  /** The client that `create`, of the context's room `client`, makes of the context's pool: `clientOf('booking', createBookingClient)`. */
+  clientOf<Client>(context: DatabaseContext, create: (http: ServiceClient) => Client): Client;
   /** Where links in mails start. */
   publicUrl: string;
   close(): Promise<void>;
@@ -45,22 +38,16 @@ export function createClients(config: Config): OpenClients {
 }
 
 function clientsOver(serviceClient: (url: string) => ServiceClient, { serviceUrl, PUBLIC_URL }: Config): Clients {
-  const http = {
-    booking: serviceClient(serviceUrl.booking),
-    identity: serviceClient(serviceUrl.identity),
-    notification: serviceClient(serviceUrl.notification),
-    payment: serviceClient(serviceUrl.payment),
-    tutoring: serviceClient(serviceUrl.tutoring),
-  };
+  const pools = new Map<DatabaseContext, ServiceClient>();
   return {
-    booking: createBookingClient(http.booking),
-    identity: createIdentityClient(http.identity),
-    notification: createNotificationClient(http.notification),
-    payment: createPaymentClient(http.payment),
-    tutoring: createTutoringClient(http.tutoring),
+    clientOf(context, create) {
+      const pool = pools.get(context) ?? serviceClient(serviceUrl[context]);
+      pools.set(context, pool);
+      return create(pool);
+    },
     publicUrl: PUBLIC_URL,
     async close() {
-      await Promise.all(Object.values(http).map((client) => client.close()));
+      await Promise.all([...pools.values()].map((pool) => pool.close()));
     },
   };
 }

@@ -1,6 +1,10 @@
 import { ProblemError } from '../kernel/errors';
 import type { Money } from '../kernel/money';
 import type { PaymentStatus } from '../kernel/statuses';
+import { createBookingClient } from '../services/booking/client';
+import { createIdentityClient } from '../services/identity/client';
+import { createNotificationClient } from '../services/notification/client';
+import { createPaymentClient } from '../services/payment/client';
 import type { PaymentState, SettledByHand } from '../services/payment/contract';
 import type { Clients } from './clients';
 import type { Step, Undo } from './step';
@@ -30,7 +34,12 @@ const CANCELLED = { reason: 'Booking cancelled', requestedBy: null };
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
 
 /** Money. Every activity leaves booking's copy of the payment up to date before it returns. */
-export function createPaymentActivities({ payment, booking, identity, notification }: Clients) {
+export function createPaymentActivities({ clientOf }: Clients) {
+  const payment = clientOf('payment', createPaymentClient);
+  const booking = clientOf('booking', createBookingClient);
+  const identity = clientOf('identity', createIdentityClient);
+  const notification = clientOf('notification', createNotificationClient);
+
   /** Booking shows what the payment service says; an older version never overwrites a newer one. */
   async function shown(state: PaymentState, awaitingUntil: string | null = null): Promise<PaymentSummary> {
     if (state.bookingId) {

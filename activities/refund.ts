@@ -1,4 +1,8 @@
 import type { RefundStatus } from '../kernel/statuses';
+import { createBookingClient } from '../services/booking/client';
+import { createIdentityClient } from '../services/identity/client';
+import { createNotificationClient } from '../services/notification/client';
+import { createPaymentClient } from '../services/payment/client';
 import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { projectionOf, recipient } from './payment';
@@ -18,7 +22,12 @@ export interface RefundSummary {
 
 export type RefundActivities = ReturnType<typeof createRefundActivities>;
 
-export function createRefundActivities({ payment, booking, identity, notification }: Clients) {
+export function createRefundActivities({ clientOf }: Clients) {
+  const payment = clientOf('payment', createPaymentClient);
+  const booking = clientOf('booking', createBookingClient);
+  const identity = clientOf('identity', createIdentityClient);
+  const notification = clientOf('notification', createNotificationClient);
+
   const summary = ({ status, tries, owed, returned, payment: { version } }: RefundState): RefundSummary => ({
     ...{ status, version, tries },
     ...(status === 'failed' && { owed, returned }),

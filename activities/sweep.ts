@@ -1,12 +1,23 @@
 import type { Swept } from '../platform/schemas';
+import { createBookingClient } from '../services/booking/client';
+import { createIdentityClient } from '../services/identity/client';
+import { createNotificationClient } from '../services/notification/client';
+import { createPaymentClient } from '../services/payment/client';
 import type { EarningsSwept } from '../services/payment/contract';
+import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
 import { recipient } from './payment';
 
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
 
 /** What the sweep asks of each context that starts sagas. Without keys: each is harmless twice, and finds other things every time. */
-export function createSweepActivities({ booking, identity, notification, payment, tutoring }: Clients) {
+export function createSweepActivities({ clientOf }: Clients) {
+  const booking = clientOf('booking', createBookingClient);
+  const identity = clientOf('identity', createIdentityClient);
+  const notification = clientOf('notification', createNotificationClient);
+  const payment = clientOf('payment', createPaymentClient);
+  const tutoring = clientOf('tutoring', createTutoringClient);
+
   return {
     sweepBookings: (): Promise<Swept> => booking.sweepRequests(),
 

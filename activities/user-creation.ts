@@ -1,4 +1,8 @@
+import { createIdentityClient } from '../services/identity/client';
 import { VERIFICATION_PAGE } from '../services/identity/contract';
+import { createNotificationClient } from '../services/notification/client';
+import { createPaymentClient } from '../services/payment/client';
+import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
 import { nameOf, recipient } from './payment';
 import type { Step, Undo } from './step';
@@ -12,7 +16,12 @@ export type UserCreationActivities = ReturnType<typeof createUserCreationActivit
  * The steps of the sign-up saga: each `do` beside its undo. `key` is the step's idempotency key. Name and address are asked of
  * identity and handed on here; none is ever returned.
  */
-export function createUserCreationActivities({ identity, tutoring, payment, notification, publicUrl }: Clients) {
+export function createUserCreationActivities({ clientOf, publicUrl }: Clients) {
+  const identity = clientOf('identity', createIdentityClient);
+  const tutoring = clientOf('tutoring', createTutoringClient);
+  const payment = clientOf('payment', createPaymentClient);
+  const notification = clientOf('notification', createNotificationClient);
+
   return {
     /** Undo of registering, which identity did before the saga: the address can register again at once. */
     async removeUser({ userId, key }: Undo<{ userId: string }>): Promise<void> {

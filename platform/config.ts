@@ -364,7 +364,8 @@ function complete(base: Base, given: Record<string, string>): Config {
   };
 }
 
-function byName<Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) {
+/** A record of what `value` gives for each name. */
+export function byName<Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) {
   return Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
 }
 

@@ -47,6 +47,12 @@ export interface ServiceDefinition {
   verifyUser?: (deps: ServiceDeps) => VerifyUser;
 }
 
+/** What a saga adds to the service of its context: operations of its own, such as the one that starts it. */
+export interface ServicePart {
+  contract: ServiceDefinition['contract'];
+  routes(service: Service, deps: ServiceDeps): void;
+}
+
 /**
  * Starts one service with its own database pool and port. Connects at the first query, so that it starts while its
  * database is down. @throws Error naming the setting when no database or port is to be had

@@ -143,7 +143,7 @@ async function main(args: string[]): Promise<void> {
   console.log(`
 It runs:  npm start -- gateway identity ${name}    then http://127.0.0.1:8000/api/${path}
 Test it:  npx jest services/${name}
-Still yours: what it is really for, a line in CHANGELOG.md, and its client in activities/clients.ts once a saga calls it.`);
+Still yours: what it is really for, and a line in CHANGELOG.md.`);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
+import { contextOf, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import type { Platform, Running } from '../platform/service';
-import { runService, type ServiceDefinition } from '../platform/service';
+import { runService, type ServiceDefinition, type ServicePart } from '../platform/service';
 
 type Start = (platform: Platform) => Promise<Running>;
 
@@ -15,12 +15,31 @@ export const services: Readonly<Record<string, Start>> = Object.fromEntries<Star
   ]),
 ]);
 
-/** Of every context the room `routes`, a file or the folder that it grew into, exports `<name>Service`. */
-function definitionOf(name: DatabaseContext): ServiceDefinition {
+/**
+ * Of every context the room `routes`, a file or the folder that it grew into, exports `<name>Service`. What a saga adds to it stands in a
+ * folder of the saga's name, whose `routes` exports `part`.
+ */
+export function definitionOf(name: DatabaseContext): ServiceDefinition {
   // The folder first: the file of before stays among what was compiled.
   const path = existsSync(join(__dirname, name, 'routes')) ? 'routes/index' : 'routes';
   const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/${path}`);
   const definition = room[`${name}Service`];
   if (!definition) throw new Error(`services/${name}/routes exports no ${name}Service`);
-  return definition;
+  const parts = contextOf(name).sagas.flatMap((saga) => partOf(name, saga));
+  const { contract, routes } = definition;
+  return {
+    ...definition,
+    contract: Object.fromEntries([contract, ...parts.map((part) => part.contract)].flatMap(Object.entries)),
+    routes(service, deps) {
+      for (const part of parts) part.routes(service, deps);
+      return routes(service, deps);
+    },
+  };
+}
+
+function partOf(name: DatabaseContext, saga: string): ServicePart[] {
+  if (!existsSync(join(__dirname, name, saga))) return [];
+  const { part }: { part?: ServicePart } = require(`./${name}/${saga}/routes`);
+  if (!part) throw new Error(`services/${name}/${saga}/routes exports no part`);
+  return [part];
 }

@@ -1,21 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Clients } from '../../activities/clients';
 import { sandboxState } from '../../dev/chaos/stripe-state';
 import { startStripeSandbox } from '../../dev/stripe-sandbox/server';
+import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { serviceTokens } from '../../platform/auth';
+import { byName } from '../../platform/config';
 import type { Endpoint } from '../../platform/endpoint';
 import { createServiceClient, type ServiceClient } from '../../platform/http-client';
-import { createBookingClient } from '../../services/booking/client';
-import { bookingService } from '../../services/booking/routes';
-import { createIdentityClient } from '../../services/identity/client';
-import { identityService } from '../../services/identity/routes';
-import { createNotificationClient } from '../../services/notification/client';
-import { notificationService } from '../../services/notification/routes';
-import { createPaymentClient } from '../../services/payment/client';
-import { paymentService } from '../../services/payment/routes';
-import { createTutoringClient } from '../../services/tutoring/client';
-import { tutoringService } from '../../services/tutoring/routes';
+import { definitionOf } from '../../services';
 import { startScriptedSmtp } from './mail';
 import { ask, startTestService, type TestService } from './service';
 
@@ -30,13 +24,21 @@ export async function startSagaStack() {
   const sandbox = await startStripeSandbox({ port: 0, dataDir });
   const smtp = await startScriptedSmtp({ greeting: 'hang' });
   const environment = { STRIPE_API_BASE: sandbox.url, SMTP_URL: smtp.url, SHUTDOWN_GRACE_SECONDS: '1' };
-  const [booking, identity, notification, payment, tutoring] = await Promise.all([
-    startTestService(bookingService, { environment }),
-    startTestService(identityService, { environment }),
-    startTestService(notificationService, { environment }),
-    startTestService(paymentService, { environment }),
-    startTestService(tutoringService, { environment }),
-  ]);
+  const started = new Map(
+    await Promise.all(
+      DATABASE_CONTEXTS.map(
+        async (name): Promise<[DatabaseContext, TestService]> => [
+          name,
+          await startTestService(definitionOf(name), { environment }),
+        ],
+      ),
+    ),
+  );
+  const services = byName(DATABASE_CONTEXTS, (name) => {
+    const service = started.get(name);
+    if (!service) throw new Error(`${name} was not started`);
+    return service;
+  });
   const called: Endpoint[] = [];
   const opened: ServiceClient[] = [];
   const clientOf = ({ url, config }: TestService): ServiceClient => {
@@ -50,12 +52,8 @@ export async function startSagaStack() {
       close: () => http.close(),
     };
   };
-  const clients = {
-    booking: createBookingClient(clientOf(booking)),
-    identity: createIdentityClient(clientOf(identity)),
-    notification: createNotificationClient(clientOf(notification)),
-    payment: createPaymentClient(clientOf(payment)),
-    tutoring: createTutoringClient(clientOf(tutoring)),
+  const clients: Clients = {
+    clientOf: (context, create) => create(clientOf(services[context])),
     publicUrl: 'https://tutorconnect.example',
     close: async () => void (await Promise.all(opened.map((http) => http.close()))),
   };
@@ -63,17 +61,13 @@ export async function startSagaStack() {
     clients,
     /** The operations that were called, in order. */
     called,
-    booking,
-    identity,
-    notification,
-    payment,
-    tutoring,
+    ...services,
     /** Everything at Stripe. */
     atStripe: () => sandboxState({ sandbox: (method, path) => ask(sandbox.url, method, path) }),
     async close() {
       await clients.close();
       await sandbox.close();
-      await Promise.all([booking, identity, notification, payment, tutoring].map((service) => service.close()));
+      await Promise.all([...started.values()].map((service) => service.close()));
       await smtp.close();
       await rm(dataDir, { recursive: true, force: true });
     },

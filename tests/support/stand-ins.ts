@@ -5,11 +5,7 @@ import { ProblemError } from '../../kernel/errors';
 import { loadConfig } from '../../platform/config';
 import type { Endpoint } from '../../platform/endpoint';
 import { problemBody } from '../../platform/problem';
-import { bookingContract } from '../../services/booking/contract';
-import { identityContract } from '../../services/identity/contract';
-import { notificationContract } from '../../services/notification/contract';
-import { paymentContract } from '../../services/payment/contract';
-import { tutoringContract } from '../../services/tutoring/contract';
+import { contracts } from './contracts';
 
 /** A call of an internal operation, as it arrived. */
 export interface Called {
@@ -22,14 +18,6 @@ export interface Called {
 /** What an operation answers: a body for its one success status, or a refusal. */
 export type Answers = Record<string, unknown>;
 
-const CONTRACTS: Record<string, Record<string, Endpoint>> = {
-  BOOKING: bookingContract,
-  IDENTITY: identityContract,
-  NOTIFICATION: notificationContract,
-  PAYMENT: paymentContract,
-  TUTORING: tutoringContract,
-};
-
 /**
  * A server in the place of each service, which holds every call and every answer against the services' own contracts: for
  * activities, whose work is to call the right operations with the right values. With the real services the same activities run
@@ -40,7 +28,7 @@ export async function startStandIns() {
   const answers: Answers = {};
 
   async function answer(
-    contract: Record<string, Endpoint>,
+    contract: Readonly<Record<string, Endpoint>>,
     request: IncomingMessage,
   ): Promise<{ status: number; body?: unknown }> {
     const chunks: Buffer[] = [];
@@ -63,7 +51,7 @@ export async function startStandIns() {
     return schema ? { status: Number(status), body: schema.parse(given) } : { status: Number(status) };
   }
 
-  const servers = Object.values(CONTRACTS).map(
+  const servers = [...contracts.values()].map(
     (contract): Server =>
       createServer((request, response) => {
         answer(contract, request).then(
@@ -88,7 +76,10 @@ export async function startStandIns() {
         }),
     ),
   );
-  const urls = Object.keys(CONTRACTS).map((name, index) => [`${name}_URL`, `http://127.0.0.1:${ports[index]}`]);
+  const urls = [...contracts.keys()].map((name, index) => [
+    `${name.toUpperCase()}_URL`,
+    `http://127.0.0.1:${ports[index]}`,
+  ]);
   const clients = createClients(
     loadConfig(
       {
