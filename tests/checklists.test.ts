@@ -43,16 +43,11 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'tests/rooms.test.ts': 'those that do not say yet what they know of a person',
     'tests/budgets.test.ts': 'what a booking costs in those that it calls',
     'tests/one-schema.test.ts': 'what people say, and the contexts that it travels to',
-    'tests/support/undo-scenes.ts':
-      'plays every step that is undone; tests/undo.test.ts fails until it plays those of a new one',
-    'tests/local-steps.test.ts': 'plays every step, which call almost all of them',
-    'tests/support/saga-stack.ts': 'runs those that activities call; the compiler asks for a new one',
-    'tests/support/stand-ins.ts': 'stands in for those that activities call; the compiler asks for a new one',
+    'tests/support/step-plays/booking.ts': 'the sagas of a booking call almost all of them',
   },
   sagas: {
     'CHANGELOG.md': 'tells of what was added',
     'services/README.md': 'this page',
-    'tests/local-steps.test.ts': 'plays every step; fails until it plays those of a new one',
     'workflows/api.test.ts': 'the compiler asks for a new one',
     'workflows/replay.test.ts': 'fails until a new saga has histories',
     'tests/checklists.test.ts': 'this test',

@@ -5,7 +5,7 @@ import { operations } from './support/contracts';
 import { retried } from './support/payment';
 import { type SagaStack, startSagaStack } from './support/saga-stack';
 import type { Reply } from './support/service';
-import { call, PAIRS, type Scene } from './support/undo-scenes';
+import { call, type Scene, undoScenes } from './support/undo';
 
 // An undo is never refused, whenever it comes, and after it its step is refused whenever that comes: of every step of every context.
 
@@ -15,29 +15,7 @@ const SEED = 20_261_128;
 /** Orders drawn for each step, beside those that are written down. */
 const DRAWN = 3;
 
-/** Steps that nothing takes back, each with the reason. */
-const FORWARD_ONLY: Record<string, string> = {
-  internalRefuseBooking: 'final: it says that nothing was made',
-  internalRecordPayment: 'a copy, which a higher version replaces',
-  internalAwaitTutor: 'says whom the booking waits for, and the undo of the booking ends it',
-  internalConfirmBooking: 'after the pivot',
-  internalCancelConfirmedBooking: 'after the pivot, final',
-  internalRecordRefund: 'a copy, which a higher version replaces',
-  internalRescheduleBooking: 'its undo is a move back, under the undo’s key',
-  internalCompleteBooking: 'after the pivot, final',
-  internalActivateUser: 'the pivot of sign-up',
-  internalIssueEmailVerification: 'a token that ends by itself',
-  recordNotification: 'what somebody was told stays told',
-  extendSlot: 'moves the end of a hold, which the undo of the hold takes away',
-  moveSlot: 'of sagas of before; its undo is a move back, under the undo’s key',
-  keepSlot: 'follows the booking’s own move, which is done by then',
-  abandonPayment: 'part of the end of a charge, whose undo settles it',
-  releaseEarnings: 'after the pivot, final',
-  submitRefund: 'a refund’s own saga goes forward only',
-  retryRefund: 'a refund’s own saga goes forward only',
-  closeRefund: 'a refund’s own saga goes forward only',
-  giveUpRefund: 'what an operator said',
-};
+const { PAIRS, FORWARD_ONLY } = undoScenes();
 
 let stack: SagaStack;
 beforeAll(async () => {

@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { filesBelow, textOf } from './repository';
+import type { SagaStack } from './saga-stack';
 
 // Which steps run as local activities: they hold their worker's slot and their saga's workflow task for as long as they take.
 
@@ -80,4 +83,20 @@ export function localSteps(): string[] {
   const today = workflows.flatMap((path) => calledLocally(textOf(path)));
   const recorded = histories.flatMap((path) => recordedAsLocal(textOf(path)));
   return [...new Set([...today, ...recorded])].toSorted();
+}
+
+/** Plays the steps of sagas on services that run; `noted` makes activities of which is seen what came of them. */
+export type StepPlay = (
+  stack: SagaStack,
+  noted: <Activities extends object>(activities: Activities) => Activities,
+) => Promise<void>;
+
+/** What the files of `step-plays` play, each as `play`. */
+export function stepPlays(): StepPlay[] {
+  const folder = join(__dirname, 'step-plays');
+  return readdirSync(folder).map((file) => {
+    const { play }: { play?: StepPlay } = require(join(folder, file));
+    if (!play) throw new Error(`step-plays/${file} exports no play`);
+    return play;
+  });
 }
