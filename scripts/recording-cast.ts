@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bookingWorkflowId } from '../workflows/booking.api';
-import type { Person, Stage } from './recording-stage';
+import { paymentWorkflowId } from '../workflows/payment.api';
+import { type Person, paymentSchema, type Stage } from './recording-stage';
 
 // Who plays in the stories that are recorded, and what they do in many of them.
 
@@ -37,4 +38,27 @@ export async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS) {
   const id = await stage.book(cast.student, cast.tutor, { hoursAhead });
   await stage.settled(bookingWorkflowId(id), 'Confirmed');
   return { ...cast, id, workflowId: bookingWorkflowId(id) };
+}
+
+/** A direct payment, asked for by a student who pays a tutor. */
+export async function pay(stage: Stage, card: string, expect: number[]) {
+  const { student, tutor } = await people(stage);
+  const body = {
+    payeeId: tutor.id,
+    amount: { amount: 4_500, currency: 'EUR' },
+    paymentMethodId: card,
+    description: 'Books',
+  };
+  const reply = await stage.api(
+    z.union([
+      paymentSchema,
+      z
+        .looseObject({ paymentId: z.string() })
+        .transform(({ paymentId }) => ({ id: paymentId, clientSecret: undefined })),
+    ]),
+    'POST',
+    '/api/payments',
+    { who: student, body, expect },
+  );
+  return { student, tutor, ...reply, workflowId: paymentWorkflowId(reply.id) };
 }

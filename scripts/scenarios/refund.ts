@@ -1,58 +1,9 @@
 import { z } from 'zod';
-import { paymentWorkflowId } from '../workflows/payment.api';
-import { refundWorkflowId } from '../workflows/refund.api';
-import { act, confirmedBooking, people, reason, type Scenario } from './recording-cast';
-import { createdSchema, itemsSchema, paymentSchema, type Stage, until } from './recording-stage';
+import { refundWorkflowId } from '../../workflows/refund.api';
+import { act, confirmedBooking, pay, reason, type Scenario } from '../recording-cast';
+import { createdSchema, itemsSchema, type Stage, until } from '../recording-stage';
 
-// Stories of direct payments, and of refunds.
-
-/** A direct payment, asked for by a student who pays a tutor. */
-async function pay(stage: Stage, card: string, expect: number[]) {
-  const { student, tutor } = await people(stage);
-  const body = {
-    payeeId: tutor.id,
-    amount: { amount: 4_500, currency: 'EUR' },
-    paymentMethodId: card,
-    description: 'Books',
-  };
-  const reply = await stage.api(
-    z.union([
-      paymentSchema,
-      z
-        .looseObject({ paymentId: z.string() })
-        .transform(({ paymentId }) => ({ id: paymentId, clientSecret: undefined })),
-    ]),
-    'POST',
-    '/api/payments',
-    { who: student, body, expect },
-  );
-  return { student, tutor, ...reply, workflowId: paymentWorkflowId(reply.id) };
-}
-
-export const payment: Record<string, Scenario> = {
-  paid: async (stage) => {
-    const { workflowId } = await pay(stage, 'pm_card_visa', [201]);
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  declined: async (stage) => {
-    const { workflowId } = await pay(stage, 'pm_card_visa_chargeDeclined', [402]);
-    await stage.settled(workflowId, 'Compensated');
-    return workflowId;
-  },
-  'three-d-secure': async (stage) => {
-    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
-    await stage.threeDSecure(clientSecret, 'complete');
-    await stage.settled(workflowId, 'Completed');
-    return workflowId;
-  },
-  'three-d-secure-failed': async (stage) => {
-    const { workflowId, clientSecret } = await pay(stage, 'pm_card_threeDSecure2Required', [202]);
-    await stage.threeDSecure(clientSecret, 'fail');
-    await stage.settled(workflowId, 'Compensated');
-    return workflowId;
-  },
-};
+// Stories of refunds.
 
 const giveBack = async (stage: Stage, card: string) => {
   const { tutor, id, workflowId } = await pay(stage, card, [201]);
@@ -73,7 +24,7 @@ async function refusedRefund(stage: Stage, before?: (paymentId: string) => Promi
   return { id, workflowId: refundWorkflowId(refundId) };
 }
 
-export const refund: Record<string, Scenario> = {
+export const scenarios: Record<string, Scenario> = {
   full: async (stage) => {
     const workflowId = await giveBack(stage, 'pm_card_visa');
     await stage.settled(workflowId, 'Completed');

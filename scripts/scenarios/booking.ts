@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { bookingWorkflowId } from '../workflows/booking.api';
-import { act, confirmedBooking, DAYS, people, reason, type Scenario, slowly } from './recording-cast';
-import { fullHour, nextQuarter, type Person, type Stage, until } from './recording-stage';
+import { bookingWorkflowId } from '../../workflows/booking.api';
+import { act, confirmedBooking, DAYS, people, reason, type Scenario, slowly } from '../recording-cast';
+import { fullHour, nextQuarter, type Person, type Stage, until } from '../recording-stage';
 
 // Stories of bookings.
 
@@ -95,7 +95,7 @@ const cancelled =
     return cast.workflowId;
   };
 
-export const booking: Record<string, Scenario> = {
+export const scenarios: Record<string, Scenario> = {
   confirmed: async (stage) => (await confirmedBooking(stage)).workflowId,
   'card-declined': failedBooking('pm_card_visa_chargeDeclined', 402),
   'slot-taken': async (stage) => {
