@@ -1,93 +1,55 @@
-import { QUEUES } from '../kernel/modules';
-import { SEARCH_ATTRIBUTES } from '../kernel/saga-type';
-import * as bookingApi from './booking.api';
-import * as paymentApi from './payment.api';
-import * as refundApi from './refund.api';
-import * as sagaApi from './saga.api';
-import * as userCreationApi from './user-creation.api';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { QUEUES, SAGAS } from '../kernel/modules';
+import { REFS, SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import { textOf } from '../tests/support/repository';
+import type { SagaExamples } from '../tests/support/saga-examples';
 
-const { bookingSaga } = bookingApi;
-const { paymentSaga } = paymentApi;
-const { refundSaga } = refundApi;
-const { userCreationSaga } = userCreationApi;
+// What services know of every saga. What each is called and found by says its file in tests/support/saga-examples.
 
-const booking = {
-  bookingId: 'b1',
-  studentId: 's1',
-  tutorId: 't1',
-  scheduledAt: '2030-01-01T10:00:00.000Z',
-  durationMinutes: 60,
-  paymentMethodId: 'pm_card_visa',
-};
-const refund = { refundId: 'r1', paymentId: 'p1' };
+function examplesFor(saga: string): SagaExamples {
+  const { sagaExamples }: { sagaExamples?: SagaExamples } = require(`../tests/support/saga-examples/${saga}`);
+  if (!sagaExamples) throw new Error(`tests/support/saga-examples/${saga}.ts exports no sagaExamples`);
+  return sagaExamples;
+}
 
-test.each([
-  [
-    bookingSaga.workflowId(booking),
-    bookingSaga.searchAttributes(booking),
-    { SagaKind: 'booking', BookingId: 'b1', StudentId: 's1', TutorId: 't1' },
-  ],
-  [
-    paymentSaga.workflowId({ paymentId: 'p1', payerId: 's1', payeeId: 't1' }),
-    paymentSaga.searchAttributes({ paymentId: 'p1', payerId: 's1', payeeId: 't1' }),
-    { SagaKind: 'payment', PaymentId: 'p1' },
-  ],
-  [
-    refundSaga.workflowId({ ...refund, bookingId: 'b1' }),
-    refundSaga.searchAttributes({ ...refund, bookingId: 'b1' }),
-    { SagaKind: 'refund', PaymentId: 'p1', BookingId: 'b1' },
-  ],
-  [
-    refundSaga.workflowId({ ...refund, bookingId: null }),
-    refundSaga.searchAttributes({ ...refund, bookingId: null }),
-    { SagaKind: 'refund', PaymentId: 'p1' },
-  ],
-  [
-    userCreationSaga.workflowId({ userId: 'u1', role: 'tutor' }),
-    userCreationSaga.searchAttributes({ userId: 'u1', role: 'tutor' }),
-    { SagaKind: 'user-creation', TutorId: 'u1' },
-  ],
-  [
-    userCreationSaga.workflowId({ userId: 'u1', role: 'student' }),
-    userCreationSaga.searchAttributes({ userId: 'u1', role: 'student' }),
-    { SagaKind: 'user-creation', StudentId: 'u1' },
-  ],
-])('%s is found by its kind and by whom and what it concerns', (workflowId, attributes, expected) => {
-  expect(workflowId).toMatch(/^(booking:b1|payment:p1|refund:r1|user:u1)$/);
-  expect(attributes).toEqual({ SagaState: 'Running', ...expected });
-  expect(SEARCH_ATTRIBUTES).toEqual(expect.arrayContaining(Object.keys(attributes)));
+/** The signals and updates that an api offers. */
+function doorsOf(api: string): string[] {
+  const doors: object = require(`./${api}.api`);
+  return Object.values(doors).flatMap((door: unknown) =>
+    typeof door === 'object' && door !== null && 'type' in door && 'name' in door ? [`${door.type} ${door.name}`] : [],
+  );
+}
+
+const APIS = readdirSync(__dirname).flatMap((file) => /^(.+)\.api\.ts$/.exec(file)?.[1] ?? []);
+
+test('every saga has an api, and every api is that of a saga, of all of them or of the sweep', () => {
+  expect(APIS.toSorted()).toEqual([...SAGAS, 'saga', 'sweep'].toSorted());
 });
 
-test('every saga is started on the queue that the one list gives it', () => {
-  const started = {
-    booking: bookingSaga.taskQueue,
-    payment: paymentSaga.taskQueue,
-    refund: refundSaga.taskQueue,
-    'user-creation': userCreationSaga.taskQueue,
-  };
-  expect(Object.fromEntries(QUEUES.flatMap(({ name, sagas }) => sagas.map((saga) => [saga, name])))).toEqual(started);
+describe.each(SAGAS)('%s', (saga) => {
+  const { examples, doors, started } = examplesFor(saga);
+
+  test('is found by its kind and by whom and what it concerns, and a list says in a line what it is', () => {
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { is, should } of examples) {
+      expect(should.workflowId).toMatch(/^[a-z-]+:\w+$/);
+      expect(should.attributes).toMatchObject({ SagaKind: saga });
+      expect(is).toEqual({ ...should, attributes: { SagaState: 'Running', ...should.attributes } });
+      expect([...SEARCH_ATTRIBUTES, REFS]).toEqual(expect.arrayContaining(Object.keys(is.attributes)));
+    }
+  });
+
+  test('is started on the queue that the one list gives it, as a workflow that its worker has', () => {
+    expect(QUEUES.filter(({ sagas }) => sagas.includes(saga)).map(({ name }) => name)).toEqual([started.taskQueue]);
+    expect(textOf(join('workflows', 'index.ts'))).toContain(`export { ${started.workflowType} } from './${saga}';`);
+  });
+
+  test('offers its doors under the names that are in histories and cannot change', () => {
+    expect(doorsOf(saga).toSorted()).toEqual([...doors].toSorted());
+  });
 });
 
-test('a list of sagas says in a line what each is', () => {
-  expect(bookingSaga.summary(booking)).toBe('Booking b1: 60 min at 2030-01-01T10:00:00.000Z');
-  expect(paymentSaga.summary({ paymentId: 'p1', payerId: 's1', payeeId: 't1' })).toBe('Payment p1');
-  expect(refundSaga.summary({ ...refund, bookingId: null })).toBe('Refund r1 of payment p1');
-  expect(userCreationSaga.summary({ userId: 'u1', role: 'tutor' })).toBe('Sign-up of tutor u1');
-});
-
-test('every saga offers its doors under the names that are in histories and cannot change', () => {
-  const doors = (api: object) =>
-    Object.values(api).flatMap((door: unknown) =>
-      typeof door === 'object' && door !== null && 'type' in door && 'name' in door
-        ? [`${door.type} ${door.name}`]
-        : [],
-    );
-  expect(doors(bookingApi).toSorted()).toEqual([
-    'signal paymentChanged',
-    ...['cancel', 'complete', 'confirm', 'decline', 'reschedule'].map((name) => `update ${name}`),
-  ]);
-  expect(doors(paymentApi).toSorted()).toEqual(expect.arrayContaining(['signal paymentChanged']));
-  expect(doors(refundApi).toSorted()).toEqual(expect.arrayContaining(['signal refundChanged']));
-  expect(doors(userCreationApi)).toEqual([]); // but what every saga has, for operators
-  expect(doors(sagaApi)).toEqual(['update resolve']);
+test('every saga has one door more, for operators', () => {
+  expect(doorsOf('saga')).toEqual(['update resolve']);
 });
