@@ -1,13 +1,17 @@
-import type { TaskQueue } from '../kernel/modules';
-import { createBookingActivities } from './booking';
-import type { OpenClients } from './clients';
+import { QUEUES, type TaskQueue } from '../kernel/modules';
+import { byName } from '../platform/config';
+import type { Clients, OpenClients } from './clients';
 import { type Activities, onOneQueue } from './on-one-queue';
 import { createPaymentActivities } from './payment';
-import { createRefundActivities } from './refund';
 import { createSweepActivities } from './sweep';
-import { createUserCreationActivities } from './user-creation';
 
 export { createClients, type OpenClients } from './clients';
+
+/** What is called on a queue beside the activities of the sagas that the one list gives it. */
+const ALSO: Partial<Record<TaskQueue, (clients: Clients) => Activities>> = {
+  booking: createPaymentActivities,
+  core: createSweepActivities,
+};
 
 /**
  * The activities of each task queue. Its worker serves the sagas of the queue and every activity that they call. Where a queue is shared,
@@ -15,13 +19,25 @@ export { createClients, type OpenClients } from './clients';
  * @throws Error when a queue would have two activities of one name: those of new sagas carry their kind, such as `payout.transfer`
  */
 export function createActivities(clients: OpenClients): Record<TaskQueue, Activities> {
-  return {
-    booking: onOneQueue(createBookingActivities(clients), createPaymentActivities(clients)),
-    core: onOneQueue(
-      createPaymentActivities(clients.limited()),
-      createRefundActivities(clients.limited()),
-      createUserCreationActivities(clients.limited()),
-      createSweepActivities(clients),
-    ),
-  };
+  const shared = (sagas: readonly string[]) => sagas.length > 1;
+  return byName(
+    QUEUES.map(({ name }) => name),
+    (queue) => {
+      const sagas = QUEUES.filter(({ name }) => name === queue).flatMap((found) => found.sagas);
+      const also = ALSO[queue];
+      return onOneQueue(
+        ...sagas.map((saga) => activitiesOf(saga)(shared(sagas) ? clients.limited() : clients)),
+        ...(also ? [also(clients)] : []),
+      );
+    },
+  );
+}
+
+/** `activities/<saga>.ts` exports `create<Saga>Activities`. */
+function activitiesOf(saga: string): (clients: Clients) => Activities {
+  const name = `create${saga.replaceAll(/(?:^|-)(\w)/g, (_, first: string) => first.toUpperCase())}Activities`;
+  const room: Readonly<Record<string, (clients: Clients) => Activities>> = require(`./${saga}`);
+  const create = room[name];
+  if (!create) throw new Error(`activities/${saga} exports no ${name}`);
+  return create;
 }

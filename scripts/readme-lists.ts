@@ -38,7 +38,8 @@ function lists(): string {
         return [`\`${name}\``, module, String(port), about, quoted(prefixes)];
       }),
   );
-  const workers = QUEUES.map(({ name, sagas }) => [`\`${workerOf(name)}\``, quoted(sagas)]);
+  const pages = (sagas: readonly string[]) => sagas.map((saga) => `[${saga}](docs/sagas/${saga}.md)`).join(', ');
+  const workers = QUEUES.map(({ name, sagas }) => [`\`${workerOf(name)}\``, pages(sagas)]);
   return [
     markdownTable(['service', 'module', 'port', 'what it is for', 'paths'], services),
     markdownTable(['worker', 'the sagas it carries'], workers),

@@ -15,7 +15,8 @@ const activities = createActivities(
 /** The types of all steps, recorded and local, that real runs of a saga called. */
 function stepsOf(saga: string): string[] {
   const folder = join(__dirname, '../workflows/histories', saga);
-  const types = readdirSync(folder).flatMap((file) => {
+  const stored = readdirSync(folder).filter((file) => file.endsWith('.json'));
+  const types = stored.flatMap((file) => {
     const { events } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
     return events.flatMap((event: Record<string, unknown>) => typeOf(event));
   });
