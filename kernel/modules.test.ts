@@ -10,6 +10,7 @@ import {
   QUEUES,
   ROUTED_CONTEXTS,
   SAGAS,
+  workerOf,
 } from './modules';
 
 test('no two contexts share a port', () => {
@@ -67,5 +68,6 @@ test('a worker runs where a context of its queue does', () => {
     services: ['tutoring', 'payment'],
     workers: ['worker:core'],
   });
-  expect(partsOf(contextsOf('')).workers).toEqual(['worker:booking', 'worker:core']);
+  expect(partsOf(contextsOf('core')).workers).toEqual(['worker:booking', 'worker:core']);
+  expect(partsOf(contextsOf('')).workers).toEqual(QUEUES.map(({ name }) => workerOf(name)));
 });

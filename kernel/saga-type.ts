@@ -1,3 +1,5 @@
+import type { DatabaseContext } from './modules';
+
 /**
  * Custom search attributes of sagas, each a keyword. Temporal on SQLite allows ten keywords, so none is added: what a new kind of saga
  * concerns stands in `Refs`. Never personal data.
@@ -7,8 +9,8 @@ export const SEARCH_ATTRIBUTES = ['SagaKind', 'SagaState', 'BookingId', 'Student
 /** The search attribute, a list of keywords, of all that a saga concerns: `Refs = "booking:<id>"`. Of lists SQLite allows three. */
 export const REFS = 'Refs';
 
-/** What a saga can be found by: `<kind>:<id>`. */
-export type Ref = `${'booking' | 'payment' | 'user'}:${string}`;
+/** What a saga can be found by: `<kind>:<id>`, the kind a context's, whose thing it is, or a person. */
+export type Ref = `${DatabaseContext | 'user'}:${string}`;
 
 /** What is known of a saga when it starts. */
 export type StartAttributes = Partial<Record<(typeof SEARCH_ATTRIBUTES)[number], string>> & {

@@ -1,11 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import Handlebars from 'handlebars';
-import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
-import { runCommand } from '../dev/machine/run-command';
 import { CONTEXT_NAMES, contextOf, MANAGEMENT_PORT, ROUTED_CONTEXTS } from '../kernel/modules';
+import { argumentsOf, change, command, inserted, rewriteLists, run, UsageError, writeFrom } from './generate';
 
 // Makes a context that runs: see services/README.md. Compiled: dist/scripts/new-context.js.
 
@@ -18,11 +15,6 @@ kernel/modules.ts, docker-compose.temporal.yml, .env.example and README.md.
   --path     what stands after /api/, <name>s by default
   --about    a line for the API reference and README.md`;
 
-/** What keeps a context from being made; for a person to read. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 interface NewContext {
   name: string;
   module: string;
@@ -33,10 +25,10 @@ interface NewContext {
 
 /** @throws UsageError saying what to write instead */
 function newContextOf(args: string[]): NewContext {
-  const { values, positionals } = parsed(args);
-  const [name, ...more] = positionals;
-  if (!name || more.length > 0) throw new UsageError(USAGE);
-  const { module = 'core', path = `${name}s`, about = `What is kept as ${path}` } = values;
+  const { name, given } = argumentsOf(args, USAGE, ['module', 'path', 'about']);
+  const module = given('module') ?? 'core';
+  const path = given('path') ?? `${name}s`;
+  const about = given('about') ?? `What is kept as ${path}`;
   if (!/^[a-z]{2,30}$/.test(name)) throw new UsageError(`A context is named by one word of a-z, not ${name}`);
   if (!/^[a-z]{2,30}$/.test(module)) throw new UsageError(`A module is named by one word of a-z, not ${module}`);
   if (!/^[a-z]+(-[a-z]+)*$/.test(path)) throw new UsageError(`A path is made of a-z and -, not ${path}`);
@@ -51,27 +43,18 @@ function newContextOf(args: string[]): NewContext {
   return { name, module, path, about, port: Math.max(...ports.filter((port) => port < MANAGEMENT_PORT)) + 1 };
 }
 
-function parsed(args: string[]) {
-  const option = { type: 'string' } as const;
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { module: option, path: option, about: option } });
-  } catch (error) {
-    throw new UsageError(`${messageOf(error)}\n\n${USAGE}`);
-  }
-}
+/** What stands outside the context's folder. */
+const ELSEWHERE: Readonly<Record<string, (name: string) => string>> = {
+  'schema.ts': (name) => `db/schema/${name}.ts`,
+  'undo-scenes.ts': (name) => `tests/support/undo-scenes/${name}.ts`,
+};
 
 /** Writes the rooms, the tests and the table. @returns what it wrote */
 function writeRooms({ name, path, about }: NewContext): string[] {
   const facts = { name, Name: name[0]?.toUpperCase() + name.slice(1), path, table: path.replaceAll('-', '_'), about };
-  const templates = sourcePath('scripts/new-context');
-  mkdirSync(sourcePath(`services/${name}`));
-  return readdirSync(templates).map((template) => {
-    const room = template.replace(/\.hbs$/, '');
-    const file = room === 'schema.ts' ? `db/schema/${name}.ts` : join('services', name, room);
-    const write = Handlebars.compile(readFileSync(join(templates, template), 'utf8'), { noEscape: true, strict: true });
-    writeFileSync(sourcePath(file), write(facts));
-    return file;
-  });
+  const rooms = readdirSync(sourcePath('scripts/new-context')).map((template) => template.replace(/\.hbs$/, ''));
+  const files = rooms.map((room) => [room, ELSEWHERE[room]?.(name) ?? join('services', name, room)]);
+  return writeFrom('new-context', Object.fromEntries(files), facts);
 }
 
 /** The one list with the context in its module. @throws Error when the list is not written as it is expected to be */
@@ -106,29 +89,10 @@ function composed(compose: string, { name, module, port }: NewContext): string {
   return inserted(inserted(compose, url, '\n# A service starts when'), service, '  worker-');
 }
 
-/** @returns `text` with `more` before the first `place` after `from` */
-function inserted(text: string, more: string, place: string, from = 0): string {
-  const at = text.indexOf(place, from);
-  if (at < 0) throw new Error(`There is no ${JSON.stringify(place)} to insert before`);
-  return text.slice(0, at) + more + text.slice(at);
-}
-
-function change(file: string, by: (text: string) => string): void {
-  writeFileSync(sourcePath(file), by(readFileSync(sourcePath(file), 'utf8')));
-}
-
-/** @throws Error with what it said */
-async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
-  const { code, errors } = await runCommand(command, args, { env: { ...process.env, ...env }, cwd: sourcePath('.') });
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${errors}`);
-}
-
 async function main(args: string[]): Promise<void> {
-  if (args.includes('--help')) return console.log(USAGE);
   const context = newContextOf(args);
   const { name, module, path, port } = context;
   const written = writeRooms(context);
-  console.log(written.map((file) => `made     ${file}`).join('\n'));
   change('kernel/modules.ts', (list) => listed(list, context));
   change('docker-compose.temporal.yml', (compose) => composed(compose, context));
   await run('npx', ['biome', 'check', '--write', ...written, 'kernel/modules.ts']);
@@ -137,16 +101,11 @@ async function main(args: string[]): Promise<void> {
   await run('npx', generate, { CONTEXT: name });
   console.log(`made     db/migrations/${name}`);
   console.log('building, for .env.example and README.md');
-  await run('npm', ['run', '-s', 'build']);
-  await run(process.execPath, ['dist/scripts/env-example.js']);
-  await run(process.execPath, ['dist/scripts/readme-lists.js']);
+  await rewriteLists('env-example', 'readme-lists');
   console.log(`
 It runs:  npm start -- gateway identity ${name}    then http://127.0.0.1:8000/api/${path}
 Test it:  npx jest services/${name}
 Still yours: what it is really for, and a line in CHANGELOG.md.`);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(messageOf(error));
-  process.exitCode = 1;
-});
+command(USAGE, main);

@@ -159,8 +159,8 @@ describe('what was recorded', () => {
 
   test.each(SAGAS)('no timeout or retry of a step of %s changes unnoticed by its profiles.txt', (saga) => {
     const profiles = new Map<string, Set<string>>();
+    // A step can run under two profiles, before and after the pivot.
     for (const { name } of histories.filter((history) => history.saga === saga))
-      // A step can run under two profiles, before and after the pivot.
       for (const { activityType, runs, options } of replayed[name]?.steps ?? [])
         profiles.set(activityType, (profiles.get(activityType) ?? new Set()).add(inWords(runs, options)));
     const lines = [...profiles]
