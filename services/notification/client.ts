@@ -36,5 +36,3 @@ export function createNotificationClient(http: ServiceClient) {
     },
   };
 }
-
-export type NotificationClient = ReturnType<typeof createNotificationClient>;

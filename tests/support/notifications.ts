@@ -24,7 +24,9 @@ const PAYMENT = {
   amount: { amount: 4500, currency: 'EUR' },
   description: 'Exam preparation',
 };
+const PAGE = { pageUrl: 'https://tutorconnect.example/somewhere' };
 
+/** What a template says beyond the facts above. */
 const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   booking_requested_student: { respondBy: '2030-03-01T18:00:00.000Z' },
   booking_requested_tutor: { respondBy: '2030-03-01T18:00:00.000Z' },
@@ -36,10 +38,7 @@ const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   booking_rescheduled_tutor: { previousStart: '2030-03-03T09:00:00.000Z' },
   booking_reminder_student: { hoursBefore: 24 },
   booking_reminder_tutor: { hoursBefore: 1 },
-  payment_action_required: { otherName: 'Ada Lovelace', payBy: '2030-03-01T18:00:00.000Z' },
-  payment_receipt: { otherName: 'Ada Lovelace' },
-  payment_received: { otherName: 'Ada Lovelace' },
-  payment_declined_student: { otherName: 'Ada Lovelace' },
+  payment_action_required: { payBy: '2030-03-01T18:00:00.000Z' },
 };
 
 /** A message of `template` as an activity would send it; `data` and `recipient` replace single fields. */
@@ -67,7 +66,14 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };
-  return { ...(template.startsWith('booking_') ? BOOKING : PAYMENT), ...EXTRA[template] };
+  const facts = [BOOKING, PAYMENT, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
+    ...some,
+    ...EXTRA[template],
+  }));
+  const { data } = RecordNotification.options.find((option) => option.shape.template.value === template)?.shape ?? {};
+  const fitting = facts.find((some) => data?.safeParse(some).success);
+  if (!fitting) throw new Error(`no facts here are those of ${template}`);
+  return fitting;
 }
 
 /** A business key that nobody has used. */

@@ -121,6 +121,8 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   const { data } = message;
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;
+  // What `new-mail --about page` makes; none may be there.
+  if ('pageUrl' in data) return String(data.pageUrl);
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
