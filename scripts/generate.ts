@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { transformFileSync } from '@swc/core';
 import Handlebars from 'handlebars';
 import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
@@ -63,9 +64,17 @@ export async function run(command: string, args: string[], env: Record<string, s
   if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${output}`);
 }
 
-/** Builds, and writes anew what is written from `kernel/modules.ts`: `programs` of `dist/scripts`. */
+/**
+ * Writes anew what is written from `kernel/modules.ts`: by `programs` of `dist/scripts`, which need that file compiled and no other. The
+ * next build does the rest.
+ */
 export async function rewriteLists(...programs: string[]): Promise<void> {
-  await run('npm', ['run', '-s', 'build']);
+  const { code } = transformFileSync(sourcePath('kernel/modules.ts'), {
+    configFile: false,
+    jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+    module: { type: 'commonjs' },
+  });
+  writeFileSync(sourcePath('dist/kernel/modules.js'), code);
   for (const program of programs) await run(process.execPath, [join('dist', 'scripts', `${program}.js`)]);
 }
 

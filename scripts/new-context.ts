@@ -100,8 +100,8 @@ async function main(args: string[]): Promise<void> {
   const generate = ['drizzle-kit', 'generate', '--config', 'db/drizzle.config.ts', '--name', 'init'];
   await run('npx', generate, { CONTEXT: name });
   console.log(`made     db/migrations/${name}`);
-  console.log('building, for .env.example and README.md');
   await rewriteLists('env-example', 'readme-lists');
+  console.log('entered  in .env.example and README.md');
   console.log(`
 It runs:  npm start -- gateway identity ${name}    then http://127.0.0.1:8000/api/${path}
 Test it:  npx jest services/${name}

@@ -167,8 +167,8 @@ async function main(args: string[]): Promise<void> {
   console.log(
     `entered  in kernel/modules.ts (${context}) and workflows/index.ts${isFirst ? ` with worker:${queue}` : ''}`,
   );
-  console.log('building, for README.md');
   await rewriteLists('readme-lists');
+  console.log('entered  in README.md');
   console.log(`
 It runs:   npm start    then POST /api/${facts.path}/{id}/${facts.sagaPath}
 Test it:   npx jest ${kind}

@@ -26,7 +26,7 @@ test('a page reaches the tests that read pages and no others', async () => {
   const reached = await reachedBy(['docs/glossary.md'], all);
   expect(reached).toContain('tests/docs.test.ts');
   expect(reached.filter((path) => !/^(tests|scripts)\/[^/]+$/.test(path))).toEqual([]);
-  expect(reached).not.toContain('tests/new-context.test.ts');
+  expect(reached).not.toContain('tests/generators.test.ts');
 });
 
 test('without a change there is nothing to run', async () => {

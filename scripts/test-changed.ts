@@ -25,7 +25,7 @@ const OTHER_WAYS = [
 /** Tests that read the project's own files, of whatever kind: they take seconds. */
 const READERS = /^(tests|scripts)\/[^/]+\.test\.ts$/;
 /** One of them makes a context in a copy of the project and takes a minute. */
-const COPIES = 'tests/new-context.test.ts';
+const COPIES = 'tests/generators.test.ts';
 
 /** @returns which of `tests` a change of `files` can reach */
 export async function reachedBy(files: readonly string[], tests: readonly string[]): Promise<string[]> {

@@ -1,7 +1,5 @@
 import { chance } from '../dev/chaos/chance';
 import { undoKeyOf } from '../kernel/step-key';
-import type { Endpoint } from '../platform/endpoint';
-import { operations } from './support/contracts';
 import { retried } from './support/payment';
 import { type SagaStack, startSagaStack } from './support/saga-stack';
 import type { Reply } from './support/service';
@@ -15,29 +13,13 @@ const SEED = 20_261_128;
 /** Orders drawn for each step, beside those that are written down. */
 const DRAWN = 3;
 
-const { PAIRS, FORWARD_ONLY } = undoScenes();
+const { PAIRS } = undoScenes();
 
 let stack: SagaStack;
 beforeAll(async () => {
   stack = await startSagaStack();
 });
 afterAll(() => stack.close());
-
-const bySagas = (rule: Endpoint['idempotency']) =>
-  operations.filter(
-    ({ access, idempotency, operationId }) =>
-      // What is erased of a person, which every context says, is not to come back.
-      access === 'service' && idempotency === rule && operationId !== 'erasePerson',
-  );
-const ids = (endpoints: (Endpoint | null)[]) =>
-  [...new Set(endpoints.flatMap((endpoint) => endpoint?.operationId ?? []))].toSorted();
-
-test('every step is played here with what takes it back, or is listed with the reason why nothing does', () => {
-  const pairs = Object.values(PAIRS);
-  expect(ids(pairs.map(({ undo }) => undo))).toEqual(ids(bySagas('undo')));
-  const said = [...ids(pairs.map(({ step }) => step)), ...Object.keys(FORWARD_ONLY)].toSorted();
-  expect(said).toEqual(ids(bySagas('required')));
-});
 
 type Move = 'do' | 'undo';
 /** What is asked for one after the other, each time one or several requests at once. */

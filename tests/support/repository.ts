@@ -9,11 +9,12 @@ const SKIPPED = new Set(['node_modules', 'dist', 'coverage', '.git', '.data']);
 /** The text of a file, by its path from the repository's root. */
 export const textOf = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
-/** The paths of all files of the repository that are wanted, from its root. What is installed or built is left out. */
-export function filesBelow(folder: string, wanted: (path: string) => boolean): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+/** The paths of all files of the repository, or of a copy at `root`, that are wanted. What is installed or built is left out. */
+export function filesBelow(folder: string, wanted: (path: string) => boolean, root = ROOT): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : filesBelow(path, wanted);
+    if (SKIPPED.has(entry.name)) return [];
+    if (entry.isDirectory()) return filesBelow(path, wanted, root);
     return wanted(path) ? [path] : [];
   });
 }
