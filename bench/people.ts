@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../db/client';
 import { uuidv7 } from '../platform/ids';
 import { createKeyring } from '../services/identity/keyring';
+import { createPaymentClient } from '../services/payment/client';
+import { createTutoringClient } from '../services/tutoring/client';
 import { SUBJECT } from './order';
 import { inParallel } from './parallel';
 import type { Stack } from './stack';
@@ -41,11 +43,13 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
     tokens.set(userId, { token: accessToken, until: Date.now() + TOKEN_FRESH_MS });
     return accessToken;
   };
+  const payment = stack.clients.clientOf('payment', createPaymentClient);
+  const tutoring = stack.clients.clientOf('tutoring', createTutoringClient);
   const students = await makeUsers(stack, 'student', counts.students);
   const tutors = await makeUsers(stack, 'tutor', counts.tutors);
   await inParallel(8, students, async (userId) => {
     const email = `${userId}@person.example`;
-    await stack.clients.payment.createAccount(
+    await payment.createAccount(
       {
         userId,
         role: 'student',
@@ -56,7 +60,7 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
     );
   });
   await inParallel(8, tutors, async (userId) => {
-    await stack.clients.tutoring.createTutor(
+    await tutoring.createTutor(
       { userId, displayName: `Tutor ${userId}`, timeZone: 'UTC' },
       `user:${userId}/tutor-profile`,
     );
