@@ -150,7 +150,10 @@ export function bookingServiceUnderTest() {
     );
   const pay = (id: string, projection: PaymentProjection, awaitingUntil: string | null = null) =>
     saga.recordPayment(id, { payment: projection, awaitingUntil }, key(id, `payment-${projection.version}`));
-  const undo = (id: string, reason: 'payment_declined' | 'payment_expired' | 'slot_unavailable' | 'declined') =>
+  const undo = (
+    id: string,
+    reason: 'payment_declined' | 'payment_expired' | 'slot_unavailable' | 'declined' | 'platform_unavailable',
+  ) =>
     saga.cancelPending(
       id,
       { reason, noteId: null, cancelledBy: reason === 'declined' ? 'tutor' : null },

@@ -118,9 +118,22 @@ describe('booking a session', () => {
     expect(withoutRequestId(await book(who, options))).toEqual(withoutRequestId(reply));
   });
 
-  test('a platform that gave up: 503 that is not kept, and the same key gets a new booking', async () => {
-    roles.script = (id) =>
-      saga.refuseRequest(id, { code: 'upstream_unavailable', detail: 'No answer' }, key(id, 'create/refuse'));
+  test.each([
+    [
+      'before the booking was made',
+      async (id: string) => {
+        await saga.refuseRequest(id, { code: 'upstream_unavailable', detail: 'No answer' }, key(id, 'create/refuse'));
+      },
+    ],
+    [
+      'after it, so that it was undone',
+      async (id: string) => {
+        await create(id);
+        await undo(id, 'platform_unavailable');
+      },
+    ],
+  ])('a platform that gave up %s: 503 that is not kept, and the same key gets a new booking', async (_, script) => {
+    roles.script = script;
     const who = await people();
     const options = { key: uuidv7(), change: { scheduledAt: inHours(72) } };
     const reply = await book(who, options);

@@ -43,6 +43,11 @@ describe('how a request to book is answered', () => {
       { code: 'slot_unavailable', extras: { bookingId: 'b' } },
     ],
     [
+      'undone because a part of the platform was away',
+      { booking: row('cancelled', 'platform_unavailable'), refusal: null },
+      { code: 'upstream_unavailable', extras: { bookingId: 'b' } },
+    ],
+    [
       'cancelled meanwhile',
       { booking: row('cancelled', 'cancelled_by_operator'), refusal: null },
       { code: 'invalid_state', extras: { bookingId: 'b' } },

@@ -41,8 +41,8 @@ function cancelledProblem(bookingId: string, booking: NonNullable<Progress['book
       extras: { bookingId, declineCode: declineCode ?? 'generic_decline' },
     });
   }
-  const { code, detail } = refusalAfter(statusReason);
-  return new ProblemError(code, detail, { extras: { bookingId } });
+  const { code, detail, more } = refusalAfter(statusReason);
+  return new ProblemError(code, detail, { ...more, extras: { bookingId } });
 }
 
 /** The refusal that stands for a booking that was undone for `reason`. */
@@ -52,6 +52,10 @@ export function refusalAfter(reason: Booking['statusReason']): ProblemError {
     case 'payment_expired':
     case 'slot_unavailable':
       return new ProblemError(reason);
+    case 'platform_unavailable':
+      return new ProblemError('upstream_unavailable', 'The booking was undone: a part of the platform did not answer', {
+        retryAfterSeconds: 2,
+      });
     default:
       return new ProblemError('invalid_state', 'The booking was cancelled before this request was answered');
   }

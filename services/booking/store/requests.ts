@@ -57,8 +57,8 @@ export async function claimBooking(
 }
 
 function cameToNothing(bookingId: string, progress: Progress): boolean {
-  const refused = requestOutcome(bookingId, progress).kind === 'refused';
-  return refused && progress.refusal !== null && isTemporary(progress.refusal);
+  const outcome = requestOutcome(bookingId, progress);
+  return outcome.kind === 'refused' && isTemporary(outcome.problem);
 }
 
 async function insertRequest(tx: Transaction, id: string, studentId: string, wanted: NewBooking): Promise<string> {
