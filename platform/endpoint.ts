@@ -10,7 +10,7 @@ export type Role = 'student' | 'tutor' | 'admin';
  */
 export type Access = 'anonymous' | 'user' | readonly Role[] | 'service' | 'signed';
 
-/** Whom the platform speaks to outside. Each has one door: `payment/stripe/door.ts`, `notification/mailer.ts`. */
+/** Whom the platform speaks to outside. Each has one door: `payment/stripe/door`, `notification/mailer.ts`. */
 export type Vendor = 'stripe' | 'smtp';
 
 /**

@@ -103,7 +103,7 @@ const ALLOWED: [from: string[], to: string | string[]][] = [
     ['dev/machine/b.ts', 'dev/processes/b.ts', 'dev/temporal/b.ts', 'dev/stack/b.ts', 'platform/config.ts'],
   ],
   [['dev/stripe-sandbox/world/c.ts'], ['dev/stripe-sandbox/objects/b.ts', 'dev/stripe-sandbox/memory/b.ts']],
-  [['services/payment/stripe/door.ts'], 'stripe'],
+  [['services/payment/stripe/door/index.ts'], 'stripe'],
   [['services/notification/mailer.ts'], 'nodemailer'],
 ];
 

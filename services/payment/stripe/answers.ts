@@ -2,7 +2,7 @@ import type { ProblemError } from '../../../kernel/errors';
 import type { Money } from '../../../kernel/money';
 import type { Subject } from '../../../kernel/payment-subject';
 
-/** What passes through the door to Stripe (`door.ts`), in our words. */
+/** What passes through the door to Stripe (`door/`), in our words. */
 
 /** A line of Stripe's own books: what entered or left the balance, and what Stripe kept of it. */
 export interface Movement {

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { loadConfig } from '../../../platform/config';
-import { createLogger, metrics } from '../../../platform/telemetry';
-import { calledByTests } from '../../../tests/support/vendors';
-import type { IntentParams } from './answers';
-import { createStripe, type StripeDoor } from './door';
+import { loadConfig } from '../../../../platform/config';
+import { createLogger, metrics } from '../../../../platform/telemetry';
+import { calledByTests } from '../../../../tests/support/vendors';
+import type { IntentParams } from '../answers';
+import { createStripe, type StripeDoor } from '.';
 
 /** A server that answers every request with one status, headers and body: what Stripe, or something in front of it, may say. */
 let server: Server;

@@ -1,0 +1,61 @@
+import type Stripe from 'stripe';
+import { type Asking, isNoAnswer, madeSince } from './asking';
+
+/**
+ * A tutor's account: Stripe collects what the law wants to know of them and shows them its Express dashboard; fees and
+ * losses are the platform's, which charges by itself and transfers (docs.stripe.com/connect/separate-charges-and-transfers).
+ */
+const CONNECTED = {
+  capabilities: { transfers: { requested: true } },
+  controller: {
+    fees: { payer: 'application' },
+    losses: { payments: 'application' },
+    stripe_dashboard: { type: 'express' },
+  },
+} as const satisfies Stripe.AccountCreateParams;
+
+/** The calls by which people are known to Stripe. */
+export function accountCalls(stripe: Stripe, { answerOf, reading }: Asking) {
+  return {
+    /** A customer for a student, a connected account for a tutor: somebody we may transfer to. @returns its id */
+    createAccount: (key: string, who: { userId: string; role: 'student' | 'tutor'; email: string; name: string }) =>
+      answerOf('createAccount', isTheirDetails, async () => {
+        const metadata = { userId: who.userId };
+        const options = { idempotencyKey: key };
+        const { id } =
+          who.role === 'student'
+            ? await stripe.customers.create({ email: who.email, name: who.name, metadata }, options)
+            : await stripe.accounts.create({ ...CONNECTED, email: who.email, metadata }, options);
+        return id;
+      }),
+
+    /** As `claimIntentKey`, for an account: one without any personal data, which is found and deleted like the real one. */
+    claimAccountKey: (key: string, who: { userId: string; role: 'student' | 'tutor' }) =>
+      answerOf('claimAccountKey', isNoAnswer, async () => {
+        const metadata = { userId: who.userId };
+        const options = { idempotencyKey: key };
+        if (who.role === 'student') await stripe.customers.create({ metadata }, options);
+        else await stripe.accounts.create({ ...CONNECTED, metadata }, options);
+      }),
+
+    /** The ids of all accounts made for a user. */
+    findAccounts: (who: { userId: string; role: 'student' | 'tutor' }, since: Date) =>
+      reading('findAccounts', async () => {
+        const params = { ...madeSince(since), limit: 100 };
+        const found: string[] = [];
+        const list = who.role === 'student' ? stripe.customers.list(params) : stripe.accounts.list(params);
+        for await (const { id, metadata } of list) if (metadata?.userId === who.userId) found.push(id);
+        return found;
+      }).then((found) => found ?? []),
+
+    /** Deletes a customer or connected account; one that is gone already counts as deleted. */
+    deleteAccount: async (id: string) => {
+      await reading('deleteAccount', async () =>
+        id.startsWith('cus_') ? await stripe.customers.del(id) : await stripe.accounts.del(id),
+      );
+    },
+  };
+}
+
+/** An address that Stripe does not take for one is the person's. */
+const isTheirDetails = (code: string) => code === 'email_invalid';
