@@ -20,9 +20,7 @@ export const services: Readonly<Record<string, Start>> = Object.fromEntries<Star
  * folder of the saga's name, whose `routes` exports `part`.
  */
 export function definitionOf(name: DatabaseContext): ServiceDefinition {
-  // The folder first: the file of before stays among what was compiled.
-  const path = existsSync(join(__dirname, name, 'routes')) ? 'routes/index' : 'routes';
-  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/${path}`);
+  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/routes`);
   const definition = room[`${name}Service`];
   if (!definition) throw new Error(`services/${name}/routes exports no ${name}Service`);
   const parts = contextOf(name).sagas.flatMap((saga) => partOf(name, saga));

@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+const root = mkdtempSync(join(tmpdir(), 'tutorconnect-dist-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const clean = () => execFileSync(process.execPath, [join(__dirname, 'clean-dist.js'), root]);
+
+function write(...files: string[]): void {
+  for (const file of files) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), '');
+  }
+}
+
+test('what was compiled from a file that is gone goes, and nothing else', () => {
+  clean(); // where nothing was compiled
+  write('services/door/index.ts', 'scripts/plain.js');
+  const kept = ['dist/services/door/index.js', 'dist/services/door/index.js.map', 'dist/scripts/plain.js'];
+  const others = ['dist/workflow-bundle.js', 'dist/workflow-bundle.made-of', 'dist/.tsbuildinfo'];
+  write(...kept, ...others, 'dist/services/door.js', 'dist/services/door.js.map');
+  clean();
+  for (const file of [...kept, ...others]) expect([file, existsSync(join(root, file))]).toEqual([file, true]);
+  for (const file of ['services/door.js', 'services/door.js.map'])
+    expect([file, existsSync(join(root, 'dist', file))]).toEqual([file, false]);
+});
