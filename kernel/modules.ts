@@ -66,10 +66,10 @@ export const MODULES = {
         sagas: [],
       },
       payment: {
-        about: 'Payments, refunds and what Stripe reports',
+        about: 'Payments, refunds, earnings and what Stripe reports',
         port: 8006,
         database: true,
-        prefixes: ['/api/payments', '/api/stripe'],
+        prefixes: ['/api/payments', '/api/payouts', '/api/stripe', '/api/wallet'],
         sagas: ['payment', 'refund'],
       },
     },

@@ -73,7 +73,8 @@ export const Currency = z
   .enum(CURRENCIES, 'is not a currency of ISO 4217 with minor units')
   .meta({ id: 'Currency', description: 'ISO 4217' });
 
-const CurrencyCode = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR');
+/** A currency in a reply: what was stored once can be told, whatever has become of it. */
+export const CurrencyCode = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR');
 
 /**
  * Money on the wire: integer minor units. Zero is allowed; a price or a charge states its own minimum. What was stored once can be told,

@@ -43,6 +43,7 @@ const student = { userId: '01900000-0000-7000-8000-000000000003', role: 'student
 const tutor = { ...student, role: 'tutor' } as const;
 const person = { email: 'ada@example.com', name: 'Ada Lovelace' };
 const refund = { intentId: 'pi_123', amount: { amount: 1, currency: 'EUR' }, paymentId: payment.paymentId };
+const urls = { returnUrl: 'https://tutors.example/done', refreshUrl: 'https://tutors.example/again' };
 const since = new Date(Date.now() - 86_400_000);
 
 /**
@@ -67,6 +68,8 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   ],
   claimAccountKey: (door) => [door.claimAccountKey('k11', student), door.claimAccountKey('k12', tutor)],
   findAccounts: (door) => [door.findAccounts(student, since), door.findAccounts(tutor, since)],
+  readAccount: (door) => [door.readAccount('acct_123')],
+  createOnboardingLink: (door) => [door.createOnboardingLink('acct_123', urls)],
   deleteAccount: (door) => [door.deleteAccount('cus_123'), door.deleteAccount('acct_123')],
 };
 

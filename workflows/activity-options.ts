@@ -32,6 +32,12 @@ export const LOCAL_CALL: LocalActivityOptions = {
   retry: { initialInterval: '200ms', backoffCoefficient: 3, maximumInterval: '10s', maximumAttempts: 7 },
 };
 
+/**
+ * A notice, beside whatever its saga does: local once, and recorded when that fails. Commands come while it is tried again, and a local
+ * attempt whose task is renewed meanwhile may change places with them in a replay.
+ */
+export const LOCAL_ONCE: LocalActivityOptions = { ...LOCAL_CALL, retry: { ...LOCAL_CALL.retry, maximumAttempts: 1 } };
+
 // `activities/index.ts` sends a heartbeat every two seconds while an activity runs: a worker that dies in the middle of one is noticed
 // by then, instead of when the attempt's whole time is over.
 const NOTICED_DEAD_AFTER = '8s';

@@ -1,14 +1,14 @@
 import { patched, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { BookingActivities } from '../activities/booking';
 import type { Notice, NoticeFacts } from '../activities/booking-notices';
-import { LOCAL_CALL, UNTIL_DONE_DAYLONG } from './activity-options';
+import { LOCAL_ONCE, UNTIL_DONE_DAYLONG } from './activity-options';
 import { localFirst } from './local-first';
 import { beyondCancel } from './saga';
 
 type Mail = Pick<BookingActivities, 'notifyBooking'>;
 /** Stores the notice, which notification then delivers. */
 const notifyBooking = localFirst(
-  proxyLocalActivities<Mail>(LOCAL_CALL).notifyBooking,
+  proxyLocalActivities<Mail>(LOCAL_ONCE).notifyBooking,
   proxyActivities<Mail>(UNTIL_DONE_DAYLONG).notifyBooking,
 );
 

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import postgres from 'postgres';
 import { type DatabaseClient, openDatabase } from '../../db/client';
 import { migrateContext } from '../../db/migrate';
+import { withLock } from '../../dev/processes/lock';
 import type { DatabaseContext } from '../../kernel/modules';
 
 /** The server of this test run. @throws Error outside `jest` with the project's configuration */
@@ -20,19 +23,42 @@ export interface TestDatabase extends DatabaseClient {
 /** A fresh database with the context's migrations applied, for one test file. */
 export async function createTestDatabase(context: DatabaseContext): Promise<TestDatabase> {
   const name = `${context}_${randomBytes(6).toString('hex')}`;
-  await onServer((sql) => sql`create database ${sql(name)}`);
-  const url = new URL(serverUrl());
-  url.pathname = `/${name}`;
-  await migrateContext(url.toString(), context);
-  const client = openDatabase(url.toString(), { poolSize: 20, applicationName: name });
+  const template = await migratedTemplate(context);
+  await onServer((sql) => sql`create database ${sql(name)} template ${sql(template)}`);
+  const url = urlOf(name);
+  const client = openDatabase(url, { poolSize: 20, applicationName: name });
   return {
     ...client,
-    url: url.toString(),
+    url,
     async drop() {
       await client.close();
       await onServer((sql) => sql`drop database ${sql(name)} with (force)`);
     },
   };
+}
+
+/** A database of this run that is only copied: to migrate one takes many times as long. The first test file that asks makes it. */
+async function migratedTemplate(context: DatabaseContext): Promise<string> {
+  const { TEST_FOLDER: folder } = process.env;
+  if (!folder) throw new Error('TEST_FOLDER is not set: run the tests by `npm test` or `npx jest`');
+  const name = `${context}_template`;
+  const isMade = join(folder, name);
+  if (existsSync(isMade)) return name;
+  await withLock(`${isMade}.lock`, async () => {
+    if (existsSync(isMade)) return;
+    // Of a test process that was ended while it made one.
+    await onServer((sql) => sql`drop database if exists ${sql(name)} with (force)`);
+    await onServer((sql) => sql`create database ${sql(name)}`);
+    await migrateContext(urlOf(name), context);
+    writeFileSync(isMade, '');
+  });
+  return name;
+}
+
+function urlOf(database: string): string {
+  const url = new URL(serverUrl());
+  url.pathname = `/${database}`;
+  return url.toString();
 }
 
 async function onServer<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {

@@ -1,28 +1,10 @@
-import { createHash } from 'node:crypto';
 import express, { type Response } from 'express';
 import { ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
+import { sendPage } from '../../../platform/page';
 import type { ServiceDeps } from '../../../platform/service';
 import { VERIFICATION_PAGE } from '../contract';
 import { verifyEmail } from '../store/email-verification';
-
-const STYLE =
-  'body{margin:15vh auto;max-width:28rem;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff}' +
-  'button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;color:#fff;background:#1b4fd8;cursor:pointer}';
-
-/** The page may send its form to where it came from, and do nothing else: no script, no other host, no frame. */
-const HEADERS = {
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-    "form-action 'self'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  // The address holds the token.
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-};
 
 /** A token as it is issued: nothing in it could be markup. */
 const TOKEN = /^[\w-]{1,512}$/;
@@ -64,24 +46,5 @@ function tokenIn(fields: unknown): string | undefined {
 }
 
 function show(response: Response, status: number, title: string, text: string): void {
-  response.locals.operation = 'verifyEmailPage';
-  response
-    .status(status)
-    .set(HEADERS)
-    .type('html')
-    .send(`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${title} — TutorConnect</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${title}</h1>
-${text}
-</body>
-</html>
-`);
+  sendPage(response, { operation: 'verifyEmailPage', status, title, text });
 }

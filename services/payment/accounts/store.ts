@@ -77,6 +77,15 @@ export async function ownerOfConnected(db: Database, stripeId: string): Promise<
   return account?.userId;
 }
 
+/** The connected account of a user. @returns null for who has none, or whose was removed */
+export async function connectedAccountOf(db: Database, userId: string): Promise<string | null> {
+  const [account] = await db
+    .select({ stripeId: stripeAccounts.stripeId })
+    .from(stripeAccounts)
+    .where(and(eq(stripeAccounts.userId, userId), eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt)));
+  return account?.stripeId ?? null;
+}
+
 /** Records that all of the user's is gone at Stripe. */
 export async function recordAccountRemoved(db: Database, userId: string, attempts: Attempt[]): Promise<void> {
   await db.transaction(async (tx) => {

@@ -2,6 +2,7 @@ import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
 export type { EarningsReleased, EarningsSwept } from './earnings';
+export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-account';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {
   type CreateAccount,
@@ -15,6 +16,8 @@ export {
   type SettledByHand,
   type SettledStep,
 } from './saga';
+
+export type { EntriesQuery, WalletBalance, WalletEntry } from './wallet';
 
 /**
  * What the payment service promises. Money only ever moves by these operations; each that calls Stripe is safe to repeat

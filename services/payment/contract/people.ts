@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
+import { payoutAccountOperations } from './payout-account';
+import { walletOperations } from './wallet';
 
 // What people are promised. Stripe, which tells of changes, is promised its webhook.
 
@@ -60,6 +62,8 @@ export type RequestRefund = z.output<typeof RequestRefund>;
 
 /** The public operations. */
 export const peopleOperations = {
+  ...walletOperations,
+  ...payoutAccountOperations,
   createPayment: endpoint({
     method: 'post',
     path: '/api/payments',

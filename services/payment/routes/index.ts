@@ -2,8 +2,10 @@ import type { ServiceDefinition } from '../../../platform/service';
 import { paymentContract as contract } from '../contract';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
+import { servePayoutAccount } from './payout-account';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
+import { serveWallet } from './wallet';
 import { serveWebhook } from './webhook';
 
 /** What tests set otherwise. */
@@ -29,6 +31,8 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         settling: config.SETTLEMENT_CURRENCIES,
       };
       servePeople(service, till, { sagas, changes, answerWithinMs });
+      serveWallet(service, till);
+      servePayoutAccount(service, till, config.PUBLIC_URL);
       serveWebhook(service, till, sagas);
       serveSagaSteps(service, till, sagas);
     },

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { ConnectedAccount } from '../answers';
 import { type Asking, isNoAnswer, madeSince } from './asking';
 
 /**
@@ -47,6 +48,30 @@ export function accountCalls(stripe: Stripe, { answerOf, reading }: Asking) {
         for await (const { id, metadata } of list) if (metadata?.userId === who.userId) found.push(id);
         return found;
       }).then((found) => found ?? []),
+
+    /** A connected account as Stripe has it now; null for one that is gone. */
+    readAccount: (id: string) =>
+      reading('readAccount', async (): Promise<ConnectedAccount> => {
+        const account = await stripe.accounts.retrieve(id);
+        return {
+          detailsSubmitted: account.details_submitted,
+          isPaid: account.payouts_enabled && account.capabilities?.transfers === 'active',
+          currentlyDue: account.requirements?.currently_due ?? [],
+          disabledReason: account.requirements?.disabled_reason ?? null,
+        };
+      }),
+
+    /** A page of Stripe for an account's owner, good for one visit; null for an account that is gone. Asked for twice it makes two, of which none harms. */
+    createOnboardingLink: (id: string, { returnUrl, refreshUrl }: { returnUrl: string; refreshUrl: string }) =>
+      reading('createOnboardingLink', async () => {
+        const link = await stripe.accountLinks.create({
+          account: id,
+          type: 'account_onboarding',
+          return_url: returnUrl,
+          refresh_url: refreshUrl,
+        });
+        return { url: link.url, expiresAt: new Date(link.expires_at * 1_000) };
+      }),
 
     /** Deletes a customer or connected account; one that is gone already counts as deleted. */
     deleteAccount: async (id: string) => {

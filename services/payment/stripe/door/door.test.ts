@@ -287,6 +287,9 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   createAccount: (door) => door.createAccount('k', { ...SOMEBODY, email: 'a@b.example', name: 'A' }),
   claimAccountKey: (door) => door.claimAccountKey('k', SOMEBODY),
   findAccounts: (door) => door.findAccounts(SOMEBODY, new Date()),
+  readAccount: (door) => door.readAccount('acct_1'),
+  createOnboardingLink: (door) =>
+    door.createOnboardingLink('acct_1', { returnUrl: 'https://a.example', refreshUrl: 'https://b.example' }),
   deleteAccount: (door) => door.deleteAccount('cus_1'),
 };
 const SOMEBODY = { userId: 'u1', role: 'student' } as const;

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { endpoint } from '../../../platform/endpoint';
+import { Currency, CurrencyCode, InstantOut, PageQuery, pageOf, QueryInstant, Uuid } from '../../../platform/schemas';
+
+// What people are promised of what they have earned.
+
+/** What somebody has of one currency, in minor units. */
+export const WalletBalance = z
+  .strictObject({
+    currency: CurrencyCode,
+    pending: z.int().meta({ description: 'Earned; the session lies ahead, or the money rests after it' }),
+    payable: z.int().min(0).meta({ description: 'Can be paid out' }),
+    debt: z
+      .int()
+      .min(0)
+      .meta({ description: 'Given back after it had been paid out: netted from what is earned next' }),
+    nextPayableAt: InstantOut.nullable().meta({
+      description: 'When the next of what is pending becomes payable at the earliest; null while nothing has a day',
+    }),
+  })
+  .meta({ id: 'WalletBalance' });
+export type WalletBalance = z.output<typeof WalletBalance>;
+
+/** One movement of somebody's earnings. */
+export const WalletEntry = z
+  .strictObject({
+    id: Uuid,
+    at: InstantOut,
+    kind: z.enum(['earned', 'refunded', 'returned', 'corrected']).meta({
+      description:
+        '`returned`: a refund that came back from the bank; `corrected`: posted by hand or by a later version',
+    }),
+    currency: CurrencyCode,
+    amount: z.int().meta({ description: 'In minor units. Below zero: it was taken from you' }),
+    balanceAfter: z.int().meta({ description: 'Pending and payable together, after it, in minor units' }),
+    paymentId: Uuid,
+    bookingId: Uuid.nullable(),
+  })
+  .meta({ id: 'WalletEntry' });
+export type WalletEntry = z.output<typeof WalletEntry>;
+
+const EntriesQuery = PageQuery.extend({
+  currency: Currency.optional(),
+  from: QueryInstant.optional(),
+  to: QueryInstant.optional(),
+});
+export type EntriesQuery = z.output<typeof EntriesQuery>;
+
+/** The public operations of earnings. */
+export const walletOperations = {
+  getWallet: endpoint({
+    method: 'get',
+    path: '/api/wallet',
+    operationId: 'getWallet',
+    summary: 'What you have earned, by currency',
+    access: 'user',
+    replies: { 200: z.strictObject({ balances: z.array(WalletBalance) }) },
+  }),
+  listWalletEntries: endpoint({
+    method: 'get',
+    path: '/api/wallet/entries',
+    operationId: 'listWalletEntries',
+    summary: 'What moved your earnings, the newest first',
+    description: '`from` is included, `to` is not. That something becomes payable moves nothing.',
+    access: 'user',
+    query: EntriesQuery,
+    replies: { 200: pageOf(WalletEntry) },
+  }),
+} as const;

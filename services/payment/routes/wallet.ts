@@ -1,0 +1,22 @@
+import { isUuid } from '../../../kernel/ids';
+import { listCursor } from '../../../platform/cursor';
+import type { Service } from '../../../platform/http-server';
+import { ok } from '../../../platform/replies';
+import { Uuid } from '../../../platform/schemas';
+import { paymentContract as contract } from '../contract';
+import type { Till } from '../till';
+import { listEntries, readBalances } from '../wallet/store';
+
+/** The cursor of the page that ends with this movement. Ids are UUIDv7 and so sort by time. */
+const entriesCursor = listCursor(Uuid.refine(isUuid));
+
+/** What people see of what they have earned: their own alone. */
+export function serveWallet(service: Service, { db }: Till): void {
+  service.serve(contract.getWallet, async ({ user }) => ok({ balances: await readBalances(db, user.id) }));
+
+  service.serve(contract.listWalletEntries, async ({ user, query: { cursor, ...query } }) => {
+    const before = cursor === undefined ? undefined : entriesCursor.read(cursor);
+    const { items, nextId } = await listEntries(db, user.id, { ...query, before });
+    return ok({ items, nextCursor: nextId && entriesCursor.write(nextId) });
+  });
+}

@@ -1,0 +1,18 @@
+import { entryKindOf, shownBalance } from './rules';
+
+test.each([
+  ['capture', 'earned'],
+  ['refund_owed', 'refunded'],
+  ['refund', 'refunded'],
+  ['refund_reversal', 'returned'],
+  ['waived', 'corrected'],
+])('the ledger’s %s is %s', (kind, shown) => {
+  expect(entryKindOf(kind)).toBe(shown);
+});
+
+test('what had to be given back after it was paid out is debt, and nothing is payable', () => {
+  const nextAt = new Date(0);
+  expect(shownBalance('EUR', { pending: 300, payable: -200, nextAt })).toEqual({
+    ...{ currency: 'EUR', pending: 300, payable: 0, debt: 200, nextPayableAt: '1970-01-01T00:00:00.000Z' },
+  });
+});

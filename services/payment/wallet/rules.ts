@@ -1,0 +1,30 @@
+import type { WalletBalance, WalletEntry } from '../contract';
+
+/** What the ledger calls a movement, as its owner reads it. */
+export function entryKindOf(kind: string): WalletEntry['kind'] {
+  switch (kind) {
+    case 'capture':
+      return 'earned';
+    case 'refund_owed':
+    case 'refund': // of before there was an account for what is owed
+      return 'refunded';
+    case 'refund_reversal':
+      return 'returned';
+    default:
+      return 'corrected';
+  }
+}
+
+/** What somebody has of a currency. What they were paid and had to give back afterwards is debt, never a payable amount below zero. */
+export function shownBalance(
+  currency: WalletBalance['currency'],
+  { pending, payable, nextAt }: { pending: number; payable: number; nextAt: Date | null },
+): WalletBalance {
+  return {
+    currency,
+    pending,
+    payable: Math.max(0, payable),
+    debt: Math.max(0, 0 - payable),
+    nextPayableAt: nextAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,108 @@
+import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, min, ne, sql } from 'drizzle-orm';
+import type { Database } from '../../../db/client';
+import { ledgerEntries, ledgerTransactions, payments } from '../../../db/schema/payment';
+import { bookingIdOf } from '../charges/rules';
+import type { EntriesQuery, WalletBalance, WalletEntry } from '../contract';
+import { tutorPayable, tutorPending } from '../ledger/rules';
+import { entryKindOf, shownBalance } from './rules';
+
+// What a person has earned, read from the ledger alone: no sum is kept anywhere else that could differ.
+
+const amount = sql<number>`-sum(${ledgerEntries.amount})`.mapWith(Number);
+
+/** What a person has of each currency in which they ever earned something. */
+export async function readBalances(db: Database, userId: string): Promise<WalletBalance[]> {
+  const [pending, payable] = [tutorPending(userId), tutorPayable(userId)];
+  const [balances, next] = await Promise.all([
+    db
+      .select({ account: ledgerEntries.account, currency: ledgerEntries.currency, amount })
+      .from(ledgerEntries)
+      .where(inArray(ledgerEntries.account, [pending, payable]))
+      .groupBy(ledgerEntries.account, ledgerEntries.currency)
+      .orderBy(asc(ledgerEntries.currency)),
+    db
+      .select({ currency: payments.currency, at: min(payments.earningsDueAt) })
+      .from(payments)
+      .where(
+        and(
+          eq(payments.payeeId, userId),
+          isNotNull(payments.earningsDueAt),
+          isNull(payments.releasedAt),
+          isNotRefunded,
+        ),
+      )
+      .groupBy(payments.currency),
+  ]);
+  const of = (account: string, currency: string) =>
+    balances.find((row) => row.account === account && row.currency === currency)?.amount ?? 0;
+  return [...new Set(balances.map(({ currency }) => currency))].map((currency) =>
+    shownBalance(currency, {
+      pending: of(pending, currency),
+      payable: of(payable, currency),
+      nextAt: next.find((row) => row.currency === currency)?.at ?? null,
+    }),
+  );
+}
+
+/** Of what was given back altogether nothing becomes payable. */
+const isNotRefunded = ne(payments.status, 'refunded');
+
+/** One page of what moved a person's earnings, the newest first, with what they had after each. */
+export async function listEntries(
+  db: Database,
+  userId: string,
+  { currency, from, to, limit, before }: Omit<EntriesQuery, 'cursor'> & { before: string | undefined },
+): Promise<{ items: WalletEntry[]; nextId: string | null }> {
+  const { id, kind, postedAt, paymentId } = ledgerTransactions;
+  // What becomes payable leaves one account for the other, and sums to nothing. The names of sums are no column's of payments.
+  const moved = db.$with('moved').as(
+    db
+      .select({ id, kind, postedAt, paymentId, currency: ledgerEntries.currency, amount: amount.as('moved_amount') })
+      .from(ledgerEntries)
+      .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, id))
+      .where(inArray(ledgerEntries.account, [tutorPending(userId), tutorPayable(userId)]))
+      .groupBy(id, ledgerEntries.currency)
+      .having(ne(amount, 0)),
+  );
+  const balanced = db.$with('balanced').as(
+    db
+      .select({
+        ...{ id: moved.id, kind: moved.kind, postedAt: moved.postedAt, paymentId: moved.paymentId },
+        ...{ currency: moved.currency, amount: moved.amount },
+        balance: sql<number>`sum(${moved.amount}) over (partition by ${moved.currency} order by ${moved.id})`
+          .mapWith(Number)
+          .as('balance_after'),
+      })
+      .from(moved),
+  );
+  const rows = await db
+    .with(moved, balanced)
+    .select({
+      ...{ id: balanced.id, kind: balanced.kind, postedAt: balanced.postedAt, paymentId: balanced.paymentId },
+      ...{ currency: balanced.currency, amount: balanced.amount, balance: balanced.balance },
+      ...{ subjectKind: payments.subjectKind, subjectId: payments.subjectId },
+    })
+    .from(balanced)
+    .innerJoin(payments, eq(payments.id, balanced.paymentId))
+    .where(
+      and(
+        before === undefined ? undefined : lt(balanced.id, before),
+        currency === undefined ? undefined : eq(balanced.currency, currency),
+        from === undefined ? undefined : gte(balanced.postedAt, new Date(from)),
+        to === undefined ? undefined : lt(balanced.postedAt, new Date(to)),
+      ),
+    )
+    .orderBy(desc(balanced.id))
+    .limit(limit + 1);
+  const items = rows.slice(0, limit).map((row) => ({
+    id: row.id,
+    at: row.postedAt.toISOString(),
+    kind: entryKindOf(row.kind),
+    currency: row.currency,
+    amount: row.amount,
+    balanceAfter: row.balance,
+    paymentId: row.paymentId,
+    bookingId: bookingIdOf(row),
+  }));
+  return { items, nextId: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+}
