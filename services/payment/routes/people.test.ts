@@ -354,6 +354,10 @@ describe('POST /api/payments/{id}/refund', () => {
 test('the published document names the public operations and none of the internal ones', async () => {
   const { body } = await stack.service.ask('GET', '/openapi.json');
   expect(Object.keys(body.paths)).toEqual([
+    '/api/wallet',
+    '/api/wallet/entries',
+    '/api/payouts/account',
+    '/api/payouts/account/onboarding',
     '/api/payments',
     '/api/payments/{id}',
     '/api/payments/{id}/refunds',
