@@ -1,5 +1,6 @@
 import { QUEUES, type TaskQueue } from '../kernel/modules';
 import { byName } from '../platform/config';
+import { exportOf } from '../platform/export-of';
 import type { Clients, OpenClients } from './clients';
 import { type Activities, onOneQueue } from './on-one-queue';
 import { createPaymentActivities } from './payment';
@@ -19,16 +20,13 @@ const ALSO: Partial<Record<TaskQueue, (clients: Clients) => Activities>> = {
  * @throws Error when a queue would have two activities of one name: those of new sagas carry their kind, such as `payout.transfer`
  */
 export function createActivities(clients: OpenClients): Record<TaskQueue, Activities> {
-  const shared = (sagas: readonly string[]) => sagas.length > 1;
   return byName(
     QUEUES.map(({ name }) => name),
     (queue) => {
-      const sagas = QUEUES.filter(({ name }) => name === queue).flatMap((found) => found.sagas);
-      const also = ALSO[queue];
-      return onOneQueue(
-        ...sagas.map((saga) => activitiesOf(saga)(shared(sagas) ? clients.limited() : clients)),
-        ...(also ? [also(clients)] : []),
-      );
+      const sagas = QUEUES.find(({ name }) => name === queue)?.sagas ?? [];
+      const clientsOfOne = () => (sagas.length > 1 ? clients.limited() : clients);
+      const also = ALSO[queue]?.(clients);
+      return onOneQueue(...sagas.map((saga) => activitiesOf(saga)(clientsOfOne())), ...(also ? [also] : []));
     },
   );
 }
@@ -36,8 +34,5 @@ export function createActivities(clients: OpenClients): Record<TaskQueue, Activi
 /** `activities/<saga>.ts` exports `create<Saga>Activities`. */
 function activitiesOf(saga: string): (clients: Clients) => Activities {
   const name = `create${saga.replaceAll(/(?:^|-)(\w)/g, (_, first: string) => first.toUpperCase())}Activities`;
-  const room: Readonly<Record<string, (clients: Clients) => Activities>> = require(`./${saga}`);
-  const create = room[name];
-  if (!create) throw new Error(`activities/${saga} exports no ${name}`);
-  return create;
+  return exportOf(require.resolve(`./${saga}`), name);
 }

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { SAGAS } from '../kernel/modules';
+import { exportOf } from '../platform/export-of';
 import type { Scenario } from './recording-cast';
 
 type Scenarios = Readonly<Record<string, Scenario>>;
@@ -8,9 +10,5 @@ type Scenarios = Readonly<Record<string, Scenario>>;
  * one after another: some tell Stripe to hang. Those of a saga stand in a file of its name below `scenarios`.
  */
 export const SCENARIOS: Readonly<Record<string, Scenarios>> = Object.fromEntries(
-  SAGAS.map((saga): [string, Scenarios] => {
-    const { scenarios }: { scenarios?: Scenarios } = require(`./scenarios/${saga}`);
-    if (!scenarios) throw new Error(`scripts/scenarios/${saga}.ts exports no scenarios`);
-    return [saga, scenarios];
-  }),
+  SAGAS.map((saga): [string, Scenarios] => [saga, exportOf(join(__dirname, 'scenarios', saga), 'scenarios')]),
 );

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { contextOf, DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
+import { exportOf } from '../platform/export-of';
 import type { Platform, Running } from '../platform/service';
 import { runService, type ServiceDefinition, type ServicePart } from '../platform/service';
 
@@ -20,9 +21,7 @@ export const services: Readonly<Record<string, Start>> = Object.fromEntries<Star
  * folder of the saga's name, whose `routes` exports `part`.
  */
 export function definitionOf(name: DatabaseContext): ServiceDefinition {
-  const room: Readonly<Record<string, ServiceDefinition>> = require(`./${name}/routes`);
-  const definition = room[`${name}Service`];
-  if (!definition) throw new Error(`services/${name}/routes exports no ${name}Service`);
+  const definition = exportOf<ServiceDefinition>(join(__dirname, name, 'routes'), `${name}Service`);
   const parts = contextOf(name).sagas.flatMap((saga) => partOf(name, saga));
   const { contract, routes } = definition;
   return {
@@ -37,7 +36,5 @@ export function definitionOf(name: DatabaseContext): ServiceDefinition {
 
 function partOf(name: DatabaseContext, saga: string): ServicePart[] {
   if (!existsSync(join(__dirname, name, saga))) return [];
-  const { part }: { part?: ServicePart } = require(`./${name}/${saga}/routes`);
-  if (!part) throw new Error(`services/${name}/${saga}/routes exports no part`);
-  return [part];
+  return [exportOf<ServicePart>(join(__dirname, name, saga, 'routes'), 'part')];
 }

@@ -2,16 +2,14 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { QUEUES, SAGAS } from '../kernel/modules';
 import { REFS, SEARCH_ATTRIBUTES } from '../kernel/saga-type';
+import { exportOf } from '../platform/export-of';
 import { textOf } from '../tests/support/repository';
 import type { SagaExamples } from '../tests/support/saga-examples';
 
 // What services know of every saga. What each is called and found by says its file in tests/support/saga-examples.
 
-function examplesFor(saga: string): SagaExamples {
-  const { sagaExamples }: { sagaExamples?: SagaExamples } = require(`../tests/support/saga-examples/${saga}`);
-  if (!sagaExamples) throw new Error(`tests/support/saga-examples/${saga}.ts exports no sagaExamples`);
-  return sagaExamples;
-}
+const examplesFor = (saga: string): SagaExamples =>
+  exportOf(join(__dirname, '../tests/support/saga-examples', saga), 'sagaExamples');
 
 /** The signals and updates that an api offers. */
 function doorsOf(api: string): string[] {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { contextOf, DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import type { Endpoint } from '../../platform/endpoint';
+import { exportOf } from '../../platform/export-of';
 import { ROOT } from './repository';
 
 type Contract = Readonly<Record<string, Endpoint>>;
@@ -15,12 +16,7 @@ function contractOf(context: DatabaseContext): Contract {
   return Object.fromEntries(rooms.flatMap(Object.entries));
 }
 
-function operationsIn(path: string, name: string): Contract {
-  const room: Readonly<Record<string, Contract>> = require(join(ROOT, 'services', path));
-  const contract = room[name];
-  if (!contract) throw new Error(`services/${path} exports no ${name}`);
-  return contract;
-}
+const operationsIn = (path: string, name: string): Contract => exportOf(join(ROOT, 'services', path), name);
 
 /** What each context promises. */
 export const contracts: ReadonlyMap<DatabaseContext, Contract> = new Map(

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { exportOf } from '../../platform/export-of';
 import { filesBelow, textOf } from './repository';
 import type { SagaStack } from './saga-stack';
 
@@ -94,9 +95,5 @@ export type StepPlay = (
 /** What the files of `step-plays` play, each as `play`. */
 export function stepPlays(): StepPlay[] {
   const folder = join(__dirname, 'step-plays');
-  return readdirSync(folder).map((file) => {
-    const { play }: { play?: StepPlay } = require(join(folder, file));
-    if (!play) throw new Error(`step-plays/${file} exports no play`);
-    return play;
-  });
+  return readdirSync(folder).map((file): StepPlay => exportOf(join(folder, file), 'play'));
 }

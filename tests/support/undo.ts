@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Endpoint } from '../../platform/endpoint';
+import { exportOf } from '../../platform/export-of';
 import type { SagaStack } from './saga-stack';
 import type { Reply, TestService } from './service';
 
@@ -58,11 +59,9 @@ interface Scenes {
 /** The scenes of all files. @throws Error when two have one name */
 export function undoScenes(): Scenes {
   const folder = join(__dirname, 'undo-scenes');
-  const files = readdirSync(folder).map((file): Scenes => require(join(folder, file)));
-  return {
-    PAIRS: joined(files.map(({ PAIRS }) => PAIRS)),
-    FORWARD_ONLY: joined(files.map(({ FORWARD_ONLY }) => FORWARD_ONLY)),
-  };
+  const all = <Name extends keyof Scenes>(name: Name) =>
+    readdirSync(folder).map((file): Scenes[Name] => exportOf(join(folder, file), name));
+  return { PAIRS: joined(all('PAIRS')), FORWARD_ONLY: joined(all('FORWARD_ONLY')) };
 }
 
 function joined<Value>(records: Readonly<Record<string, Value>>[]): Record<string, Value> {
