@@ -106,3 +106,8 @@ function isOutOfReach(error: unknown): boolean {
   for (const cause of causesOf(error)) if ('code' in cause && OUT_OF_REACH.test(String(cause.code))) return true;
   return false;
 }
+
+/** Whether an error is a refusal that the same request may not meet later. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof ProblemError && ERROR_CODES[error.code].retryable;
+}

@@ -2,6 +2,7 @@ import { uuidv7 } from '../../../platform/ids';
 import {
   chargeBooking,
   EUR,
+  HANG_MS,
   newBooking,
   type Paid,
   type PaymentStack,
@@ -101,6 +102,35 @@ describe('earnings', () => {
     expect(await sweep()).toEqual({ released: 0, left: 2 });
     expect(await sweep()).toEqual({ released: 2, left: 0 });
     expect([await tutorHas(first), await tutorHas(second)]).toEqual([PAYABLE, PAYABLE]);
+  });
+
+  test('of payments that wait for an answer of Stripe hold up none of which it has the money', async () => {
+    const [unknown, known] = [await paid(), await paid()];
+    for (const payment of [unknown, known]) {
+      await release(payment, inHours(1));
+      await letPass(payment);
+    }
+    await stack.service.database.sql`update payments set available_on = null where id = ${unknown.paymentId}`;
+    await stack.fault({ kind: 'hang', ms: HANG_MS, match: { method: 'GET' } });
+    expect((await stack.impatient.post('/earnings/sweep')).body).toEqual({ released: 1, left: 1 });
+    expect([await tutorHas(unknown), await tutorHas(known)]).toEqual([PENDING, PAYABLE]);
+    expect(await sweep()).toEqual({ released: 1, left: 0 });
+  });
+
+  test('of a payment that Stripe no longer knows are an operator’s, and hold up none of the others', async () => {
+    const [gone, other] = [await paid(), await paid()];
+    for (const payment of [gone, other]) {
+      await release(payment, inHours(1));
+      await letPass(payment);
+      await stack.service.database.sql`update payments set available_on = null where id = ${payment.paymentId}`;
+    }
+    const { sql } = stack.service.database;
+    const [before] = await sql`select stripe_intent_id as id from payments where id = ${gone.paymentId}`;
+    await sql`update payments set stripe_intent_id = 'pi_nobody_knows' where id = ${gone.paymentId}`;
+    expect((await stack.post('/earnings/sweep')).status).toBe(500);
+    expect([await tutorHas(gone), await tutorHas(other)]).toEqual([PENDING, PAYABLE]);
+    await sql`update payments set stripe_intent_id = ${before?.id} where id = ${gone.paymentId}`;
+    expect(await sweep()).toEqual({ released: 1, left: 0 });
   });
 
   test('that somebody holds stay where they are until all have let go', async () => {

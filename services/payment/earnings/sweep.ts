@@ -1,4 +1,4 @@
-import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
+import { isRetryable } from '../../../platform/problem';
 import { askAgain } from '../charges/intent';
 import { readPayment } from '../charges/store/payments';
 import type { EarningsSwept } from '../contract';
@@ -9,32 +9,31 @@ import { type Due, dueEarnings, releaseDue, unknownEarnings } from './store';
 const [MOST_RELEASED, MOST_ASKED] = [500, 20];
 
 /**
- * Makes payable what is due. When Stripe has the money it says with its fee, a moment after the charge; of a payment of which nobody knows
- * that yet it is asked first. While it cannot be asked such payments are left to the next sweep, and hold up no others.
+ * Makes payable what is due. When Stripe has the money it says with its fee, a moment after the charge; a payment of which nobody knows that
+ * yet comes after the others, and Stripe is asked about it first. Whoever does not answer is left alone until the next sweep.
+ * @throws the first failure that asking again does not mend, once all others have had their turn
  */
 export async function sweepEarnings(till: Till): Promise<EarningsSwept> {
-  let released = 0;
-  const releaseAll = async (all: readonly Due[]) => {
-    for (const due of all) if (await releaseDue(till.db, due)) released += 1;
-  };
-  await releaseAll(await dueEarnings(till.db, MOST_RELEASED));
-  const unknown = await unknownEarnings(till.db, MOST_ASKED);
-  const asked = await askedUntilAway(till, unknown);
-  await releaseAll(asked);
-  return { released, left: unknown.length - asked.length };
-}
-
-/** Asks Stripe about payments, until it does not answer. @returns those about which it did */
-async function askedUntilAway(till: Till, unknown: readonly Due[]): Promise<Due[]> {
-  const asked: Due[] = [];
-  for (const due of unknown) {
-    try {
-      await askAgain(till, await readPayment(till.db, due.id));
-      asked.push(due);
-    } catch (error) {
-      if (!(error instanceof ProblemError) || !ERROR_CODES[error.code].retryable) throw error;
-      break;
+  const swept = { released: 0, left: 0 };
+  const failures: unknown[] = [];
+  const sweep = async (all: readonly Due[], release: (due: Due) => Promise<boolean>) => {
+    for (const [done, due] of all.entries()) {
+      try {
+        if (await release(due)) swept.released += 1;
+      } catch (error) {
+        if (isRetryable(error)) {
+          swept.left += all.length - done;
+          return;
+        }
+        failures.push(error);
+      }
     }
-  }
-  return asked;
+  };
+  await sweep(await dueEarnings(till.db, MOST_RELEASED), (due) => releaseDue(till.db, due));
+  await sweep(await unknownEarnings(till.db, MOST_ASKED), async (due) => {
+    await askAgain(till, await readPayment(till.db, due.id));
+    return releaseDue(till.db, due);
+  });
+  if (failures.length > 0) throw failures[0];
+  return swept;
 }

@@ -1,4 +1,4 @@
-import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
+import { isRetryable } from '../../../platform/problem';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import type { SettledByHand } from '../contract';
 import { perform } from '../stripe/attempt';
@@ -57,7 +57,7 @@ async function make(till: Till, stepKey: string, { refund, payment, attempt }: B
 export async function giveUp(till: Till, id: string, as: SettledByHand['as']): Promise<RefundAndPayment> {
   await refreshRefund(till, id).catch((error: unknown) => {
     // Stripe's being away is why an operator had to do it by hand. What it turns out to have made will be recorded beside this one.
-    if (!(error instanceof ProblemError) || !ERROR_CODES[error.code].retryable) throw error;
+    if (!isRetryable(error)) throw error;
   });
   return giveUpRefund(till.db, id, as);
 }
