@@ -8,9 +8,9 @@ const MADE_OF = 'workflow-bundle.made-of';
 /** All that workflows may import of the project: `.dependency-cruiser.cjs` sees to it. */
 const SOURCES = ['kernel', 'workflows'];
 
-/** The same for the same compiled sources and the same packages. */
+/** The same for the same compiled sources, packages and way of bundling, which is this file's. */
 function fingerprint(dist: string, lockFile: string): string {
-  const hash = createHash('sha256').update(readFileSync(lockFile));
+  const hash = createHash('sha256').update(readFileSync(lockFile)).update(readFileSync(__filename));
   for (const folder of SOURCES) {
     const files = readdirSync(join(dist, folder), { encoding: 'utf8', recursive: true });
     for (const file of files.filter((path) => path.endsWith('.js')).toSorted())

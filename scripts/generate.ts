@@ -47,6 +47,8 @@ export function writeFrom(
   });
 }
 
+export const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** @returns `text` with `more` before the first `place` after `from`. @throws Error when there is no such place */
 export function inserted(text: string, more: string, place: string, from = 0): string {
   const at = text.indexOf(place, from);

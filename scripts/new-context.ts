@@ -2,7 +2,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sourcePath } from '../dev/machine/paths';
 import { CONTEXT_NAMES, contextOf, MANAGEMENT_PORT, ROUTED_CONTEXTS } from '../kernel/modules';
-import { argumentsOf, change, command, inserted, rewriteLists, run, UsageError, writeFrom } from './generate';
+import {
+  argumentsOf,
+  change,
+  command,
+  inserted,
+  rewriteLists,
+  run,
+  UsageError,
+  upperFirst,
+  writeFrom,
+} from './generate';
 
 // Makes a context that runs: see services/README.md. Compiled: dist/scripts/new-context.js.
 
@@ -51,7 +61,7 @@ const ELSEWHERE: Readonly<Record<string, (name: string) => string>> = {
 
 /** Writes the rooms, the tests and the table. @returns what it wrote */
 function writeRooms({ name, path, about }: NewContext): string[] {
-  const facts = { name, Name: name[0]?.toUpperCase() + name.slice(1), path, table: path.replaceAll('-', '_'), about };
+  const facts = { name, Name: upperFirst(name), path, table: path.replaceAll('-', '_'), about };
   const rooms = readdirSync(sourcePath('scripts/new-context')).map((template) => template.replace(/\.hbs$/, ''));
   const files = rooms.map((room) => [room, ELSEWHERE[room]?.(name) ?? join('services', name, room)]);
   return writeFrom('new-context', Object.fromEntries(files), facts);

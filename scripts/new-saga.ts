@@ -9,7 +9,17 @@ import {
   QUEUES,
   SAGAS,
 } from '../kernel/modules';
-import { argumentsOf, change, command, inserted, rewriteLists, run, UsageError, writeFrom } from './generate';
+import {
+  argumentsOf,
+  change,
+  command,
+  inserted,
+  rewriteLists,
+  run,
+  UsageError,
+  upperFirst,
+  writeFrom,
+} from './generate';
 import { markdownTable } from './markdown-table';
 
 // Makes a saga that runs: see services/README.md. Compiled: dist/scripts/new-saga.js.
@@ -61,8 +71,6 @@ function newSagaOf(args: string[]): NewSaga {
   const queue = contextOf(context).ownQueue === undefined ? moduleOf(context) : context;
   return { kind, context, path, queue };
 }
-
-const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What the saga calls of the context and is not there; undefined when all is. */
 function missingIn(context: ContextName): string | undefined {

@@ -21,7 +21,8 @@ export async function buildOnce(): Promise<void> {
   const builtFor = sourcePath(BUILT_FOR);
   await withLock(sourcePath('dist/build.lock'), async () => {
     if (existsSync(builtFor) && readFileSync(builtFor, 'utf8') === run) return;
-    await runCommand(process.execPath, [sourcePath('scripts/clean-dist.js')], { cwd: sourcePath('') });
+    const cleaned = await runCommand(process.execPath, [sourcePath('scripts/clean-dist.js')], { cwd: sourcePath('') });
+    if (cleaned.code !== 0) throw new Error(`What was compiled before could not be removed:\n${cleaned.output}`);
     const compiler = sourcePath('node_modules/.bin/tsc');
     const { code, output } = await runCommand(compiler, ['-p', 'tsconfig.build.json'], { cwd: sourcePath('') });
     // Type errors (2) are another check's business: the compiler has written its output all the same.

@@ -46,9 +46,11 @@ async function migratedTemplate(context: DatabaseContext): Promise<string> {
   if (existsSync(isMade)) return name;
   await withLock(`${isMade}.lock`, async () => {
     if (existsSync(isMade)) return;
-    // Of a test process that was ended while it made one.
-    await onServer((sql) => sql`drop database if exists ${sql(name)} with (force)`);
-    await onServer((sql) => sql`create database ${sql(name)}`);
+    await onServer(async (sql) => {
+      // Of a test process that was ended while it made one.
+      await sql`drop database if exists ${sql(name)} with (force)`;
+      await sql`create database ${sql(name)}`;
+    });
     await migrateContext(urlOf(name), context);
     writeFileSync(isMade, '');
   });

@@ -1,9 +1,12 @@
 import type { PayoutAccount } from '../contract';
 
-/** What is known of a connected account at Stripe. */
+/** A connected account at Stripe, as far as we need it. */
 export interface AccountFacts {
+  /** Its owner has told Stripe what it asked at first. */
   detailsSubmitted: boolean;
+  /** We may transfer to it, and Stripe pays out of it. */
   isPaid: boolean;
+  /** What Stripe wants to know, in its own names. */
   currentlyDue: string[];
   disabledReason: string | null;
 }

@@ -66,14 +66,15 @@ export async function markAccountRemoved(db: Database, userId: string) {
   });
 }
 
+/** Whether an account is a connected one, and neither removed nor being removed. */
+const isConnected = and(eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt));
+
 /** Whose connected account this is. @returns undefined for one that is none of ours, or was removed */
 export async function ownerOfConnected(db: Database, stripeId: string): Promise<string | undefined> {
   const [account] = await db
     .select({ userId: stripeAccounts.userId })
     .from(stripeAccounts)
-    .where(
-      and(eq(stripeAccounts.stripeId, stripeId), eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt)),
-    );
+    .where(and(eq(stripeAccounts.stripeId, stripeId), isConnected));
   return account?.userId;
 }
 
@@ -82,7 +83,7 @@ export async function connectedAccountOf(db: Database, userId: string): Promise<
   const [account] = await db
     .select({ stripeId: stripeAccounts.stripeId })
     .from(stripeAccounts)
-    .where(and(eq(stripeAccounts.userId, userId), eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt)));
+    .where(and(eq(stripeAccounts.userId, userId), isConnected));
   return account?.stripeId ?? null;
 }
 

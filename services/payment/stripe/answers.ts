@@ -30,17 +30,6 @@ export interface Intent {
   availableOn: Date | null;
 }
 
-/** A connected account, as far as we need it. */
-export interface ConnectedAccount {
-  /** Its owner has told Stripe what it asked at first. */
-  detailsSubmitted: boolean;
-  /** We may transfer to it, and Stripe pays out of it. */
-  isPaid: boolean;
-  /** What Stripe wants to know, in its own names. */
-  currentlyDue: string[];
-  disabledReason: string | null;
-}
-
 /** A refund, as far as we need it. */
 export interface StripeRefund {
   id: string;

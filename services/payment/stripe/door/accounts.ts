@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { ConnectedAccount } from '../answers';
+import type { AccountFacts } from '../../accounts/rules';
 import { type Asking, isNoAnswer, madeSince } from './asking';
 
 /**
@@ -51,7 +51,7 @@ export function accountCalls(stripe: Stripe, { answerOf, reading }: Asking) {
 
     /** A connected account as Stripe has it now; null for one that is gone. */
     readAccount: (id: string) =>
-      reading('readAccount', async (): Promise<ConnectedAccount> => {
+      reading('readAccount', async (): Promise<AccountFacts> => {
         const account = await stripe.accounts.retrieve(id);
         return {
           detailsSubmitted: account.details_submitted,
