@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, min, ne, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, isNull, lt, min, ne, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { ledgerEntries, ledgerTransactions, payments } from '../../../db/schema/payment';
 import { bookingIdOf } from '../charges/rules';
@@ -23,14 +23,7 @@ export async function readBalances(db: Database, userId: string): Promise<Wallet
     db
       .select({ currency: payments.currency, at: min(payments.earningsDueAt) })
       .from(payments)
-      .where(
-        and(
-          eq(payments.payeeId, userId),
-          isNotNull(payments.earningsDueAt),
-          isNull(payments.releasedAt),
-          isNotRefunded,
-        ),
-      )
+      .where(and(eq(payments.payeeId, userId), isNull(payments.releasedAt), isNotRefunded))
       .groupBy(payments.currency),
   ]);
   const of = (account: string, currency: string) =>
@@ -104,5 +97,6 @@ export async function listEntries(
     paymentId: row.paymentId,
     bookingId: bookingIdOf(row),
   }));
-  return { items, nextId: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  return { items, nextId: last?.id ?? null };
 }
