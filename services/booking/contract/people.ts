@@ -81,7 +81,16 @@ export type Booking = z.output<typeof Booking>;
  */
 export const RequestedBooking = Booking.extend({
   status: z.enum(['pending', 'cancelled']),
-  statusReason: z.enum(['cancelled_by_student', 'cancelled_by_tutor', 'cancelled_by_operator']).nullable(),
+  statusReason: z
+    .enum([
+      'cancelled_by_student',
+      'cancelled_by_tutor',
+      'cancelled_by_operator',
+      'slot_unavailable',
+      'platform_unavailable',
+    ])
+    .nullable()
+    .meta({ description: 'As a booking would say it; null for a refusal that no booking could have met' }),
   waitingUntil: z.null(),
   tutorName: z.null(),
   studentName: z.null(),

@@ -37,20 +37,15 @@ describe('a booking that is still to be made', () => {
     expect((await service.ask('GET', '/api/bookings', { token })).body.items).toEqual([]);
   });
 
-  test('and is refused: says so where the client was sent to, in the words of the refusal', async () => {
+  test.each([
+    ['not_found', null, 'There is no such tutor'],
+    ['slot_unavailable', 'slot_unavailable', 'The tutor is busy'],
+    ['upstream_unavailable', 'platform_unavailable', 'Nobody answered'],
+  ] as const)('and is refused as %s: says so where the client was sent to', async (code, statusReason, detail) => {
     const who = await requested();
-    await saga.refuseRequest(
-      who.id,
-      { code: 'not_found', detail: 'There is no such tutor' },
-      key(who.id, 'create/refuse'),
-    );
+    await saga.refuseRequest(who.id, { code, detail }, key(who.id, 'create/refuse'));
     const { body } = await service.ask('GET', at(who.id), { token: who.studentToken });
-    expect(body).toMatchObject({
-      status: 'cancelled',
-      statusReason: null,
-      price: null,
-      refusal: { code: 'not_found', detail: 'There is no such tutor' },
-    });
+    expect(body).toMatchObject({ status: 'cancelled', statusReason, price: null, refusal: { code, detail } });
     const late = await service.ask('POST', at(who.id, '/cancel'), { token: who.studentToken, body: { reason: 'Ill' } });
     expect(late.body.code).toBe('invalid_state');
     expect(updates).toEqual([]);

@@ -61,6 +61,12 @@ export function refusalAfter(reason: Booking['statusReason']): ProblemError {
   }
 }
 
+/** Why a booking would have come to nothing that was refused with this code before it was made; null where none could be. */
+export function reasonAfter({ code }: Pick<Refusal, 'code'>): 'slot_unavailable' | 'platform_unavailable' | null {
+  if (code === 'slot_unavailable') return code;
+  return code === 'upstream_unavailable' ? 'platform_unavailable' : null;
+}
+
 /** A refusal that says nothing about the request: the same one may succeed later, with a booking of its own. */
 export function isTemporary(refusal: { code: ErrorCode }): boolean {
   return ERROR_CODES[refusal.code].retryable;

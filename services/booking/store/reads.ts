@@ -14,7 +14,7 @@ import { listCursor } from '../../../platform/cursor';
 import { Uuid } from '../../../platform/schemas';
 import { bookingWorkflowId } from '../../../workflows/booking.api';
 import type { InternalBooking, ListQuery, RequestedBooking, StoredRequest, TimelineItem } from '../contract';
-import type { Progress } from '../rules/request';
+import { type Progress, reasonAfter } from '../rules/request';
 import type { Session } from '../rules/session';
 
 // What people and activities read.
@@ -154,7 +154,7 @@ function toRequested(request: RequestRow, note: string | null): RequestedBooking
   return {
     id: request.id,
     status: refusal ? 'cancelled' : 'pending',
-    statusReason: cancelledBy && `cancelled_by_${cancelledBy}`,
+    statusReason: cancelledBy ? `cancelled_by_${cancelledBy}` : refusal && reasonAfter(refusal),
     waitingUntil: null,
     tutorId: request.tutorId,
     studentId: request.studentId,
