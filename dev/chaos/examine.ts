@@ -1,4 +1,3 @@
-import { MOST_UNPAID } from '../../kernel/session';
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 import { halfDone } from './half-done';
@@ -7,7 +6,7 @@ import { askAs, type Person } from './people';
 import { contradictions, workflowTroubles } from './reconciliation';
 import type { Cast, Records } from './records';
 import { moneyAtStripe, sandboxState } from './stripe-state';
-import { judgeBooking, judgePayment } from './verdict';
+import { isOneOfMany, judgeBooking, judgePayment } from './verdict';
 import {
   type BookingView,
   bookingSchema,
@@ -93,8 +92,7 @@ async function promisesBroken(
     const refundPercent = percent.get(record.id ?? '') ?? null;
     const money = { refundPercent, refunds, wasRefused: wasRefused.has(paymentId ?? '') };
     const others = bookings.filter((other) => other !== record && other.student === record.student);
-    const isOneOfMany = others.filter(({ askedAt }) => askedAt.from < record.askedAt.to).length >= MOST_UNPAID;
-    wrong.push(...judgeBooking(record, { booking, isOneOfMany, ...money }));
+    wrong.push(...judgeBooking(record, { booking, isOneOfMany: isOneOfMany(record, others, booking), ...money }));
   }
   for (const record of payments) {
     let payment: PaymentView | undefined;

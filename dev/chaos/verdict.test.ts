@@ -2,7 +2,7 @@ import { MINUTE } from '../../kernel/time';
 import type { Reply } from './client';
 import type { BookingPlan, PaymentPlan } from './plan';
 import type { BookingRecord, MoveRecord, PaymentRecord } from './records';
-import { judgeBooking, judgePayment } from './verdict';
+import { isOneOfMany, judgeBooking, judgePayment } from './verdict';
 import { type BookingView, bookingSchema, paymentSchema, refundSchema } from './wire';
 
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
@@ -114,6 +114,15 @@ test('a booking is refused as one too many only of a student who asked for other
   const late = record({ asked: reply(202, view('pending', null)) });
   expect(judgeBooking(late, ended(view('cancelled', null), null, true))).toEqual([]);
   expect(judgeBooking(late, ended(view('cancelled', null)))).not.toEqual([]);
+});
+
+test('of those that were asked for until it was decided, which may be after the answer', () => {
+  const asked = (from: number) => ({ askedAt: { from, to: from + 1 } });
+  const others = [asked(0), asked(5), asked(20)];
+  expect(isOneOfMany(asked(10), others, undefined)).toBe(false);
+  expect(isOneOfMany(asked(30), others, undefined)).toBe(true);
+  expect(isOneOfMany(asked(10), others, { updatedAt: '1970-01-01T00:00:00.020Z' })).toBe(false);
+  expect(isOneOfMany(asked(10), others, { updatedAt: '1970-01-01T00:00:00.021Z' })).toBe(true);
 });
 
 test.each([

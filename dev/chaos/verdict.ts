@@ -1,3 +1,4 @@
+import { MOST_UNPAID } from '../../kernel/session';
 import { PAYMENT_DEADLINE_MS } from '../../workflows/payment.api';
 import type { Reply } from './client';
 import type { BookingRecord, PaymentRecord, Wanted } from './records';
@@ -16,6 +17,18 @@ export interface BookingEnd extends MoneyEnd {
   booking: BookingView | undefined;
   /** Whether its student had asked for as many others as may be without an authorised payment. */
   isOneOfMany: boolean;
+}
+
+/**
+ * Whether a request may be refused because its student has too many: that is decided when the booking is made, which may be long after a 202.
+ */
+export function isOneOfMany(
+  { askedAt }: Pick<BookingRecord, 'askedAt'>,
+  others: readonly Pick<BookingRecord, 'askedAt'>[],
+  booking: Pick<BookingView, 'updatedAt'> | undefined,
+): boolean {
+  const decidedBy = Math.max(askedAt.to, booking?.updatedAt === undefined ? 0 : Date.parse(booking.updatedAt));
+  return others.filter((other) => other.askedAt.from < decidedBy).length >= MOST_UNPAID;
 }
 
 const said = (reply: Reply | undefined) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'nothing');

@@ -9,6 +9,7 @@ export const bookingSchema = z.looseObject({
   status: z.string(),
   statusReason: z.string().nullable(),
   scheduledAt: z.string(),
+  updatedAt: z.string().optional(),
   /** Null while the booking is still to be made. */
   price: moneySchema.nullable(),
   payment: z
