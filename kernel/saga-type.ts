@@ -63,9 +63,12 @@ export interface ScheduledWorkflow {
   /** The exported name of the workflow function, which takes no input. */
   workflowType: string;
   taskQueue: string;
-  everyMs: number;
-  /** A run that is not over by then is ended. */
-  atMostMs: number;
   /** One line for lists in the Web UI. */
   summary: string;
+  /** Again and again, or once a week, in UTC. */
+  when: { everyMs: number } | { dayOfWeek: 'MONDAY'; hour: number };
+  /** For so long a run is made up for that a server missed while it was away. */
+  catchUpMs: number;
+  /** A run that is not over by then is ended; left out: none is. */
+  atMostMs?: number;
 }

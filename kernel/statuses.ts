@@ -50,3 +50,24 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
 export const REFUND_STATUSES = ['pending', 'succeeded', 'failed'] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
+
+/** A payout from its opening to the bank. `failed`: its bank refused it, or sent it back days after it was paid. */
+export const PAYOUT_STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const;
+export type PayoutStatus = (typeof PAYOUT_STATUSES)[number];
+
+/** What a pending payout waits for. */
+export const PAYOUT_WAITS = ['awaiting_onboarding', 'awaiting_bank_account', 'awaiting_funds'] as const;
+export type PayoutWait = (typeof PAYOUT_WAITS)[number];
+/** Why a payout is in its status, or what it waits for. */
+export const PAYOUT_REASONS = [
+  ...PAYOUT_WAITS,
+  // The wait was over, and the money is payable again.
+  'not_onboarded',
+  'no_bank_account',
+  'no_funds',
+  // Stripe refused the transfer or the payout; the bank refused the money, or sent it back.
+  'refused_by_stripe',
+  'refused_by_bank',
+  'cancelled_by_operator',
+] as const;
+export type PayoutReason = (typeof PAYOUT_REASONS)[number];

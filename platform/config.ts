@@ -15,6 +15,7 @@ import {
   MANAGEMENT_PORT,
   MODULE_NAMES,
 } from '../kernel/modules';
+import { isPayoutMinimum, readPayoutMinimums } from './payout-minimums';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 const quota = (fallback: number, per: 'minute' | 'hour' = 'minute') =>
@@ -217,12 +218,22 @@ function databaseSetting(name: ContextName): [string, z.ZodType][] {
   return [[`${name.toUpperCase()}_DATABASE_URL`, schema]];
 }
 
+/** Settings of which there can be one for every currency, as the one for EUR. */
+const perCurrency = {
+  PAYOUT_MINIMUM_EUR: z
+    .string()
+    .optional()
+    .describe(
+      'Least that is paid out at once, such as 10.00; of other currencies by their codes; default about 10 EUR',
+    ),
+};
+
 const baseSchema = z.object(settings);
 const contextSchema = z.object(perContext);
 
 /** Name, default and meaning of every setting, for `.env.example` and the reference in the documentation. */
 export function listSettings(): { name: string; meaning: string; schema: z.ZodType }[] {
-  return Object.entries({ ...settings, ...perContext }).map(([name, schema]) => ({
+  return Object.entries({ ...settings, ...perCurrency, ...perContext }).map(([name, schema]) => ({
     name,
     meaning: schema.description ?? '',
     schema,
@@ -244,6 +255,8 @@ export interface Config
   > {
   /** Those that run: of the modules that are switched on. */
   contexts: ReadonlySet<ContextName>;
+  /** What has to be payable before it is paid out, in minor units, where it is set (PAYOUT_MINIMUM_…). */
+  payoutMinimums: ReadonlyMap<string, number>;
   PUBLIC_URL: string;
   TEMPORAL_ADDRESS: string;
   TEMPORAL_UI_URL: string;
@@ -271,7 +284,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
   const file = readEnvFile(envFile);
   const known = new Set([...Object.keys(settings), ...Object.keys(perContext)]);
   const problems = Object.keys(file)
-    .filter((key) => !known.has(key))
+    .filter((key) => !known.has(key) && !isPayoutMinimum(key))
     .map((key) => `${key} in ${envFile} is not a setting; .env.example lists them all`);
 
   const given: Record<string, string> = {};
@@ -279,6 +292,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
     const value = environment[key] ?? file[key];
     if (value !== undefined && value !== '') given[key] = value;
   }
+  const minimums = readPayoutMinimums({ ...file, ...environment }, problems);
   const base = baseSchema.safeParse(given);
   const contexts = contextSchema.safeParse(given);
   for (const result of [base, contexts]) {
@@ -293,7 +307,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
   if (!base.success || !contexts.success || problems.length > 0) {
     throw new ConfigError(`The configuration cannot be used:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
   }
-  return complete(base.data, given);
+  return { ...complete(base.data, given), payoutMinimums: minimums };
 }
 
 function readEnvFile(path: string): Record<string, string> {
@@ -332,7 +346,7 @@ function unsafe(config: Base): string[] {
 
 const SANDBOX_KEY = 'sk_test_sandbox';
 
-function complete(base: Base, given: Record<string, string>): Config {
+function complete(base: Base, given: Record<string, string>): Omit<Config, 'payoutMinimums'> {
   const servicePort = byName(CONTEXT_NAMES, (name) =>
     Number(given[`${name.toUpperCase()}_PORT`] ?? contextOf(name).port),
   );

@@ -10,24 +10,23 @@ export async function ensureSchedule(
   namespace: string,
   wanted: ScheduledWorkflow,
 ): Promise<void> {
-  const { scheduleId, workflowType, taskQueue, everyMs, atMostMs, summary } = wanted;
+  const { scheduleId, workflowType, taskQueue, when, atMostMs, catchUpMs, summary } = wanted;
   const schedules = new ScheduleClient({ connection, namespace });
   const options = {
     scheduleId,
-    spec: { intervals: [{ every: everyMs }] },
+    spec: 'everyMs' in when ? { intervals: [{ every: when.everyMs }] } : { calendars: [when] },
     action: {
       type: 'startWorkflow' as const,
       workflowType,
       taskQueue,
       workflowId: scheduleId,
-      workflowRunTimeout: atMostMs,
+      ...(atMostMs !== undefined && { workflowRunTimeout: atMostMs }),
       staticSummary: summary,
     },
     policies: {
       // A run that takes long does the work of the next one.
       overlap: ScheduleOverlapPolicy.SKIP,
-      // One run sees to everything, so those that a server missed while it was away are not made up for.
-      catchupWindow: everyMs,
+      catchupWindow: catchUpMs,
     },
   };
   try {

@@ -43,6 +43,7 @@ const student = { userId: '01900000-0000-7000-8000-000000000003', role: 'student
 const tutor = { ...student, role: 'tutor' } as const;
 const person = { email: 'ada@example.com', name: 'Ada Lovelace' };
 const refund = { intentId: 'pi_123', amount: { amount: 1, currency: 'EUR' }, paymentId: payment.paymentId };
+const payout = { payoutId: payment.paymentId, account: 'acct_123', amount: { amount: 1, currency: 'EUR' } };
 const urls = { returnUrl: 'https://tutors.example/done', refreshUrl: 'https://tutors.example/again' };
 const since = new Date(Date.now() - 86_400_000);
 
@@ -70,6 +71,16 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   findAccounts: (door) => [door.findAccounts(student, since), door.findAccounts(tutor, since)],
   readAccount: (door) => [door.readAccount('acct_123')],
   createOnboardingLink: (door) => [door.createOnboardingLink('acct_123', urls)],
+  payOutByHand: (door) => [door.payOutByHand('acct_123')],
+  createTransfer: (door) => [door.createTransfer('k13', payout)],
+  listTransfers: (door) => [door.listTransfers(payout.payoutId)],
+  reverseTransfer: (door) => [door.reverseTransfer('k14', 'tr_123')],
+  listReversals: (door) => [door.listReversals('tr_123')],
+  createPayout: (door) => [door.createPayout('k15', payout)],
+  findPayouts: (door) => [door.findPayouts(payout, since)],
+  readPayout: (door) => [door.readPayout('acct_123', 'po_123')],
+  listBankAccounts: (door) => [door.listBankAccounts('acct_123')],
+  readAvailable: (door) => [door.readAvailable('EUR')],
   deleteAccount: (door) => [door.deleteAccount('cus_123'), door.deleteAccount('acct_123')],
 };
 

@@ -1,6 +1,7 @@
 import { loadConfig } from '../platform/config';
 import { prepareNamespace } from '../platform/temporal-namespace';
 import { sweepSchedule } from '../workflows/sweep.api';
+import { weeklyPayoutsSchedule } from '../workflows/weekly-payouts.api';
 
 /**
  * `node dist/scripts/prepare-temporal.js`: a one-shot job that makes Temporal's namespace fit for the sagas, Schedules included, before their
@@ -10,7 +11,7 @@ import { sweepSchedule } from '../workflows/sweep.api';
 async function main(): Promise<void> {
   // A job that signs nothing is given no secret; what it is loaded with here is used for nothing.
   const config = loadConfig({ SERVICE_TOKEN_SECRET: 'x'.repeat(32), ...process.env });
-  await prepareNamespace(config, (line) => console.log(line), [sweepSchedule]);
+  await prepareNamespace(config, (line) => console.log(line), [sweepSchedule, weeklyPayoutsSchedule]);
 }
 
 main().then(

@@ -38,6 +38,8 @@ async function main(wanted: string[]): Promise<void> {
       settings: {
         ...(await ownSettings()),
         ...NO_LIMITS,
+        // What a story has earned it can be paid out at once.
+        EARNINGS_HOLD_DAYS: '0',
         DATA_DIR: dataDir,
       },
       // Stories take single services away.

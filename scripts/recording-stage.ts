@@ -23,6 +23,14 @@ const stateSchema = z.looseObject({
   payment_intents: z.array(z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) })),
 });
 const detailsSchema = z.looseObject({ currentDetails: z.string().default('') });
+const accountsSchema = z.looseObject({
+  accounts: z.array(
+    z.looseObject({ id: z.string(), metadata: z.looseObject({ userId: z.string().optional() }).optional() }),
+  ),
+});
+const payoutsSchema = z.looseObject({
+  connected_payouts: z.record(z.string(), z.array(z.looseObject({ id: z.string() }))),
+});
 export const createdSchema = z.looseObject({ id: z.string() });
 export const itemsSchema = z.looseObject({ items: z.array(createdSchema) });
 
@@ -155,6 +163,21 @@ export function createStage(
     async threeDSecure(clientSecret: string | undefined, action: 'complete' | 'fail'): Promise<void> {
       const [intent] = String(clientSecret).split('_secret_');
       await call(z.unknown(), 'POST', `${sandbox}/sandbox/3ds/${intent}/${action}`, { expect: [200, 402] });
+    },
+
+    /** What a bank or Stripe decides about a connected account or its payout. */
+    connect: (path: string, body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/${path}`, { body }),
+
+    /** The connected account of a person at Stripe. */
+    async accountOf(who: Person): Promise<string> {
+      const { accounts } = await call(accountsSchema, 'GET', `${sandbox}/sandbox/state`, {});
+      return String(accounts.find(({ metadata }) => metadata?.userId === who.id)?.id);
+    },
+
+    /** The latest payout of a connected account at Stripe. */
+    async payoutAtStripe(account: string): Promise<string> {
+      const { connected_payouts: payouts } = await call(payoutsSchema, 'GET', `${sandbox}/sandbox/state`, {});
+      return String(payouts[account]?.at(-1)?.id);
     },
 
     fault: (body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/faults`, { body }),

@@ -1,6 +1,8 @@
 // The only entry of the workflow bundle: what is exported here is what can be started.
 export { booking } from './booking';
 export { payment } from './payment';
+export { payout } from './payout';
 export { refund } from './refund';
 export { sweep } from './sweep';
 export { userCreation } from './user-creation';
+export { weeklyPayouts } from './weekly-payouts';

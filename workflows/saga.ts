@@ -45,7 +45,7 @@ export interface Saga<Activities> extends Pick<Duties<Activities>, 'askOperator'
   ): Promise<T | undefined>;
   /**
    * Undoes every step that was begun, last first, beyond cancellation. One that keeps failing is retried like `forward` without holding
-   * up the others for more than `patienceMs`, 30 s unless it says otherwise.
+   * up the others for more than `patienceMs`, 30 s unless it says otherwise; with Infinity they wait for it.
    * @returns once each is done or has had that time: `done`, when all are done or accepted; undefined when they are already
    */
   undo(patienceMs?: number): Promise<{ done: Promise<unknown> } | undefined>;
@@ -127,8 +127,12 @@ export function beyondCancel<T>(work: () => Promise<T>): Promise<T> {
   return CancellationScope.current().cancellable ? CancellationScope.nonCancellable(work) : work();
 }
 
-/** Waits until it is done, but no longer than `patienceMs`. */
+/** Waits until it is done, but no longer than `patienceMs`; for Infinity however long it takes. */
 export async function withPatience(done: Promise<unknown>, patienceMs: number): Promise<void> {
+  if (patienceMs === Number.POSITIVE_INFINITY) {
+    await done;
+    return;
+  }
   const patience = new CancellationScope();
   const timer = patience.run(() => sleep(patienceMs)).catch(() => undefined);
   await Promise.race([done, timer]);

@@ -15,13 +15,18 @@ export interface SweepResult {
   prices: SweepOfContext;
 }
 
+/** A refund waits no longer than this after its client was answered 503. */
+export const SWEEP_EVERY_MS = 2 * MINUTE;
+
 export const sweepSchedule: ScheduledWorkflow = {
   scheduleId: 'sweep',
   workflowType: 'sweep',
   taskQueue: 'core' satisfies TaskQueue,
   // A refund waits no longer than this after its client was answered 503. What is refused has been waited for for ten minutes, so more
   // often helps nobody, and each run is kept for as long as all histories are.
-  everyMs: 2 * MINUTE,
+  when: { everyMs: SWEEP_EVERY_MS },
+  // One run sees to everything, so those that a server missed while it was away are not made up for.
+  catchUpMs: SWEEP_EVERY_MS,
   // An attempt of its steps and their repetition; a run that cannot go on, because of a bug, makes way for the next.
   atMostMs: 90_000,
   summary: 'Sees to what was stored and never begun',

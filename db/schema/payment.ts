@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigserial,
+  boolean,
   check,
   foreignKey,
   index,
@@ -14,7 +15,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
-import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
+import { PAYMENT_STATUSES, PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
@@ -177,8 +178,19 @@ export const stripeAttempts = pgTable(
     id: bigserial({ mode: 'number' }).primaryKey(),
     stepKey: text('step_key').notNull(),
     number: integer().notNull(),
-    kind: text({ enum: ['create_intent', 'capture', 'cancel', 'refund', 'create_account'] }).notNull(),
-    /** What it is about: a payment, a refund, a user, or a PaymentIntent that belongs to no payment. */
+    kind: text({
+      enum: [
+        'create_intent',
+        'capture',
+        'cancel',
+        'refund',
+        'create_account',
+        'transfer',
+        'reverse_transfer',
+        'bank_payout',
+      ],
+    }).notNull(),
+    /** What it is about: a payment, a refund, a user, a payout, or a PaymentIntent that belongs to no payment. */
     subject: text().notNull(),
     /** The customer an intent was asked for; all else that is sent stands in the payment. The same must be sent again. */
     customerId: text('customer_id'),
@@ -204,6 +216,10 @@ export const stripeAccounts = pgTable('stripe_accounts', {
   /** `cus_…` or `acct_…`. */
   stripeId: text('stripe_id').unique('stripe_accounts_stripe_id'),
   removedAt: instant('removed_at'),
+  /**
+   * Of a connected account: whether Stripe pays it out, as it said when last asked. Null until then.
+   */
+  payoutsEnabled: boolean('payouts_enabled'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
 
@@ -240,14 +256,70 @@ export const earningHolds = pgTable(
   (t) => [index('earning_holds_open').on(t.paymentId).where(sql`closed_at is null`)],
 );
 
+/**
+ * What was taken out of somebody's payable earnings to be paid out. Its amount is theirs again with `returnedAt`: when it came to nothing, or
+ * their bank sent it back.
+ */
+export const payouts = pgTable(
+  'payouts',
+  {
+    id: uuid().primaryKey(),
+    payeeId: uuid('payee_id').notNull(),
+    /** Who asked for it: the payee, or the week's Schedule. */
+    origin: text({ enum: ['request', 'schedule'] }).notNull(),
+    status: text({ enum: PAYOUT_STATUSES }).notNull(),
+    statusReason: text('status_reason', { enum: PAYOUT_REASONS }),
+    currency: text().notNull(),
+    amount: minorUnits('amount').notNull(),
+    /** What became payable in this time is in it, as far as its amount reaches. `from` is where the one before it ended. */
+    periodFrom: instant('period_from'),
+    periodTo: instant('period_to').notNull(),
+    /** The connected account that got the transfer. */
+    stripeAccount: text('stripe_account'),
+    stripeTransferId: text('stripe_transfer_id').unique('payouts_stripe_transfer'),
+    transferredAt: instant('transferred_at'),
+    stripeReversalId: text('stripe_reversal_id').unique('payouts_stripe_reversal'),
+    reversedAt: instant('reversed_at'),
+    stripePayoutId: text('stripe_payout_id').unique('payouts_stripe_payout'),
+    /** Where it went at the payee's bank, as Stripe names it: `ba_…`. */
+    bankAccount: text('bank_account'),
+    /** When Stripe expects it at the bank. */
+    expectedAt: instant('expected_at'),
+    /** When Stripe said that it is there. The bank may still send it back. */
+    arrivedAt: instant('arrived_at'),
+    /** Why the bank refused it or sent it back, or Stripe refused it, in Stripe's word. */
+    failureCode: text('failure_code'),
+    /** Nothing more is sent to Stripe: it is being taken back, or an operator has settled it. */
+    stoppedAt: instant('stopped_at'),
+    /** How an operator settled it by hand. */
+    closedAs: text('closed_as', { enum: SETTLEMENTS }),
+    /** Its amount is payable again. */
+    returnedAt: instant('returned_at'),
+    /** Set by the first step of its saga: until then the saga may never have started. */
+    sagaStartedAt: instant('saga_started_at'),
+    version: integer().notNull().default(1),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    check('payouts_amount', sql`${t.amount} > 0`),
+    // Two at once would be two sagas that wait for the same bank.
+    uniqueIndex('payouts_one_open').on(t.payeeId, t.currency).where(sql`status in ('pending', 'processing')`),
+    index('payouts_payee').on(t.payeeId, t.createdAt),
+    // What waits for its payee or for funds, and what the sweep looks through: a few rows.
+    index('payouts_waiting').on(t.createdAt).where(sql`status = 'pending'`),
+  ],
+);
+
 /** One movement of money. Append-only; its entries sum to zero when the database transaction commits (triggers). */
 export const ledgerTransactions = pgTable(
   'ledger_transactions',
   {
     id: uuid().primaryKey(),
-    paymentId: uuid('payment_id')
-      .notNull()
-      .references(() => payments.id),
+    /** What it belongs to: one of these. */
+    paymentId: uuid('payment_id').references(() => payments.id),
+    payoutId: uuid('payout_id').references(() => payouts.id),
+    disputeId: uuid('dispute_id'),
     kind: text({
       enum: [
         'capture',
@@ -260,6 +332,10 @@ export const ledgerTransactions = pgTable(
         'release',
         'stray_capture',
         'stray_refund',
+        'payout_open',
+        'payout_cancel',
+        'transfer',
+        'transfer_reversal',
       ],
     }).notNull(),
     /** The id at Stripe (or here) that makes this movement happen once. */
@@ -268,7 +344,10 @@ export const ledgerTransactions = pgTable(
     postedAt: instant('posted_at').notNull().defaultNow(),
   },
   (t) => [
-    unique('ledger_posted_once').on(t.paymentId, t.kind, t.reference),
+    check('ledger_transaction_of_one', sql`num_nonnulls(${t.paymentId}, ${t.payoutId}, ${t.disputeId}) = 1`),
+    // Of what is null one is as good as another: otherwise what belongs to no payment could be posted twice.
+    unique('ledger_posted_once').on(t.paymentId, t.payoutId, t.disputeId, t.kind, t.reference).nullsNotDistinct(),
+    index('ledger_transactions_payout').on(t.payoutId).where(sql`payout_id is not null`),
     unique('ledger_transaction_currency').on(t.id, t.currency),
   ],
 );

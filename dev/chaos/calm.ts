@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_GONE_SECONDS } from '../../platform/saga-request';
-import { sweepSchedule } from '../../workflows/sweep.api';
+import { SWEEP_EVERY_MS, sweepSchedule } from '../../workflows/sweep.api';
 import type { RunningPlatform } from '../stack/platform';
 import type { ChaosEvidence } from './evidence';
 import { mailsMissing } from './mails';
@@ -29,7 +29,7 @@ export async function untilReady(platform: RunningPlatform): Promise<void> {
  * What somebody asked for and gave up before its saga began is refused by the first sweep after the client has been gone for so long;
  * that sweep may be the one that is under way.
  */
-const SWEPT_WITHIN_MS = CLIENT_GONE_SECONDS * 1_000 + 2 * sweepSchedule.everyMs;
+const SWEPT_WITHIN_MS = CLIENT_GONE_SECONDS * 1_000 + 2 * SWEEP_EVERY_MS;
 const WAITS_FOR_SWEEP = /^(?:booking request|payment) /;
 const patienceFor = (sentence: string) => (WAITS_FOR_SWEEP.test(sentence) ? SWEPT_WITHIN_MS : SETTLES_WITHIN_MS);
 /** However often something new goes on: what is swept last may be at work for a while. */

@@ -12,7 +12,7 @@ import { type Config, loadConfig } from '../../platform/config';
 import { startOptions } from '../../platform/temporal';
 import { prepareNamespace } from '../../platform/temporal-namespace';
 import { eventually } from '../../tests/support/platform';
-import { sweepSchedule } from '../../workflows/sweep.api';
+import { SWEEP_EVERY_MS, sweepSchedule } from '../../workflows/sweep.api';
 import { freePortSettings } from '../machine/ports';
 import { type LaunchListener, launch } from '../processes/launch';
 import { embeddedTemporal } from './server';
@@ -178,7 +178,7 @@ test('on a given server a missing namespace is made, once, however many start', 
 
 test('a Schedule runs one at a time, makes up for nothing, and stays paused when it is brought up to date', async () => {
   const prepare = (everyMs: number) =>
-    prepareNamespace(config, (line) => said.push(line), [{ ...sweepSchedule, everyMs }]);
+    prepareNamespace(config, (line) => said.push(line), [{ ...sweepSchedule, when: { everyMs }, catchUpMs: everyMs }]);
   await prepare(HOUR);
   expect(await sweepOf('default')).toMatchObject({
     spec: { intervals: [{ every: HOUR }] },
@@ -186,9 +186,9 @@ test('a Schedule runs one at a time, makes up for nothing, and stays paused when
     state: { paused: false },
   });
   await connected((connection) => new ScheduleClient({ connection }).getHandle('sweep').pause('looking into it'));
-  await prepare(sweepSchedule.everyMs);
+  await prepare(SWEEP_EVERY_MS);
   expect(await sweepOf('default')).toMatchObject({
-    spec: { intervals: [{ every: sweepSchedule.everyMs }] },
+    spec: { intervals: [{ every: SWEEP_EVERY_MS }] },
     state: { paused: true, note: 'looking into it' },
   });
   expect(said).toEqual([]);

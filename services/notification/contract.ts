@@ -63,6 +63,27 @@ const paymentFields = {
 const otherName = Phrase;
 const PaymentData = z.strictObject({ ...paymentFields, otherName });
 
+/** A payout's share of a payment. Of a direct payment nothing more is known. */
+const PayoutLine = z.strictObject({
+  subject: z.union([Phrase, z.null()]),
+  startsAt: z.union([Instant, z.null()]),
+  /** Minor units; below zero: given back after it had become payable. */
+  amount: z.int(),
+});
+const payoutFields = { payoutId: Uuid, amount: Money };
+const PayoutCompleted = z.strictObject({
+  ...payoutFields,
+  lines: z.array(PayoutLine).max(50),
+  /** What no line stands for, in minor units. */
+  others: z.int(),
+});
+/** `why`: a sentence of the platform's own. */
+const PayoutFailed = z.strictObject({ ...payoutFields, why: z.string().min(1).max(500) });
+const PayoutWaits = z.strictObject({
+  ...payoutFields,
+  waitsFor: z.enum(['awaiting_onboarding', 'awaiting_bank_account']),
+});
+
 /** A price at which nobody can be charged any more: of a currency that the platform does not take, or as an amount. */
 const PricesRefused = z.strictObject({ refusedPrice: Money, because: z.enum(['currency', 'amount']) });
 
@@ -124,6 +145,9 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('payment_declined_student', PaymentData),
   message('refund_succeeded', z.strictObject(paymentFields)),
   message('refund_returned', z.strictObject(paymentFields)),
+  message('payout_completed', PayoutCompleted),
+  message('payout_failed', PayoutFailed),
+  message('payout_waits', PayoutWaits),
   message('prices_refused_tutor', PricesRefused),
 ]);
 export type RecordNotification = z.output<typeof RecordNotification>;

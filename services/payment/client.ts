@@ -1,3 +1,4 @@
+import type { PayoutReason } from '../../kernel/statuses';
 import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
 import {
@@ -5,6 +6,7 @@ import {
   type CreateRefund,
   paymentContract as contract,
   type NewCharge,
+  type OpenWeek,
   type RefundShare,
   type SettledByHand,
   type SettledStep,
@@ -70,6 +72,21 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.closeRefund, { ...of(id, key), body: { as } }),
     giveUpRefund: (id: string, body: SettledByHand, key: string) =>
       http.call(contract.giveUpRefund, { ...of(id, key), body, timeoutMs }),
+    /** Opens the payouts of a week for a page of payees. */
+    openWeeklyPayouts: (body: OpenWeek) => http.call(contract.openWeeklyPayouts, { body, timeoutMs }),
+    getPayoutDetails: (id: string) => http.call(contract.getPayoutDetails, { params: { id } }),
+    startPayout: (id: string, key: string) => http.call(contract.startPayout, of(id, key)),
+    cancelPayout: (id: string, body: { reason: PayoutReason | null }, key: UndoKey) =>
+      http.call(contract.cancelPayout, { ...of(id, key), body }),
+    checkPayout: (id: string) => http.call(contract.checkPayout, { params: { id }, timeoutMs }),
+    transferPayout: (id: string, key: string) => http.call(contract.transferPayout, { ...of(id, key), timeoutMs }),
+    reverseTransfer: (id: string, key: UndoKey) => http.call(contract.reverseTransfer, { ...of(id, key), timeoutMs }),
+    sendPayout: (id: string, key: string) => http.call(contract.sendPayout, { ...of(id, key), timeoutMs }),
+    refreshPayout: (id: string) => http.call(contract.refreshPayout, { params: { id }, timeoutMs }),
+    returnPayout: (id: string, key: string) => http.call(contract.returnPayout, { ...of(id, key), timeoutMs }),
+    settlePayoutByHand: (id: string, body: SettledByHand, key: string) =>
+      http.call(contract.settlePayoutByHand, { ...of(id, key), body, timeoutMs }),
+
     refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };
 }

@@ -11,4 +11,6 @@ export interface Till {
   earningsHoldDays: number;
   /** The currencies in which our account at Stripe settles: new payments are in no others. */
   settling: readonly string[];
+  /** What has to be payable before it is paid out, in minor units, where it is set (PAYOUT_MINIMUM_…). */
+  minimums: ReadonlyMap<string, number>;
 }

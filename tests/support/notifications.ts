@@ -24,6 +24,7 @@ const PAYMENT = {
   amount: { amount: 4500, currency: 'EUR' },
   description: 'Exam preparation',
 };
+const PAYOUT = { payoutId: uuidv7(), amount: { amount: 4_250, currency: 'EUR' } };
 const PAGE = { pageUrl: 'https://tutorconnect.example/somewhere' };
 
 /** What a template says beyond the facts above. */
@@ -38,6 +39,15 @@ const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   booking_rescheduled_tutor: { previousStart: '2030-03-03T09:00:00.000Z' },
   booking_reminder_student: { hoursBefore: 24 },
   booking_reminder_tutor: { hoursBefore: 1 },
+  payout_completed: {
+    lines: [
+      { subject: 'Mathematics', startsAt: '2030-03-01T17:00:00.000Z', amount: 3_400 },
+      { subject: null, startsAt: null, amount: 800 },
+    ],
+    others: 50,
+  },
+  payout_failed: { why: 'Your bank did not take it. The bank account has been closed.' },
+  payout_waits: { waitsFor: 'awaiting_onboarding' },
   payment_action_required: { payBy: '2030-03-01T18:00:00.000Z' },
 };
 
@@ -66,7 +76,7 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };
-  const facts = [BOOKING, PAYMENT, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
+  const facts = [BOOKING, PAYMENT, PAYOUT, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
     ...some,
     ...EXTRA[template],
   }));

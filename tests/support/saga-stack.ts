@@ -62,6 +62,9 @@ export async function startSagaStack() {
     /** The operations that were called, in order. */
     called,
     ...services,
+    /** What a control of the Stripe sandbox does. */
+    sandbox: (method: string, path: string, body?: unknown) =>
+      ask(sandbox.url, method, `/sandbox${path}`, body === undefined ? {} : { body }),
     /** Everything at Stripe. */
     atStripe: () => sandboxState({ sandbox: (method, path) => ask(sandbox.url, method, path) }),
     async close() {

@@ -1,5 +1,5 @@
 import { ServiceError } from '@temporalio/client';
-import { type SweepResult, sweepSchedule } from '../../workflows/sweep.api';
+import { SWEEP_EVERY_MS, type SweepResult, sweepSchedule } from '../../workflows/sweep.api';
 import { eventually, type TestPlatform } from './platform';
 
 /** Lets the Schedule run now, and gives what its run came to. */
@@ -13,7 +13,7 @@ export async function sweepNow({ temporal }: TestPlatform): Promise<SweepResult>
   const run = await eventually(
     'the Schedule starts its workflow',
     async () => (await runsOf().catch(unanswered)).find((workflowId) => !before.includes(workflowId)),
-    sweepSchedule.everyMs + 30_000,
+    SWEEP_EVERY_MS + 30_000,
   );
   return temporal.workflow.getHandle(run).result();
 }

@@ -14,7 +14,8 @@ export interface Detail {
 type Data = RecordNotification['data'];
 type BookingData = Extract<Data, { startsAt: string }>;
 type RefusedData = Extract<Data, { refusedPrice: unknown }>;
-type PaymentData = Extract<Data, { amount: unknown }>;
+type PaymentData = Extract<Data, { paymentId: unknown }>;
+type PayoutData = Extract<Data, { payoutId: unknown }>;
 
 /** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
 export function factsOf(message: RecordNotification): Facts {
@@ -30,6 +31,8 @@ export function factsOf(message: RecordNotification): Facts {
     ...('payBy' in data && { payBy: reader.when(data.payBy) }),
     ...('cancelledBy' in data && { byStudent: data.cancelledBy === 'student', byTutor: data.cancelledBy === 'tutor' }),
     ...('startsAt' in data && 'because' in data && FAILURES[data.because]),
+    ...('why' in data && { why: data.why }),
+    ...('waitsFor' in data && { forBank: data.waitsFor === 'awaiting_bank_account' }),
     ...('refusedPrice' in data && refusedFacts(data, reader)),
     ...('refund' in data && {
       terms: data.terms ? refundInWords(data.terms) : '',
@@ -49,6 +52,7 @@ export function unquoted(message: RecordNotification): RecordNotification {
     data: {
       ...data,
       ...('subject' in data && { subject: 'tutoring' }),
+      ...('lines' in data && { lines: data.lines.map((line) => ({ ...line, subject: null })) }),
       ...('otherName' in data && { otherName: other }),
       ...('description' in data && { description: null }),
     },
@@ -87,6 +91,7 @@ export function detailsOf(message: RecordNotification): Detail[] {
   const reader = readerFor(message.locale, message.timeZone);
   if ('startsAt' in data)
     return bookingDetails(data, reader, message.emailVerified && TAKES_PLACE.test(message.template));
+  if ('payoutId' in data) return payoutDetails(data, reader);
   if ('amount' in data) return paymentDetails(data, reader);
   if ('refusedPrice' in data) return [detail('Price', reader.money(data.refusedPrice))];
   return [];
@@ -112,6 +117,26 @@ function paymentDetails(data: PaymentData, reader: Reader): Detail[] {
   ];
 }
 
+/** What each session brought, and what else the amount is made of. */
+function payoutDetails(data: PayoutData, reader: Reader): Detail[] {
+  const { currency } = data.amount;
+  const lines = 'lines' in data ? data.lines : [];
+  const others = 'others' in data ? data.others : 0;
+  return [
+    ...lines.map(({ subject, startsAt, amount }) =>
+      detail(
+        [subject === null ? 'Payment' : singleLine(subject), startsAt && reader.day(startsAt)]
+          .filter(Boolean)
+          .join(', '),
+        reader.money({ amount, currency }),
+      ),
+    ),
+    ...(others === 0 ? [] : [detail('Earlier and others', reader.money({ amount: others, currency }))]),
+    detail('Amount', reader.money(data.amount)),
+    detail('Payout', data.payoutId),
+  ];
+}
+
 function detail(label: string, value: string): Detail {
   return { label, value, link: false };
 }
@@ -124,6 +149,7 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   // What `new-mail --about page` makes; none may be there.
   if ('pageUrl' in data) return String(data.pageUrl);
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
+  if ('payoutId' in data) return `${publicUrl}/payouts/${'waitsFor' in data ? 'account' : data.payoutId}`;
   if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
     'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;

@@ -215,6 +215,27 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     more: ['We look into it, and nothing is lost: the money is kept for you. You need not do anything.'],
     action: 'View payment',
   },
+  payout_completed: {
+    subject: '{{amount}} is at your bank',
+    heading: 'You have been paid',
+    lead: '{{amount}} of what you earned is at your bank.',
+    more: ['Some banks take a day more to show it. The list below says what it is made of.'],
+    action: 'View payout',
+  },
+  payout_failed: {
+    subject: 'Your payout of {{amount}} did not arrive',
+    heading: 'Your payout did not arrive',
+    lead: '{{why}}',
+    more: ['The money is not lost: it is payable again as soon as it has come back to us.'],
+    action: 'View payout',
+  },
+  payout_waits: {
+    subject: 'Your payout of {{amount}} waits for you',
+    heading: 'Your payout waits for you',
+    lead: '{{#if forBank}}{{amount}} will be sent as soon as you have given Stripe a bank account for its currency.{{else}}{{amount}} will be sent as soon as you have told Stripe what it asks of you.{{/if}}',
+    more: ['After 30 days it is called off, and the money is payable again.'],
+    action: 'Go to your account',
+  },
   prices_refused_tutor: {
     subject: 'Please change your prices: students cannot find you',
     heading: 'Your prices need a change',

@@ -87,6 +87,20 @@ export async function connectedAccountOf(db: Database, userId: string): Promise<
   return account?.stripeId ?? null;
 }
 
+/** Notes whether Stripe pays a user's account out, as it has just said. */
+export async function recordEnabled(db: Database, userId: string, payoutsEnabled: boolean): Promise<void> {
+  await db.update(stripeAccounts).set({ payoutsEnabled }).where(eq(stripeAccounts.userId, userId));
+}
+
+/** Whether Stripe pays a user's account out, as it said when it was last asked; null: it was not, or there is none. */
+export async function isPaidOut(db: Database, userId: string): Promise<boolean | null> {
+  const [account] = await db
+    .select({ enabled: stripeAccounts.payoutsEnabled })
+    .from(stripeAccounts)
+    .where(and(eq(stripeAccounts.userId, userId), isConnected));
+  return account?.enabled ?? null;
+}
+
 /** Records that all of the user's is gone at Stripe. */
 export async function recordAccountRemoved(db: Database, userId: string, attempts: Attempt[]): Promise<void> {
   await db.transaction(async (tx) => {

@@ -3,6 +3,8 @@ import { sagaOperations } from './saga';
 
 export type { EarningsReleased, EarningsSwept } from './earnings';
 export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-account';
+export type { OpenWeek, PayoutDetails, PayoutState, WeekOpened } from './payout-steps';
+export { type InitiatePayout, Payout } from './payouts';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {
   type CreateAccount,
@@ -13,10 +15,10 @@ export {
   RefundedShare,
   type RefundShare,
   RefundState,
-  type SettledByHand,
   type SettledStep,
 } from './saga';
 
+export type { SettledByHand } from './settled';
 export type { EntriesQuery, WalletBalance, WalletEntry } from './wallet';
 
 /**

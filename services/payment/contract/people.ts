@@ -3,6 +3,7 @@ import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutAccountOperations } from './payout-account';
+import { payoutOperations } from './payouts';
 import { walletOperations } from './wallet';
 
 // What people are promised. Stripe, which tells of changes, is promised its webhook.
@@ -64,6 +65,7 @@ export type RequestRefund = z.output<typeof RequestRefund>;
 export const peopleOperations = {
   ...walletOperations,
   ...payoutAccountOperations,
+  ...payoutOperations,
   createPayment: endpoint({
     method: 'post',
     path: '/api/payments',

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { SETTLEMENTS } from '../../../kernel/saga-type';
 import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
 import { KnownName } from '../../../platform/names';
 import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
 import { earningsOperations } from './earnings';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
+import { payoutStepOperations } from './payout-steps';
+import { SettledByHand } from './settled';
 
 // What the sagas are promised.
 
@@ -99,17 +100,14 @@ export type RefundShare = z.output<typeof RefundShare>;
 const RetryRefund = z.strictObject({ number: z.int().min(2) });
 const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 
-/** What became of money that an operator settled by hand: the one it was owed to has it by other means, or does without. */
-const SettledByHand = z.strictObject({ as: z.enum(SETTLEMENTS) });
-export type SettledByHand = z.output<typeof SettledByHand>;
-
 /** `percent`: of the payment the share that the step was to give back. Where the step has not recorded it, it was settled all the same. */
 const SettledStep = SettledByHand.extend({ percent: z.int().min(0).max(100).optional() });
 export type SettledStep = z.output<typeof SettledStep>;
 
-/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds, earnings. */
+/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds, earnings, payouts. */
 export const sagaOperations = {
   ...earningsOperations,
+  ...payoutStepOperations,
   createAccount: endpoint({
     method: 'post',
     path: '/internal/accounts',

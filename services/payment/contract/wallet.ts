@@ -10,6 +10,9 @@ export const WalletBalance = z
     currency: CurrencyCode,
     pending: z.int().meta({ description: 'Earned; the session lies ahead, or the money rests after it' }),
     payable: z.int().min(0).meta({ description: 'Can be paid out' }),
+    inPayout: z.int().min(0).meta({ description: 'Set aside for payouts, and not at the bank' }),
+    paidOut: z.int().min(0).meta({ description: 'At the bank: of all payouts so far' }),
+    minimum: z.int().min(1).meta({ description: 'What has to be payable before it can be paid out' }),
     debt: z
       .int()
       .min(0)
@@ -21,20 +24,32 @@ export const WalletBalance = z
   .meta({ id: 'WalletBalance' });
 export type WalletBalance = z.output<typeof WalletBalance>;
 
+const Wallet = z
+  .strictObject({
+    balances: z.array(WalletBalance),
+    payoutsEnabled: z.boolean().nullable().meta({
+      description:
+        'Whether Stripe pays you out, as it last said; null: it was not asked. `/api/payouts/account` asks it',
+    }),
+    nextPayoutAt: InstantOut.meta({ description: 'When what reaches its minimum is paid out by itself next' }),
+  })
+  .meta({ id: 'Wallet' });
+
 /** One movement of somebody's earnings. */
 export const WalletEntry = z
   .strictObject({
     id: Uuid,
     at: InstantOut,
-    kind: z.enum(['earned', 'refunded', 'returned', 'corrected']).meta({
+    kind: z.enum(['earned', 'refunded', 'returned', 'paid_out', 'payout_returned', 'corrected']).meta({
       description:
-        '`returned`: a refund that came back from the bank; `corrected`: posted by hand or by a later version',
+        '`returned`: a refund that came back from the bank; `paid_out`: set aside for a payout; `payout_returned`: one that came to nothing; `corrected`: posted by hand or by a later version',
     }),
     currency: CurrencyCode,
     amount: z.int().meta({ description: 'In minor units. Below zero: it was taken from you' }),
     balanceAfter: z.int().meta({ description: 'Pending and payable together, after it, in minor units' }),
-    paymentId: Uuid,
+    paymentId: Uuid.nullable(),
     bookingId: Uuid.nullable(),
+    payoutId: Uuid.nullable(),
   })
   .meta({ id: 'WalletEntry' });
 export type WalletEntry = z.output<typeof WalletEntry>;
@@ -54,7 +69,7 @@ export const walletOperations = {
     operationId: 'getWallet',
     summary: 'What you have earned, by currency',
     access: 'user',
-    replies: { 200: z.strictObject({ balances: z.array(WalletBalance) }) },
+    replies: { 200: Wallet },
   }),
   listWalletEntries: endpoint({
     method: 'get',

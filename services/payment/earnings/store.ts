@@ -9,7 +9,7 @@ import { bookingIdOf } from '../charges/rules';
 import { lockPayment, type PaymentRow, readPayment } from '../charges/store/payments';
 import type { EarningsReleased } from '../contract';
 import { releaseEntries, tutorPayable } from '../ledger/rules';
-import { entriesOf, type Posting, post, standingOf } from '../ledger/store';
+import { entriesOf, type PaymentPosting, post, standingOf } from '../ledger/store';
 import { postOwed } from '../refunds/store/owed';
 import type { Till } from '../till';
 
@@ -86,8 +86,18 @@ export async function releaseDue(db: Database, { id, payeeId }: Due): Promise<bo
   });
 }
 
+/** Makes payable all that is due of a locked payee, of whose money it is known that Stripe has it. */
+export async function releaseAllDue(tx: Transaction, payeeId: string): Promise<void> {
+  const found = await tx
+    .select({ id: payments.id })
+    .from(payments)
+    .where(and(eq(payments.payeeId, payeeId), isDue, lte(payments.availableOn, sql`now()`)))
+    .orderBy(asc(payments.id));
+  for (const { id } of found) await release(tx, await lockPayment(tx, id));
+}
+
 /** Locks a payee until the transaction ends; before any payment of theirs. */
-async function lockPayee(tx: Transaction, userId: string): Promise<void> {
+export async function lockPayee(tx: Transaction, userId: string): Promise<void> {
   await tx.insert(payees).values({ userId }).onConflictDoNothing();
   await tx.select().from(payees).where(eq(payees.userId, userId)).for('update');
 }
@@ -109,7 +119,7 @@ async function release(tx: Transaction, row: PaymentRow): Promise<boolean> {
   return true;
 }
 
-const postingOf = ({ id, currency }: PaymentRow): Omit<Posting, 'entries'> => ({
+const postingOf = ({ id, currency }: PaymentRow): Omit<PaymentPosting, 'entries'> => ({
   ...{ paymentId: id, kind: 'release', reference: id, currency },
 });
 

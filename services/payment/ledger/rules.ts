@@ -19,6 +19,9 @@ export const tutorPayable = (tutorId: string) => `tutor_payable:${tutorId}`;
 /** Promised to a payment's payer, or come back from their bank, and not yet made at Stripe. Neither the tutor's nor the platform's any more. */
 export const payerOwed = (paymentId: string) => `payer_owed:${paymentId}`;
 
+/** Taken out of a payee's payable earnings for a payout, and not at their account at Stripe. */
+export const payoutInTransit = (payoutId: string) => `payout_in_transit:${payoutId}`;
+
 /** What is left of one payment in each of its accounts, as positive amounts (balances of credit accounts). */
 export interface Shares {
   pending: number;
@@ -95,6 +98,30 @@ export function releaseEntries(pending: number, tutorId: string): Entry[] {
   return moving([
     { account: tutorPending(tutorId), amount: pending },
     { account: tutorPayable(tutorId), amount: -pending },
+  ]);
+}
+
+/** A payout is opened: what was payable is on its way. Negative: it came to nothing, and is payable again. */
+export function payoutEntries(amount: number, payoutId: string, payeeId: string): Entry[] {
+  return moving([
+    { account: tutorPayable(payeeId), amount },
+    { account: payoutInTransit(payoutId), amount: -amount },
+  ]);
+}
+
+/** A payout's money has gone to its payee's account at Stripe. Negative: the transfer was reversed. */
+export function transferEntries(amount: number, payoutId: string): Entry[] {
+  return moving([
+    { account: payoutInTransit(payoutId), amount },
+    { account: STRIPE_BALANCE, amount: -amount },
+  ]);
+}
+
+/** A payout's money has been settled by other means than its transfer: the platform has it at Stripe still, and earns it. Negative: the platform makes up for it. */
+export function payoutByHandEntries(amount: number, payoutId: string): Entry[] {
+  return moving([
+    { account: payoutInTransit(payoutId), amount },
+    { account: PLATFORM_REVENUE, amount: -amount },
   ]);
 }
 

@@ -4,7 +4,7 @@ import { ledgerEntries, ledgerTransactions, payments } from '../../../db/schema/
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { owedEntries, refundEntries } from './rules';
-import { entriesOf, type Posting, post, standingOf } from './store';
+import { entriesOf, type PaymentPosting, post, standingOf } from './store';
 
 let database: TestDatabase;
 let paymentId: string;
@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
 });
 
-const capture = (): Posting => ({
+const capture = (): PaymentPosting => ({
   paymentId,
   kind: 'capture',
   reference: 'pi_1',
@@ -43,7 +43,7 @@ const capture = (): Posting => ({
     { account: 'platform_revenue', amount: -150 },
   ],
 });
-const posted = (posting: Posting) => database.db.transaction((tx) => post(tx, posting));
+const posted = (posting: PaymentPosting) => database.db.transaction((tx) => post(tx, posting));
 const refusal = (work: Promise<unknown>) =>
   work.then(
     () => 'accepted',
@@ -58,7 +58,7 @@ test('a movement is posted once, however often and at once', async () => {
 });
 
 test('of several movements those are posted that were not yet, each with its own entries', async () => {
-  const fee: Posting = {
+  const fee: PaymentPosting = {
     ...capture(),
     kind: 'stripe_fee',
     reference: 'txn_1',
@@ -107,7 +107,7 @@ test('the database refuses sides of nothing and sides in another currency', asyn
 test('the database refuses a refund as the code of before posted it, once a part of the payment is owed', async () => {
   await posted(capture());
   const { entries } = capture();
-  const ofBefore = (reference: string): Posting => ({
+  const ofBefore = (reference: string): PaymentPosting => ({
     ...{ ...capture(), kind: 'refund', reference },
     entries: entries.map(({ account, amount }) => ({ account, amount: -amount / 10 })),
   });

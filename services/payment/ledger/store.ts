@@ -17,8 +17,7 @@ import {
 type Kind = (typeof ledgerTransactions.$inferSelect)['kind'];
 
 /** A movement of money that is to be in the ledger once. */
-export interface Posting {
-  paymentId: string;
+interface Posting {
   kind: Kind;
   /** What makes this posting happen once: an id at Stripe, or here. */
   reference: string;
@@ -26,11 +25,21 @@ export interface Posting {
   entries: Entry[];
 }
 
+/** A movement of a payment's money. */
+export interface PaymentPosting extends Posting {
+  paymentId: string;
+}
+
+/** A movement of a payout's money. */
+interface PayoutPosting extends Posting {
+  payoutId: string;
+}
+
 /**
- * Posts movements of money, each once: a second posting with the same payment, kind and reference is left out. A movement
+ * Posts movements of money, each once: a second posting with the same owner, kind and reference is left out. A movement
  * of nothing is none. @returns how many were posted now
  */
-export async function post(tx: Transaction, ...postings: Posting[]): Promise<number> {
+export async function post(tx: Transaction, ...postings: (PaymentPosting | PayoutPosting)[]): Promise<number> {
   const moving = postings.filter(({ entries }) => entries.length > 0).map((posting) => ({ ...posting, id: uuidv7() }));
   if (moving.length === 0) return 0;
   const posted = await tx
@@ -48,7 +57,7 @@ export async function post(tx: Transaction, ...postings: Posting[]): Promise<num
 }
 
 /** Stripe's own fee, once its line in Stripe's books exists; empty before that. */
-export function stripeFeePostings(paymentId: string, movement: Movement | null): Posting[] {
+export function stripeFeePostings(paymentId: string, movement: Movement | null): PaymentPosting[] {
   if (!movement) return [];
   const { id: reference, currency, fee } = movement;
   return [{ paymentId, kind: 'stripe_fee', reference, currency, entries: stripeFeeEntries(fee) }];
@@ -57,7 +66,7 @@ export function stripeFeePostings(paymentId: string, movement: Movement | null):
 /** The entries of one posting; empty when it was not made. */
 export async function entriesOf(
   tx: Transaction,
-  { paymentId, kind, reference }: Pick<Posting, 'paymentId' | 'kind' | 'reference'>,
+  { paymentId, kind, reference }: Pick<PaymentPosting, 'paymentId' | 'kind' | 'reference'>,
 ): Promise<Entry[]> {
   return tx
     .select({ account: ledgerEntries.account, amount: ledgerEntries.amount })

@@ -3,6 +3,7 @@ import { paymentContract as contract } from '../contract';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
 import { servePayoutAccount } from './payout-account';
+import { servePayouts } from './payouts';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 import { serveWallet } from './wallet';
@@ -29,9 +30,11 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         feePercent: config.PLATFORM_FEE_PERCENT,
         earningsHoldDays: config.EARNINGS_HOLD_DAYS,
         settling: config.SETTLEMENT_CURRENCIES,
+        minimums: config.payoutMinimums,
       };
       servePeople(service, till, { sagas, changes, answerWithinMs });
       serveWallet(service, till);
+      servePayouts(service, till, sagas);
       servePayoutAccount(service, till, config.PUBLIC_URL);
       serveWebhook(service, till, sagas);
       serveSagaSteps(service, till, sagas);

@@ -3,7 +3,7 @@ import type { Service } from '../../../platform/http-server';
 import { sendPage } from '../../../platform/page';
 import { created, ok } from '../../../platform/replies';
 import { shownAccount } from '../accounts/rules';
-import { connectedAccountOf } from '../accounts/store';
+import { connectedAccountOf, recordEnabled } from '../accounts/store';
 import { paymentContract as contract, EXPIRED_PAGE, ONBOARDED_PAGE } from '../contract';
 import type { Till } from '../till';
 
@@ -11,7 +11,9 @@ import type { Till } from '../till';
 export function servePayoutAccount(service: Service, { db, stripe }: Till, publicUrl: string): void {
   service.serve(contract.getPayoutAccount, async ({ user }) => {
     const id = await connectedAccountOf(db, user.id);
-    return ok(shownAccount(id === null ? null : await stripe.readAccount(id)));
+    const account = id === null ? null : await stripe.readAccount(id);
+    if (account) await recordEnabled(db, user.id, account.isPaid);
+    return ok(shownAccount(account));
   });
 
   service.serve(contract.startOnboarding, async ({ user }) => {

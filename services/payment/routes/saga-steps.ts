@@ -11,6 +11,19 @@ import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { releaseEarnings } from '../earnings/store';
 import { sweepEarnings } from '../earnings/sweep';
+import {
+  check,
+  refreshPayout,
+  returnPayout,
+  reverse,
+  send,
+  settleByHand as settlePayout,
+  transfer,
+} from '../payouts/payout';
+import { payoutStateOf } from '../payouts/rules';
+import { cancelPayout } from '../payouts/store/at-stripe';
+import { type PayoutRow, readPayoutDetails, startPayout } from '../payouts/store/payouts';
+import { openWeek } from '../payouts/week';
 import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
 import { wakeRefundSagas, wakeUnattended } from '../refunds/sagas';
@@ -22,6 +35,8 @@ import { abandon, settle } from '../settlement/settle';
 import { handOverRefunds, markPaymentSettled, markSubjectSettled } from '../settlement/store';
 import { sweepPayments } from '../settlement/sweep';
 import type { Till } from '../till';
+
+const payoutOf = (payout: PayoutRow) => ok(payoutStateOf(payout));
 
 const bookingOf = ({ bookingId: id }: { bookingId: string }): Subject => ({ kind: 'booking', id });
 
@@ -103,6 +118,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
   service.serve(contract.sweepEarnings, async () => ok(await sweepEarnings(till)));
 
   service.serve(contract.sweepPayments, async () => ok(await sweepPayments(till, sagas)));
+
   service.serve(contract.createRefund, async (call) => {
     return created(await createRefund(db, byService(call), call.params.id, call.body));
   });
@@ -144,5 +160,39 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
 
   service.serve(contract.refreshRefund, async ({ params }) => {
     return answered(await refreshRefund(till, params.id));
+  });
+
+  service.serve(contract.openWeeklyPayouts, async ({ body }) => ok(await openWeek(till, sagas, body)));
+
+  service.serve(contract.getPayoutDetails, async ({ params }) => ok(await readPayoutDetails(db, params.id)));
+
+  service.serve(contract.startPayout, async ({ params }) => payoutOf(await startPayout(db, params.id)));
+
+  service.serve(contract.cancelPayout, async ({ params, body }) => {
+    return payoutOf(await cancelPayout(db, params.id, body.reason));
+  });
+
+  service.serve(contract.checkPayout, async ({ params }) => payoutOf(await check(till, params.id)));
+
+  service.serve(contract.transferPayout, async ({ params, idempotencyKey }) => {
+    return payoutOf(await transfer(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.reverseTransfer, async ({ params, idempotencyKey }) => {
+    return payoutOf(await reverse(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.sendPayout, async ({ params, idempotencyKey }) => {
+    return payoutOf(await send(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.refreshPayout, async ({ params }) => payoutOf(await refreshPayout(till, params.id)));
+
+  service.serve(contract.returnPayout, async ({ params, idempotencyKey }) => {
+    return payoutOf(await returnPayout(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.settlePayoutByHand, async ({ params, body }) => {
+    return payoutOf(await settlePayout(till, params.id, body));
   });
 }

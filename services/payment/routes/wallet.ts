@@ -1,8 +1,10 @@
 import { isUuid } from '../../../kernel/ids';
+import { nextMonday, PAYOUT_HOUR } from '../../../kernel/week';
 import { listCursor } from '../../../platform/cursor';
 import type { Service } from '../../../platform/http-server';
 import { ok } from '../../../platform/replies';
 import { Uuid } from '../../../platform/schemas';
+import { isPaidOut } from '../accounts/store';
 import { paymentContract as contract } from '../contract';
 import type { Till } from '../till';
 import { listEntries, readBalances } from '../wallet/store';
@@ -11,8 +13,12 @@ import { listEntries, readBalances } from '../wallet/store';
 const entriesCursor = listCursor(Uuid.refine(isUuid));
 
 /** What people see of what they have earned: their own alone. */
-export function serveWallet(service: Service, { db }: Till): void {
-  service.serve(contract.getWallet, async ({ user }) => ok({ balances: await readBalances(db, user.id) }));
+export function serveWallet(service: Service, till: Till): void {
+  const { db } = till;
+  service.serve(contract.getWallet, async ({ user }) => {
+    const [balances, payoutsEnabled] = await Promise.all([readBalances(till, user.id), isPaidOut(db, user.id)]);
+    return ok({ balances, payoutsEnabled, nextPayoutAt: nextMonday(Date.now(), PAYOUT_HOUR).toISOString() });
+  });
 
   service.serve(contract.listWalletEntries, async ({ user, query: { cursor, ...query } }) => {
     const before = cursor === undefined ? undefined : entriesCursor.read(cursor);

@@ -84,3 +84,13 @@ export interface StripeEvent {
   objectId: string | null;
   intentId: string | null;
 }
+
+/** A payout of a connected account to its bank, as far as we need it. */
+export interface StripePayout {
+  id: string;
+  status: 'processing' | 'completed' | 'failed';
+  /** `ba_…`. */
+  bankAccount: string | null;
+  expectedAt: Date;
+  failureCode: string | null;
+}

@@ -10,6 +10,10 @@ export function entryKindOf(kind: string): WalletEntry['kind'] {
       return 'refunded';
     case 'refund_reversal':
       return 'returned';
+    case 'payout_open':
+      return 'paid_out';
+    case 'payout_cancel':
+      return 'payout_returned';
     default:
       return 'corrected';
   }
@@ -18,7 +22,15 @@ export function entryKindOf(kind: string): WalletEntry['kind'] {
 /** What somebody has of a currency. What they were paid and had to give back afterwards is debt, never a payable amount below zero. */
 export function shownBalance(
   currency: WalletBalance['currency'],
-  { pending, payable, nextAt }: { pending: number; payable: number; nextAt: Date | null },
+  {
+    pending,
+    payable,
+    nextAt,
+    ...rest
+  }: { pending: number; payable: number; nextAt: Date | null } & Pick<
+    WalletBalance,
+    'inPayout' | 'paidOut' | 'minimum'
+  >,
 ): WalletBalance {
   return {
     currency,
@@ -26,5 +38,6 @@ export function shownBalance(
     payable: Math.max(0, payable),
     debt: Math.max(0, 0 - payable),
     nextPayableAt: nextAt?.toISOString() ?? null,
+    ...rest,
   };
 }

@@ -1,9 +1,11 @@
-import { and, asc, desc, eq, gte, inArray, isNull, lt, min, ne, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, isNull, lt, min, ne, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
-import { ledgerEntries, ledgerTransactions, payments } from '../../../db/schema/payment';
+import { ledgerEntries, ledgerTransactions, payments, payouts } from '../../../db/schema/payment';
 import { bookingIdOf } from '../charges/rules';
 import type { EntriesQuery, WalletBalance, WalletEntry } from '../contract';
 import { tutorPayable, tutorPending } from '../ledger/rules';
+import { payoutMinimum } from '../payouts/rules';
+import type { Till } from '../till';
 import { entryKindOf, shownBalance } from './rules';
 
 // What a person has earned, read from the ledger alone: no sum is kept anywhere else that could differ.
@@ -11,9 +13,12 @@ import { entryKindOf, shownBalance } from './rules';
 const amount = sql<number>`-sum(${ledgerEntries.amount})`.mapWith(Number);
 
 /** What a person has of each currency in which they ever earned something. */
-export async function readBalances(db: Database, userId: string): Promise<WalletBalance[]> {
+export async function readBalances(
+  { db, minimums }: Pick<Till, 'db' | 'minimums'>,
+  userId: string,
+): Promise<WalletBalance[]> {
   const [pending, payable] = [tutorPending(userId), tutorPayable(userId)];
-  const [balances, next] = await Promise.all([
+  const [balances, next, paid] = await Promise.all([
     db
       .select({ account: ledgerEntries.account, currency: ledgerEntries.currency, amount })
       .from(ledgerEntries)
@@ -25,17 +30,32 @@ export async function readBalances(db: Database, userId: string): Promise<Wallet
       .from(payments)
       .where(and(eq(payments.payeeId, userId), isNull(payments.releasedAt), isNotRefunded))
       .groupBy(payments.currency),
+    db
+      .select({
+        currency: payouts.currency,
+        inPayout: sumOf(isUnderWay),
+        paidOut: sumOf(eq(payouts.status, 'completed')),
+      })
+      .from(payouts)
+      .where(eq(payouts.payeeId, userId))
+      .groupBy(payouts.currency),
   ]);
   const of = (account: string, currency: string) =>
     balances.find((row) => row.account === account && row.currency === currency)?.amount ?? 0;
-  return [...new Set(balances.map(({ currency }) => currency))].map((currency) =>
-    shownBalance(currency, {
+  return [...new Set(balances.map(({ currency }) => currency))].map((currency) => {
+    const { inPayout = 0, paidOut = 0 } = paid.find((row) => row.currency === currency) ?? {};
+    return shownBalance(currency, {
       pending: of(pending, currency),
       payable: of(payable, currency),
       nextAt: next.find((row) => row.currency === currency)?.at ?? null,
-    }),
-  );
+      ...{ inPayout, paidOut, minimum: payoutMinimum(currency, minimums) },
+    });
+  });
 }
+
+/** Of payouts whose money is neither at the bank nor payable again. */
+const isUnderWay = sql`(${payouts.status} in ('pending', 'processing') or (${payouts.status} = 'failed' and ${payouts.returnedAt} is null))`;
+const sumOf = (condition: SQL) => sql`coalesce(sum(${payouts.amount}) filter (where ${condition}), 0)`.mapWith(Number);
 
 /** Of what was given back altogether nothing becomes payable. */
 const isNotRefunded = ne(payments.status, 'refunded');
@@ -46,11 +66,19 @@ export async function listEntries(
   userId: string,
   { currency, from, to, limit, before }: Omit<EntriesQuery, 'cursor'> & { before: string | undefined },
 ): Promise<{ items: WalletEntry[]; nextId: string | null }> {
-  const { id, kind, postedAt, paymentId } = ledgerTransactions;
+  const { id, kind, postedAt, paymentId, payoutId } = ledgerTransactions;
   // What becomes payable leaves one account for the other, and sums to nothing. The names of sums are no column's of payments.
   const moved = db.$with('moved').as(
     db
-      .select({ id, kind, postedAt, paymentId, currency: ledgerEntries.currency, amount: amount.as('moved_amount') })
+      .select({
+        id,
+        kind,
+        postedAt,
+        paymentId,
+        payoutId,
+        currency: ledgerEntries.currency,
+        amount: amount.as('moved_amount'),
+      })
       .from(ledgerEntries)
       .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, id))
       .where(inArray(ledgerEntries.account, [tutorPending(userId), tutorPayable(userId)]))
@@ -61,7 +89,7 @@ export async function listEntries(
     db
       .select({
         ...{ id: moved.id, kind: moved.kind, postedAt: moved.postedAt, paymentId: moved.paymentId },
-        ...{ currency: moved.currency, amount: moved.amount },
+        ...{ payoutId: moved.payoutId, currency: moved.currency, amount: moved.amount },
         balance: sql<number>`sum(${moved.amount}) over (partition by ${moved.currency} order by ${moved.id})`
           .mapWith(Number)
           .as('balance_after'),
@@ -72,11 +100,16 @@ export async function listEntries(
     .with(moved, balanced)
     .select({
       ...{ id: balanced.id, kind: balanced.kind, postedAt: balanced.postedAt, paymentId: balanced.paymentId },
-      ...{ currency: balanced.currency, amount: balanced.amount, balance: balanced.balance },
+      ...{
+        payoutId: balanced.payoutId,
+        currency: balanced.currency,
+        amount: balanced.amount,
+        balance: balanced.balance,
+      },
       ...{ subjectKind: payments.subjectKind, subjectId: payments.subjectId },
     })
     .from(balanced)
-    .innerJoin(payments, eq(payments.id, balanced.paymentId))
+    .leftJoin(payments, eq(payments.id, balanced.paymentId))
     .where(
       and(
         before === undefined ? undefined : lt(balanced.id, before),
@@ -95,7 +128,9 @@ export async function listEntries(
     amount: row.amount,
     balanceAfter: row.balance,
     paymentId: row.paymentId,
-    bookingId: bookingIdOf(row),
+    bookingId:
+      row.subjectKind && row.subjectId && bookingIdOf({ subjectKind: row.subjectKind, subjectId: row.subjectId }),
+    payoutId: row.payoutId,
   }));
   const last = rows.length > limit ? items.at(-1) : undefined;
   return { items, nextId: last?.id ?? null };

@@ -39,9 +39,9 @@ export function settleBooking(stack: Caller, { bookingId, key }: BookingCharge):
   return stack.post(`/bookings/${bookingId}/payment/settle`, `${key}/undo`);
 }
 
-/** Stripe's balance is what the ledger says it is. */
+/** Stripe's balance of EUR is what the ledger says it is. */
 export async function expectLedgerIsStripes(stack: PaymentStack): Promise<void> {
-  expect((await stack.ledger()).stripe_balance ?? 0).toBe(await stack.stripeBalance());
+  expect((await stack.ledger('EUR')).stripe_balance ?? 0).toBe(await stack.stripeBalance());
 }
 
 /** What Stripe has of bookings, and how their customers go through 3-D Secure. */

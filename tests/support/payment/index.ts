@@ -1,4 +1,5 @@
 export * from './bookings';
+export * from './payouts';
 export * from './refunds';
 export * from './rows';
 export * from './settlements';

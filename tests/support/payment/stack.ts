@@ -94,6 +94,7 @@ export async function startPaymentStack({
     ),
     feePercent: service.config.PLATFORM_FEE_PERCENT,
     earningsHoldDays: service.config.EARNINGS_HOLD_DAYS,
+    minimums: new Map(),
     settling: service.config.SETTLEMENT_CURRENCIES,
   };
   const tokens = serviceTokens(service.config.SERVICE_TOKEN_SECRET);

@@ -2,7 +2,7 @@ import { eq, getTableColumns, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { payments } from '../../../../db/schema/payment';
 import { captureEntries } from '../../ledger/rules';
-import { type Posting, post, stripeFeePostings } from '../../ledger/store';
+import { type PaymentPosting, post, stripeFeePostings } from '../../ledger/store';
 import type { Intent } from '../../stripe/answers';
 import { type Attempt, type Closing, closeAttempt } from '../../stripe/store';
 import { feeOf, nextStatus } from '../rules';
@@ -88,6 +88,6 @@ function differs(row: PaymentRow, patch: PaymentPatch): boolean {
 async function postCapture(tx: Transaction, row: PaymentRow, intent: Intent): Promise<void> {
   const entries = captureEntries(row.captured, feeOf(row), row.payeeId);
   const { id: paymentId, currency } = row;
-  const money: Posting = { paymentId, kind: 'capture', reference: intent.id, currency, entries };
+  const money: PaymentPosting = { paymentId, kind: 'capture', reference: intent.id, currency, entries };
   await post(tx, money, ...stripeFeePostings(paymentId, intent.movement));
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../../../../db/client';
 import { strayEntries } from '../../ledger/rules';
-import { type Posting, post, stripeFeePostings } from '../../ledger/store';
+import { type PaymentPosting, post, stripeFeePostings } from '../../ledger/store';
 import type { Intent, StripeRefund } from '../../stripe/answers';
 import { type Attempt, openAttempt } from '../../stripe/store';
 import { lockPayment } from './payments';
@@ -27,7 +27,7 @@ export async function recordStrayCapture(db: Database, paymentId: string, intent
     await lockPayment(tx, paymentId);
     const entries = strayEntries(intent.received);
     const { id: reference, currency } = intent;
-    const money: Posting = { paymentId, kind: 'stray_capture', reference, currency, entries };
+    const money: PaymentPosting = { paymentId, kind: 'stray_capture', reference, currency, entries };
     await post(tx, money, ...stripeFeePostings(paymentId, intent.movement));
   });
 }
@@ -42,7 +42,7 @@ export async function recordStrayRefund(
   await db.transaction(async (tx) => {
     await lockPayment(tx, paymentId);
     const entries = strayEntries(-made.amount);
-    const money: Posting = { paymentId, kind: 'stray_refund', reference: made.id, currency, entries };
+    const money: PaymentPosting = { paymentId, kind: 'stray_refund', reference: made.id, currency, entries };
     await post(tx, money, ...stripeFeePostings(paymentId, made.movement));
   });
 }

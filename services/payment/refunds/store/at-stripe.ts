@@ -4,7 +4,7 @@ import { refunds } from '../../../../db/schema/payment';
 import { uuidv7 } from '../../../../platform/ids';
 import { lockPayment, type PaymentRow } from '../../charges/store/payments';
 import { refundEntries } from '../../ledger/rules';
-import { entriesOf, type Posting, post, stripeFeePostings } from '../../ledger/store';
+import { entriesOf, type PaymentPosting, post, stripeFeePostings } from '../../ledger/store';
 import type { StripeRefund } from '../../stripe/answers';
 import { type Attempt, closeAttempt } from '../../stripe/store';
 import { refundStatusAfter } from '../rules';
@@ -124,7 +124,7 @@ async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment
   await post(tx, ...stripeFeePostings(paymentId, movement));
   if (!reversal || !(movement || isPosted)) return;
   const entries = refundEntries(-amount, paymentId);
-  const back: Posting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
+  const back: PaymentPosting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
   await post(tx, back, ...stripeFeePostings(paymentId, reversal));
   // It may have been given up while its money was on its way back.
   if (refund.closedAs === 'failed')

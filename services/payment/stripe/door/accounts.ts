@@ -13,6 +13,8 @@ const CONNECTED = {
     losses: { payments: 'application' },
     stripe_dashboard: { type: 'express' },
   },
+  // What is transferred waits for the payout that it was transferred for.
+  settings: { payouts: { schedule: { interval: 'manual' } } },
 } as const satisfies Stripe.AccountCreateParams;
 
 /** The calls by which people are known to Stripe. */

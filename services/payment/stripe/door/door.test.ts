@@ -291,8 +291,19 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   createOnboardingLink: (door) =>
     door.createOnboardingLink('acct_1', { returnUrl: 'https://a.example', refreshUrl: 'https://b.example' }),
   deleteAccount: (door) => door.deleteAccount('cus_1'),
+  payOutByHand: (door) => door.payOutByHand('acct_1'),
+  createTransfer: (door) => door.createTransfer('k', PAYOUT),
+  listTransfers: (door) => door.listTransfers('p1'),
+  reverseTransfer: (door) => door.reverseTransfer('k', 'tr_1'),
+  listReversals: (door) => door.listReversals('tr_1'),
+  createPayout: (door) => door.createPayout('k', PAYOUT),
+  findPayouts: (door) => door.findPayouts(PAYOUT, new Date()),
+  readPayout: (door) => door.readPayout('acct_1', 'po_1'),
+  listBankAccounts: (door) => door.listBankAccounts('acct_1'),
+  readAvailable: (door) => door.readAvailable('EUR'),
 };
 const SOMEBODY = { userId: 'u1', role: 'student' } as const;
+const PAYOUT = { payoutId: 'p1', account: 'acct_1', amount: { amount: 4_500, currency: 'EUR' } };
 
 test.each(Object.entries(requests))('%s sends nothing for who does not say that it reaches Stripe', async (_, send) => {
   await expect(send(doorOf())).rejects.toThrow('Work outside of any operation reaches stripe');

@@ -8,6 +8,7 @@ import { endpointsSigned, type Verify } from '../signature';
 import { accountCalls } from './accounts';
 import { asking } from './asking';
 import { intentCalls } from './intents';
+import { payoutCalls } from './payouts';
 import { refundCalls } from './refunds';
 
 /** The one door to Stripe: every call of it, and what each of its answers means for us. Amounts are counted as Stripe does beyond it. */
@@ -52,6 +53,7 @@ export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST
     ...intentCalls(stripe, by),
     ...refundCalls(stripe, by),
     ...accountCalls(stripe, by),
+    ...payoutCalls(stripe, by),
 
     /**
      * An event counts under the secret of its own endpoint alone: with an account under that of Connect, else under the platform's.

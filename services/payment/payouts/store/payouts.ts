@@ -1,0 +1,179 @@
+import { and, asc, desc, eq, gt, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { type Database, type Transaction, theOnly } from '../../../../db/client';
+import { ledgerEntries, ledgerTransactions, payments, payouts } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import type { PayoutStatus } from '../../../../kernel/statuses';
+import { appendEvent } from '../../../../platform/outbox';
+import { LEASE_SECONDS } from '../../../../platform/saga-request';
+import { bookingIdOf } from '../../charges/rules';
+import type { PayoutDetails } from '../../contract';
+import { lockPayee } from '../../earnings/store';
+import { tutorPayable } from '../../ledger/rules';
+import { failureText, payoutStateOf, payoutText } from '../rules';
+
+// Payouts in the database. Each function of a store is one transaction that locks the payee first, then the payout.
+
+/** A payout as it is stored. */
+export type PayoutRow = typeof payouts.$inferSelect;
+
+/** A payout as it is recorded here. @throws ProblemError not_found */
+export async function readPayout(db: Database, id: string): Promise<PayoutRow> {
+  const [row] = await db.select().from(payouts).where(eq(payouts.id, id));
+  if (!row) throw new ProblemError('not_found');
+  return row;
+}
+
+/** One page of a payee's payouts, the newest first. `before`: where the page before ended. */
+export async function listPayouts(
+  db: Database,
+  payeeId: string,
+  { limit, before }: { limit: number; before: PayoutPosition | undefined },
+): Promise<PayoutRow[]> {
+  const { createdAt, id } = payouts;
+  const isOlder = before && or(lt(createdAt, before.at), and(eq(createdAt, before.at), lt(id, before.id)));
+  return db
+    .select()
+    .from(payouts)
+    .where(and(eq(payouts.payeeId, payeeId), isOlder))
+    .orderBy(desc(createdAt), desc(id))
+    .limit(limit);
+}
+
+/** Where a page of payouts ends: ids of a week's do not sort by time. */
+export interface PayoutPosition {
+  at: Date;
+  id: string;
+}
+
+/** Lines that a mail has room for; what is more is told as one sum. */
+const MOST_LINES = 50;
+
+/** A payout with what each payment brought to it. @throws ProblemError not_found */
+export async function readPayoutDetails(db: Database, id: string): Promise<PayoutDetails> {
+  const row = await readPayout(db, id);
+  const { payeeId, currency, periodFrom, periodTo } = row;
+  const { paymentId, postedAt } = ledgerTransactions;
+  const amount = sql<number>`-sum(${ledgerEntries.amount})`.mapWith(Number);
+  const found = await db
+    .select({ paymentId: payments.id, subjectKind: payments.subjectKind, subjectId: payments.subjectId, amount })
+    .from(ledgerEntries)
+    .innerJoin(ledgerTransactions, eq(ledgerTransactions.id, ledgerEntries.transactionId))
+    .innerJoin(payments, eq(payments.id, paymentId))
+    .where(
+      and(
+        eq(ledgerEntries.account, tutorPayable(payeeId)),
+        eq(ledgerEntries.currency, currency),
+        lte(postedAt, periodTo),
+        periodFrom ? gt(postedAt, periodFrom) : undefined,
+      ),
+    )
+    .groupBy(payments.id)
+    .orderBy(asc(payments.id))
+    .limit(MOST_LINES);
+  const lines = found.map((line) => ({
+    ...{ paymentId: line.paymentId, bookingId: bookingIdOf(line), amount: line.amount },
+  }));
+  const others = lines.reduce((left, line) => left - line.amount, row.amount);
+  const reasons = { text: payoutText(row), failureText: row.failureCode && failureText(row.failureCode) };
+  return { payout: payoutStateOf(row), ...reasons, lines, others };
+}
+
+/** Payouts that no saga has begun with, though the request that was to start it is over. */
+export async function unstartedPayouts(db: Database, atMost: number): Promise<PayoutRow[]> {
+  return waiting(
+    db,
+    and(isNull(payouts.sagaStartedAt), lt(payouts.createdAt, sql`now() - make_interval(secs => ${LEASE_SECONDS})`)),
+    atMost,
+  );
+}
+
+/** Payouts that wait for our funds. */
+export async function payoutsAwaitingFunds(db: Database, atMost: number): Promise<PayoutRow[]> {
+  return waiting(db, eq(payouts.statusReason, 'awaiting_funds'), atMost);
+}
+
+/** Payouts of a payee that wait for something. */
+export async function payoutsAwaiting(db: Database, payeeId: string): Promise<PayoutRow[]> {
+  return waiting(db, eq(payouts.payeeId, payeeId), MOST_LINES);
+}
+
+async function waiting(db: Database, condition: SQL | undefined, atMost: number): Promise<PayoutRow[]> {
+  return db
+    .select()
+    .from(payouts)
+    .where(and(eq(payouts.status, 'pending'), condition))
+    .orderBy(asc(payouts.createdAt))
+    .limit(atMost);
+}
+
+/** The payout that a payout at Stripe is; undefined when it is none of ours. */
+export async function findByStripeId(db: Database, stripePayoutId: string): Promise<PayoutRow | undefined> {
+  const [row] = await db.select().from(payouts).where(eq(payouts.stripePayoutId, stripePayoutId));
+  return row;
+}
+
+/** Notes that a payout's saga has begun. @throws ProblemError not_found; undone when it was called off before */
+export async function startPayout(db: Database, id: string): Promise<PayoutRow> {
+  await markStarted(db, id);
+  const row = await readPayout(db, id);
+  if (row.status === 'cancelled') throw new ProblemError('undone');
+  return row;
+}
+
+/** Notes that a payout has a saga, or was handed to Temporal for good: the sweep does not look at it again. */
+export async function markStarted(db: Database, id: string): Promise<void> {
+  await db
+    .update(payouts)
+    .set({ sagaStartedAt: sql`now()` })
+    .where(and(eq(payouts.id, id), isNull(payouts.sagaStartedAt)));
+}
+
+/** Locks a payout's payee, then the payout, until the transaction ends. @throws ProblemError not_found */
+export async function lockPayout(tx: Transaction, id: string): Promise<PayoutRow> {
+  const [known] = await tx.select({ payeeId: payouts.payeeId }).from(payouts).where(eq(payouts.id, id));
+  if (!known) throw new ProblemError('not_found');
+  await lockPayee(tx, known.payeeId);
+  return theOnly(await tx.select().from(payouts).where(eq(payouts.id, id)).for('update'));
+}
+
+type PayoutPatch = Partial<
+  Omit<PayoutRow, 'id' | 'payeeId' | 'currency' | 'amount' | 'version' | 'createdAt' | 'updatedAt'>
+> & { now?: readonly ('transferredAt' | 'reversedAt' | 'arrivedAt' | 'stoppedAt' | 'returnedAt' | 'sagaStartedAt')[] };
+
+/** Changes a locked payout: a higher version, and an event if its status is another. `now`: what happens at this moment, unless it has before. */
+export async function changePayout(
+  tx: Transaction,
+  row: PayoutRow,
+  { now = [], ...patch }: PayoutPatch,
+): Promise<PayoutRow> {
+  const moments = Object.fromEntries(now.map((name) => [name, sql`coalesce(${payouts[name]}, now())`]));
+  const updated = await tx
+    .update(payouts)
+    .set({ ...patch, ...moments, version: row.version + 1, updatedAt: sql`now()` })
+    .where(eq(payouts.id, row.id))
+    .returning();
+  const changed = theOnly(updated);
+  if (changed.status !== row.status) await appendPayoutEvent(tx, EVENT_OF[changed.status], changed);
+  return changed;
+}
+
+const EVENT_OF = {
+  pending: 'PayoutInitiated',
+  processing: 'PayoutTransferred',
+  completed: 'PayoutCompleted',
+  failed: 'PayoutFailed',
+  cancelled: 'PayoutCancelled',
+} as const satisfies Record<PayoutStatus, string>;
+
+/** Tells of a payout. */
+export async function appendPayoutEvent(tx: Transaction, type: string, row: PayoutRow): Promise<void> {
+  const { id: payoutId, payeeId, status, statusReason, amount, currency, failureCode } = row;
+  await appendEvent(tx, {
+    streamId: payoutId,
+    type,
+    data: {
+      ...{ payoutId, payeeId, status, statusReason, amount: { amount, currency } },
+      ...(failureCode && { failureCode }),
+    },
+  });
+}
