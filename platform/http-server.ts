@@ -98,6 +98,7 @@ export function createService(options: ServiceOptions): Service {
         if (response.headersSent) return; // whoever handed the request over has answered for it: too late
         response.status(reply.status).set(reply.headers ?? {});
         if (reply.body === undefined) response.end();
+        else if (operation.media) response.type(operation.media).send(reply.body);
         else response.json(reply.body);
       });
     },

@@ -82,7 +82,7 @@ function successes(operation: Endpoint): RouteConfig['responses'] {
   for (const [status, schema] of Object.entries(operation.replies)) {
     replies[status] = {
       description: SUCCESS[status] ?? 'Success',
-      ...(schema && { content: { 'application/json': { schema } } }),
+      ...(schema && { content: { [operation.media ?? 'application/json']: { schema } } }),
     };
   }
   return replies;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_GONE_SECONDS } from '../../platform/saga-request';
-import { SWEEP_EVERY_MS, sweepSchedule } from '../../workflows/sweep.api';
+import { SWEEP_EVERY_MS } from '../../workflows/sweep.api';
 import type { RunningPlatform } from '../stack/platform';
 import type { ChaosEvidence } from './evidence';
 import { mailsMissing } from './mails';
-import { WAITING } from './reconciliation';
+import { SCHEDULED, WAITING } from './reconciliation';
 import { sandboxState } from './stripe-state';
 
 const LOOK_EVERY_MS = 1_000;
@@ -85,7 +85,7 @@ export async function sagasThatRun({ temporal }: ChaosEvidence): Promise<string[
   return ids.toSorted();
 }
 
-const RUNNING_SAGAS = `ExecutionStatus="Running" AND WorkflowType != "${sweepSchedule.workflowType}"`;
+const RUNNING_SAGAS = `ExecutionStatus="Running" AND WorkflowType NOT IN (${SCHEDULED.map((type) => `'${type}'`).join(', ')})`;
 
 async function busySagas({ temporal }: ChaosEvidence): Promise<string[]> {
   const busy: string[] = [];

@@ -2,6 +2,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/modules';
 import { sweepSchedule } from '../../workflows/sweep.api';
+import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import { messageOf } from '../machine/error-code';
 import { currentDetails, failedWorkflowTasks, historyOf, textOf, tookTooLong } from './histories';
 import { aboutLedger } from './ledger';
@@ -153,7 +154,7 @@ export async function workflowTroubles(
     const events = await historyOf(temporal, workflowId);
     histories.push({ workflowId, events });
     const failed = failedWorkflowTasks(events).filter((failure) => !tookTooLong(failure));
-    const isWaiting = type !== sweepSchedule.workflowType && status.name === 'RUNNING';
+    const isWaiting = !isScheduled(type) && status.name === 'RUNNING';
     return [
       ...failed.map((cause) => `${workflowId}: a workflow task failed, ${cause}`),
       ...namedIn(textOf(events)).map((word) => `${workflowId} names ${word}`),
@@ -168,7 +169,7 @@ export async function workflowTroubles(
     for (const workflow of left) troubles.push(...(await troublesOf(workflow)));
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  const workflows = listed.filter(({ type }) => type !== sweepSchedule.workflowType).length;
+  const workflows = listed.filter(({ type }) => !isScheduled(type)).length;
   return { troubles: [...troubles, ...(await replayTroubles(histories))], workflows };
 }
 
@@ -176,8 +177,13 @@ export async function workflowTroubles(
 const LANES = 8;
 
 /** Runs of a Schedule come and go, and one that could not do its work in time leaves it to the next. */
-const isSound = (type: string, status: string) =>
-  type === sweepSchedule.workflowType || status === 'RUNNING' || status === 'COMPLETED';
+const isSound = (type: string, status: string) => isScheduled(type) || status === 'RUNNING' || status === 'COMPLETED';
+
+/** The workflows that Schedules start: they are nobody's saga. */
+export const SCHEDULED: readonly string[] = [sweepSchedule, weeklyPayoutsSchedule].map(
+  ({ workflowType }) => workflowType,
+);
+const isScheduled = (type: string) => SCHEDULED.includes(type);
 
 /** Finds which of the words a text contains. To look for each alone takes seconds for many people and histories, and nearly all have none. */
 function finderOf(words: readonly string[]): (text: string) => string[] {

@@ -1,19 +1,21 @@
 import { moneyWithoutPayment, reservationsWithoutRefund } from '../../dev/chaos/half-done';
 import { failedWorkflowTasks, historyOf } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { PAYOUT_STEPS } from '../../workflows/payout';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
 import { createMarketplace, inTurn, type Marketplace } from '../support/marketplace';
 import { haveRetried } from '../support/operator';
 import { startTestPlatform, type TestPlatform } from '../support/platform';
 import { PAYMENTS, payments } from './payments';
+import { earners, PAYOUTS, payouts } from './payouts';
 import { REFUNDS, refunds } from './refunds';
 import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, type Scene } from './saga-table';
 import { SIGN_UPS, signUps } from './sign-ups';
 
-const SAGAS = ['sign-up', 'payment', 'refund'] as const;
+const SAGAS = ['sign-up', 'payment', 'refund', 'payout'] as const;
 type Saga = (typeof SAGAS)[number];
-const TABLES: Record<Saga, SagaTable> = { 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS };
+const TABLES: Record<Saga, SagaTable> = { 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS };
 
 /** A step of a saga against a fault. */
 interface Play {
@@ -121,16 +123,19 @@ const COURSES: Record<Fault, Course> = {
 beforeAll(async () => {
   platform = await startTestPlatform();
   market = createMarketplace(platform);
-  const [student, tutor, crowd] = await Promise.all([
+  const [student, tutor, crowd, payees] = await Promise.all([
     market.student(),
     market.tutor({ instant: true }),
     market.students(10),
+    market.payees(PLAYS.filter(({ saga }) => saga === 'payout').length),
   ]);
+  await earners(platform, student, payees);
   const payment = payments(platform, student, tutor);
   sagas = {
     'sign-up': signUps(platform, market.people),
     payment,
     refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
+    payout: payouts(platform, inTurn(payees)),
   };
   for (const one of PLAYS) {
     const scene = play(one);
@@ -176,6 +181,11 @@ test.each(SAGAS)('the table of %s has every step that such a saga was seen to ta
   expect([...new Set(rows.map(({ step }) => named(step)))].toSorted()).toEqual([...seen].toSorted());
   const places = rows.map(({ step, way }) => `${step} ${way}`);
   expect(new Set(places).size).toBe(places.length);
+});
+
+test('what the saga says of its steps is in the table of payouts', () => {
+  const steps = new Set(PAYOUTS.rows.map(({ step }) => step));
+  for (const step of Object.keys(PAYOUT_STEPS)) expect(steps).toContain(step);
 });
 
 test('what the saga says of its steps is in the table of sign-up', () => {

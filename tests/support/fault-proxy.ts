@@ -25,7 +25,7 @@ export interface Meeting {
   answers(): Promise<number[]>;
 }
 
-const KINDS = ['booking', 'payment', 'refund', 'user'] as const;
+const KINDS = ['booking', 'payment', 'payout', 'refund', 'user'] as const;
 /** What a workflow id begins with. */
 export type SagaKind = (typeof KINDS)[number];
 
@@ -81,6 +81,7 @@ const NUMBER = /-\d+(?=\/|$)/g;
 const KEYLESS: [kind: SagaKind, path: RegExp][] = [
   ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin|admit-move)$/],
   ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
+  ['payout', /^\/internal\/payouts\/([0-9a-f-]{36})\/(check|refresh)$/],
   ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],
 ];
 

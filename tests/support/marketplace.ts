@@ -73,6 +73,16 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
     return person;
   }
 
+  /** A few at a time: every password is hashed at full cost. */
+  async function several(role: 'student' | 'tutor', count: number): Promise<Person[]> {
+    const made: Person[] = [];
+    while (made.length < count) {
+      const few = Array.from({ length: Math.min(8, count - made.length) }, () => register(role));
+      made.push(...(await Promise.all(few)));
+    }
+    return made;
+  }
+
   const logIn = (email: string): Promise<string> =>
     eventually('the account is active', async () => {
       const reply = await ask('POST', '/api/auth/login', { body: { email, password: PASSWORD } });
@@ -105,16 +115,10 @@ export function createMarketplace({ ask, database, temporal }: TestPlatform) {
     nextHour,
     student: () => register('student'),
 
-    async students(count: number): Promise<Person[]> {
-      const made: Person[] = [];
-      // A few at a time: every password is hashed at full cost.
-      while (made.length < count) {
-        made.push(
-          ...(await Promise.all(Array.from({ length: Math.min(8, count - made.length) }, () => register('student')))),
-        );
-      }
-      return made;
-    },
+    students: (count: number): Promise<Person[]> => several('student', count),
+
+    /** People who may be paid, and teach nothing. */
+    payees: (count: number): Promise<Person[]> => several('tutor', count),
 
     /** A tutor who can be booked day and night. */
     async tutor({ instant }: { instant: boolean }): Promise<Tutor> {

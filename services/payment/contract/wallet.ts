@@ -61,6 +61,9 @@ const EntriesQuery = PageQuery.extend({
 });
 export type EntriesQuery = z.output<typeof EntriesQuery>;
 
+/** As `EntriesQuery`, without pages. */
+const CsvQuery = EntriesQuery.omit({ cursor: true, limit: true });
+
 /** The public operations of earnings. */
 export const walletOperations = {
   getWallet: endpoint({
@@ -80,5 +83,17 @@ export const walletOperations = {
     access: 'user',
     query: EntriesQuery,
     replies: { 200: pageOf(WalletEntry) },
+  }),
+  getWalletEntriesCsv: endpoint({
+    method: 'get',
+    path: '/api/wallet/entries.csv',
+    operationId: 'getWalletEntriesCsv',
+    summary: 'What moved your earnings, the oldest first, as a table (RFC 4180)',
+    description:
+      'UTF-8, with the names of its columns on top. Amounts are in whole units of their currency, with all its decimals. At most 10,000 movements: choose a shorter time for fewer.',
+    access: 'user',
+    query: CsvQuery,
+    media: 'text/csv',
+    replies: { 200: z.string() },
   }),
 } as const;

@@ -356,6 +356,7 @@ test('the published document names the public operations and none of the interna
   expect(Object.keys(body.paths)).toEqual([
     '/api/wallet',
     '/api/wallet/entries',
+    '/api/wallet/entries.csv',
     '/api/payouts/account',
     '/api/payouts/account/onboarding',
     '/api/payouts/initiate',

@@ -64,7 +64,7 @@ const isNotRefunded = ne(payments.status, 'refunded');
 export async function listEntries(
   db: Database,
   userId: string,
-  { currency, from, to, limit, before }: Omit<EntriesQuery, 'cursor'> & { before: string | undefined },
+  { currency, from, to, limit, before }: Omit<EntriesQuery, 'cursor'> & { before?: string | undefined },
 ): Promise<{ items: WalletEntry[]; nextId: string | null }> {
   const { id, kind, postedAt, paymentId, payoutId } = ledgerTransactions;
   // What becomes payable leaves one account for the other, and sums to nothing. The names of sums are no column's of payments.

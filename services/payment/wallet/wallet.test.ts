@@ -113,6 +113,23 @@ describe('what moved it', () => {
     expect(refused).toMatchObject({ status: 422, body: { errors: [{ path: 'query.cursor' }] } });
   });
 
+  test('comes as a table too, the oldest first', async () => {
+    const { id, see, paid } = await payee();
+    const first = await paid(4_000);
+    await paid(1_000, 'GBP');
+    await share(first, 50);
+    const token = await stack.service.userToken({ id, role: 'tutor' });
+    const { status, headers, body } = await stack.service.ask('GET', '/api/wallet/entries.csv?currency=EUR', { token });
+    expect([status, headers['content-type']]).toEqual([200, 'text/csv; charset=utf-8']);
+    const lines = String(body).trimEnd().split('\r\n').slice(1);
+    expect(lines.map((line) => line.split(',').slice(1, 5))).toEqual([
+      ['earned', 'EUR', '34.00', '34.00'],
+      ['refunded', 'EUR', '-17.00', '17.00'],
+    ]);
+    expect((await see('/api/wallet/entries.csv?limit=1')).status).toBe(422);
+    expect((await stack.service.ask('GET', '/api/wallet/entries.csv')).status).toBe(401);
+  });
+
   test('is chosen by currency and time, and balances count what was not chosen', async () => {
     const { see, paid } = await payee();
     await paid(1_000);

@@ -1,0 +1,48 @@
+import { fails, type SagaHarness, startSagaHarness } from '../tests/support/saga-harness';
+import { weeklyPayoutsSchedule } from './weekly-payouts.api';
+
+jest.setTimeout(60_000);
+
+let harness: SagaHarness;
+beforeAll(async () => {
+  harness = await startSagaHarness();
+});
+afterAll(() => harness.close());
+
+const { workflowType, taskQueue, scheduleId, summary } = weeklyPayoutsSchedule;
+let runs = 0;
+interface Page {
+  week: string;
+  after: string | null;
+}
+/** A run as the Schedule starts it. */
+const run = (openWeeklyPayouts: (page: Page, attempt: number) => unknown) => {
+  const workflowId = `${scheduleId}-${++runs}`;
+  const type = { workflowType, taskQueue, workflowId: () => workflowId, searchAttributes: () => ({}) };
+  return harness.start({ ...type, summary: () => summary }, undefined, { openWeeklyPayouts });
+};
+
+test('it goes from page to page, each in a run of its own, for one week', async () => {
+  const pages: Page[] = [];
+  const weekly = await run((page) => {
+    pages.push(page);
+    return { opened: 2, skipped: 1, next: pages.length < 3 ? `payee-${pages.length}` : null };
+  });
+  const result = await weekly.result();
+  expect(result).toMatchObject({ opened: 6, skipped: 3 });
+  expect(pages.map(({ after }) => after)).toEqual([null, 'payee-1', 'payee-2']);
+  expect(new Set(pages.map(({ week }) => week)).size).toBe(1);
+  expect(pages[0]?.week).toMatch(/^\d{4}-W\d{2}$/);
+  const { events } = await weekly.handle.fetchHistory();
+  expect(events?.length).toBeLessThan(15);
+});
+
+test('a page that fails is asked for again until it is done', async () => {
+  const weekly = await run((page, attempt) => fails(5, () => ({ opened: 1, skipped: 0, next: null }))(page, attempt));
+  await expect(weekly.result()).resolves.toMatchObject({ opened: 1, skipped: 0 });
+});
+
+test('it begins on Mondays at six, and a week that was missed is made up for', () => {
+  expect(weeklyPayoutsSchedule.when).toEqual({ dayOfWeek: 'MONDAY', hour: 6 });
+  expect(weeklyPayoutsSchedule.catchUpMs).toBe(7 * 86_400_000);
+});
