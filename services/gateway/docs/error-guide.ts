@@ -72,6 +72,14 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   too_many_refunds: 'Ask an operator of the platform to give back what is left.',
   request_expired:
     'Nothing was booked and no money was taken: the request was not repeated within ten minutes after a fault. Ask the person whether they still want it, and send it under a new Idempotency-Key.',
+  nothing_to_pay:
+    'Show the wallet: what is pending becomes payable at `nextPayableAt`. Where `payable` comes along, ask for no more than that.',
+  payout_in_progress:
+    'Show the payout that `payoutId` names. Another one of its currency can be opened once it is over.',
+  payouts_disabled:
+    'Only who teaches has an account that is paid out. Nothing is lost: what was earned stays in the wallet.',
+  below_minimum:
+    'Say how much has to be payable: `minimum` comes along. It is paid out by itself in the week in which that is reached.',
   refund_exceeds_payment:
     'Fetch the payment: `captured` less `refunded` and `refundPending` is what can still be given back.',
   refund_failed:
