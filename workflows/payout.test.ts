@@ -262,6 +262,25 @@ describe('before the bank', () => {
   });
 });
 
+describe('while the bank is waited for', () => {
+  test('Stripe is away for more than an hour: an operator who knows that it was paid settles it', async () => {
+    await start({ [refresh.does]: (input, attempt) => (row.closed ? row : isAway(input, attempt)) });
+    await harness.env.sleep('65 minutes');
+    await saga.becomes('NeedsAttention');
+    await saga.update('resolve', { step: 'refresh', action: 'paid_elsewhere' });
+    await expect(saga.result()).resolves.toEqual({ status: 'completed' });
+    expect(saga.calls).toContain('settlePayout');
+  });
+
+  test('nobody knows when it is expected, nor when it arrived', async () => {
+    await start({
+      [bank.does]: () => set({ sent: true, expectedAt: null }),
+      [refresh.does]: () => (row.status === 'processing' ? set({ status: 'completed', arrivedAt: null }) : row),
+    });
+    await expect(saga.result()).resolves.toEqual({ status: 'completed' });
+  });
+});
+
 describe('started again', () => {
   test('after its end, because a bank sent it back: it goes on there', async () => {
     await start({

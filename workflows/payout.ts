@@ -136,19 +136,18 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
       const left = deadline - Date.now();
       if (left <= 0) {
         const said = await saga.askOperator('bank', 'the bank has said nothing for ten days', byHand.settled);
-        if (said !== 'retry') return read(state);
+        if (said !== 'retry') return refresh(state);
         deadline = Date.now() + BANK_SAYS_WITHIN_MS;
       }
       await untilNews(state, Math.min(poll, Math.max(left, MINUTE)));
-      state = (await refresh()) ?? state;
-      if (state.closed) return state;
+      state = await refresh(state);
     }
     if (state.status === 'completed') state = await untilKept(state);
     if (state.status !== 'failed' || state.closed) return state;
     await tellOnce('over');
     saga.tell('Compensating', `${about}: the bank has it not, fetching it back from the payee's account.`);
     const returned = await saga.forward('return', (act, key) => act.returnPayout({ payoutId, key }), byHand);
-    return returned ?? read(state);
+    return returned ?? refresh(state);
   }
 
   /** It is at the bank. A bank may send it back for some days. */
@@ -162,18 +161,15 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
     let state = paid;
     while (state.status === 'completed' && !state.closed && Date.now() < until) {
       await untilNews(state, Math.min(DAY, until - Date.now()));
-      state = (await refresh()) ?? state;
+      state = await refresh(state);
     }
     return state;
   }
 
-  function refresh(): Promise<PayoutSummary | undefined> {
-    return saga.forward('refresh', (act) => act.refreshPayout({ payoutId }), byHand);
-  }
-
-  /** How an operator has left it. */
-  async function read(known: PayoutSummary): Promise<PayoutSummary> {
-    return (await refresh()) ?? known;
+  /** What has become of it, or what is `known` where an operator has settled the question. */
+  async function refresh<Known extends Pick<PayoutSummary, 'status'>>(known: Known): Promise<PayoutSummary | Known> {
+    const asked = await saga.forward('refresh', (act) => act.refreshPayout({ payoutId }), byHand);
+    return asked ?? known;
   }
 
   /** Waits until payment says that something has changed, no longer than `atMostMs`. */
@@ -189,7 +185,7 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
     await saga.undo(Number.POSITIVE_INFINITY);
     await tellOnce('over');
     // Unless an operator has settled it by other means.
-    const { status } = (await refresh()) ?? { status: 'cancelled' };
+    const { status } = await refresh({ status: 'cancelled' });
     saga.tell('Compensated', `${about}: taken back (${reason}), it is ${status}.`);
     return over(status);
   }

@@ -1,4 +1,4 @@
-import { continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, proxyActivities, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
 import type { PayoutActivities } from '../activities/payout';
 import { isoWeekOf } from '../kernel/week';
 import { UNTIL_DONE_DAYLONG } from './activity-options';
@@ -18,10 +18,16 @@ export async function weeklyPayouts(soFar?: WeeklyPayoutsSoFar): Promise<WeeklyP
   return continueAsNew<typeof weeklyPayouts>({ ...done, after: page.next });
 }
 
-/** The week for which the Schedule meant the run: it may begin days later. One that somebody starts by hand is this week's. */
+/** It may begin days after the time for which the Schedule meant it. One that somebody starts by hand is this week's. */
 function nothingYet(): WeeklyPayoutsResult {
-  const { searchAttributes, startTime } = workflowInfo();
+  return { week: weekMeant(workflowInfo()), opened: 0, skipped: 0 };
+}
+
+/** The week of a run: that of the time for which its Schedule started it, else that of its beginning. */
+export function weekMeant({
+  searchAttributes,
+  startTime,
+}: Pick<WorkflowInfo, 'searchAttributes' | 'startTime'>): string {
   const [meant] = searchAttributes.TemporalScheduledStartTime ?? [];
-  const week = isoWeekOf((meant instanceof Date ? meant : startTime).getTime());
-  return { week, opened: 0, skipped: 0 };
+  return isoWeekOf((meant instanceof Date ? meant : startTime).getTime());
 }
