@@ -1,5 +1,5 @@
 import { HOUR } from './time';
-import { addBusinessDays, isoWeekOf, nextMonday } from './week';
+import { addBusinessDays, isoWeekOf, nextMonday, weekOfRun } from './week';
 
 const at = (text: string) => Date.parse(text);
 
@@ -38,4 +38,11 @@ test('five business days are a week, less the weekend that begins them', () => {
     const days = (addBusinessDays(from, 5) - from) / (24 * HOUR);
     expect([5, 6, 7]).toContain(days);
   }
+});
+
+test('the week is that for which the Schedule meant the run, however late it begins', () => {
+  const startTime = new Date('2026-12-09T10:00:00Z');
+  const meant = new Date('2026-11-30T06:00:00Z');
+  expect(weekOfRun({ searchAttributes: { TemporalScheduledStartTime: [meant] }, startTime })).toBe('2026-W49');
+  expect(weekOfRun({ searchAttributes: {}, startTime })).toBe('2026-W50');
 });

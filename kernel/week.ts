@@ -15,6 +15,15 @@ export function isoWeekOf(atMs: number): string {
   return `${year}-W${String(week).padStart(2, '0')}`;
 }
 
+/** The week of a run of a Schedule: that of the time for which it was meant, however late it begins; of one that somebody starts that of its beginning. */
+export function weekOfRun(run: {
+  searchAttributes: Readonly<Record<string, readonly unknown[] | undefined>>;
+  startTime: Date;
+}): string {
+  const [meant] = run.searchAttributes.TemporalScheduledStartTime ?? [];
+  return isoWeekOf((meant instanceof Date ? meant : run.startTime).getTime());
+}
+
 /** The first time after an instant that is a Monday at `hour`. */
 export function nextMonday(afterMs: number, hour: number): Date {
   const ofThisWeek = mondayOf(afterMs) + hour * HOUR;

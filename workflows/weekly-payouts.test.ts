@@ -1,5 +1,4 @@
 import { fails, type SagaHarness, startSagaHarness } from '../tests/support/saga-harness';
-import { weekMeant } from './weekly-payouts';
 import { weeklyPayoutsSchedule } from './weekly-payouts.api';
 
 jest.setTimeout(60_000);
@@ -46,11 +45,4 @@ test('a page that fails is asked for again until it is done', async () => {
 test('it begins on Mondays at six, and a week that was missed is made up for', () => {
   expect(weeklyPayoutsSchedule.when).toEqual({ dayOfWeek: 'MONDAY', hour: 6 });
   expect(weeklyPayoutsSchedule.catchUpMs).toBe(7 * 86_400_000);
-});
-
-test('the week is that for which the Schedule meant the run, however late it begins', () => {
-  const startTime = new Date('2026-12-09T10:00:00Z');
-  const meant = new Date('2026-11-30T06:00:00Z');
-  expect(weekMeant({ searchAttributes: { TemporalScheduledStartTime: [meant] }, startTime })).toBe('2026-W49');
-  expect(weekMeant({ searchAttributes: {}, startTime })).toBe('2026-W50');
 });

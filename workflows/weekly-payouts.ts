@@ -1,6 +1,6 @@
-import { continueAsNew, proxyActivities, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { PayoutActivities } from '../activities/payout';
-import { isoWeekOf } from '../kernel/week';
+import { weekOfRun } from '../kernel/week';
 import { UNTIL_DONE_DAYLONG } from './activity-options';
 import type { WeeklyPayoutsResult, WeeklyPayoutsSoFar } from './weekly-payouts.api';
 
@@ -20,14 +20,5 @@ export async function weeklyPayouts(soFar?: WeeklyPayoutsSoFar): Promise<WeeklyP
 
 /** It may begin days after the time for which the Schedule meant it. One that somebody starts by hand is this week's. */
 function nothingYet(): WeeklyPayoutsResult {
-  return { week: weekMeant(workflowInfo()), opened: 0, skipped: 0 };
-}
-
-/** The week of a run: that of the time for which its Schedule started it, else that of its beginning. */
-export function weekMeant({
-  searchAttributes,
-  startTime,
-}: Pick<WorkflowInfo, 'searchAttributes' | 'startTime'>): string {
-  const [meant] = searchAttributes.TemporalScheduledStartTime ?? [];
-  return isoWeekOf((meant instanceof Date ? meant : startTime).getTime());
+  return { week: weekOfRun(workflowInfo()), opened: 0, skipped: 0 };
 }
