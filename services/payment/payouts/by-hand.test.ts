@@ -45,6 +45,25 @@ describe('an operator settles by hand', () => {
     await expectLedgerIsStripes(stack);
   });
 
+  test.each(['waived', 'paid_elsewhere'] as const)(
+    '%s while nobody knows of a transfer: none is sent after that',
+    async (as) => {
+      const who = await payee();
+      await earned(who);
+      const id = await opened(who);
+      // A request for the transfer is noted, and never gets to Stripe.
+      await stack.fault({ kind: 'drop_before', times: 20, match: { path: '/v1/transfers' } });
+      expect((await steps.transfer(id)).status).toBe(503);
+      await steps.byHand(id, as);
+      await stack.noFaults();
+      // What its saga undoes then finds it settled.
+      expect((await steps.reverse(id)).body.closed).toBe(true);
+      await steps.cancel(id);
+      expect(await has(who, id)).toMatchObject({ transfers: 0, inTransit: 0, payable: as === 'waived' ? 3_400 : 0 });
+      await expectLedgerIsStripes(stack);
+    },
+  );
+
   test('also while Stripe is away', async () => {
     const who = await payee();
     await earned(who);

@@ -87,15 +87,19 @@ export async function reverse(till: Till, id: string, stepKey: string): Promise<
 
 /**
  * Stops a payout and finds out what became of its transfer. A request that may still take effect is brought to its end first: what it
- * sends is then fetched back, and under its key Stripe does it once.
+ * sends is then fetched back, and under its key Stripe does it once. Of one that is settled already nothing is sent.
  */
-async function stop(till: Till, id: string): Promise<PayoutRow> {
+async function stop(till: Till, id: string): Promise<void> {
   const { payout, doubtful } = await stopPayout(till.db, id);
   const [newest] = doubtful;
-  if (!newest) return payout;
-  const [found] = await till.stripe.listTransfers(id);
-  if (found !== undefined) return recordTransfer(till.db, id, newest, found);
-  return newest.open ? makeTransfer(till, payout, newest) : payout;
+  if (newest?.open && !payout.closedAs) await makeTransfer(till, payout, newest);
+  else if (newest) await look(till, id, newest);
+}
+
+/** Records a transfer that Stripe turns out to have made. */
+async function look({ db, stripe }: Till, id: string, attempt: Attempt): Promise<void> {
+  const [found] = await stripe.listTransfers(id);
+  if (found !== undefined) await recordTransfer(db, id, attempt, found);
 }
 
 /**
@@ -133,11 +137,14 @@ export async function returnPayout(till: Till, id: string, stepKey: string): Pro
   return giveBack(till.db, id);
 }
 
-/** An operator has settled a payout by hand. Stripe is asked first what became of its transfer. @throws ProblemError not_found */
+/** An operator has settled a payout by hand. Stripe is asked first what became of its transfer, and nothing is sent. @throws ProblemError not_found */
 export async function settleByHand(till: Till, id: string, { as }: SettledByHand): Promise<PayoutRow> {
-  await stop(till, id).catch((error: unknown) => {
-    // Stripe's being away is why an operator had to do it by hand.
-    if (!isRetryable(error)) throw error;
-  });
+  const { doubtful } = await stopPayout(till.db, id);
+  const [newest] = doubtful;
+  if (newest)
+    await look(till, id, newest).catch((error: unknown) => {
+      // Stripe's being away is why an operator had to do it by hand.
+      if (!isRetryable(error)) throw error;
+    });
   return settlePayoutByHand(till.db, id, as);
 }
