@@ -83,35 +83,18 @@ function listed(list: string, { name, module, path, about, port }: NewContext): 
   return inserted(list, made, '\n} as const satisfies Record<string, Module>;');
 }
 
-/** The compose file with the service, in a profile of its own when its module can be switched off. */
-function composed(compose: string, { name, module, port }: NewContext): string {
-  const upper = name.toUpperCase();
-  const url = `  ${upper}_URL: http://${name}:${port}\n`;
-  const database = `postgres://${name}:\${${upper}_DATABASE_PASSWORD:?scripts/compose-env.ts derives it from DATABASE_ROLE_SECRET}@postgres:5432/${name}_db`;
-  const service = `  ${name}:
-    <<: *service${module === 'core' ? '' : `\n    profiles: [${module}]`}
-    command: [${name}]
-    environment:
-      <<: *environment
-      ${upper}_DATABASE_URL: ${database}
-
-`;
-  return inserted(inserted(compose, url, '\n# A service starts when'), service, '  worker-');
-}
-
 async function main(args: string[]): Promise<void> {
   const context = newContextOf(args);
   const { name, module, path, port } = context;
   const written = writeRooms(context);
   change('kernel/modules.ts', (list) => listed(list, context));
-  change('docker-compose.temporal.yml', (compose) => composed(compose, context));
   await run('npx', ['biome', 'check', '--write', ...written, 'kernel/modules.ts']);
-  console.log(`entered  in kernel/modules.ts (${module}, port ${port}) and docker-compose.temporal.yml`);
+  console.log(`entered  in kernel/modules.ts (${module}, port ${port})`);
   const generate = ['drizzle-kit', 'generate', '--config', 'db/drizzle.config.ts', '--name', 'init'];
   await run('npx', generate, { CONTEXT: name });
   console.log(`made     db/migrations/${name}`);
-  await rewriteLists('env-example', 'readme-lists');
-  console.log('entered  in .env.example and README.md');
+  await rewriteLists('compose-services', 'env-example', 'readme-lists');
+  console.log('entered  in docker-compose.temporal.yml, .env.example and README.md');
   console.log(`
 It runs:  npm start -- gateway identity ${name}    then http://127.0.0.1:8000/api/${path}
 Test it:  npx jest services/${name}

@@ -150,17 +150,6 @@ function exported(index: string, { kind }: NewSaga, saga: string): string {
   return `${[first, ...[...lines, line].toSorted((a, b) => (a.split('from ')[1] ?? '').localeCompare(b.split('from ')[1] ?? ''))].join('\n')}\n`;
 }
 
-/** The compose file with the queue's worker, in the profile of its module when that can be switched off. */
-function composed(compose: string, { queue, context }: NewSaga): string {
-  const module = moduleOf(context);
-  const worker = `  worker-${queue}:
-    <<: *worker${module === 'core' ? '' : `\n    profiles: [${module}]`}
-    command: ["worker:${queue}"]
-
-`;
-  return inserted(compose, worker, '  # Temporal, with a Postgres of its own');
-}
-
 async function main(args: string[]): Promise<void> {
   const made = newSagaOf(args);
   const { kind, context, queue } = made;
@@ -169,14 +158,13 @@ async function main(args: string[]): Promise<void> {
   change('kernel/modules.ts', (list) => listed(list, made));
   change('workflows/index.ts', (index) => exported(index, made, String(facts.saga)));
   const isFirst = !QUEUES.some(({ name }) => name === queue);
-  if (isFirst) change('docker-compose.temporal.yml', (compose) => composed(compose, made));
   const formatted = [...written.filter((file) => file.endsWith('.ts')), 'kernel/modules.ts', 'workflows/index.ts'];
   await run('npx', ['biome', 'check', '--write', ...formatted]);
   console.log(
     `entered  in kernel/modules.ts (${context}) and workflows/index.ts${isFirst ? ` with worker:${queue}` : ''}`,
   );
-  await rewriteLists('readme-lists');
-  console.log('entered  in README.md');
+  await rewriteLists('compose-services', 'readme-lists');
+  console.log(`entered  in README.md${isFirst ? ' and docker-compose.temporal.yml' : ''}`);
   console.log(`
 It runs:   npm start    then POST /api/${facts.path}/{id}/${facts.sagaPath}
 Test it:   npx jest ${kind}

@@ -12,6 +12,6 @@ test('a README that lists something else is mended, and one without the lists re
   const other = readme.replace('gateway --> identity', 'gateway --> identity & shop').replaceAll('| core ', '| shop ');
   expect(other).not.toBe(readme);
   expect(withLists(other)).toBe(readme);
-  expect(() => withLists('# Nothing')).toThrow('README.md has no');
+  expect(() => withLists('# Nothing')).toThrow('There is no "<!-- from');
   for (const name of CONTEXT_NAMES) expect(readme).toContain(`\`${name}\``);
 });

@@ -11,6 +11,7 @@ import {
   workerOf,
 } from '../kernel/modules';
 import { markdownTable } from './markdown-table';
+import { split, withMarked } from './marked';
 
 // Writes what README.md says of every context, worker and module from the one list. Run it from the root of the project after a change of
 // kernel/modules.ts.
@@ -48,19 +49,11 @@ function lists(): string {
 
 /** @returns README.md as it should be. @throws Error when a place for a list is missing */
 export function withLists(readme: string): string {
-  const [before, rest] = split(readme, `${BEGIN}\n`);
-  const [, after] = split(rest, `\n${END}`);
-  const filled = `${before}${BEGIN}\n\n${lists()}\n\n${END}${after}`;
+  const filled = withMarked(readme, BEGIN, END, `\n\n${lists()}\n\n`);
   return Object.entries(DIAGRAM).reduce((text, [start, end]) => {
     const [above, line] = split(text, `\n${start}`);
     return `${above}\n${start}${end}${line.slice(line.indexOf('\n'))}`;
   }, filled);
-}
-
-function split(text: string, at: string): [string, string] {
-  const place = text.indexOf(at);
-  if (place < 0) throw new Error(`README.md has no ${JSON.stringify(at)}`);
-  return [text.slice(0, place), text.slice(place + at.length)];
 }
 
 /** Compiled, this file is dist/scripts/readme-lists.js. */

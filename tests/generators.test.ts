@@ -142,7 +142,7 @@ test('all of it compiles, is written as the project is, and passes its own tests
   expect(await inCopy('npx', ['biome', 'check', '--vcs-enabled=false', ...written])).toMatchObject({ code: 0 });
   const suites = [
     ...['services/shelf', 'services/notification/(templates|rules)', 'workflows/(loan|api)', 'kernel/modules'],
-    ...['compose-env', 'env-example', 'readme-lists'].map((name) => `scripts/${name}`),
+    ...['compose-env', 'compose-services', 'env-example', 'readme-lists'].map((name) => `scripts/${name}`),
     ...['checklists', 'docs', 'fingerprints', 'named-scripts', 'reference', 'rooms', 'undo-scenes'].map(
       (name) => `tests/${name}.test`,
     ),
