@@ -230,12 +230,19 @@ export const stripeWebhooksLog = pgTable(
     eventId: text('event_id').primaryKey(),
     type: text().notNull(),
     objectId: text('object_id'),
+    /** The PaymentIntent that it is about, by which it is acted on. */
+    intentId: text('intent_id'),
+    /** The connected account that it comes from. */
+    account: text(),
     createdAt: instant('created_at').notNull(),
     deliveries: integer().notNull().default(1),
     receivedAt: instant('received_at').notNull().defaultNow(),
     processedAt: instant('processed_at'),
   },
-  (t) => [index('stripe_webhooks_unprocessed').on(t.receivedAt).where(sql`processed_at is null`)],
+  (t) => [
+    index('stripe_webhooks_received').on(t.receivedAt, t.eventId),
+    index('stripe_webhooks_unprocessed').on(t.receivedAt).where(sql`processed_at is null`),
+  ],
 );
 
 /** One row per payee: the lock under which what they earned becomes payable and is paid out. */

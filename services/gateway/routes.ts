@@ -122,7 +122,7 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
   return async (request, response) => {
     const destination = destinationOf(request.originalUrl);
     response.locals.operation = destination?.context;
-    if (!destination || !isSigned(destination.path)) await admit(request, response, destination);
+    if (!destination || !isSigned(request.method, destination.path)) await admit(request, response, destination);
     if (!destination) throw new ProblemError('not_found', 'There is nothing at this path');
     if (!config.contexts.has(destination.context))
       throw new ProblemError('module_off', `The module ${moduleOf(destination.context)} is switched off here`);

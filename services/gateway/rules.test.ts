@@ -106,9 +106,10 @@ describe('where a request goes', () => {
 });
 
 test('only the webhook itself is exempt from tokens and limits', () => {
-  expect(isSigned('/api/stripe/webhooks')).toBe(true);
+  expect(isSigned('POST', '/api/stripe/webhooks')).toBe(true);
+  expect(isSigned('GET', '/api/stripe/webhooks')).toBe(false);
   for (const path of ['/api/stripe', '/api/stripe/webhooks/', '/api/stripe/webhooks/x', '/api/stripe/Webhooks'])
-    expect(isSigned(path)).toBe(false);
+    expect(isSigned('POST', path)).toBe(false);
 });
 
 test('methods that echo or tunnel are not passed on, and only reads are repeated', () => {

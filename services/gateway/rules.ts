@@ -47,11 +47,11 @@ function isUnambiguous(segment: string): boolean {
 }
 
 /**
- * Whether the path proves its sender by a signature in the service itself. Stripe has no access token and sends bursts
+ * Whether a request proves its sender by a signature in the service itself. Stripe has no access token and sends bursts
  * from few addresses, so tokens and the limit of requests do not apply to it.
  */
-export function isSigned(path: string): boolean {
-  return path === '/api/stripe/webhooks';
+export function isSigned(method: string, path: string): boolean {
+  return method === 'POST' && path === '/api/stripe/webhooks';
 }
 
 /** Methods that are passed on. TRACE would echo credentials, CONNECT would open a tunnel. */

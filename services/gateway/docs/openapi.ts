@@ -61,7 +61,7 @@ export function mergeDocuments(
         const holder = operationIds.get(operation.operationId);
         if (holder) throw new ReferenceConflict(context, `${holder} has an operation ${operation.operationId} as well`);
         operationIds.set(operation.operationId, context);
-        paths[path] = { ...paths[path], [method]: seenThroughGateway(operation, context, path) };
+        paths[path] = { ...paths[path], [method]: seenThroughGateway(operation, context, method, path) };
       }
     }
   }
@@ -93,10 +93,10 @@ function addComponents(known: Named, added: Named, context: RoutedContext, kind:
   return { ...known, ...added };
 }
 
-function seenThroughGateway(operation: Operation, context: RoutedContext, path: string): Operation {
+function seenThroughGateway(operation: Operation, context: RoutedContext, method: string, path: string): Operation {
   const codes: ErrorCode[] = ['upstream_unavailable', 'header_fields_too_large'];
   // A token is checked wherever one is sent, also where none is needed.
-  if (!isSigned(path)) codes.push('unauthenticated', 'rate_limited');
+  if (!isSigned(method.toUpperCase(), path)) codes.push('unauthenticated', 'rate_limited');
   if (operation.requestBody !== undefined) codes.push('payload_too_large', 'request_timeout');
   const responses = { ...operation.responses };
   for (const code of codes) {

@@ -20,6 +20,7 @@ export {
 
 export type { SettledByHand } from './settled';
 export type { EntriesQuery, WalletBalance, WalletEntry } from './wallet';
+export type { StripeWebhook } from './webhook-log';
 
 /**
  * What the payment service promises. Money only ever moves by these operations; each that calls Stripe is safe to repeat

@@ -5,6 +5,7 @@ import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money
 import { payoutAccountOperations } from './payout-account';
 import { payoutOperations } from './payouts';
 import { walletOperations } from './wallet';
+import { webhookLogOperations } from './webhook-log';
 
 // What people are promised. Stripe, which tells of changes, is promised its webhook.
 
@@ -122,4 +123,5 @@ export const peopleOperations = {
     replies: { 200: z.object({ received: z.literal(true) }) },
     errors: ['invalid_signature', 'malformed_body', 'payload_too_large', 'unsupported_media_type'],
   }),
+  ...webhookLogOperations,
 } as const;

@@ -367,5 +367,6 @@ test('the published document names the public operations and none of the interna
     '/api/payments/{id}/refunds',
     '/api/payments/{id}/refund',
     '/api/stripe/webhooks',
+    '/api/stripe/webhooks/{eventId}/replay',
   ]);
 });

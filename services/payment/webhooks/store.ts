@@ -1,9 +1,12 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { stripeWebhooksLog } from '../../../db/schema/payment';
+import { ProblemError } from '../../../kernel/errors';
 import type { StripeEvent } from '../stripe/answers';
 
 // The log of what Stripe has told us.
+
+export type WebhookRow = typeof stripeWebhooksLog.$inferSelect;
 
 /**
  * Notes an event before anything is done about it, and as processed where nothing `isToDo`. @returns whether it is new,
@@ -14,10 +17,10 @@ export async function noteEvent(
   event: StripeEvent,
   isToDo: boolean,
 ): Promise<'new' | 'again' | 'processed'> {
-  const { id: eventId, type, objectId, createdAt } = event;
+  const { id: eventId, ...told } = event;
   const [row] = await db
     .insert(stripeWebhooksLog)
-    .values({ eventId, type, objectId, createdAt, processedAt: isToDo ? null : sql`now()` })
+    .values({ eventId, ...told, processedAt: isToDo ? null : sql`now()` })
     .onConflictDoUpdate({
       target: stripeWebhooksLog.eventId,
       set: { deliveries: sql`${stripeWebhooksLog.deliveries} + 1` },
@@ -33,4 +36,33 @@ export async function markEventProcessed(db: Database, eventId: string): Promise
     .update(stripeWebhooksLog)
     .set({ processedAt: sql`coalesce(${stripeWebhooksLog.processedAt}, now())` })
     .where(eq(stripeWebhooksLog.eventId, eventId));
+}
+
+/** Where a page of the log ends. */
+export interface LogPosition {
+  at: Date;
+  id: string;
+}
+
+/** Noted events, the latest first: all, or those that were acted on, or were not. */
+export async function listEvents(
+  db: Database,
+  { isProcessed, before, limit }: { isProcessed: boolean | undefined; before: LogPosition | undefined; limit: number },
+): Promise<WebhookRow[]> {
+  const { receivedAt, eventId, processedAt } = stripeWebhooksLog;
+  const isOlder = before && or(lt(receivedAt, before.at), and(eq(receivedAt, before.at), lt(eventId, before.id)));
+  const isWanted = isProcessed === undefined ? undefined : isProcessed ? isNotNull(processedAt) : isNull(processedAt);
+  return db
+    .select()
+    .from(stripeWebhooksLog)
+    .where(and(isWanted, isOlder))
+    .orderBy(desc(receivedAt), desc(eventId))
+    .limit(limit);
+}
+
+/** @throws ProblemError not_found */
+export async function readEvent(db: Database, eventId: string): Promise<WebhookRow> {
+  const [row] = await db.select().from(stripeWebhooksLog).where(eq(stripeWebhooksLog.eventId, eventId));
+  if (!row) throw new ProblemError('not_found');
+  return row;
 }

@@ -33,9 +33,14 @@ const OF_REFUNDS = new Set([
 
 type PaymentEvent = StripeEvent & { intentId: string };
 
-/** Whether an event may change a payment. Those of connected accounts are about their own business, not about payments of the platform. */
+/** Whether an event is one of a payment's. Those of connected accounts are about their own business, not about payments of the platform. */
+export function mayBeOfPayment({ account, type }: StripeEvent): boolean {
+  return !account && (OF_REFUNDS.has(type) || OF_INTENTS.has(type));
+}
+
+/** Whether an event may change a payment. */
 export function isOfPayment(event: StripeEvent): event is PaymentEvent {
-  return !event.account && Boolean(event.intentId) && (OF_REFUNDS.has(event.type) || OF_INTENTS.has(event.type));
+  return mayBeOfPayment(event) && Boolean(event.intentId);
 }
 
 const ofConnect = counter(
