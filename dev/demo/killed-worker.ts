@@ -17,13 +17,13 @@ const COMPLETES_WITHIN_MS = 180_000;
 
 /**
  * Story D: the worker is killed after Stripe took the money and before anybody was told. Resolves once the worker is dead, with
- * the rest of the story, so that others can play while Temporal waits for the lost attempt to time out.
+ * the rest of the story, which others can play before: Temporal waits for the lost attempt to time out.
  */
 export async function killedWorker(
   stage: Stage,
   student: Person,
   tutor: Person,
-): Promise<{ rest: Promise<StoryOutcome> } | undefined> {
+): Promise<{ rest: () => Promise<StoryOutcome> } | undefined> {
   const { gateway, stripe } = stage;
   const timeline = stage.timeline.of('crash');
   stage.timeline.heading('D  The worker is killed between the charge and the confirmation');
@@ -39,9 +39,9 @@ export async function killedWorker(
     stage,
     timeline,
     { student, tutor, subject: SUBJECT, start, paymentMethodId: 'pm_card_visa', story: 'crash' },
-    { status: [201, 202], what: `Ada's booking for ${when(start)} is answered` },
+    { status: [201, 202] },
   );
-  answered.catch(() => undefined); // awaited below
+  answered.catch(() => undefined); // awaited by the rest
   const bookingId = await newlyCharged(stage, before).catch(async (error: unknown) => {
     await stripe.calm(); // a fault that was not used up would meet another payment
     throw error;
@@ -55,10 +55,11 @@ export async function killedWorker(
   timeline.aside(
     'Temporal misses the heartbeat of the lost attempt within 8 s and tries again; other stories go on meanwhile',
   );
-  return { rest: completes() };
+  return { rest };
 
-  async function completes(): Promise<StoryOutcome> {
-    await answered;
+  async function rest(): Promise<StoryOutcome> {
+    const { status } = await answered;
+    timeline.step(`Ada's booking for ${when(start)} was answered`, { status, note: bookingId });
     const booking = await untilBooking(stage, timeline, student, bookingId, {
       what: 'confirmed',
       is: ({ status }) => status === 'confirmed',

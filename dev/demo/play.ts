@@ -12,10 +12,9 @@ import type { StoryOutcome } from './timeline';
 export async function play(stage: Stage): Promise<StoryOutcome[]> {
   const { student, tutor, outcome } = await instantTutor(stage);
   const crash = await killedWorker(stage, student, tutor);
-  crash?.rest.catch(() => undefined); // awaited below, when the others are done
   const declined = await declinedCard(stage, student, tutor);
   const confirmed = await tutorWhoConfirms(stage, student);
-  stage.timeline.heading('D  … and what became of the booking whose worker was killed');
-  const survived = await crash?.rest;
+  if (crash) stage.timeline.heading('D  … and what became of the booking whose worker was killed');
+  const survived = await crash?.rest();
   return [outcome, declined, confirmed, ...(survived ? [survived] : [])];
 }
