@@ -34,7 +34,7 @@ async function demo(more: Record<string, string> = {}) {
   return { code, output };
 }
 
-test('all four stories end as they should, and nothing is left running', async () => {
+test('all five stories end as they should, and nothing is left running', async () => {
   const { code, output } = await demo();
   // What it said shows which story went wrong.
   expect({ code, said: code === 0 ? '' : output }).toEqual({ code: 0, said: '' });
@@ -42,7 +42,9 @@ test('all four stories end as they should, and nothing is left running', async (
   expect(output).toMatch(/B .*cancelled, slot free, no money moved/);
   expect(output).toMatch(/C .*refunded, all of 48\.00 EUR/);
   expect(output).toMatch(/D .*confirmed, 48\.00 EUR taken once/);
+  expect(output).toMatch(/E .*rejected, mended, 85\.00 EUR at the bank/);
   expect(output.match(/saga http:\/\/\S+\/workflows\/booking%3A/g)).toHaveLength(4);
+  expect(output.match(/saga http:\/\/\S+\/workflows\/payout%3A/g)).toHaveLength(2);
   expect(livingChildren(dataDir)).toEqual([]);
 });
 

@@ -8,7 +8,7 @@ import { createTimeline, summary } from './demo/timeline';
 import { messageOf } from './machine/error-code';
 import { untilToldToStop } from './machine/stop-signals';
 
-const USAGE = `npm run demo              plays four bookings against the public API and says what happens
+const USAGE = `npm run demo              plays four bookings and a payout against the public API and says what happens
 npm run demo -- --keep    leaves the platform up when it started one, so that its pages can be looked at`;
 
 async function main(args: string[]): Promise<void> {
@@ -31,7 +31,10 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-async function perform({ urls, namespace, killBookingWorker, started }: Theatre, since: number): Promise<void> {
+async function perform(
+  { urls, namespace, calendar, killBookingWorker, started }: Theatre,
+  since: number,
+): Promise<void> {
   const timeline = createTimeline((line) => console.log(line));
   const outcomes = await play({
     run: randomBytes(4).toString('hex'),
@@ -40,6 +43,7 @@ async function perform({ urls, namespace, killBookingWorker, started }: Theatre,
     mails: urls.mailInbox ? mailView(urls.mailInbox) : undefined,
     stripe: urls.stripeSandbox ? stripeView(urls.stripeSandbox) : undefined,
     sagaUrl: (id) => `${urls.temporalUi}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`,
+    calendar,
     killBookingWorker,
   });
   console.log(`\n${summary(outcomes)}`);

@@ -59,7 +59,7 @@ export async function tutorWhoConfirms(stage: Stage, student: Person): Promise<S
   return {
     story: 'C',
     what: 'Tutor confirms, then a cancel',
-    booking: asked.id,
+    id: asked.id,
     outcome: `refunded, all of ${back}`,
   };
 }

@@ -39,7 +39,7 @@ export async function declinedCard(stage: Stage, student: Person, tutor: Person)
   return {
     story: 'B',
     what: 'Declined card',
-    booking: booking.id,
+    id: booking.id,
     outcome: 'cancelled, slot free, no money moved',
   };
 }

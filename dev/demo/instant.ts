@@ -44,7 +44,7 @@ export async function instantTutor(stage: Stage): Promise<{ student: Person; tut
     outcome: {
       story: 'A',
       what: 'Instant tutor',
-      booking: booking.id,
+      id: booking.id,
       outcome: `confirmed, ${inWords(booking.price)} taken`,
     },
   };

@@ -73,7 +73,7 @@ export async function killedWorker(
     return {
       story: 'D',
       what: 'Worker killed after the charge',
-      booking: bookingId,
+      id: bookingId,
       outcome: `confirmed, ${inWords(price)} taken once`,
     };
   }

@@ -11,9 +11,22 @@ export interface MoneyAtStripe {
   refunded: number;
 }
 
+/** What was moved to one tutor in a currency, as Stripe has it. In minor units. */
+export interface MovedAtStripe {
+  transferred: number;
+  reversed: number;
+  /** By how much less the platform has for it. */
+  platformGave: number;
+  /** What is at the tutor's account at Stripe. */
+  atAccount: number;
+  /** What their bank has. */
+  atBank: number;
+}
+
 /** The Stripe sandbox, from outside the platform. */
 export interface StripeView {
   moneyOf(bookingId: string): Promise<MoneyAtStripe>;
+  movedTo(tutorId: string, currency: string): Promise<MovedAtStripe>;
   /** Bookings that have a charge that took money. */
   chargedBookings(): Promise<Set<string>>;
   /** The next PaymentIntent takes effect at once and is answered this much later. */
@@ -24,10 +37,10 @@ export interface StripeView {
 
 export interface MailView {
   /**
-   * Waits until a mail about the booking has arrived whose subject begins so.
+   * Waits until a mail has arrived whose subject says so, and whose text says each of these.
    * @returns the whole subject; undefined when no mail came in time
    */
-  arrived(to: string, subjectBegins: string, bookingId: string): Promise<string | undefined>;
+  arrived(to: string, subjectSays: string, textSays: readonly string[]): Promise<string | undefined>;
 }
 
 const intentSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) });
@@ -39,6 +52,28 @@ const chargeSchema = z.looseObject({
 });
 const stateSchema = z.looseObject({ payment_intents: z.array(intentSchema), charges: z.array(chargeSchema) });
 
+const transferSchema = z.looseObject({
+  id: z.string(),
+  amount: z.number(),
+  currency: z.string(),
+  destination: z.string(),
+  balance_transaction: z.string(),
+});
+const movedSchema = z.looseObject({
+  accounts: z.array(z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()).optional() })),
+  transfers: z.array(transferSchema),
+  transfer_reversals: z.array(
+    transferSchema.pick({ amount: true, balance_transaction: true }).extend({ transfer: z.string() }),
+  ),
+  balance_transactions: z.array(z.looseObject({ id: z.string(), net: z.number() })),
+  connected_totals: z.record(
+    z.string(),
+    z.record(z.string(), z.looseObject({ balance: z.number(), paidOut: z.number() })),
+  ),
+});
+
+const sumOf = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
+
 export function stripeView(sandboxUrl: string): StripeView {
   const state = async () => stateSchema.parse(await json(`${sandboxUrl}/sandbox/state`));
   return {
@@ -48,13 +83,28 @@ export function stripeView(sandboxUrl: string): StripeView {
         payment_intents.filter(({ metadata }) => metadata.bookingId === bookingId).map(({ id }) => id),
       );
       const took = charges.filter((charge) => charge.status === 'succeeded' && ids.has(charge.payment_intent ?? ''));
-      const sum = (of: (charge: z.output<typeof chargeSchema>) => number) =>
-        took.reduce((total, one) => total + of(one), 0);
       return {
         intents: ids.size,
         charges: took.length,
-        captured: sum((charge) => charge.amount_captured),
-        refunded: sum((charge) => charge.amount_refunded),
+        captured: sumOf(took.map((charge) => charge.amount_captured)),
+        refunded: sumOf(took.map((charge) => charge.amount_refunded)),
+      };
+    },
+    async movedTo(tutorId, currency) {
+      const now = movedSchema.parse(await json(`${sandboxUrl}/sandbox/state`));
+      const code = currency.toLowerCase();
+      const account = now.accounts.find(({ metadata }) => metadata?.userId === tutorId)?.id ?? '';
+      const transfers = now.transfers.filter((made) => made.destination === account && made.currency === code);
+      const ids = new Set(transfers.map(({ id }) => id));
+      const reversals = now.transfer_reversals.filter(({ transfer }) => ids.has(transfer));
+      const booked = new Set([...transfers, ...reversals].map((made) => made.balance_transaction));
+      const atStripe = now.connected_totals[account]?.[code];
+      return {
+        transferred: sumOf(transfers.map(({ amount }) => amount)),
+        reversed: sumOf(reversals.map(({ amount }) => amount)),
+        platformGave: 0 - sumOf(now.balance_transactions.filter(({ id }) => booked.has(id)).map(({ net }) => net)),
+        atAccount: atStripe?.balance ?? 0,
+        atBank: atStripe?.paidOut ?? 0,
       };
     },
     async chargedBookings() {
@@ -82,14 +132,14 @@ const MAIL_WITHIN_MS = 30_000;
 
 export function mailView(inboxUrl: string): MailView {
   return {
-    async arrived(to, subjectBegins, bookingId) {
+    async arrived(to, subjectSays, textSays) {
       const deadline = performance.now() + MAIL_WITHIN_MS;
       for (;;) {
         const mails = mailsSchema.parse(await json(`${inboxUrl}/email`));
         const found = mails.find(
           ({ subject, text, to: recipients }) =>
-            subject.startsWith(subjectBegins) &&
-            text.includes(bookingId) &&
+            subject.includes(subjectSays) &&
+            textSays.every((words) => text.replaceAll(/\s+/g, ' ').includes(words)) &&
             recipients.some(({ address }) => address === to),
         );
         if (found || performance.now() > deadline) return found?.subject;

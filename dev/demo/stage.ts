@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Calendar } from './calendar';
 import type { Person } from './cast';
 import { ExpectationError, expectThat, type Gateway } from './gateway';
 import type { MailView, StripeView } from './outside';
@@ -14,6 +15,8 @@ export interface Stage {
   /** Undefined where a setting names a mail server or a Stripe: the demo cannot look into those. */
   mails: MailView | undefined;
   stripe: StripeView | undefined;
+  /** Undefined where a setting names a Postgres: the demo lets no days pass there. */
+  calendar: Calendar | undefined;
   /** The saga's page in Temporal's Web UI. */
   sagaUrl(workflowId: string): string;
   /** Kills the process of the booking sagas' worker by SIGKILL, and waits for the next one. */
@@ -70,23 +73,21 @@ export async function untilBooking(
   }
 }
 
-/** Checks that each got a mail; says so when mails cannot be looked at. */
+/** Checks that each got a mail about a booking or payout, with these words in it; says so when mails cannot be looked at. */
 export async function expectMails(
   { mails }: Stage,
   timeline: Timeline,
-  bookingId: string,
+  id: string,
   people: Person[],
-  begins: string,
+  subjectSays: string,
+  ...words: string[]
 ): Promise<void> {
   if (!mails) return timeline.aside('mails go to the server of SMTP_URL and are not checked');
   for (const person of people) {
-    const subject = await mails.arrived(person.email, begins, bookingId);
-    expectThat(
-      timeline,
-      `${person.name} got the mail “${subject ?? `${begins}…`}”`,
-      subject !== undefined,
-      'no such mail',
-    );
+    const subject = await mails.arrived(person.email, subjectSays, [id, ...words]);
+    const mail = `the mail “${subject ?? `…${subjectSays}…`}”`;
+    const saying = words.length > 0 ? `, which says ${words.map((word) => `“${word}”`).join(', ')}` : '';
+    expectThat(timeline, `${person.name} got ${mail}${saying}`, subject !== undefined, 'no such mail');
   }
 }
 

@@ -6,6 +6,7 @@ import { livingChildren, lockFile } from '../processes/run-file';
 import { type PlatformUrls, type RunningPlatform, startPlatform, urlsOf } from '../stack/platform';
 import { planProcesses, WORKER_NAMES } from '../stack/process-plan';
 import { readSettings } from '../stack/settings';
+import { type Calendar, calendarOf } from './calendar';
 import { ExpectationError } from './gateway';
 import type { Stage } from './stage';
 
@@ -19,6 +20,7 @@ export interface Theatre {
   namespace: string;
   /** Undefined: the platform ran before the demo, and goes on after it. */
   started: RunningPlatform | undefined;
+  calendar: Calendar | undefined;
   killBookingWorker: Stage['killBookingWorker'];
 }
 
@@ -36,7 +38,11 @@ export async function openTheatre(options: {
   if (/^(?:sk|rk)_live_/.test(config.STRIPE_SECRET_KEY)) {
     throw new Error('STRIPE_SECRET_KEY is a live key, and the demo charges cards: take it away, or set a test key');
   }
-  const common = { namespace: config.TEMPORAL_NAMESPACE, killBookingWorker: () => killWorker(config.DATA_DIR) };
+  const common = {
+    namespace: config.TEMPORAL_NAMESPACE,
+    calendar: calendarOf(config),
+    killBookingWorker: () => killWorker(config.DATA_DIR),
+  };
   if (!lockHolder(lockFile(config.DATA_DIR))) {
     const { services = [] } = planProcesses([], false);
     const others = WORKER_NAMES.filter((name) => name !== 'worker:booking');

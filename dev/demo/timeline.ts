@@ -4,8 +4,9 @@ import pc from 'picocolors';
 export interface StoryOutcome {
   story: string;
   what: string;
-  booking: string;
-  /** What the booking and its money came to, in words. */
+  /** The booking's or the payout's. */
+  id: string;
+  /** What it and its money came to, in words. */
   outcome: string;
 }
 
@@ -47,9 +48,9 @@ export function createTimeline(print: (line: string) => void, story = ''): Timel
 /** All stories in one table. */
 export function summary(outcomes: StoryOutcome[]): string {
   const table = new Table({
-    head: ['', 'Story', 'How it ended', 'Booking'],
+    head: ['', 'Story', 'How it ended', 'Booking or payout'],
     style: { head: [], border: [] },
   });
-  for (const { story, what, outcome, booking } of outcomes) table.push([story, what, outcome, booking]);
+  for (const { story, what, outcome, id } of outcomes) table.push([story, what, outcome, id]);
   return table.toString();
 }

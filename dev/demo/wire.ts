@@ -31,6 +31,41 @@ export const slotsSchema = z.looseObject({ items: z.array(z.looseObject({ start:
 
 export const declinedSchema = z.looseObject({ code: z.string(), bookingId: z.string(), declineCode: z.string() });
 
+export const directPaymentSchema = z.looseObject({ id: z.string(), status: z.string() });
+
+export const linkSchema = z.looseObject({ url: z.string() });
+export const payoutAccountSchema = z.looseObject({ status: z.string(), currentlyDue: z.array(z.string()) });
+
+export const balanceSchema = z.looseObject({
+  currency: z.string(),
+  pending: z.number(),
+  payable: z.number(),
+  inPayout: z.number(),
+  paidOut: z.number(),
+  minimum: z.number(),
+  nextPayableAt: z.string().nullable(),
+});
+export type DemoBalance = z.output<typeof balanceSchema>;
+export const walletSchema = z.looseObject({ balances: z.array(balanceSchema), nextPayoutAt: z.string() });
+export type DemoWallet = z.output<typeof walletSchema>;
+export const entriesSchema = z.looseObject({
+  items: z.array(z.looseObject({ kind: z.string(), amount: z.number(), paymentId: z.string().nullable() })),
+});
+
+export const payoutSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  statusReason: z.string().nullable(),
+  statusText: z.string(),
+  amount: moneySchema,
+  failure: z.looseObject({ code: z.string(), text: z.string() }).nullable(),
+  returnedAt: z.string().nullable(),
+  workflowId: z.string(),
+});
+export type DemoPayout = z.output<typeof payoutSchema>;
+
+export const refusedSchema = z.looseObject({ code: z.string() });
+
 /** A reply whose content does not matter. */
 export const anything = z.unknown();
 
