@@ -3,7 +3,7 @@ import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
-import type { PayoutDetails, PayoutState, SettledByHand } from '../services/payment/contract';
+import type { PayoutDetails, PayoutState, SettledByHand, WeekOpened } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { recipient } from './payment';
 import type { Step, Undo } from './step';
@@ -114,9 +114,7 @@ export function createPayoutActivities({ clientOf }: Clients) {
       }
     },
 
-    /** Opens a page of the week's payouts, and starts their sagas. @returns the payee with whom the page ended; null after the last */
-    async openWeeklyPayouts(page: WeekPage): Promise<{ opened: number; skipped: number; next: string | null }> {
-      return payment.openWeeklyPayouts(page);
-    },
+    /** Opens a page of the week's payouts, and starts their sagas. */
+    openWeeklyPayouts: (page: WeekPage): Promise<WeekOpened> => payment.openWeeklyPayouts(page),
   };
 }

@@ -142,7 +142,7 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
       await untilNews(state, Math.min(poll, Math.max(left, MINUTE)));
       state = await refresh(state);
     }
-    if (state.status === 'completed') state = await untilKept(state);
+    if (state.status === 'completed' && state.arrivedAt !== null) state = await untilKept(state, state.arrivedAt);
     if (state.status !== 'failed' || state.closed) return state;
     await tellOnce('over');
     saga.tell('Compensating', `${about}: the bank has it not, fetching it back from the payee's account.`);
@@ -151,12 +151,9 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
   }
 
   /** It is at the bank. A bank may send it back for some days. */
-  async function untilKept(paid: PayoutSummary): Promise<PayoutSummary> {
+  async function untilKept(paid: PayoutSummary, arrivedAt: string): Promise<PayoutSummary> {
     await tellOnce('completed');
-    const until = addBusinessDays(
-      Date.parse(paid.arrivedAt ?? new Date().toISOString()),
-      RETURNED_WITHIN_BUSINESS_DAYS,
-    );
+    const until = addBusinessDays(Date.parse(arrivedAt), RETURNED_WITHIN_BUSINESS_DAYS);
     saga.tell('Confirmed', `${about}: at the bank, which may send it back until ${new Date(until).toISOString()}.`);
     let state = paid;
     while (state.status === 'completed' && !state.closed && Date.now() < until) {

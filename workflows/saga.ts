@@ -15,7 +15,8 @@ import { type Calls, createDuties, type Duties, type Pursuit } from './duties';
 /** An undo that is not done by then goes on beside the next ones instead of holding them up. */
 const PATIENCE_MS = 30 * SECOND;
 
-const SAGA_STATE = defineSearchAttributeKey('SagaState', 'KEYWORD');
+/** The search attribute by which operators filter lists. */
+export const SAGA_STATE = defineSearchAttributeKey('SagaState', 'KEYWORD');
 const PAYMENT_ID = defineSearchAttributeKey('PaymentId', 'KEYWORD');
 
 /** A step and what takes it back. Both get the step's idempotency key, `<workflowId>/<step>` and the same with `/undo`. */

@@ -9,11 +9,16 @@ export interface WeeklyPayoutsResult {
   opened: number;
   /** Who had theirs already, has one under way, or whose bank refused the last one. */
   skipped: number;
+  /** For whom it could not be done, however often it was tried. */
+  failed: number;
+  /** The first of them, each with the code of its last try. */
+  failures: { payeeId: string; code: string }[];
 }
 
-/** A run goes on as a new one after each page: how far it has come. */
+/** A run goes on as a new one after each page, and after the last one for whom it failed: how far it has come. `failed` and `skipped` are of this round. */
 export interface WeeklyPayoutsSoFar extends WeeklyPayoutsResult {
-  after: string;
+  after: string | null;
+  round: number;
 }
 
 export const weeklyPayoutsSchedule: ScheduledWorkflow = {

@@ -50,8 +50,17 @@ const CancelPayout = z.strictObject({
 const OpenWeek = z.strictObject({ week: z.string().regex(/^\d{4}-W\d{2}$/), after: Uuid.nullable() });
 export type OpenWeek = z.output<typeof OpenWeek>;
 
+/** What a page came to. `next`: the payee with whom it ended; null after the last. */
 const WeekOpened = z
-  .object({ opened: z.int().min(0), skipped: z.int().min(0), next: Uuid.nullable() })
+  .object({
+    opened: z.int().min(0),
+    skipped: z.int().min(0),
+    failed: z.array(z.object({ payeeId: Uuid, code: z.string() })).meta({
+      description:
+        'For whom it could not be done, whatever it was: to be asked for again, since who was done is skipped then',
+    }),
+    next: Uuid.nullable(),
+  })
   .meta({ id: 'WeekOpened' });
 export type WeekOpened = z.output<typeof WeekOpened>;
 

@@ -11,16 +11,18 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 afterEach(() => stack.noFaults());
 
-const { payee, onboard, earned, steps, bankSays, has } = payoutsAt(() => stack);
+const { payee, onboard, earned, steps, sent, bankSays, has } = payoutsAt(() => stack);
 
 /** Opens a week page by page, as its workflow does. */
 async function open(week: string) {
-  const sums = { opened: 0, skipped: 0 };
+  const sums = { opened: 0, skipped: 0, failed: [] as { payeeId: string; code: string }[], pages: 0 };
   for (let after: string | null = null; ; ) {
     const { status, body } = await stack.post('/payouts/week', undefined, { week, after });
     expect(status).toBe(200);
     sums.opened += body.opened;
     sums.skipped += body.skipped;
+    sums.failed.push(...body.failed);
+    sums.pages += 1;
     if (body.next === null) return sums;
     after = body.next;
   }
@@ -65,16 +67,20 @@ test('of a payee the next week’s waits for the one that is under way, and goes
   expect(second).toMatchObject({ amount: EUR(1_700), period: { from: first.period.to } });
 });
 
-test('whose bank refused the last one is left out until they give Stripe another account', async () => {
+/** Somebody whose bank refused what they have earned, and has it back: Stripe is asked about them before the next one. */
+async function refused(): Promise<Payee> {
   const who = await payee();
   await earned(who);
-  await open('2027-W01');
-  const [first] = await payoutsOf(who);
-  await steps.transfer(first.id);
-  await steps.send(first.id);
-  await bankSays(first.id, { to: 'failed', code: 'account_closed' });
-  await steps.refresh(first.id);
-  await steps.giveBack(first.id);
+  const id = await sent(who);
+  await bankSays(id, { to: 'failed', code: 'account_closed' });
+  await steps.refresh(id);
+  await steps.giveBack(id);
+  return who;
+}
+const banksOf = ({ account }: Payee) => ({ method: 'GET', path: `/v1/accounts/${account}/external_accounts` });
+
+test('whose bank refused the last one is left out until they give Stripe another account', async () => {
+  const who = await refused();
   expect((await has(who)).payable).toBe(3_400);
   expect((await open('2027-W02')).skipped).toBeGreaterThan(0);
   expect(await payoutsOf(who)).toHaveLength(1);
@@ -103,15 +109,61 @@ test('more payees than a page has are all paid out', async () => {
   expect(await payoutsOf(who)).toHaveLength(1);
 });
 
-test('while Temporal is away a page is asked for again, and nobody is paid twice', async () => {
+test('for whom Stripe calls the question invalid holds up nobody: they are reported, whoever comes behind is paid out', async () => {
+  const [first, second, behind] = [await refused(), await payee(), await payee()];
+  await earned(second);
+  await earned(behind);
+  await stack.fault({ kind: 'refuse_400', code: 'parameter_unknown', times: 20, match: banksOf(first) });
+  expect(await open('2027-W06')).toMatchObject({ failed: [{ payeeId: first.id, code: 'internal' }] });
+  for (const who of [second, behind]) expect(await payoutsOf(who)).toHaveLength(1);
+  await onboard(first.account);
+  expect((await open('2027-W06')).failed).toHaveLength(1);
+  await stack.noFaults();
+  expect((await open('2027-W06')).failed).toEqual([]);
+  expect(await payoutsOf(first)).toHaveLength(2);
+});
+
+test('while Stripe is away who needs it is reported, everybody has their turn, and asking again opens the rest', async () => {
+  const without = [await refused(), await refused(), await refused(), await refused()];
+  const behind = await payee();
+  await earned(behind);
+  for (const { account } of without) await onboard(account);
+  await stack.fault({ kind: 'drop_before', times: 1_000 });
+  const during = await open('2027-W07');
+  const codes = new Map(during.failed.map(({ payeeId, code }) => [payeeId, code]));
+  expect(without.map(({ id }) => codes.get(id))).toEqual(without.map(() => 'upstream_unavailable'));
+  // One call waits for Stripe three times at most.
+  expect(during.pages).toBeGreaterThan(during.failed.length / 3);
+  expect(await payoutsOf(behind)).toHaveLength(1);
+  await stack.noFaults();
+  expect((await open('2027-W07')).failed).toEqual([]);
+  for (const who of without) expect(await payoutsOf(who)).toHaveLength(2);
+});
+
+test('Stripe’s silence about one currency holds up no other one', async () => {
+  const who = await refused();
+  await earned(who, 6_000, 'USD');
+  await stack.fault({ kind: 'drop_before', times: 1_000 });
+  expect((await open('2027-W08')).failed.map(({ payeeId }) => payeeId)).toContain(who.id);
+  expect((await payoutsOf(who)).map(({ amount }: { amount: unknown }) => amount)).toEqual([
+    { amount: 5_100, currency: 'USD' },
+    EUR(3_400),
+  ]);
+});
+
+test('while Temporal is away a payout is opened and reported, and nobody is paid twice', async () => {
   const who = await payee();
   await earned(who);
   stack.temporal.isDown = true;
-  const [before] = await stack.service.database
-    .sql`select max(user_id::text) as id from payees where user_id < ${who.id}`;
-  const page = { week: '2027-W06', after: before?.id };
-  expect((await stack.post('/payouts/week', undefined, page)).status).toBe(503);
+  const down = await open('2027-W09');
   stack.temporal.isDown = false;
-  await open('2027-W06');
+  expect(down.failed).toContainEqual({ payeeId: who.id, code: 'upstream_unavailable' });
+  expect(await open('2027-W09')).toMatchObject({ opened: 0, failed: [] });
   expect(await payoutsOf(who)).toHaveLength(1);
+  // The sweep starts what has no saga.
+  const { sql } = stack.service.database;
+  await sql`update payouts set created_at = created_at - interval '1 minute' where payee_id = ${who.id}`;
+  await stack.post('/payments/sweep');
+  const [{ workflowId }] = await payoutsOf(who);
+  expect(stack.started.map((started) => started.workflowId)).toContain(workflowId);
 });

@@ -37,7 +37,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       servePayouts(service, till, sagas);
       servePayoutAccount(service, till, config.PUBLIC_URL);
       serveWebhook(service, till, sagas);
-      serveSagaSteps(service, till, sagas);
+      serveSagaSteps(service, till, sagas, logger);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Subject } from '../../../kernel/payment-subject';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
+import type { Logger } from '../../../platform/telemetry';
 import type { Sagas } from '../../../platform/temporal';
 import { openAccount, removeAccount } from '../accounts/account';
 import { capture, charge } from '../charges/charge';
@@ -41,7 +42,7 @@ const payoutOf = (payout: PayoutRow) => ok(payoutStateOf(payout));
 const bookingOf = ({ bookingId: id }: { bookingId: string }): Subject => ({ kind: 'booking', id });
 
 /** What the activities of sagas call. */
-export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void {
+export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logger: Logger): void {
   const { db, feePercent } = till;
 
   service.serve(contract.createAccount, async ({ body, idempotencyKey }) => {
@@ -162,7 +163,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas): void
     return answered(await refreshRefund(till, params.id));
   });
 
-  service.serve(contract.openWeeklyPayouts, async ({ body }) => ok(await openWeek(till, sagas, body)));
+  service.serve(contract.openWeeklyPayouts, async ({ body }) => ok(await openWeek(till, sagas, logger, body)));
 
   service.serve(contract.getPayoutDetails, async ({ params }) => ok(await readPayoutDetails(db, params.id)));
 
