@@ -3,7 +3,7 @@ import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
-import type { EarningsSwept } from '../services/payment/contract';
+import type { EarningsSwept, PayoutsSwept } from '../services/payment/contract';
 import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
 import { recipient } from './payment';
@@ -25,6 +25,9 @@ export function createSweepActivities({ clientOf }: Clients) {
 
     /** Makes payable what tutors have earned and may be paid by now. */
     sweepEarnings: (): Promise<EarningsSwept> => payment.sweepEarnings(),
+
+    /** Asks Stripe about payouts that no saga watches any more. */
+    sweepPayouts: (): Promise<PayoutsSwept> => payment.sweepPayouts(),
 
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 

@@ -11,6 +11,8 @@ export interface SweepResult {
   payments: SweepOfContext;
   /** Shares that have become payable, and those that Stripe could not be asked about. */
   earnings: { released: number; left: number } | string;
+  /** Payouts that no saga watches: of how many Stripe was asked, and how many had come back. */
+  payouts: { asked: number; returned: number } | string;
   signUps: SweepOfContext;
   prices: SweepOfContext;
 }

@@ -25,6 +25,7 @@ test('every context sees to its own, and the result says what each did', async (
     sweepBookings: () => ({ found: 2, started: 0, refused: 2 }),
     sweepPayments: () => found(3),
     sweepEarnings: () => ({ released: 4, left: 0 }),
+    sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
@@ -32,6 +33,7 @@ test('every context sees to its own, and the result says what each did', async (
     bookings: { found: 2, started: 0, refused: 2 },
     payments: found(3),
     earnings: { released: 4, left: 0 },
+    payouts: { asked: 2, returned: 1 },
     signUps: found(0),
     prices: { found: 1, started: 0, refused: 1 },
   });
@@ -42,6 +44,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepBookings: fails(),
     sweepPayments: () => found(3),
     sweepEarnings: () => ({ released: 4, left: 0 }),
+    sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepSignUps: refuses('not_found'),
     sweepPrices: () => found(0),
   });
@@ -49,6 +52,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     bookings: 'upstream_unavailable',
     payments: found(3),
     earnings: { released: 4, left: 0 },
+    payouts: { asked: 2, returned: 1 },
     signUps: 'not_found',
     prices: found(0),
   });
@@ -59,6 +63,7 @@ test('one that is away for a moment is asked again', async () => {
     sweepBookings: fails(2, () => found(1)),
     sweepPayments: () => found(0),
     sweepEarnings: () => ({ released: 0, left: 0 }),
+    sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });

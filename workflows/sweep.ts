@@ -15,14 +15,15 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, earnings, signUps, prices] = await Promise.all([
+  const [bookings, payments, earnings, payouts, signUps, prices] = await Promise.all([
     orCode(act.sweepBookings()),
     orCode(act.sweepPayments()),
     orCode(act.sweepEarnings()),
+    orCode(act.sweepPayouts()),
     orCode(act.sweepSignUps()),
     orCode(act.sweepPrices()),
   ]);
-  return { bookings, payments, earnings, signUps, prices };
+  return { bookings, payments, earnings, payouts, signUps, prices };
 }
 
 async function orCode<Swept>(swept: Promise<Swept>): Promise<Swept | string> {

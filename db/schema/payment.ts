@@ -304,17 +304,23 @@ export const payouts = pgTable(
     returnedAt: instant('returned_at'),
     /** Set by the first step of its saga: until then the saga may never have started. */
     sagaStartedAt: instant('saga_started_at'),
+    /** When the sweep last asked Stripe about it, which it does once its saga watches no more. */
+    sweptAt: instant('swept_at'),
     version: integer().notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (t) => [
     check('payouts_amount', sql`${t.amount} > 0`),
+    // From then on it is watched for some days.
+    check('payouts_completed_arrived', sql`${t.status} <> 'completed' or ${t.arrivedAt} is not null`),
     // Two at once would be two sagas that wait for the same bank.
     uniqueIndex('payouts_one_open').on(t.payeeId, t.currency).where(sql`status in ('pending', 'processing')`),
     index('payouts_payee').on(t.payeeId, t.createdAt),
     // What waits for its payee or for funds, and what the sweep looks through: a few rows.
     index('payouts_waiting').on(t.createdAt).where(sql`status = 'pending'`),
+    // What arrived, of which the sweep looks through the latest.
+    index('payouts_arrived').on(t.arrivedAt).where(sql`arrived_at is not null`),
   ],
 );
 

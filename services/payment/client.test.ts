@@ -47,6 +47,7 @@ test('a booking’s money from authorisation to the tutor, as the activities see
     released: EUR(3400),
   });
   expect(await client.sweepEarnings()).toEqual({ released: 0, left: 0 });
+  expect(await client.sweepPayouts()).toEqual({ asked: 0, returned: 0 });
 });
 
 test('the undos, as the activities see them', async () => {

@@ -74,6 +74,8 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.giveUpRefund, { ...of(id, key), body, timeoutMs }),
     /** Opens the payouts of a week for a page of payees. */
     openWeeklyPayouts: (body: OpenWeek) => http.call(contract.openWeeklyPayouts, { body, timeoutMs }),
+    /** Asks Stripe about payouts that no saga watches any more. */
+    sweepPayouts: () => http.call(contract.sweepPayouts, { timeoutMs }),
     getPayoutDetails: (id: string) => http.call(contract.getPayoutDetails, { params: { id } }),
     startPayout: (id: string, key: string) => http.call(contract.startPayout, of(id, key)),
     cancelPayout: (id: string, body: { reason: PayoutReason | null }, key: UndoKey) =>

@@ -70,8 +70,11 @@ test('what was asked for while Temporal was away is made or refused, though no c
     update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
   await platform.database('identity').unsafe(`update users set attempt_until = attempt_until - ${aged}`);
 
-  const { earnings, ...swept } = await sweepNow(platform);
-  expect(earnings).toEqual({ released: 0, left: 0 });
+  const { earnings, payouts, ...swept } = await sweepNow(platform);
+  expect([earnings, payouts]).toEqual([
+    { released: 0, left: 0 },
+    { asked: 0, returned: 0 },
+  ]);
   for (const counts of Object.values(swept))
     expect(counts).toEqual({ found: expect.any(Number), started: expect.any(Number), refused: expect.any(Number) });
 
@@ -93,6 +96,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
     bookings: { found: 0, started: 0, refused: 0 },
     payments: { found: 0, started: 0, refused: 0 },
     earnings: { released: 0, left: 0 },
+    payouts: { asked: 0, returned: 0 },
     signUps: { found: 0, started: 0, refused: 0 },
     prices: { found: 0, started: 0, refused: 0 },
   });

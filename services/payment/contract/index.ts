@@ -3,7 +3,7 @@ import { sagaOperations } from './saga';
 
 export type { EarningsReleased, EarningsSwept } from './earnings';
 export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-account';
-export type { OpenWeek, PayoutDetails, PayoutState, WeekOpened } from './payout-steps';
+export type { OpenWeek, PayoutDetails, PayoutState, PayoutsSwept, WeekOpened } from './payout-steps';
 export { type InitiatePayout, Payout } from './payouts';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
 export {

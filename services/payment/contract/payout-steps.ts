@@ -64,6 +64,10 @@ const WeekOpened = z
   .meta({ id: 'WeekOpened' });
 export type WeekOpened = z.output<typeof WeekOpened>;
 
+/** `asked`: of so many Stripe was asked; `returned`: whose bank has sent them back, and whose sagas were woken. */
+const PayoutsSwept = z.object({ asked: z.int().min(0), returned: z.int().min(0) }).meta({ id: 'PayoutsSwept' });
+export type PayoutsSwept = z.output<typeof PayoutsSwept>;
+
 const step = { access: 'service', params: IdParams, replies: { 200: PayoutState } } as const;
 const path = <Name extends string>(name: Name) => `/internal/payouts/{id}/${name}` as const;
 
@@ -79,6 +83,15 @@ export const payoutStepOperations = {
     reaches: ['stripe'],
     body: OpenWeek,
     replies: { 200: WeekOpened },
+  }),
+  sweepPayouts: endpoint({
+    method: 'post',
+    path: '/internal/payouts/sweep',
+    operationId: 'sweepPayouts',
+    summary: 'Ask Stripe about payouts that no saga watches any more, and wake the sagas of those that came back',
+    access: 'service',
+    reaches: ['stripe'],
+    replies: { 200: PayoutsSwept },
   }),
   getPayoutDetails: endpoint({
     method: 'get',

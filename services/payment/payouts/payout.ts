@@ -1,4 +1,5 @@
 import { ProblemError } from '../../../kernel/errors';
+import { DAY } from '../../../kernel/time';
 import { isRetryable } from '../../../platform/problem';
 import { connectedAccountOf, recordEnabled } from '../accounts/store';
 import type { SettledByHand } from '../contract';
@@ -92,14 +93,24 @@ export async function reverse(till: Till, id: string, stepKey: string): Promise<
 async function stop(till: Till, id: string): Promise<void> {
   const { payout, doubtful } = await stopPayout(till.db, id);
   const [newest] = doubtful;
-  if (newest?.open && !payout.closedAs) await makeTransfer(till, payout, newest);
-  else if (newest) await look(till, id, newest);
+  if (!newest) return;
+  if (payout.closedAs || !newest.open) await look(till, payout, newest);
+  else if (payout.stripeTransferId === null) await makeTransfer(till, payout, newest);
 }
 
-/** Records a transfer that Stripe turns out to have made. */
-async function look({ db, stripe }: Till, id: string, attempt: Attempt): Promise<void> {
-  const [found] = await stripe.listTransfers(id);
-  if (found !== undefined) await recordTransfer(db, id, attempt, found);
+/** Records what Stripe turns out to have made of an attempt at a transfer, or at fetching it back. */
+async function look({ db, stripe }: Till, { id, stripeTransferId }: PayoutRow, attempt: Attempt): Promise<void> {
+  const made =
+    stripeTransferId === null ? await stripe.listTransfers(id) : await stripe.listReversals(stripeTransferId);
+  const [found] = made;
+  if (found === undefined) await giveUpLate(db, attempt);
+  else if (stripeTransferId === null) await recordTransfer(db, id, attempt, found);
+  else await recordReversal(db, id, attempt, found);
+}
+
+/** A request that Stripe knows nothing of a day later has had no effect, and will have none. */
+async function giveUpLate(db: Till['db'], attempt: Attempt): Promise<void> {
+  if (attempt.startedAt.getTime() + DAY < Date.now()) await closeWithoutEffect(db, { attempt, outcome: 'nothing' });
 }
 
 /**
@@ -139,12 +150,16 @@ export async function returnPayout(till: Till, id: string, stepKey: string): Pro
 
 /** An operator has settled a payout by hand. Stripe is asked first what became of its transfer, and nothing is sent. @throws ProblemError not_found */
 export async function settleByHand(till: Till, id: string, { as }: SettledByHand): Promise<PayoutRow> {
-  const { doubtful } = await stopPayout(till.db, id);
-  const [newest] = doubtful;
-  if (newest)
-    await look(till, id, newest).catch((error: unknown) => {
-      // Stripe's being away is why an operator had to do it by hand.
-      if (!isRetryable(error)) throw error;
-    });
+  await findOut(till, id).catch((error: unknown) => {
+    // Stripe's being away is why an operator had to do it by hand.
+    if (!isRetryable(error)) throw error;
+  });
   return settlePayoutByHand(till.db, id, as);
+}
+
+/** Asks Stripe what became of what nobody knows of a stopped payout, and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */
+export async function findOut(till: Till, id: string): Promise<void> {
+  const { payout, doubtful } = await stopPayout(till.db, id);
+  const [newest] = doubtful;
+  if (newest) await look(till, payout, newest);
 }

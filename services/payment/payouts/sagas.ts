@@ -43,13 +43,17 @@ export async function actOnPayouts(
     if (!known || known.payeeId !== owner) return;
     const payout = await refreshPayout(till, known.id);
     // A bank may send money back when nobody waits for it any more.
-    if (again || payout.version !== known.version)
-      await sagas.wake(payoutSaga, inputOf(payout), payoutChanged, changeOf(payout));
+    if (again || payout.version !== known.version) await wakePayout(sagas, payout);
     return;
   }
   const account = await stripe.readAccount(event.account);
   await recordEnabled(db, owner, account?.isPaid ?? false);
   for (const payout of await payoutsAwaiting(db, owner)) await look(till, sagas, payout);
+}
+
+/** Tells a payout's saga that it has changed, and starts it again when it has ended. @throws ProblemError upstream_unavailable */
+export async function wakePayout(sagas: Sagas, payout: PayoutRow): Promise<void> {
+  await sagas.wake(payoutSaga, inputOf(payout), payoutChanged, changeOf(payout));
 }
 
 /** Looks whether a payout that waits has what it waited for, and tells its saga then. */

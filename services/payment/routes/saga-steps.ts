@@ -24,6 +24,7 @@ import {
 import { payoutStateOf } from '../payouts/rules';
 import { cancelPayout } from '../payouts/store/at-stripe';
 import { type PayoutRow, readPayoutDetails, startPayout } from '../payouts/store/payouts';
+import { sweepPayouts } from '../payouts/sweep';
 import { openWeek } from '../payouts/week';
 import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
@@ -164,6 +165,8 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logge
   });
 
   service.serve(contract.openWeeklyPayouts, async ({ body }) => ok(await openWeek(till, sagas, logger, body)));
+
+  service.serve(contract.sweepPayouts, async () => ok(await sweepPayouts(till, sagas)));
 
   service.serve(contract.getPayoutDetails, async ({ params }) => ok(await readPayoutDetails(db, params.id)));
 

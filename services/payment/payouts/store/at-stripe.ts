@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../../../db/client';
 import { ProblemError } from '../../../../kernel/errors';
 import type { PayoutReason } from '../../../../kernel/statuses';
-import { payoutEntries, transferEntries } from '../../ledger/rules';
+import { payoutByHandEntries, payoutEntries, transferEntries } from '../../ledger/rules';
 import { post } from '../../ledger/store';
 import type { StripePayout } from '../../stripe/answers';
 import { type Attempt, type AttemptTarget, closeAttempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
@@ -48,6 +48,7 @@ export async function recordTransfer(
     const { amount, currency } = row;
     const entries = transferEntries(amount, id);
     await post(tx, { payoutId: id, kind: 'transfer', reference: stripeTransferId, currency, entries });
+    await postAfterSettlement(tx, row, -amount, stripeTransferId);
     const status = payoutStatusAfter(row.status, 'processing');
     return changePayout(tx, row, { status, statusReason: null, stripeTransferId, now: ['transferredAt'] });
   });
@@ -73,13 +74,15 @@ export async function recordTransferRefusal(
 }
 
 /**
- * Stops a payout: no step of it sends anything from now on. @returns it, with the attempts at its transfer of which nobody knows what
- * became. @throws ProblemError not_found
+ * Stops a payout: no step of it sends anything from now on. @returns it, with the attempts of which nobody knows what became: at its
+ * transfer, or at fetching that back. @throws ProblemError not_found
  */
 export async function stopPayout(db: Database, id: string): Promise<{ payout: PayoutRow; doubtful: Doubtful[] }> {
   return locked(db, id, async (tx, row) => {
     const payout = row.stoppedAt ? row : await changePayout(tx, row, { now: ['stoppedAt'] });
-    return { payout, doubtful: payout.stripeTransferId ? [] : await doubtfulAttempts(tx, id, 'transfer') };
+    if (payout.reversedAt) return { payout, doubtful: [] };
+    const kind = payout.stripeTransferId === null ? 'transfer' : 'reverse_transfer';
+    return { payout, doubtful: await doubtfulAttempts(tx, id, kind) };
   });
 }
 type Doubtful = Attempt & { open: boolean };
@@ -105,8 +108,24 @@ export async function recordReversal(
     const { amount, currency } = row;
     const entries = transferEntries(-amount, id);
     await post(tx, { payoutId: id, kind: 'transfer_reversal', reference: stripeReversalId, currency, entries });
+    await postAfterSettlement(tx, row, amount, stripeReversalId);
     return changePayout(tx, row, { stripeReversalId, now: ['reversedAt'] });
   });
+}
+
+/**
+ * Of a payout that an operator has settled, what turns out to have moved at Stripe is the platform's: it bears what has left and earns what
+ * is back, as if it had been known then. `gained`: minor units, negative for what has left.
+ */
+async function postAfterSettlement(
+  tx: Transaction,
+  { id: payoutId, closedAs: kind, currency }: PayoutRow,
+  gained: number,
+  reference: string,
+): Promise<void> {
+  if (kind === null) return;
+  const entries = payoutByHandEntries(gained, payoutId);
+  await post(tx, { payoutId, kind, reference, currency, entries });
 }
 
 /** Begins sending a payout's money to the bank. @throws ProblemError not_found; undone when it was stopped; invalid_state before the transfer */

@@ -1,6 +1,6 @@
-import { and, asc, desc, eq, gt, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
-import { ledgerEntries, ledgerTransactions, payments, payouts } from '../../../../db/schema/payment';
+import { ledgerEntries, ledgerTransactions, payments, payouts, stripeAttempts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { PayoutStatus } from '../../../../kernel/statuses';
 import { appendEvent } from '../../../../platform/outbox';
@@ -104,6 +104,59 @@ async function waiting(db: Database, condition: SQL | undefined, atMost: number)
     .where(and(eq(payouts.status, 'pending'), condition))
     .orderBy(asc(payouts.createdAt))
     .limit(atMost);
+}
+
+/** A bank has sent money back within so many days after "paid", if it does. Stripe says five business days "typically". */
+const RETURNED_WITHIN_DAYS = 30;
+/** Five business days are never more: for so long a saga watches. */
+const WATCHED_DAYS = 7;
+
+/**
+ * Payouts that arrived and that no saga watches any more, those first that have waited the longest for Stripe to be asked about them. They
+ * are found again a day later, whatever becomes of the question. So are those that came back, until their money is payable again.
+ */
+export async function takeUnwatched(db: Database, atMost: number): Promise<string[]> {
+  const { id, status, arrivedAt, sweptAt, returnedAt, closedAs } = payouts;
+  const days = (count: number) => sql`make_interval(days => ${count})`;
+  const found = db.$with('found').as(
+    db
+      .select({ id })
+      .from(payouts)
+      .where(
+        and(
+          gt(arrivedAt, sql`now() - ${days(RETURNED_WITHIN_DAYS)}`),
+          lt(arrivedAt, sql`now() - ${days(WATCHED_DAYS)}`),
+          inArray(status, ['completed', 'failed']),
+          isNull(returnedAt),
+          isNull(closedAs),
+          or(isNull(sweptAt), lt(sweptAt, sql`now() - ${days(1)}`)),
+        ),
+      )
+      .orderBy(sql`${sweptAt} nulls first`, asc(arrivedAt))
+      .limit(atMost)
+      .for('update', { skipLocked: true }),
+  );
+  const taken = await db
+    .with(found)
+    .update(payouts)
+    .set({ sweptAt: sql`now()` })
+    .from(found)
+    .where(eq(id, found.id))
+    .returning({ id });
+  return taken.map((row) => row.id);
+}
+
+/** Payouts that an operator has settled while nobody knew what became of a request for them. */
+export async function settledInDoubt(db: Database, atMost: number): Promise<string[]> {
+  const { subject, kind, outcome } = stripeAttempts;
+  const isOfIt = and(eq(subject, sql`${payouts.id}::text`), inArray(kind, ['transfer', 'reverse_transfer']));
+  const found = await db
+    .selectDistinct({ id: payouts.id })
+    .from(stripeAttempts)
+    .innerJoin(payouts, isOfIt)
+    .where(and(isNull(outcome), isNotNull(payouts.closedAs)))
+    .limit(atMost);
+  return found.map(({ id }) => id);
 }
 
 /** The payout that a payout at Stripe is; undefined when it is none of ours. */
