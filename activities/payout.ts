@@ -108,7 +108,9 @@ export function createPayoutActivities({ clientOf }: Clients) {
         await notification.record({ template: 'payout_completed', ...to, data }, key);
       } else if (status === 'failed' || status === 'cancelled') {
         const why = [details.text, details.failureText].filter(Boolean).join(' ');
-        await notification.record({ template: 'payout_failed', ...to, data: { ...about, why } }, key);
+        // Also where it was to be told that it arrived, and came back meanwhile: once is enough.
+        const once = `payout:${payoutId}/over`;
+        await notification.record({ template: 'payout_failed', ...to, data: { ...about, why } }, once);
       } else if (reason === 'awaiting_onboarding' || reason === 'awaiting_bank_account') {
         await notification.record({ template: 'payout_waits', ...to, data: { ...about, waitsFor: reason } }, key);
       }
