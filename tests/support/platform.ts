@@ -40,6 +40,11 @@ export interface TestPlatform {
   killBookingWorker(whileGone?: () => Promise<void>): Promise<void>;
   /** Starts a second worker of booking sagas beside the first, which keeps those that it has. Resolves when it is ready. */
   addBookingWorker(): Promise<void>;
+  /**
+   * SIGKILL to a service that is alone in its process, or to the workers of all sagas but bookings, once it is up; it is started again by
+   * itself. Resolves when the process is gone.
+   */
+  crash(part: ContextName | 'workers'): Promise<void>;
   /** Takes the Temporal server, or a service that is alone in its process, away while `work` runs. Resolves when it is ready again. */
   without(part: 'temporal' | ContextName, work: () => Promise<void>): Promise<void>;
   /** Lets a service that is alone in its process hang while `work` runs: it accepts connections and says nothing. */
@@ -125,6 +130,13 @@ export async function startTestPlatform(
         await workers.resume(BOOKING_WORKER);
       },
       addBookingWorker: () => startWorker(`${BOOKING_WORKER}-2`, WORKERS[BOOKING_WORKER]),
+      async crash(part) {
+        const of = part === 'workers' ? workers : platform;
+        await eventually(`${part} is up`, async () =>
+          of.children().some(({ name, state }) => name === part && state === 'ready'),
+        );
+        await of.kill(part);
+      },
       async without(part, work) {
         await platform.halt(part);
         try {
