@@ -66,11 +66,11 @@ export const MODULES = {
         sagas: [],
       },
       payment: {
-        about: 'Payments, refunds, earnings, payouts and what Stripe reports',
+        about: 'Payments, refunds, earnings, payouts, debts and what Stripe reports',
         port: 8006,
         database: true,
         prefixes: ['/api/payments', '/api/payouts', '/api/stripe', '/api/wallet'],
-        sagas: ['payment', 'refund', 'payout'],
+        sagas: ['payment', 'refund', 'payout', 'debt'],
       },
     },
     needs: [],

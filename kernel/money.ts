@@ -1,4 +1,4 @@
-import { leastOf, mostOf, stepOf } from './currencies';
+import { digitsOf, leastOf, mostOf, stepOf } from './currencies';
 
 /** An amount in minor units (cents for EUR) of an ISO 4217 currency. Never a float. */
 export interface Money {
@@ -43,6 +43,15 @@ function inSteps(
 ): number {
   const step = BigInt(stepOf(currency));
   return Number(round(BigInt(amount) * BigInt(numerator), BigInt(denominator) * step) * step);
+}
+
+/** An amount in whole units, `-12.30`, with all decimals of the currency: spreadsheets and people add them up. */
+export function inUnits({ amount, currency }: Money): string {
+  const digits = digitsOf(currency);
+  const text = String(Math.abs(amount)).padStart(digits + 1, '0');
+  const whole = text.slice(0, text.length - digits);
+  const sign = amount < 0 ? '-' : '';
+  return digits === 0 ? `${sign}${whole}` : `${sign}${whole}.${text.slice(-digits)}`;
 }
 
 /**

@@ -65,8 +65,8 @@ export interface ScheduledWorkflow {
   taskQueue: string;
   /** One line for lists in the Web UI. */
   summary: string;
-  /** Again and again, or once a week, in UTC. */
-  when: { everyMs: number } | { dayOfWeek: 'MONDAY'; hour: number };
+  /** Again and again, once a week, or once a day where no day is named; in UTC. */
+  when: { everyMs: number } | { dayOfWeek?: 'MONDAY'; hour: number };
   /** For so long a run is made up for that a server missed while it was away. */
   catchUpMs: number;
   /** A run that is not over by then is ended; left out: none is. */

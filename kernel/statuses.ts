@@ -71,3 +71,7 @@ export const PAYOUT_REASONS = [
   'cancelled_by_operator',
 ] as const;
 export type PayoutReason = (typeof PAYOUT_REASONS)[number];
+
+/** What a payee is below zero by: an operator's, paid by what was earned since, or settled by hand. */
+export const DEBT_STATUSES = ['open', 'recovered', 'settled'] as const;
+export type DebtStatus = (typeof DEBT_STATUSES)[number];

@@ -1,5 +1,6 @@
 import { loadConfig } from '../platform/config';
 import { prepareNamespace } from '../platform/temporal-namespace';
+import { dailyDebtsSchedule } from '../workflows/daily-debts.api';
 import { sweepSchedule } from '../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../workflows/weekly-payouts.api';
 
@@ -11,7 +12,11 @@ import { weeklyPayoutsSchedule } from '../workflows/weekly-payouts.api';
 async function main(): Promise<void> {
   // A job that signs nothing is given no secret; what it is loaded with here is used for nothing.
   const config = loadConfig({ SERVICE_TOKEN_SECRET: 'x'.repeat(32), ...process.env });
-  await prepareNamespace(config, (line) => console.log(line), [sweepSchedule, weeklyPayoutsSchedule]);
+  await prepareNamespace(config, (line) => console.log(line), [
+    sweepSchedule,
+    weeklyPayoutsSchedule,
+    dailyDebtsSchedule,
+  ]);
 }
 
 main().then(

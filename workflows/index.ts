@@ -1,5 +1,7 @@
 // The only entry of the workflow bundle: what is exported here is what can be started.
 export { booking } from './booking';
+export { dailyDebts } from './daily-debts';
+export { debt } from './debt';
 export { payment } from './payment';
 export { payout } from './payout';
 export { refund } from './refund';

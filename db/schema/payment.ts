@@ -15,7 +15,13 @@ import {
 } from 'drizzle-orm/pg-core';
 import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
-import { PAYMENT_STATUSES, PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
+import {
+  DEBT_STATUSES,
+  PAYMENT_STATUSES,
+  PAYOUT_REASONS,
+  PAYOUT_STATUSES,
+  REFUND_STATUSES,
+} from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
@@ -324,6 +330,36 @@ export const payouts = pgTable(
   ],
 );
 
+/**
+ * What a payee is below zero by, once that is an operator's. How much it is now, the ledger alone says: it changes with whatever is earned
+ * and given back.
+ */
+export const debts = pgTable(
+  'debts',
+  {
+    id: uuid().primaryKey(),
+    payeeId: uuid('payee_id').notNull(),
+    currency: text().notNull(),
+    status: text({ enum: DEBT_STATUSES }).notNull(),
+    /** What it was when it was opened. */
+    amount: minorUnits('amount').notNull(),
+    /** When the payee came below zero. */
+    since: instant('since').notNull(),
+    openedAt: instant('opened_at').notNull().defaultNow(),
+    closedAt: instant('closed_at'),
+    /** How an operator settled it by hand; null when earnings paid it. */
+    closedAs: text('closed_as', { enum: SETTLEMENTS }),
+  },
+  (t) => [
+    check('debts_amount', sql`${t.amount} > 0`),
+    check('debts_open_until_closed', sql`(${t.status} = 'open') = (${t.closedAt} is null)`),
+    check('debts_settled_as', sql`(${t.status} = 'settled') = (${t.closedAs} is not null)`),
+    // What makes it one, however many ask for it at once.
+    uniqueIndex('debts_one_open').on(t.payeeId, t.currency).where(sql`status = 'open'`),
+    index('debts_payee').on(t.payeeId, t.currency, t.openedAt),
+  ],
+);
+
 /** One movement of money. Append-only; its entries sum to zero when the database transaction commits (triggers). */
 export const ledgerTransactions = pgTable(
   'ledger_transactions',
@@ -333,6 +369,7 @@ export const ledgerTransactions = pgTable(
     paymentId: uuid('payment_id').references(() => payments.id),
     payoutId: uuid('payout_id').references(() => payouts.id),
     disputeId: uuid('dispute_id'),
+    debtId: uuid('debt_id').references(() => debts.id),
     kind: text({
       enum: [
         'capture',
@@ -357,8 +394,12 @@ export const ledgerTransactions = pgTable(
     postedAt: instant('posted_at').notNull().defaultNow(),
   },
   (t) => [
-    check('ledger_transaction_of_one', sql`num_nonnulls(${t.paymentId}, ${t.payoutId}, ${t.disputeId}) = 1`),
-    // Of what is null one is as good as another: otherwise what belongs to no payment could be posted twice.
+    check(
+      'ledger_transaction_of_one',
+      sql`num_nonnulls(${t.paymentId}, ${t.payoutId}, ${t.disputeId}, ${t.debtId}) = 1`,
+    ),
+    // Of what is null one is as good as another: otherwise what belongs to no payment could be posted twice. What belongs to a debt has
+    // nulls in all three, and is told apart by its reference, the debt's id.
     unique('ledger_posted_once').on(t.paymentId, t.payoutId, t.disputeId, t.kind, t.reference).nullsNotDistinct(),
     index('ledger_transactions_payout').on(t.payoutId).where(sql`payout_id is not null`),
     unique('ledger_transaction_currency').on(t.id, t.currency),

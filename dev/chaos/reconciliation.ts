@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/modules';
+import { dailyDebtsSchedule } from '../../workflows/daily-debts.api';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import { messageOf } from '../machine/error-code';
@@ -180,7 +181,7 @@ const LANES = 8;
 const isSound = (type: string, status: string) => isScheduled(type) || status === 'RUNNING' || status === 'COMPLETED';
 
 /** The workflows that Schedules start: they are nobody's saga. */
-export const SCHEDULED: readonly string[] = [sweepSchedule, weeklyPayoutsSchedule].map(
+export const SCHEDULED: readonly string[] = [sweepSchedule, weeklyPayoutsSchedule, dailyDebtsSchedule].map(
   ({ workflowType }) => workflowType,
 );
 const isScheduled = (type: string) => SCHEDULED.includes(type);

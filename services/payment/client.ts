@@ -6,8 +6,10 @@ import {
   type CreateRefund,
   paymentContract as contract,
   type NewCharge,
+  type OpenDebts,
   type OpenWeek,
   type RefundShare,
+  type SettleDebt,
   type SettledByHand,
   type SettledStep,
 } from './contract';
@@ -88,6 +90,13 @@ export function createPaymentClient(http: ServiceClient) {
     returnPayout: (id: string, key: string) => http.call(contract.returnPayout, { ...of(id, key), timeoutMs }),
     settlePayoutByHand: (id: string, body: SettledByHand, key: string) =>
       http.call(contract.settlePayoutByHand, { ...of(id, key), body, timeoutMs }),
+
+    /** Opens the debts of a page of payees that an operator is to see. */
+    openDebts: (body: OpenDebts) => http.call(contract.openDebts, { body, timeoutMs }),
+    lookAtDebt: (payeeId: string, currency: string) =>
+      http.call(contract.lookAtDebt, { params: { payeeId, currency } }),
+    settleDebt: (payeeId: string, currency: string, body: SettleDebt, key: string) =>
+      http.call(contract.settleDebt, { params: { payeeId, currency }, body, idempotencyKey: key }),
 
     refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };

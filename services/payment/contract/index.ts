@@ -1,6 +1,7 @@
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
+export type { DebtState, DebtsOpened, OpenDebts, SettleDebt } from './debts';
 export type { EarningsReleased, EarningsSwept } from './earnings';
 export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-account';
 export type { OpenWeek, PayoutDetails, PayoutState, PayoutsSwept, WeekOpened } from './payout-steps';

@@ -3,6 +3,7 @@ import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
 import { KnownName } from '../../../platform/names';
 import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
+import { debtOperations } from './debts';
 import { earningsOperations } from './earnings';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutStepOperations } from './payout-steps';
@@ -108,6 +109,7 @@ export type SettledStep = z.output<typeof SettledStep>;
 export const sagaOperations = {
   ...earningsOperations,
   ...payoutStepOperations,
+  ...debtOperations,
   createAccount: endpoint({
     method: 'post',
     path: '/internal/accounts',

@@ -125,6 +125,14 @@ export function payoutByHandEntries(amount: number, payoutId: string): Entry[] {
   ]);
 }
 
+/** A payee's debt has been settled by other means than their earnings: nobody owes it any more, and the platform has not got it. */
+export function debtByHandEntries(amount: number, payeeId: string): Entry[] {
+  return moving([
+    { account: PLATFORM_REVENUE, amount },
+    { account: tutorPayable(payeeId), amount: -amount },
+  ]);
+}
+
 /** Money that Stripe took twice for one payment: nobody's until it is sent back, so it is parked with the platform. */
 export function strayEntries(amount: number): Entry[] {
   return moving([

@@ -35,11 +35,19 @@ interface PayoutPosting extends Posting {
   payoutId: string;
 }
 
+/** A payee's debt that an operator has settled. */
+interface DebtPosting extends Posting {
+  debtId: string;
+}
+
 /**
  * Posts movements of money, each once: a second posting with the same owner, kind and reference is left out. A movement
  * of nothing is none. @returns how many were posted now
  */
-export async function post(tx: Transaction, ...postings: (PaymentPosting | PayoutPosting)[]): Promise<number> {
+export async function post(
+  tx: Transaction,
+  ...postings: (PaymentPosting | PayoutPosting | DebtPosting)[]
+): Promise<number> {
   const moving = postings.filter(({ entries }) => entries.length > 0).map((posting) => ({ ...posting, id: uuidv7() }));
   if (moving.length === 0) return 0;
   const posted = await tx

@@ -338,7 +338,7 @@ test('what was paid out and had to be given back is debt, which the next earning
   const who = await payee();
   const paymentId = await earned(who);
   await sent(who);
-  await refunded({ paymentId, bookingId: '', key: '', payerId: '', payeeId: who.id }, 2_000);
+  await refunded({ paymentId }, 2_000);
   const balance = async () => (await who.see('/api/wallet')).body.balances[0];
   expect(await balance()).toMatchObject({ payable: 0, debt: 1_700, inPayout: 3_400 });
   await earned(who, 4_000);

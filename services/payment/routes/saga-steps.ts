@@ -10,6 +10,8 @@ import { detailsOf, stateOf } from '../charges/rules';
 import { beginCapture, beginCharge, beginDirectCharge } from '../charges/store/attempts';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
+import { openDueDebts } from '../debts/opening';
+import { lookAtDebt, settleDebt } from '../debts/store';
 import { releaseEarnings } from '../earnings/store';
 import { sweepEarnings } from '../earnings/sweep';
 import {
@@ -199,4 +201,10 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logge
   service.serve(contract.settlePayoutByHand, async ({ params, body }) => {
     return payoutOf(await settlePayout(till, params.id, body));
   });
+
+  service.serve(contract.openDebts, async ({ body }) => ok(await openDueDebts(till, { sagas, logger }, body)));
+
+  service.serve(contract.lookAtDebt, async ({ params }) => ok(await lookAtDebt(db, params)));
+
+  service.serve(contract.settleDebt, async ({ params, body }) => ok(await settleDebt(db, params, body)));
 }

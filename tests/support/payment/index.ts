@@ -1,4 +1,5 @@
 export * from './bookings';
+export * from './debts';
 export * from './payouts';
 export * from './refunds';
 export * from './rows';

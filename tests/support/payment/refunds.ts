@@ -15,7 +15,7 @@ export function refundsAt(stackOf: () => PaymentStack) {
   }
 
   let counter = 0;
-  function askRefund({ paymentId }: Paid, amount: number | null, key = `refund-${++counter}`) {
+  function askRefund({ paymentId }: Pick<Paid, 'paymentId'>, amount: number | null, key = `refund-${++counter}`) {
     const body = {
       amount: amount === null ? null : EUR(amount),
       reason: 'The session was cut short',
@@ -36,7 +36,7 @@ export function refundsAt(stackOf: () => PaymentStack) {
     key = `booking:${bookingId}/release`,
   ) => stackOf().post(`/payments/${paymentId}/earnings/release`, key, { notBefore });
 
-  async function refunded(payment: Paid, amount: number | null): Promise<string> {
+  async function refunded(payment: Pick<Paid, 'paymentId'>, amount: number | null): Promise<string> {
     const { body } = await askRefund(payment, amount);
     expect((await submitRefund(body.refundId)).body.status).toBe('succeeded');
     return body.refundId;
