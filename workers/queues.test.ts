@@ -38,7 +38,7 @@ test.each(kinds)(
   'sagas of the kind %s find every activity that they were seen to call on the queue %s',
   (saga, queue) => {
     const called = stepsOf(saga);
-    expect(called.length).toBeGreaterThan(2);
+    expect(called.length).toBeGreaterThan(1);
     expect(Object.keys(activities[queue])).toEqual(expect.arrayContaining(called));
   },
 );

@@ -22,7 +22,7 @@ function doorsOf(api: string): string[] {
 const APIS = readdirSync(__dirname).flatMap((file) => /^(.+)\.api\.ts$/.exec(file)?.[1] ?? []);
 
 test('every saga has an api, and every api is that of a saga, of all of them or of a Schedule', () => {
-  expect(APIS.toSorted()).toEqual([...SAGAS, 'saga', 'sweep', 'weekly-payouts'].toSorted());
+  expect(APIS.toSorted()).toEqual([...SAGAS, 'saga', 'sweep', 'weekly-payouts', 'daily-debts'].toSorted());
 });
 
 describe.each(SAGAS)('%s', (saga) => {
@@ -31,7 +31,7 @@ describe.each(SAGAS)('%s', (saga) => {
   test('is found by its kind and by whom and what it concerns, and a list says in a line what it is', () => {
     expect(examples.length).toBeGreaterThan(0);
     for (const { is, should } of examples) {
-      expect(should.workflowId).toMatch(/^[a-z-]+:\w+$/);
+      expect(should.workflowId).toMatch(/^[a-z-]+:\w+(?::[A-Z]{3})?$/);
       expect(should.attributes).toMatchObject({ SagaKind: saga });
       expect(is).toEqual({ ...should, attributes: { SagaState: 'Running', ...should.attributes } });
       expect([...SEARCH_ATTRIBUTES, REFS]).toEqual(expect.arrayContaining(Object.keys(is.attributes)));

@@ -31,47 +31,43 @@ export async function debt(input: DebtInput): Promise<DebtResult> {
   const { payeeId, currency } = input;
   const about = `Debt of payee ${payeeId} in ${currency}`;
   const saga = createSaga<DebtActivities>();
-  let told = 0;
+  const operator: { asking: Promise<void> | undefined; settles: boolean } = { asking: undefined, settles: false };
+  // Reasons to look again, so far.
+  let news = 0;
   setHandler(debtOpen, () => {
-    told += 1;
+    news += 1;
   });
 
   return CancellationScope.nonCancellable(async () => {
     saga.tell('Running', `${about}: asking payment what is left of it.`);
     for (;;) {
-      const heard = told;
+      const [heard, answers] = [news, saga.answers()];
       const state = await saga.forward('look', (act) => act.lookAtDebt({ payeeId, currency }));
       if (!state) return finish('open', 'an operator had it looked at no more; as long as it is open it begins again');
-      if (state.status === 'open') {
-        await untilAnswered(state, () => told > heard);
-        if (workflowInfo().continueAsNewSuggested) await goOnAnew();
-      } else if (told === heard) {
-        return finish(
-          state.status,
-          state.status === 'settled' ? 'an operator has settled it' : 'earnings have paid it',
-        );
-      }
-      // Else another one was opened as this one ended.
+      // An operator's word was carried out meanwhile, or another debt was opened as this one ended.
+      if (news > heard) continue;
+      if (state.status === 'settled') return finish('settled', 'an operator has settled it');
+      if (state.status === 'recovered') return finish('recovered', 'earnings have paid it');
+      // It stays in this state between two looks: lists that are watched do not flicker.
+      saga.tell('NeedsAttention', sentenceOf(state));
+      operator.asking ??= ask(state);
+      await condition(() => news > heard, LOOKS_EVERY_MS);
+      // What an operator said this time is done first.
+      if (workflowInfo().continueAsNewSuggested && !operator.settles && saga.answers() === answers) await goOnAnew();
     }
   });
 
-  /** Until an operator has said what becomes of it, and that is done; or until there is reason to look again. */
-  async function untilAnswered(state: DebtSummary, isTold: () => boolean): Promise<void> {
-    // It stays in this state between two looks: lists that are watched do not flicker.
-    saga.tell('NeedsAttention', sentenceOf(state));
-    const answers = saga.answers();
-    const asking = saga.askOperator('debt', 'earnings have not paid it', settling(state));
-    const isAnswered = () => saga.answers() > answers;
-    await condition(() => isAnswered() || isTold(), LOOKS_EVERY_MS);
-    // What an operator has said at this very moment counts.
-    if (!isAnswered()) saga.drop((name) => name === 'debt');
-    await asking;
-  }
-
-  /** An operator settles the debt that they were shown, once, whatever its payee owes after that. */
-  function settling({ debtId }: DebtSummary) {
+  /** Asks an operator what becomes of it, and does what they say. The question stays open while it is looked at anew. */
+  async function ask({ debtId }: DebtSummary): Promise<void> {
+    // The debt that they were shown, whatever its payee owes after that.
     const key = `${debtSaga.workflowId(input)}/settle/${debtId}`;
-    return (act: Calls<DebtActivities>, as: Settlement) => act.settleDebt({ payeeId, currency, debtId, as, key });
+    await saga.askOperator('debt', 'earnings have not paid it', (act: Calls<DebtActivities>, as: Settlement) => {
+      operator.settles = true;
+      return act.settleDebt({ payeeId, currency, debtId, as, key });
+    });
+    operator.settles = false;
+    operator.asking = undefined;
+    news += 1;
   }
 
   function sentenceOf({ debtId, left, since }: DebtSummary): string {
@@ -84,6 +80,8 @@ export async function debt(input: DebtInput): Promise<DebtResult> {
   }
 
   async function finish(status: DebtResult['status'], how: string): Promise<DebtResult> {
+    saga.drop((name) => name === 'debt');
+    await operator.asking;
     saga.tell('Completed', `${about}: ${how}.`);
     await condition(allHandlersFinished);
     return { status };
