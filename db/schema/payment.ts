@@ -15,16 +15,12 @@ import {
 } from 'drizzle-orm/pg-core';
 import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
-import {
-  DEBT_STATUSES,
-  PAYMENT_STATUSES,
-  PAYOUT_REASONS,
-  PAYOUT_STATUSES,
-  REFUND_STATUSES,
-} from '../../kernel/statuses';
+import { PAYMENT_STATUSES, PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
+import { debts } from './payment/debts';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
+export { debts };
 
 /**
  * One row per subject whose payment a saga's step makes: the lock under which it is made, and the mark that the subject was settled to
@@ -327,36 +323,6 @@ export const payouts = pgTable(
     index('payouts_waiting').on(t.createdAt).where(sql`status = 'pending'`),
     // What arrived, of which the sweep looks through the latest.
     index('payouts_arrived').on(t.arrivedAt).where(sql`arrived_at is not null`),
-  ],
-);
-
-/**
- * What a payee is below zero by, once that is an operator's. How much it is now, the ledger alone says: it changes with whatever is earned
- * and given back.
- */
-export const debts = pgTable(
-  'debts',
-  {
-    id: uuid().primaryKey(),
-    payeeId: uuid('payee_id').notNull(),
-    currency: text().notNull(),
-    status: text({ enum: DEBT_STATUSES }).notNull(),
-    /** What it was when it was opened. */
-    amount: minorUnits('amount').notNull(),
-    /** When the payee came below zero. */
-    since: instant('since').notNull(),
-    openedAt: instant('opened_at').notNull().defaultNow(),
-    closedAt: instant('closed_at'),
-    /** How an operator settled it by hand; null when earnings paid it. */
-    closedAs: text('closed_as', { enum: SETTLEMENTS }),
-  },
-  (t) => [
-    check('debts_amount', sql`${t.amount} > 0`),
-    check('debts_open_until_closed', sql`(${t.status} = 'open') = (${t.closedAt} is null)`),
-    check('debts_settled_as', sql`(${t.status} = 'settled') = (${t.closedAs} is not null)`),
-    // What makes it one, however many ask for it at once.
-    uniqueIndex('debts_one_open').on(t.payeeId, t.currency).where(sql`status = 'open'`),
-    index('debts_payee').on(t.payeeId, t.currency, t.openedAt),
   ],
 );
 

@@ -1,21 +1,25 @@
 import { moneyWithoutPayment, reservationsWithoutRefund } from '../../dev/chaos/half-done';
 import { failedWorkflowTasks, historyOf } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { DEBT_STEPS } from '../../workflows/debt';
 import { PAYOUT_STEPS } from '../../workflows/payout';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
 import { createMarketplace, inTurn, type Marketplace } from '../support/marketplace';
 import { haveRetried } from '../support/operator';
 import { startTestPlatform, type TestPlatform } from '../support/platform';
+import { DEBTS, debts } from './debts';
 import { PAYMENTS, payments } from './payments';
 import { earners, PAYOUTS, payouts } from './payouts';
 import { REFUNDS, refunds } from './refunds';
 import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, type Scene } from './saga-table';
 import { SIGN_UPS, signUps } from './sign-ups';
 
-const SAGAS = ['sign-up', 'payment', 'refund', 'payout'] as const;
+const SAGAS = ['sign-up', 'payment', 'refund', 'payout', 'debt'] as const;
 type Saga = (typeof SAGAS)[number];
-const TABLES: Record<Saga, SagaTable> = { 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS };
+const TABLES: Record<Saga, SagaTable> = {
+  ...{ 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS, debt: DEBTS },
+};
 
 /** A step of a saga against a fault. */
 interface Play {
@@ -123,11 +127,12 @@ const COURSES: Record<Fault, Course> = {
 beforeAll(async () => {
   platform = await startTestPlatform();
   market = createMarketplace(platform);
-  const [student, tutor, crowd, payees] = await Promise.all([
+  const [student, tutor, crowd, payees, debtors] = await Promise.all([
     market.student(),
     market.tutor({ instant: true }),
     market.students(10),
     market.payees(PLAYS.filter(({ saga }) => saga === 'payout').length),
+    market.payees(PLAYS.filter(({ saga }) => saga === 'debt').length),
   ]);
   await earners(platform, student, payees);
   const payment = payments(platform, student, tutor);
@@ -136,6 +141,7 @@ beforeAll(async () => {
     payment,
     refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
     payout: payouts(platform, inTurn(payees)),
+    debt: debts(platform, inTurn(debtors)),
   };
   for (const one of PLAYS) {
     const scene = play(one);
@@ -183,9 +189,12 @@ test.each(SAGAS)('the table of %s has every step that such a saga was seen to ta
   expect(new Set(places).size).toBe(places.length);
 });
 
-test('what the saga says of its steps is in the table of payouts', () => {
-  const steps = new Set(PAYOUTS.rows.map(({ step }) => step));
-  for (const step of Object.keys(PAYOUT_STEPS)) expect(steps).toContain(step);
+test.each([
+  ['payouts', PAYOUTS, PAYOUT_STEPS],
+  ['debts', DEBTS, DEBT_STEPS],
+])('what the saga says of its steps is in the table of %s', (_, table, said) => {
+  const steps = new Set(table.rows.map(({ step }) => step));
+  for (const step of Object.keys(said)) expect(steps).toContain(step);
 });
 
 test('what the saga says of its steps is in the table of sign-up', () => {

@@ -25,7 +25,7 @@ export interface Meeting {
   answers(): Promise<number[]>;
 }
 
-const KINDS = ['booking', 'payment', 'payout', 'refund', 'user'] as const;
+const KINDS = ['booking', 'debt', 'payment', 'payout', 'refund', 'user'] as const;
 /** What a workflow id begins with. */
 export type SagaKind = (typeof KINDS)[number];
 
@@ -77,9 +77,10 @@ interface Story {
 const STEP_KEY = /^(\w+):([0-9a-f-]{36})\/(?!shown\/)(.+)$/;
 /** A number that a step's name is counted with. */
 const NUMBER = /-\d+(?=\/|$)/g;
-/** Calls without a key: they change nothing, or nothing twice. */
+/** Calls without a key: they change nothing, or nothing twice. Those of debts go by their payee: the key of one names the currency too. */
 const KEYLESS: [kind: SagaKind, path: RegExp][] = [
   ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin|admit-move)$/],
+  ['debt', /^\/internal\/payees\/([0-9a-f-]{36})\/debts\/[A-Z]{3}\/(look|settle)$/],
   ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
   ['payout', /^\/internal\/payouts\/([0-9a-f-]{36})\/(check|refresh)$/],
   ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],
