@@ -1,3 +1,4 @@
+import { inUnits } from '../kernel/money';
 import type { DebtStatus } from '../kernel/statuses';
 import { createPaymentClient } from '../services/payment/client';
 import type { DebtState, DebtsOpened, OpenDebts, SettleDebt } from '../services/payment/contract';
@@ -8,8 +9,8 @@ import type { Step } from './step';
 export interface DebtSummary {
   debtId: string;
   status: DebtStatus;
-  /** What is left of it, in minor units. */
-  left: number;
+  /** What is left of it, in whole units: `255.00 EUR`. */
+  left: string;
   /** ISO 8601. */
   since: string;
 }
@@ -23,7 +24,7 @@ export function createDebtActivities({ clientOf }: Clients) {
   const payment = clientOf('payment', createPaymentClient);
 
   const summary = ({ debtId, status, left, since }: DebtState): DebtSummary => ({
-    ...{ debtId, status, left: left.amount, since },
+    ...{ debtId, status, left: `${inUnits(left)} ${left.currency}`, since },
   });
 
   return {

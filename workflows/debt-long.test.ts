@@ -31,13 +31,13 @@ afterAll(async () => {
 /** A debt whose row says what `state` says. */
 async function openDebt() {
   const input = { payeeId: randomUUID(), currency: 'EUR' };
-  const state = { debtId: randomUUID(), status: 'open', left: 25_500, since: '2026-11-01T00:00:00.000Z' };
+  const state = { debtId: randomUUID(), status: 'open', left: '255.00 EUR', since: '2026-11-01T00:00:00.000Z' };
   const settled: string[] = [];
   const activities: Record<string, TestActivity> = {
     lookAtDebt: () => ({ ...state }),
     settleDebt({ debtId }) {
       settled.push(debtId);
-      Object.assign(state, { status: 'settled', left: 0 });
+      Object.assign(state, { status: 'settled', left: '0.00 EUR' });
     },
   };
   const saga = await harness.start(debtSaga, input, activities);
@@ -79,7 +79,7 @@ test('the next debt of a payee has the same id, and a word about it while it run
   await saga.becomes('NeedsAttention');
   await saga.update('resolve', { action: 'paid_elsewhere' });
   await saga.result();
-  Object.assign(state, { debtId: randomUUID(), status: 'open', left: 20_000 });
+  Object.assign(state, { debtId: randomUUID(), status: 'open', left: '200.00 EUR' });
   await wake();
   await saga.called('lookAtDebt', 4);
   await saga.becomes('NeedsAttention');

@@ -36,10 +36,10 @@ let settled: { debtId: string; as: string; key: string }[];
 
 /** Another debt is opened. */
 function opens(): void {
-  row = { debtId: randomUUID(), status: 'open', left: 25_500, since: '2026-11-01T00:00:00.000Z' };
+  row = { debtId: randomUUID(), status: 'open', left: '255.00 EUR', since: '2026-11-01T00:00:00.000Z' };
 }
 const earns = () => {
-  row = { ...row, status: 'recovered', left: 0 };
+  row = { ...row, status: 'recovered', left: '0.00 EUR' };
 };
 
 async function start(change: Record<string, TestActivity> = {}): Promise<void> {
@@ -53,7 +53,7 @@ async function start(change: Record<string, TestActivity> = {}): Promise<void> {
       [look.does]: () => row,
       [settle.does]: ({ debtId, as, key }) => {
         settled.push({ debtId, as, key });
-        if (row.debtId === debtId && row.status === 'open') row = { ...row, status: 'settled', left: 0 };
+        if (row.debtId === debtId && row.status === 'open') row = { ...row, status: 'settled', left: '0.00 EUR' };
       },
       ...change,
     },
@@ -86,7 +86,7 @@ describe('a debt is shown to operators', () => {
   test('every day anew with what is left of it, and ends by itself when earnings have paid it', async () => {
     await start();
     await saga.becomes('NeedsAttention');
-    row = { ...row, left: 8_500 };
+    row = { ...row, left: '85.00 EUR' };
     await harness.env.sleep(DAY_MS + 1_000);
     await saga.called(look.does, 2);
     await saga.becomes('NeedsAttention');
@@ -228,7 +228,7 @@ describe('the Schedule’s word', () => {
       async [look.does]() {
         if (!first) return row;
         first = false;
-        const before: DebtSummary = { ...row, status: 'recovered', left: 0 };
+        const before: DebtSummary = { ...row, status: 'recovered', left: '0.00 EUR' };
         await looking.activity();
         return before;
       },

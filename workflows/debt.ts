@@ -7,7 +7,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { DebtActivities, DebtSummary } from '../activities/debt';
-import { inUnits } from '../kernel/money';
 import type { Settlement } from '../kernel/saga-type';
 import { DAY } from '../kernel/time';
 import { type DebtInput, type DebtResult, debtOpen, debtSaga } from './debt.api';
@@ -71,7 +70,7 @@ export async function debt(input: DebtInput): Promise<DebtResult> {
   }
 
   function sentenceOf({ debtId, left, since }: DebtSummary): string {
-    return `Payee ${payeeId} owes ${inUnits({ amount: left, currency })} ${currency} since ${since} (debt ${debtId}). What they earn pays it first.`;
+    return `Payee ${payeeId} owes ${left} since ${since} (debt ${debtId}). What they earn pays it first.`;
   }
 
   async function goOnAnew(): Promise<never> {
