@@ -33,6 +33,9 @@ export type PayoutActivities = ReturnType<typeof createPayoutActivities>;
 
 type About = { payoutId: string };
 
+/** What a payee is told of a payout: what it waits for, that it is at the bank, or what else has become of it. */
+export type PayoutNews = 'awaiting_onboarding' | 'awaiting_bank_account' | 'completed' | 'over';
+
 /** The steps of the payout saga: each `do` beside its undo. */
 export function createPayoutActivities({ clientOf }: Clients) {
   const payment = clientOf('payment', createPaymentClient);
@@ -97,26 +100,36 @@ export function createPayoutActivities({ clientOf }: Clients) {
       await payment.settlePayoutByHand(payoutId, { as }, key);
     },
 
-    /** Tells the payee what the payout waits for, or what has become of it. Notification delivers it. */
-    async notifyPayout({ payoutId, key }: Step<About>): Promise<void> {
+    /**
+     * Tells the payee `news`, or nothing where that is so no more: what is so now is told by a notice of its own. A saga of before leaves
+     * out which news; then it is whatever is so. Notification delivers it.
+     */
+    async notifyPayout({ payoutId, news, key }: Step<About & { news?: PayoutNews }>): Promise<void> {
       const details = await payment.getPayoutDetails(payoutId);
-      const { payeeId, amount, status, reason } = details.payout;
+      const { payeeId, amount } = details.payout;
+      const now = newsOf(details.payout);
+      // What an operator has settled by hand may be over by being completed.
+      const isSo = news === undefined || news === now || (news === 'over' && now === 'completed');
+      if (now === undefined || !isSo) return;
       const to = { ...recipient(await identity.getUser(payeeId)), usefulUntil: null };
       const about = { payoutId, amount };
-      if (status === 'completed') {
+      if (now === 'completed') {
         const data = { ...about, lines: await linesOf(details), others: details.others };
         await notification.record({ template: 'payout_completed', ...to, data }, key);
-      } else if (status === 'failed' || status === 'cancelled') {
+      } else if (now === 'over') {
         const why = [details.text, details.failureText].filter(Boolean).join(' ');
-        // Also where it was to be told that it arrived, and came back meanwhile: once is enough.
-        const once = `payout:${payoutId}/over`;
-        await notification.record({ template: 'payout_failed', ...to, data: { ...about, why } }, once);
-      } else if (reason === 'awaiting_onboarding' || reason === 'awaiting_bank_account') {
-        await notification.record({ template: 'payout_waits', ...to, data: { ...about, waitsFor: reason } }, key);
-      }
+        await notification.record({ template: 'payout_failed', ...to, data: { ...about, why } }, key);
+      } else await notification.record({ template: 'payout_waits', ...to, data: { ...about, waitsFor: now } }, key);
     },
 
     /** Opens a page of the week's payouts, and starts their sagas. */
     openWeeklyPayouts: (page: WeekPage): Promise<WeekOpened> => payment.openWeeklyPayouts(page),
   };
+}
+
+/** What there is to tell of a payout now. */
+function newsOf({ status, reason }: Pick<PayoutState, 'status' | 'reason'>): PayoutNews | undefined {
+  if (status === 'completed') return 'completed';
+  if (status === 'failed' || status === 'cancelled') return 'over';
+  return reason === 'awaiting_onboarding' || reason === 'awaiting_bank_account' ? reason : undefined;
 }

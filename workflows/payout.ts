@@ -5,7 +5,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { PayoutActivities, PayoutSummary } from '../activities/payout';
+import type { PayoutActivities, PayoutNews, PayoutSummary } from '../activities/payout';
 import type { ErrorCode } from '../kernel/errors';
 import type { Settlement } from '../kernel/saga-type';
 import type { PayoutReason } from '../kernel/statuses';
@@ -59,7 +59,7 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
   // Temporal's own Cancel is an operator who calls it off; once the bank has it, it is too late for that.
   CancellationScope.current().cancelRequested.catch(() => beforePivot.cancel());
   const byHand: Pursuit<PayoutActivities> = { money: true, settled: settling(input) };
-  const told = new Set<string>();
+  const told = new Set<PayoutNews>();
   let heard = 0;
 
   return CancellationScope.nonCancellable(async () => {
@@ -122,7 +122,7 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
       if (left <= 0) throw refuse('conflict', `It has waited too long: ${wait}`);
       saga.tell(wait === 'awaiting_funds' ? 'Running' : 'AwaitingTutor', `${about}: ${wait}.`);
       // Our funds are nothing that its payee could hurry.
-      if (wait !== 'awaiting_funds') await tellOnce('waits', wait);
+      if (wait !== 'awaiting_funds') await tellOnce(wait);
       await untilNews(state, Math.min(poll, left, wait === 'awaiting_funds' ? SLOWEST_POLL_MS : DAY));
     }
   }
@@ -198,11 +198,11 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
   }
 
   /** Of each kind of news the payee is told once; of every other thing that it waits for, too. */
-  async function tellOnce(notice: 'waits' | 'completed' | 'over', about = ''): Promise<void> {
-    const name = about ? `${notice}-${about}` : notice;
-    if (told.has(name)) return;
-    told.add(name);
-    await notifyPayout({ payoutId, key: `payout:${payoutId}/${name}` }).catch(() => undefined);
+  async function tellOnce(news: PayoutNews): Promise<void> {
+    if (told.has(news)) return;
+    told.add(news);
+    const name = news === 'completed' || news === 'over' ? news : `waits-${news}`;
+    await notifyPayout({ payoutId, news, key: `payout:${payoutId}/${name}` }).catch(() => undefined);
   }
 
   function operatorCancelled(): PayoutReason | null {

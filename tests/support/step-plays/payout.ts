@@ -22,11 +22,11 @@ export const play: StepPlay = async (stack, noted) => {
   const [row] = await service.database.sql`select stripe_payout_id as id from payouts where id = ${payoutId}`;
   await stack.sandbox('POST', `/payouts/${row?.id}`, { to: 'paid' });
   await act.refreshPayout({ payoutId });
-  await act.notifyPayout({ payoutId, key: key('completed') });
+  await act.notifyPayout({ payoutId, news: 'completed', key: key('completed') });
   await stack.sandbox('POST', `/payouts/${row?.id}`, { to: 'failed', code: 'account_closed' });
   await act.refreshPayout({ payoutId });
   await act.returnPayout({ payoutId, key: key('return') });
-  await act.notifyPayout({ payoutId, key: key('over') });
+  await act.notifyPayout({ payoutId, news: 'over', key: key('over') });
 
   const { payoutId: other } = await payee();
   await act.startPayout({ payoutId: other, key: `payout:${other}/open` });
