@@ -13,6 +13,7 @@ const intents: { id: string; status: string; amount: number; metadata: Record<st
 const sandbox = async () => ({
   body: {
     ...{ payment_intents: intents, charges: [], refunds: [], customers: [], accounts: [] },
+    ...{ transfers: [], transfer_reversals: [], connected_payouts: {}, balance: { available: [], pending: [] } },
     ...{ totals: {}, pending_webhooks: 0 },
   },
 });

@@ -1,9 +1,10 @@
 import type { Sql } from 'postgres';
+import { fromStripe } from '../../kernel/currencies';
 import type { DatabaseContext } from '../../kernel/modules';
 import type { SandboxState } from './stripe-state';
 
 /** Accounts of what is somebody else's, by what their names begin with: a debit balance would be money taken from them twice. */
-const CREDIT_ACCOUNTS = ['tutor_pending', 'tutor_payable', 'payer_owed', 'platform_revenue'];
+const CREDIT_ACCOUNTS = ['tutor_pending', 'tutor_payable', 'payer_owed', 'payout_in_transit', 'platform_revenue'];
 
 /** Whether refund `r` is still to be brought to its payer: it is under way, or has failed and nobody has given it up. */
 export const isPromised = (sql: Sql) => sql`(r.status = 'pending' or (r.status = 'failed'
@@ -15,44 +16,74 @@ export async function aboutLedger(
   state: SandboxState,
 ): Promise<string[]> {
   const sql = database('payment');
-  const [unbalanced, balances, totals, owed] = await Promise.all([
+  const [unbalanced, balances, totals, owed, paidOut] = await Promise.all([
     sql<{ id: string }[]>`select transaction_id as id from ledger_entries group by 1 having sum(amount) <> 0`,
-    sql<{ account: string; amount: string }[]>`
-      select account, sum(amount) as amount from ledger_entries group by 1`,
-    sql<{ captured: string; refunded: string }[]>`
-      select coalesce(sum(captured), 0) as captured, coalesce(sum(refunded), 0) as refunded from payments`,
+    sql<{ account: string; currency: string; amount: string }[]>`
+      select account, currency, sum(amount) as amount from ledger_entries group by 1, 2`,
+    sql<{ currency: string; captured: string; refunded: string }[]>`
+      select currency, sum(captured) as captured, sum(refunded) as refunded from payments group by 1`,
     // What is pending at Stripe has left the balance already.
-    sql<{ id: string; promised: string; reserved: string; counted: string }[]>`
-      select p.id, p.refund_pending as reserved,
+    sql<{ id: string; currency: string; promised: string; reserved: string; counted: string }[]>`
+      select p.id, p.currency, p.refund_pending as reserved,
         coalesce(sum(r.amount) filter (where ${isPromised(sql)}), 0) as counted,
         coalesce(sum(r.amount) filter (where ${isPromised(sql)}
           and not (r.status = 'pending' and r.stripe_refund_id is not null)), 0) as promised
       from payments p left join refunds r on r.payment_id = p.id group by p.id`,
+    sql<{ account: string; currency: string; amount: string }[]>`
+      select 'tutor_payable:' || payee_id as account, currency, sum(amount) as amount from payouts
+      where returned_at is null group by 1, 2`,
   ]);
-  const ledger = new Map(balances.map(({ account, amount }) => [account, Number(amount)]));
-  const { captured, refunded, fees, balance } = state.totals.eur ?? { captured: 0, refunded: 0, fees: 0, balance: 0 };
+  const ledger = new Map(balances.map(({ account, currency, amount }) => [`${account} ${currency}`, Number(amount)]));
+  const currencies = new Set([
+    ...Object.keys(state.totals).map((code) => code.toUpperCase()),
+    ...balances.map(({ currency }) => currency),
+  ]);
   const pairs: [string, number, number][] = [
-    ['captured less refunds and fees at Stripe, and its balance', captured - refunded - fees, balance],
-    ['stripe_balance of the ledger, and at Stripe', ledger.get('stripe_balance') ?? 0, balance],
-    ['stripe_fees of the ledger, and at Stripe', ledger.get('stripe_fees') ?? 0, fees],
-    ['captured by the payments, and at Stripe', Number(totals[0]?.captured), captured],
-    ['refunded by the payments, and at Stripe', Number(totals[0]?.refunded), refunded],
-    ...owed.flatMap(({ id, promised, reserved, counted }): [string, number, number][] => [
+    ...[...currencies].flatMap((currency): [string, number, number][] => {
+      const at = atStripe(state, currency);
+      const ours = totals.find((row) => row.currency === currency);
+      const inLedger = (account: string) => ledger.get(`${account} ${currency}`) ?? 0;
+      const all = at.captured - at.refunded - at.fees - at.transferred;
+      return [
+        [`captured less refunds, fees and transfers at Stripe in ${currency}, and its balance`, all, at.balance],
+        [`stripe_balance of the ledger in ${currency}, and at Stripe`, inLedger('stripe_balance'), at.funds],
+        [`stripe_fees of the ledger in ${currency}, and at Stripe`, inLedger('stripe_fees'), at.fees],
+        [`captured by the payments in ${currency}, and at Stripe`, Number(ours?.captured ?? 0), at.captured],
+        [`refunded by the payments in ${currency}, and at Stripe`, Number(ours?.refunded ?? 0), at.refunded],
+      ];
+    }),
+    ...owed.flatMap(({ id, currency, promised, reserved, counted }): [string, number, number][] => [
       [
         `payer_owed of payment ${id}, and what its refunds promise`,
-        -(ledger.get(`payer_owed:${id}`) ?? 0),
+        -(ledger.get(`payer_owed:${id} ${currency}`) ?? 0),
         Number(promised),
       ],
       [`reserved by payment ${id}, and what its refunds promise`, Number(reserved), Number(counted)],
     ]),
   ];
+  // What was paid out and is given back afterwards is its payee's debt.
+  const debtOf = (account: string, currency: string) =>
+    Number(paidOut.find((row) => row.account === account && row.currency === currency)?.amount ?? 0);
   return [
     ...unbalanced.map(({ id }) => `ledger transaction ${id} does not sum to zero`),
     ...pairs
       .filter(([, ours, theirs]) => ours !== theirs)
       .map(([what, ours, theirs]) => `${what}: ${ours} is not ${theirs}`),
     ...balances
-      .filter(({ account, amount }) => Number(amount) > 0 && CREDIT_ACCOUNTS.includes(account.split(':')[0] ?? ''))
-      .map(({ account, amount }) => `${account} is overdrawn by ${amount}`),
+      .filter(({ account }) => CREDIT_ACCOUNTS.includes(account.split(':')[0] ?? ''))
+      .filter(({ account, currency, amount }) => Number(amount) > debtOf(account, currency))
+      .map(({ account, amount, currency }) => `${account} is overdrawn by ${amount} ${currency}`),
   ];
+}
+
+/** What Stripe has of a currency, in minor units. `funds`: available and still to come. */
+function atStripe({ totals, balance: { available, pending } }: SandboxState, currency: string) {
+  const code = currency.toLowerCase();
+  const minor = (amount: number) => fromStripe(amount, currency);
+  const { captured = 0, refunded = 0, fees = 0, transferred = 0, balance = 0 } = totals[code] ?? {};
+  const funds = [...available, ...pending].filter((one) => one.currency === code);
+  return {
+    ...{ captured: minor(captured), refunded: minor(refunded), fees: minor(fees), transferred: minor(transferred) },
+    ...{ balance: minor(balance), funds: minor(funds.reduce((sum, { amount }) => sum + amount, 0)) },
+  };
 }

@@ -13,7 +13,13 @@ const chargeSchema = z.looseObject({
   amount_captured: z.number(),
 });
 // Of one that was deleted Stripe keeps the id alone.
-const accountSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()).default({}) });
+const customerSchema = z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()).default({}) });
+const bankSchema = z.looseObject({ currency: z.string(), status: z.string(), default_for_currency: z.boolean() });
+const accountSchema = customerSchema.extend({
+  details_submitted: z.boolean().default(false),
+  payouts_enabled: z.boolean().default(false),
+  external_accounts: z.looseObject({ data: z.array(bankSchema) }).default({ data: [] }),
+});
 const refundSchema = z.looseObject({
   id: z.string(),
   payment_intent: z.string().nullish(),
@@ -22,12 +28,27 @@ const refundSchema = z.looseObject({
   balance_transaction: z.unknown(),
   metadata: z.record(z.string(), z.string()).nullish(),
 });
+const movedSchema = z.looseObject({ id: z.string(), amount: z.number(), currency: z.string() });
+const transferSchema = movedSchema.extend({ destination: z.string(), transfer_group: z.string().nullable() });
+const reversalSchema = movedSchema.extend({ transfer: z.string() });
+const payoutSchema = movedSchema.extend({
+  status: z.string(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  /** What a bank gives to one that it has taken. */
+  trace_id: z.looseObject({ status: z.string() }).nullable(),
+});
+const fundsSchema = z.array(z.looseObject({ amount: z.number(), currency: z.string() }));
 const stateSchema = z.looseObject({
   payment_intents: z.array(intentSchema),
   charges: z.array(chargeSchema),
   refunds: z.array(refundSchema),
-  customers: z.array(accountSchema),
+  customers: z.array(customerSchema),
   accounts: z.array(accountSchema),
+  transfers: z.array(transferSchema),
+  transfer_reversals: z.array(reversalSchema),
+  /** By the id of the connected account. */
+  connected_payouts: z.record(z.string(), z.array(payoutSchema)),
+  balance: z.looseObject({ available: fundsSchema, pending: fundsSchema }),
   totals: z.record(
     z.string(),
     z.object({
@@ -49,6 +70,11 @@ export async function sandboxState({
   sandbox(method: string, path: string): Promise<{ body: unknown }>;
 }): Promise<SandboxState> {
   return stateSchema.parse((await sandbox('GET', '/sandbox/state')).body);
+}
+
+/** Whether a payout has failed that its bank had taken: until the product looks, only a webhook tells of it. */
+export function cameBack({ status, trace_id: trace }: SandboxState['connected_payouts'][string][number]): boolean {
+  return status === 'failed' && trace?.status === 'supported';
 }
 
 /** A booking's or a payment's money at Stripe, in cents. */
