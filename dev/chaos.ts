@@ -2,7 +2,6 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import pc from 'picocolors';
-import type { Sql } from 'postgres';
 import { request } from 'undici';
 import { sagasThatRun, untilReady, untilSettled } from './chaos/calm';
 import { createClient } from './chaos/client';
@@ -11,6 +10,7 @@ import { openEvidence } from './chaos/evidence';
 import { examine, type Findings } from './chaos/examine';
 import { type MailLine, openMailLine } from './chaos/mail-line';
 import { startOperator } from './chaos/operator';
+import { playEarner } from './chaos/payout-plays';
 import { openForBookings, signUp } from './chaos/people';
 import { neighbours } from './chaos/places';
 import type { Script } from './chaos/plan';
@@ -19,6 +19,7 @@ import { type Cast, emptyRecords, type Records } from './chaos/records';
 import { createLiveLine, killList, type LiveLine, silenceList, summary, verdictLine } from './chaos/report';
 import { MOST_BOOKINGS, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
+import { timeOf } from './chaos/time';
 import { messageOf } from './machine/error-code';
 import { freePorts } from './machine/ports';
 import { untilToldToStop } from './machine/stop-signals';
@@ -41,6 +42,8 @@ interface Options {
  * played in it.
  */
 const clientsFor = (bookings: number) => Math.min(40, Math.ceil(bookings / 5));
+/** The story of an earner lasts about twice as long as there is time for in a storm. */
+const lanesFor = (earners: number) => Math.min(20, Math.ceil(earners / 2));
 const TICK_MS = 500;
 /** However slow the platform or the machine is, a run takes minutes: what has not begun by then is played in calm weather. */
 const STORM_AT_MOST_MS = 240_000;
@@ -143,33 +146,36 @@ async function run(
 ): Promise<string[]> {
   const started = performance.now();
   const script = writeScript(seed, bookings);
+  await tellBanks(platform);
   const people = await signUpCast(platform, script);
   const databases = openDatabases(platform);
   const records = emptyRecords();
   const storm = startStorm(platform, mailLine, databases, seed);
   const operator = startOperator(platform);
-  const cast: Cast = {
-    ...people,
-    stopTemporal: storm.stopTemporal,
-    letTimePass: timeOf(databases.database('booking')),
-  };
+  const { callOff, triggerWeek } = operator;
+  const time = timeOf({ bookings: databases.database('booking'), payments: databases.database('payment') });
+  const cast: Cast = { ...people, ...time, callOff, triggerWeek, stopTemporal: storm.stopTemporal };
   const queue = [...script.plans];
+  const earners = [...script.earners];
+  const plays = queue.length + earners.length;
   let done = 0;
-  const performed = Promise.all(
-    Array.from({ length: clientsFor(bookings) }, async () => {
-      for (let plan = queue.shift(); plan; plan = queue.shift()) {
-        await play(cast, plan, records);
-        done += 1;
-      }
-    }),
-  );
+  const lane = async <T>(left: T[], playOne: (plan: T) => Promise<void>) => {
+    for (let plan = left.shift(); plan !== undefined; plan = left.shift()) {
+      await playOne(plan);
+      done += 1;
+    }
+  };
+  const performed = Promise.all([
+    ...Array.from({ length: clientsFor(bookings) }, () => lane(queue, (plan) => play(cast, plan, records))),
+    ...Array.from({ length: lanesFor(earners.length) }, () => lane(earners, (plan) => playEarner(cast, plan, records))),
+  ]);
   const progress = () => {
     const retries = [...cast.client.retries.values()].reduce((sum, count) => sum + count, 0);
     const at = Math.round((performance.now() - started) / 1_000);
-    return `${at} s  ${done} of ${script.plans.length} plays · ${storm.kills.length} kills · ${storm.freezes.length} hung · ${storm.outages.length} outages · ${storm.faults.length} faults · ${retries} retries`;
+    return `${at} s  ${done} of ${plays} plays · ${storm.kills.length} kills · ${storm.freezes.length} hung · ${storm.outages.length} outages · ${storm.faults.length} faults · ${retries} retries`;
   };
   const calmAt = performance.now() + STORM_AT_MOST_MS;
-  while (queue.length > 0 && performance.now() < calmAt) {
+  while (queue.length + earners.length > 0 && performance.now() < calmAt) {
     live.show(progress());
     await sleep(TICK_MS);
   }
@@ -214,32 +220,23 @@ async function judge(platform: RunningPlatform, cast: Cast, records: Records, li
   }
 }
 
-const AN_HOUR = '1 hour';
+/** How Stripe and the banks behave in a run: as in life, within seconds instead of days. */
+const BANKS = { onboarding: 'required', fundsDelayMs: 5_000, payoutReturnMs: 4_000 };
 
-/**
- * Stands for an hour that passes between a request and what comes after it: the terms look at when it was made. Asks a database that may
- * be down until it has answered.
- */
-function timeOf(bookings: Sql): Cast['letTimePass'] {
-  return async (id) => {
-    const pass = () => bookings`
-      update booking_requests set created_at = created_at - ${AN_HOUR}::interval where id = ${id}
-      and created_at > now() - ${AN_HOUR}::interval`;
-    while (
-      !(await pass().then(
-        () => true,
-        () => false,
-      ))
-    )
-      await sleep(TICK_MS);
-  };
+/** @throws Error when the sandbox does not take it */
+async function tellBanks({ urls }: RunningPlatform): Promise<void> {
+  const { statusCode, body } = await request(`${urls.stripeSandbox}/sandbox/settings`, {
+    ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(BANKS) },
+  });
+  await body.dump();
+  if (statusCode !== 200) throw new Error(`The sandbox answered ${statusCode} to its settings`);
 }
 
 /** Signs up everybody who plays from the start. */
 async function signUpCast(
   { urls }: RunningPlatform,
   script: Script,
-): Promise<Omit<Cast, 'stopTemporal' | 'letTimePass'>> {
+): Promise<Omit<Cast, keyof ReturnType<typeof timeOf> | 'stopTemporal' | 'callOff' | 'triggerWeek'>> {
   const client = createClient(urls.gateway);
   const run = randomBytes(3).toString('hex');
   const tutors = await Promise.all(
@@ -252,10 +249,14 @@ async function signUpCast(
   const students = await Promise.all(
     Array.from({ length: script.students }, (_, index) => signUp(client, 'student', `student${index}${run}`)),
   );
+  const earners = await Promise.all(
+    script.earners.map(({ number }) => signUp(client, 'tutor', `earner${number}${run}`)),
+  );
   return {
     client,
     students,
     tutors,
+    earners,
     run,
     neighbours: neighbours(script),
     dashboard: createDashboard(urls.stripeSandbox ?? ''),

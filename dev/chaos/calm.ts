@@ -60,11 +60,15 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
 
 async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
   const { pending_webhooks } = await sandboxState(evidence);
-  const [requests, users, payments, refunds] = await Promise.all([
+  const [requests, users, payments, refunds, payouts] = await Promise.all([
     evidence.database('booking')<{ id: string }[]>`select id from booking_requests where settled_at is null`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'pending'`,
     evidence.database('payment')<{ id: string }[]>`select id from payments where status = 'pending'`,
     evidence.database('payment')<{ id: string }[]>`select id from refunds where status = 'pending'`,
+    // One that waits for its payee rests, as does one at the bank, which is only watched.
+    evidence.database('payment')<{ id: string; status: string }[]>`
+      select id, status from payouts where status = 'processing' or (status = 'failed' and returned_at is null)
+      or (status = 'pending' and coalesce(status_reason, '') not in ('awaiting_onboarding', 'awaiting_bank_account'))`,
   ]);
   const rows = (what: string, found: { id: string }[]) => found.map(({ id }) => `${what} ${id} is still pending`);
   return [
@@ -73,6 +77,7 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     ...rows('user', users),
     ...rows('payment', payments),
     ...rows('refund', refunds),
+    ...payouts.map(({ id, status }) => `payout ${id} is still ${status}`),
     ...(await busySagas(evidence)),
     ...(await mailsMissing(evidence)),
   ];

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { type SandboxState, sandboxState } from './stripe-state';
+import { cameBack, type SandboxState, sandboxState } from './stripe-state';
 
 /** What somebody does by hand in Stripe's dashboard. Each is pursued until it is known what came of it. */
 export interface Dashboard {
@@ -12,7 +12,10 @@ export interface Dashboard {
   refund(bookingId: string, amount: number, losesWebhooks: boolean): Promise<number>;
   /** Cancels the authorisation of a booking. False when there is none. */
   cancelAuthorisation(bookingId: string): Promise<boolean>;
-  /** Has Stripe tell of all refunds that were made here again, as of an event that is resent. */
+  /**
+   * Has Stripe tell once more, as of an event that is resent, of all refunds that were made here, of payouts that came back from their bank,
+   * and of accounts of which somebody has told it more.
+   */
   announceAgain(): Promise<void>;
 }
 
@@ -24,6 +27,7 @@ const EVENTS_OF_A_REFUND = ['refund.created', 'charge.refunded'];
 const TOO_LITTLE_LEFT = /already been refunded|greater than unrefunded amount/;
 
 type Answer = { status: number; text: string };
+type AtStripe = { key?: string; account?: string };
 
 /** The dashboard of the sandbox at `url`, which may be down, or answer with faults, at any moment. */
 export function createDashboard(url: string): Dashboard {
@@ -40,12 +44,21 @@ export function createDashboard(url: string): Dashboard {
     }
   }
 
-  const atStripe = (path: string, form: Record<string, string>, key?: string) =>
+  /** `account`: the connected account in whose name. */
+  const atStripe = (path: string, form: Record<string, string>, { key, account }: AtStripe = {}) =>
     ask('POST', path, new URLSearchParams(form).toString(), {
       authorization: 'Bearer sk_test_sandbox',
       'content-type': 'application/x-www-form-urlencoded',
       ...(key && { 'idempotency-key': key }),
+      ...(account && { 'stripe-account': account }),
     });
+
+  /** Any change of an object is told, that of a note on it too. */
+  async function announce(path: string, account?: string): Promise<void> {
+    const form = { 'metadata[announced]': randomUUID() };
+    const as = account === undefined ? {} : { account };
+    while ((await atStripe(path, form, as))?.status !== 200) await sleep(AGAIN_AFTER_MS);
+  }
 
   /** Asks until the controls, which no fault spoils, have answered. */
   async function control(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ body: unknown }> {
@@ -75,7 +88,7 @@ export function createDashboard(url: string): Dashboard {
       const mark = randomUUID();
       const form = { payment_intent: intent.id, amount: String(amount), 'metadata[mark]': mark };
       for (let key = randomUUID(); ; ) {
-        const answer = await atStripe('/v1/refunds', form, key);
+        const answer = await atStripe('/v1/refunds', form, { key });
         const refund = (await state()).refunds.find(({ metadata }) => metadata?.mark === mark);
         if (refund) {
           made.push(refund.id);
@@ -99,10 +112,11 @@ export function createDashboard(url: string): Dashboard {
     },
 
     async announceAgain() {
-      for (const id of made) {
-        const form = { 'metadata[announced]': randomUUID() };
-        while ((await atStripe(`/v1/refunds/${id}`, form))?.status !== 200) await sleep(AGAIN_AFTER_MS);
-      }
+      for (const id of made) await announce(`/v1/refunds/${id}`);
+      const { accounts, connected_payouts: payouts } = await state();
+      for (const [account, all] of Object.entries(payouts))
+        for (const payout of all) if (cameBack(payout)) await announce(`/v1/payouts/${payout.id}`, account);
+      for (const { id, details_submitted: isTold } of accounts) if (isTold) await announce(`/v1/accounts/${id}`);
     },
   };
 }

@@ -1,7 +1,10 @@
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 import { halfDone } from './half-done';
+import { runningWorkflows } from './histories';
 import { judgeMails } from './mails';
+import { judgeAsks, judgeWallet, movementsOf } from './payout-promises';
+import { aboutPayouts, payoutBooks, payoutEnds } from './payouts';
 import { askAs, type Person } from './people';
 import { contradictions, workflowTroubles } from './reconciliation';
 import type { Cast, Records } from './records';
@@ -15,6 +18,7 @@ import {
   type RefundView,
   refundsSchema,
   userSchema,
+  walletSchema,
 } from './wire';
 
 export interface Findings {
@@ -26,19 +30,22 @@ export interface Findings {
   workflows: number;
   /** Ends of the bookings, as `status/reason`, with how many. */
   ends: Map<string, number>;
+  /** Ends of the payouts, with how many. */
+  payouts: Map<string, number>;
 }
 
 /** Compares what people were told, the databases, Stripe, Temporal and the mails with each other. */
 export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
-  const people = [...cast.students, ...cast.tutors, ...records.signUps.map(({ person }) => person)];
+  const people = [...cast.students, ...cast.tutors, ...cast.earners, ...records.signUps.map(({ person }) => person)];
   const ends = new Map<string, number>();
-  const [books, left, sagas, post, promises, accounts] = await Promise.all([
+  const [books, left, sagas, post, promises, accounts, payouts] = await Promise.all([
     contradictions(evidence),
     halfDone(evidence),
     workflowTroubles(evidence, [...people, ...records.strangers]),
     judgeMails(evidence),
     promisesBroken(cast, records, evidence, ends),
     accountsBroken(people, evidence),
+    payoutsBroken(cast, records, evidence),
   ]);
   return {
     violations: [
@@ -49,6 +56,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
       ...books,
       ...left,
       ...accounts,
+      ...payouts.wrong,
       ...sagas.troubles,
       ...post.wrong,
     ],
@@ -56,6 +64,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     mails: post.mails,
     workflows: sagas.workflows,
     ends,
+    payouts: payouts.ends,
   };
 }
 
@@ -115,6 +124,29 @@ async function promisesBroken(
     if (stripe && stripe.charges > 1) wrong.push(`payment ${id} was charged ${stripe.charges} times`);
   }
   return [...wrong, ...(await copiesDiffer(evidence))];
+}
+
+/** What payees were told and see, their payouts, the ledger and Stripe have to agree. */
+async function payoutsBroken(
+  { client, tutors, earners }: Cast,
+  records: Records,
+  evidence: ChaosEvidence,
+): Promise<{ wrong: string[]; ends: Findings['payouts'] }> {
+  const [books, state, movements] = await Promise.all([
+    runningWorkflows(evidence.temporal).then((running) => payoutBooks(evidence, running)),
+    sandboxState(evidence),
+    movementsOf(evidence.database('payment')),
+  ]);
+  const wallets: string[] = [];
+  for (const person of [...tutors, ...earners]) {
+    const reply = await askAs(client, person, 'GET', '/api/wallet');
+    wallets.push(...judgeWallet(person.id, walletSchema.parse(reply.body), books));
+  }
+  const promises = records.earners.flatMap((record) => {
+    const mine = books.payouts.filter(({ payee }) => payee === record.person.id);
+    return judgeAsks(record, mine, movements.get(record.person.id) ?? []);
+  });
+  return { wrong: [...promises, ...wallets, ...aboutPayouts(books, state)], ends: payoutEnds(books, state) };
 }
 
 async function refundsOf(client: Cast['client'], who: Person, paymentId: string): Promise<RefundView[]> {

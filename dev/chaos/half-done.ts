@@ -1,4 +1,5 @@
 import type { ChaosEvidence } from './evidence';
+import { runningWorkflows } from './histories';
 import { isPromised } from './ledger';
 import type { Evidence } from './reconciliation';
 import { sandboxState } from './stripe-state';
@@ -20,9 +21,7 @@ export async function halfDone(evidence: ChaosEvidence): Promise<string[]> {
 async function bookingsWithoutSaga({ database, temporal }: ChaosEvidence): Promise<string[]> {
   const live = await database('booking')<{ id: string; status: string }[]>`
     select id, status from bookings where status in ('pending', 'confirmed')`;
-  const running = new Set<string>();
-  for await (const { workflowId } of temporal.workflow.list({ query: 'ExecutionStatus="Running"' }))
-    running.add(workflowId);
+  const running = await runningWorkflows(temporal);
   return live
     .filter(({ id }) => !running.has(`booking:${id}`))
     .map(({ id, status }) => `booking ${id} is ${status}, and no saga runs for it`);

@@ -9,6 +9,14 @@ export async function historyOf(temporal: Client, workflowId: string): Promise<H
   return (await temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
 }
 
+/** The ids of all workflows that run. */
+export async function runningWorkflows(temporal: Client): Promise<Set<string>> {
+  const running = new Set<string>();
+  for await (const { workflowId } of temporal.workflow.list({ query: 'ExecutionStatus="Running"' }))
+    running.add(workflowId);
+  return running;
+}
+
 // What the SDK's core writes into a local activity's marker.
 const localActivity = z.looseObject({ activity_type: z.string() });
 

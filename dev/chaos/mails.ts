@@ -21,7 +21,7 @@ interface BookingRow {
 
 /** Mails that somebody has to get and did not get yet, in sentences. */
 export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
-  const [notices, bookings, payments, refunds, users] = await Promise.all([
+  const [notices, bookings, payments, refunds, users, payouts] = await Promise.all([
     evidence.database('notification')<NotificationRow[]>`
       select business_key, recipient_id, template, booking_id, payment_id, status from notifications`,
     evidence.database('booking')<BookingRow[]>`select id, status, status_reason, refund_percent from bookings`,
@@ -31,6 +31,7 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
     evidence.database('payment')<{ id: string; tries: number }[]>`
       select id, tries from refunds where status = 'succeeded' and origin in ('request', 'stripe')`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'active'`,
+    evidence.database('payment')<{ id: string; status: string }[]>`select id, status from payouts`,
   ]);
   // What was replaced was not sent for the sake of a newer notice, which is among these and has to be sent itself.
   const settled = notices.filter(({ status }) => status === 'sent' || status === 'replaced');
@@ -46,6 +47,7 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
     ...payments.flatMap(({ id }) => [`payment_receipt ${id}`, `payment_received ${id}`]),
     ...refunds.map(({ id, tries }) => `refund:${id}/succeeded-${tries}`),
     ...users.map(({ id }) => `welcome_verify_email ${id}`),
+    ...payouts.flatMap(({ id, status }) => KEYS_OF_ENDS[status]?.map((key) => `payout:${id}/${key}`) ?? []),
   ];
   return [
     ...wanted.filter((mail) => !sent.has(mail)).map((mail) => `the mail ${mail} was not sent`),
@@ -53,6 +55,26 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
       .filter((notice) => !settled.includes(notice))
       .map(({ business_key, status }) => `the mail ${business_key} is ${status}`),
   ];
+}
+
+/** What the payee is told of a payout when it is over, by the last words of its business key. */
+const KEYS_OF_ENDS: Record<string, string[]> = { completed: ['completed'], failed: ['over'], cancelled: ['over'] };
+
+/** What may be said of a payout under each key. */
+const SAID_OF_PAYOUTS: [RegExp, string][] = [
+  [/\/completed$/, 'payout_completed'],
+  [/\/over$/, 'payout_failed'],
+  [/\/waits-/, 'payout_waits'],
+];
+
+/** Notices of payouts that say something else than they were made to say, in sentences. */
+export function wrongWords(notices: readonly Pick<NotificationRow, 'business_key' | 'template'>[]): string[] {
+  return notices
+    .filter(({ business_key: key }) => key.startsWith('payout:'))
+    .filter(
+      ({ business_key: key, template }) => !SAID_OF_PAYOUTS.some(([of, says]) => of.test(key) && says === template),
+    )
+    .map(({ business_key: key, template }) => `the mail ${key} says ${template}`);
 }
 
 function templatesOf({ status, status_reason: reason, refund_percent: percent }: BookingRow): string[] {
@@ -73,8 +95,8 @@ export async function judgeMails(
 ): Promise<{ wrong: string[]; twice: string[]; mails: number }> {
   const [mails, notices, doubtful] = await Promise.all([
     evidence.mails(),
-    evidence.database('notification')<{ business_key: string; status: string }[]>`
-      select business_key, status from notifications where status in ('sent', 'replaced')`,
+    evidence.database('notification')<{ business_key: string; template: string; status: string }[]>`
+      select business_key, template, status from notifications where status in ('sent', 'replaced')`,
     evidence.database('notification')<{ business_key: string; attempts: string }[]>`
       select business_key, count(*) as attempts from notifications n
       join notification_delivery_log l on l.notification_id = n.id
@@ -100,7 +122,7 @@ export async function judgeMails(
   }
   for (const [id] of copies) wrong.push(`a mail arrived that nobody recorded as sent: ${id}`);
   return {
-    wrong: [...wrong, ...saidTwice(mails), ...(await wrongPlaces(evidence, mails))],
+    wrong: [...wrong, ...wrongWords(notices), ...saidTwice(mails), ...(await wrongPlaces(evidence, mails))],
     twice,
     mails: mails.length,
   };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { resolve } from '../../workflows/saga.api';
+import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import type { RunningPlatform } from '../stack/platform';
 import { currentDetails } from './histories';
 
@@ -8,6 +9,10 @@ import { currentDetails } from './histories';
 export interface Operator {
   /** What was answered to whom, in order. */
   answers: { workflowId: string; step: string }[];
+  /** Cancels a saga, unless it has ended. Tried until Temporal has taken it. */
+  callOff(workflowId: string): Promise<void>;
+  /** Triggers the Schedule that opens the week's payouts. Tried until Temporal has taken it. */
+  triggerWeek(): Promise<void>;
   /** Leaves when the answer that is under way has been given. */
   leave(): Promise<void>;
 }
@@ -47,8 +52,19 @@ export function startOperator({ config }: Pick<RunningPlatform, 'config'>): Oper
       await sleep(LOOK_EVERY_MS, undefined, { signal: gone.signal }).catch(() => undefined);
     }
   })();
+  async function untilTaken(give: () => Promise<unknown>): Promise<void> {
+    const isTaken = () =>
+      connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, give).then(
+        () => true,
+        (error: unknown) => error instanceof WorkflowNotFoundError,
+      );
+    while (!(await isTaken())) await sleep(LOOK_EVERY_MS);
+  }
+
   return {
     answers,
+    callOff: (workflowId) => untilTaken(() => temporal.workflow.getHandle(workflowId).cancel()),
+    triggerWeek: () => untilTaken(() => temporal.schedule.getHandle(weeklyPayoutsSchedule.scheduleId).trigger()),
     async leave() {
       gone.abort();
       await works;

@@ -20,40 +20,49 @@ export async function notingGiveUp(record: { gaveUp: boolean }, work: () => Prom
 
 export async function playPayment(cast: Cast, plan: PaymentPlan, records: Records): Promise<void> {
   const { student, tutor } = pairOf(cast, plan);
-  const of = { plan, student, tutor };
-  const record: PaymentRecord = { ...of, id: undefined, asked: undefined, refunds: [], gaveUp: false, doubtful: [] };
-  records.payments.push(record);
+  const record = newPayment({ plan, student, tutor }, records);
   await sleep(plan.pauseMs);
   await notingGiveUp(record, () => payAndRefund(cast, plan, record));
 }
 
+/** Notes a payment before anything is said of it. */
+export function newPayment(of: Pick<PaymentRecord, 'plan' | 'student' | 'tutor'>, records: Records): PaymentRecord {
+  const record: PaymentRecord = { ...of, id: undefined, asked: undefined, refunds: [], gaveUp: false, doubtful: [] };
+  records.payments.push(record);
+  return record;
+}
+
 async function payAndRefund(cast: Cast, plan: PaymentPlan, record: PaymentRecord): Promise<void> {
-  const { client } = cast;
-  const { student, tutor } = record;
-  const amount = { amount: plan.amount, currency: 'EUR' };
-  const body = { payeeId: tutor.id, amount, paymentMethodId: plan.card, description: 'A book' };
-  record.asked = await askAs(client, student, 'POST', '/api/payments', { key: randomUUID(), body });
-  const { asked } = record;
-  record.id = asked.status < 300 ? paymentSchema.parse(asked.body).id : refusalSchema.parse(asked.body).paymentId;
-  if (asked.status >= 300) return;
-  const payment = await untilPaid(cast, record);
-  if (payment.captured.amount === 0) return;
+  const payment = await pay(cast, record, 'EUR');
+  if (!payment || payment.captured.amount === 0) return;
   await sleep(plan.pauseMs);
   if (plan.withoutTemporal && plan.refundPercents.length > 0) await cast.stopTemporal();
-  await together(
-    plan.refundPercents.map(async (percent) => {
-      const part = Math.round((plan.amount * percent) / 100);
-      const body = { amount: { amount: part, currency: 'EUR' }, reason: 'As agreed' };
-      const call = { key: randomUUID(), body };
-      try {
-        const reply = await askAs(client, tutor, 'POST', `/api/payments/${record.id}/refund`, call);
-        record.refunds.push({ amount: part, reply });
-      } catch (error) {
-        if (error instanceof GaveUp) record.doubtful.push(part);
-        throw error;
-      }
-    }),
-  );
+  await together(plan.refundPercents.map((percent) => giveBack(cast, record, percent, 'EUR')));
+}
+
+/** Pays, and waits until it is known what came of it. Undefined when it was refused at once. */
+export async function pay(cast: Cast, record: PaymentRecord, currency: string): Promise<PaymentView | undefined> {
+  const { student, tutor, plan } = record;
+  const amount = { amount: plan.amount, currency };
+  const body = { payeeId: tutor.id, amount, paymentMethodId: plan.card, description: 'A book' };
+  record.asked = await askAs(cast.client, student, 'POST', '/api/payments', { key: randomUUID(), body });
+  const { asked } = record;
+  record.id = asked.status < 300 ? paymentSchema.parse(asked.body).id : refusalSchema.parse(asked.body).paymentId;
+  return asked.status >= 300 ? undefined : untilPaid(cast, record);
+}
+
+/** The payee gives back a part, in percent. @throws GaveUp after noting the refund as doubtful */
+export async function giveBack(cast: Cast, record: PaymentRecord, percent: number, currency: string): Promise<void> {
+  const part = Math.round((record.plan.amount * percent) / 100);
+  const body = { amount: { amount: part, currency }, reason: 'As agreed' };
+  const path = `/api/payments/${record.id}/refund`;
+  try {
+    const reply = await askAs(cast.client, record.tutor, 'POST', path, { key: randomUUID(), body });
+    record.refunds.push({ amount: part, reply });
+  } catch (error) {
+    if (error instanceof GaveUp) record.doubtful.push(part);
+    throw error;
+  }
 }
 
 async function untilPaid(cast: Cast, { id, student, plan: { bank } }: PaymentRecord): Promise<PaymentView> {

@@ -39,23 +39,71 @@ export interface BookingPlan extends Card, Patience, Changes {
   pauseMs: number;
 }
 
-export interface PaymentPlan extends Card, Patience {
-  kind: 'payment';
+/** What is paid by one direct payment, and how. */
+export interface PaymentTerms extends Card {
   number: number;
   student: number;
-  tutor: number;
   amount: number;
+  pauseMs: number;
+}
+
+export interface PaymentPlan extends PaymentTerms, Patience {
+  kind: 'payment';
+  tutor: number;
   /** What the tutor gives back, in percent of the amount. Two numbers are two refunds that race. */
   refundPercents: number[];
   /** Temporal is stopped when the refunds are asked for. */
   withoutTemporal: boolean;
-  pauseMs: number;
 }
 
 export interface SignUpPlan extends Patience {
   kind: 'sign-up';
   number: number;
   role: 'student' | 'tutor';
+  pauseMs: number;
+}
+
+/**
+ * What a payee has told Stripe: nothing; who they are, and no bank account; or all of it, with a bank account that takes what is sent, has
+ * been closed, has nothing today, or sends back what it had taken.
+ */
+export type Standing = 'nothing' | 'no bank' | BankKind;
+export type BankKind = 'takes' | 'closed' | 'passing' | 'returns';
+
+/** Money given back of a payment whose earnings are paid out, in percent of it: in the moment of asking for the payout, or after it. */
+export interface Clawback {
+  percent: number;
+  when: 'beside' | 'after';
+}
+
+/** A payee earns something and has it paid out. */
+export interface Round extends Patience {
+  earns: PaymentTerms[];
+  /** Who opens the payout: the payee by the button, or the week's Schedule, which is triggered so many times. */
+  by: { button: Button } | { week: number };
+  /** When they tell Stripe all that it asks, with a bank account that takes what is sent. Never: an operator calls off what waits for it. */
+  mends: 'before' | 'waiting' | 'never';
+  clawback: Clawback | undefined;
+}
+
+export interface Button {
+  /** How much of what was earned is asked for, in percent; 100 is asked for without an amount. */
+  percent: number;
+  /** How many copies of the request are sent at once, under one key. */
+  copies: number;
+  /** How many others ask at the same moment, each under a key of its own. */
+  rivals: number;
+}
+
+/** Somebody who lives on direct payments, and what becomes of their payouts. One person each. */
+export interface EarnerPlan {
+  kind: 'earner';
+  number: number;
+  currency: 'EUR' | 'USD';
+  starts: Standing;
+  /** A payment whose earnings rest until the run is over. */
+  resting: PaymentTerms;
+  rounds: Round[];
   pauseMs: number;
 }
 
@@ -66,6 +114,8 @@ export interface Script {
   tutors: { hourly: number; instant: boolean }[];
   students: number;
   plans: Plan[];
+  /** They play beside all others. */
+  earners: EarnerPlan[];
 }
 
 /** Where a confirmed session is moved, and by whom. */

@@ -1,8 +1,9 @@
 import type { Client, Reply } from './client';
 import type { Dashboard } from './dashboard';
+import type { Operator } from './operator';
 import type { Person } from './people';
 import type { Neighbours } from './places';
-import type { BookingPlan, PaymentPlan, SignUpPlan } from './plan';
+import type { BookingPlan, EarnerPlan, PaymentTerms, SignUpPlan } from './plan';
 
 /** A command that somebody gave and gave up on: it may or may not have taken effect. */
 export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';
@@ -70,7 +71,7 @@ export interface BookingRecord {
 
 /** What the clients of one direct payment were told. */
 export interface PaymentRecord {
-  plan: PaymentPlan;
+  plan: PaymentTerms;
   student: Person;
   tutor: Person;
   id: string | undefined;
@@ -79,6 +80,22 @@ export interface PaymentRecord {
   gaveUp: boolean;
   /** Amounts of refunds that somebody asked for and gave up on. */
   doubtful: number[];
+}
+
+/** What a payee was told who asked to be paid out, once, under a key of its own. */
+export interface AskRecord {
+  /** In minor units; undefined: all that is payable. */
+  amount: number | undefined;
+  at: Span;
+  /** Undefined when it was given up on. */
+  reply?: Reply;
+}
+
+/** What the payee of one story was told. */
+export interface EarnerRecord {
+  plan: EarnerPlan;
+  person: Person;
+  asks: AskRecord[];
 }
 
 interface SignUpRecord {
@@ -90,6 +107,7 @@ interface SignUpRecord {
 export interface Records {
   bookings: BookingRecord[];
   payments: PaymentRecord[];
+  earners: EarnerRecord[];
   signUps: SignUpRecord[];
   /** People whose sign-up was given up on. */
   strangers: Pick<Person, 'email' | 'firstName' | 'lastName'>[];
@@ -100,15 +118,18 @@ export interface Records {
 export const emptyRecords = (): Records => ({
   bookings: [],
   payments: [],
+  earners: [],
   signUps: [],
   strangers: [],
   broken: [],
 });
 
-export interface Cast {
+export interface Cast extends Pick<Operator, 'callOff' | 'triggerWeek'> {
   client: Client;
   students: Person[];
   tutors: (Person & { instant: boolean })[];
+  /** By the numbers of their stories. */
+  earners: Person[];
   /** Who may have which time in the whole script. */
   neighbours: Neighbours;
   /** The moment that the slots of the script count from, a quarter hour. */
@@ -120,6 +141,11 @@ export interface Cast {
   dashboard: Dashboard;
   /** Stands for an hour that passes: the booking's request is an hour older afterwards. */
   letTimePass(bookingId: string): Promise<void>;
+  /**
+   * Stands for the days that the earnings of a payment rest, once its saga has said that they do. Returns when they are due and their
+   * money is available at Stripe. @throws Error when that takes too long
+   */
+  letEarningsRest(paymentId: string): Promise<void>;
   /** A part of every e-mail address, so that people of different runs never share one. */
   run: string;
 }

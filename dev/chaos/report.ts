@@ -86,7 +86,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     inWords(
       tally(replies.map((reply) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'unanswered'))),
     );
-  const { bookings, payments, signUps } = records;
+  const { bookings, payments, earners, signUps } = records;
   const optional = <T>(values: (T | undefined)[]) => values.filter((value) => value !== undefined);
   const byTutor = bookings.flatMap(({ refunds }) => refunds.filter(({ by }) => by === 'tutor'));
   const made = bookings.flatMap(({ refunds }) => refunds.flatMap((one) => one.made ?? []));
@@ -113,6 +113,8 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['  ended', inWords(findings.ends)],
     ['direct payments', `${payments.length}: ${asked(payments.map((payment) => payment.asked))}`],
     ['  refunds', asked(payments.flatMap(({ refunds }) => refunds.map(({ reply }) => reply)))],
+    ['payouts', `${sumOf(findings.payouts)}: ${inWords(findings.payouts)}`],
+    ['  asked for', asked(earners.flatMap(({ asks }) => asks.map(({ reply }) => reply)))],
     ['sign-ups on the way', String(signUps.length)],
     ['sagas', String(findings.workflows)],
     ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0032): ${findings.mailsTwice.length}`],
@@ -135,6 +137,8 @@ function inWords(counts: Map<string, number>): string {
   const sorted = [...counts].sort(([, one], [, other]) => other - one);
   return sorted.map(([word, count]) => `${count} × ${word}`).join(', ') || 'none';
 }
+
+const sumOf = (counts: Map<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 /** The last word. */
 export function verdictLine(violations: string[]): string {

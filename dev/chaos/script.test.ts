@@ -6,11 +6,12 @@ import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];
 const troublesOf = (seed: number) => {
-  const { nextKill, nextFault, nextFreeze, nextOutage, nextCut } = planTroubles(seed);
+  const { nextKill, nextFault, nextPayoutFault, nextFreeze, nextOutage, nextCut } = planTroubles(seed);
   const many = <T>(next: () => T) => Array.from({ length: 200 }, next);
   return {
     kills: many(() => nextKill(NAMES)),
     faults: many(nextFault),
+    payoutFaults: many(nextPayoutFault),
     freezes: many(() => nextFreeze(NAMES)),
     outages: many(nextOutage),
     cuts: many(nextCut),
@@ -106,7 +107,7 @@ test('nobody moves a session to less than two hours from now, and a student none
 });
 
 test('the sandbox knows every fault, every process is killed and hangs, and every vendor is silent', () => {
-  const { kills, faults, freezes, outages, cuts } = troublesOf(11);
+  const { kills, faults, payoutFaults, freezes, outages, cuts } = troublesOf(11);
   expect(new Set(cuts.map(({ restarts }) => restarts))).toEqual(new Set([true, false]));
   for (const { outage } of outages)
     if (outage.kind === 'stripe hangs') expect(faultBody.safeParse(outage.fault).error).toBeUndefined();
@@ -114,6 +115,45 @@ test('the sandbox knows every fault, every process is killed and hangs, and ever
   expect(new Set(outages.map(({ outage }) => outage.kind))).toEqual(
     new Set(['mail hangs', 'mail drips', 'stripe hangs']),
   );
-  for (const { fault } of faults) expect(faultBody.safeParse(fault).error).toBeUndefined();
+  for (const { fault } of [...faults, ...payoutFaults]) expect(faultBody.safeParse(fault).error).toBeUndefined();
   expect(new Set(kills.map(({ name }) => name))).toEqual(new Set(NAMES));
+});
+
+test.each([20, 40, 200, 1_000])('with %i bookings payees of each kind earn, and are paid out in each way', (count) => {
+  const { earners } = writeScript(1, count);
+  const rounds = earners.flatMap((plan) => plan.rounds);
+  expect(new Set(earners.map(({ starts }) => starts)).size).toBeGreaterThanOrEqual(Math.min(earners.length, 6));
+  expect(rounds.length).toBeGreaterThanOrEqual(count / 2);
+  expect([rounds.some(({ by }) => 'week' in by), rounds.some(({ by }) => 'button' in by)]).toEqual([true, true]);
+});
+
+test('a run of the usual length has some of everything that becomes of payouts', () => {
+  const { earners } = writeScript(1, 200);
+  const rounds = earners.flatMap((plan) => plan.rounds);
+  const buttons = rounds.flatMap(({ by }) => ('button' in by ? [by.button] : []));
+  expect([
+    ...(['EUR', 'USD'] as const).map((currency) => earners.some((plan) => plan.currency === currency)),
+    ...(['nothing', 'no bank', 'takes', 'closed', 'passing', 'returns'] as const).map((starts) =>
+      earners.some((plan) => plan.starts === starts),
+    ),
+    ...(['before', 'waiting', 'never'] as const).map((mends) => rounds.some((round) => round.mends === mends)),
+    ...(['beside', 'after'] as const).map((when) => rounds.some(({ clawback }) => clawback?.when === when)),
+    ...[true, false].map((givesUp) => rounds.some((round) => round.givesUp === givesUp)),
+    rounds.some(({ by }) => 'week' in by && by.week > 1),
+    ...[(copies: number) => copies > 1, (copies: number) => copies === 1].map((holds) =>
+      buttons.some(({ copies }) => holds(copies)),
+    ),
+    buttons.some(({ rivals }) => rivals > 0),
+    buttons.some(({ percent }) => percent < 100),
+  ]).not.toContain(false);
+});
+
+test('faults meet every request of a payout, each is refused now and then, and webhooks of Connect are lost, doubled and late', () => {
+  const faults = troublesOf(11).payoutFaults.map(({ fault: { kind, match } }) => `${kind} ${JSON.stringify(match)}`);
+  const some = (...words: string[]) => faults.some((fault) => words.every((word) => fault.includes(word)));
+  const paths = ['/v1/transfers', '/v1/transfers/*/reversals', '/v1/payouts', '/v1/accounts/*', '/v1/balance'];
+  expect(paths.filter((path) => !some(`"path":"${path}"`))).toEqual([]);
+  expect(paths.slice(0, 3).filter((path) => !some('refuse_400', `"path":"${path}"`))).toEqual([]);
+  const kinds = ['webhook_lose', 'webhook_double', 'webhook_delay', 'webhook_reorder'];
+  expect(kinds.filter((kind) => !some(kind, '"type":"payout.'))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { type Chance, chance } from './chance';
 import { type Drawn, drawChanges } from './changes-plan';
+import { drawEarners } from './payout-plan';
 import type { BookingPlan, Card, PaymentPlan, Script, SignUpPlan, Slot } from './plan';
 
 export const MOST_BOOKINGS = 3_000;
@@ -70,6 +71,7 @@ export function writeScript(seed: number, bookings: number): Script {
     // Prices that do not divide: rounding is part of what is checked.
     tutors: Array.from({ length: TUTORS }, (_, index) => ({ hourly: 4_501 + 333 * index, instant: index % 2 === 0 })),
     plans,
+    earners: drawEarners({ seed, bookings, students: STUDENTS }),
   };
 }
 

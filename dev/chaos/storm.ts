@@ -6,7 +6,7 @@ import { type Frozen, freeze } from '../processes/freeze';
 import type { OpenDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';
 import type { MailLine } from './mail-line';
-import { type Outage, planTroubles } from './troubles';
+import { type Fault, type Outage, planTroubles } from './troubles';
 
 export interface Storm {
   kills: { atMs: number; name: string; wasUp: boolean }[];
@@ -87,9 +87,9 @@ export function startStorm(
     }
   }
 
-  async function spoil(): Promise<void> {
+  async function spoil(next: () => { afterMs: number; fault: Fault }): Promise<void> {
     while (!over.signal.aborted) {
-      const { afterMs, fault } = troubles.nextFault();
+      const { afterMs, fault } = next();
       if (!(await pause(afterMs, over.signal))) return;
       const taken = await tell('POST', fault);
       storm.faults.push({ atMs: now(), kind: fault.kind, taken });
@@ -139,7 +139,10 @@ export function startStorm(
     temporalReturns = undefined;
   }
 
-  const under = Promise.all([kill(), hang(), silenceVendors(), spoil(), cutConnections()]);
+  const under = Promise.all([
+    ...[kill(), hang(), silenceVendors(), cutConnections()],
+    ...[spoil(troubles.nextFault), spoil(troubles.nextPayoutFault)],
+  ]);
   under.catch(() => undefined); // `end` throws the error
   return {
     ...storm,

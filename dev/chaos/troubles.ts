@@ -12,6 +12,8 @@ export interface Troubles {
   /** Which process is killed next, how long after the one before, and how many others may be down at that moment. */
   nextKill(names: readonly string[]): { afterMs: number; name: string; othersDown: number };
   nextFault(): { afterMs: number; fault: Fault };
+  /** The same, on the way of payouts. */
+  nextPayoutFault(): { afterMs: number; fault: Fault };
   /** Which process hangs next (SIGSTOP), and for how long. */
   nextFreeze(names: readonly string[]): { afterMs: number; name: string; ms: number };
   nextOutage(): { afterMs: number; outage: Outage };
@@ -35,6 +37,7 @@ const STRIPE_HANG_MS = 12_000;
 export function planTroubles(seed: number): Troubles {
   const kills = chance(seed, 'kills');
   const faults = chance(seed, 'faults');
+  const payoutFaults = chance(seed, 'payout-faults');
   const freezes = chance(seed, 'freezes');
   const outages = chance(seed, 'outages');
   const cuts = chance(seed, 'cuts');
@@ -45,6 +48,10 @@ export function planTroubles(seed: number): Troubles {
       othersDown: kills.holds(0.25) ? 1 : 0,
     }),
     nextFault: () => ({ afterMs: faults.between(PAUSE_MS.least, PAUSE_MS.most), fault: faultOf(faults) }),
+    nextPayoutFault: () => ({
+      afterMs: payoutFaults.between(PAUSE_MS.least, PAUSE_MS.most),
+      fault: payoutFaultOf(payoutFaults),
+    }),
     nextFreeze(names) {
       const name = freezes.pick(names.map((one) => [1, one]));
       const { least, most } = FOUNDATIONS.includes(name) ? FOUNDATION_FREEZE_MS : FREEZE_MS;
@@ -77,13 +84,59 @@ function faultOf(draw: Chance): Fault {
     [1, '/v1/accounts'],
     [2, '/v1'],
   ]);
+  // Of a booking's money only a refused refund asks for an operator: every other request that is refused is undone.
+  const refusal = () => ({ path: '/v1/refunds', code: 'charge_disputed' });
+  return spoilt(draw, { path }, [1, refusal]);
+}
+
+/** What an account pays out, and what it may, is asked of the account; what we have, of the balance. */
+function payoutFaultOf(draw: Chance): Fault {
+  const path = draw.pick([
+    [3, '/v1/transfers'],
+    [2, '/v1/transfers/*/reversals'],
+    [3, '/v1/payouts'],
+    [2, '/v1/accounts/*'],
+    [1, '/v1/balance'],
+  ]);
+  const type = draw.pick([
+    [3, 'payout.*'],
+    [1, 'payout.paid'],
+    [1, 'payout.failed'],
+    [2, 'account.*'],
+    [1, 'balance.available'],
+  ]);
+  const refusal = () =>
+    draw.pick<Refusal>([
+      // It waits for our funds, or is undone; for a reversal an operator is asked.
+      [2, { path: '/v1/transfers', code: 'balance_insufficient' }],
+      [1, { path: '/v1/transfers', code: 'transfers_not_allowed' }],
+      [3, { path: '/v1/transfers/*/reversals', code: 'balance_insufficient' }],
+      [2, { path: '/v1/payouts', code: 'payouts_not_allowed' }],
+    ]);
+  return spoilt(draw, { path, type }, [6, refusal]);
+}
+
+interface Refusal {
+  path: string;
+  code: string;
+}
+
+/** A fault of requests to `path`, a request that Stripe refuses, as probable as its weight says, or a fault of webhooks, of `type` if it is given. */
+function spoilt(
+  draw: Chance,
+  { path, type }: { path: string; type?: string },
+  [weight, refusal]: [number, () => Refusal],
+): Fault {
   const match = { path };
+  const told = type === undefined ? {} : { match: { type } };
   const times = 1 + draw.below(3);
+  const refuse = ({ path: refused, code }: Refusal): Fault => ({
+    ...{ kind: 'refuse_400', match: { path: refused, method: 'POST' }, code },
+  });
   return draw.pick<() => Fault>([
     [3, () => ({ kind: 'error_500', match, times, stored: draw.holds(0.5) })],
     [3, () => ({ kind: 'error_500_after', match, times })],
-    // Only a refused refund asks for an operator: every other request that is refused is undone.
-    [1, () => ({ kind: 'refuse_400', match: { path: '/v1/refunds', method: 'POST' }, code: 'charge_disputed' })],
+    [weight, () => refuse(refusal())],
     [2, () => ({ kind: 'rate_limit_429', match, times, retryAfterSeconds: 1 + draw.below(3) })],
     // The SDK repeats a request whose connection was closed, so the service notices a fault from the second time on.
     [2, () => ({ kind: 'drop_before', match, times: 2 * times })],
@@ -91,11 +144,11 @@ function faultOf(draw: Chance): Fault {
     [2, () => ({ kind: 'truncate_after', match, times })],
     [2, () => ({ kind: 'hang', match, ms: Math.round(draw.between(2, 12) * SECOND), when: 'before' })],
     [3, () => ({ kind: 'hang', match, ms: Math.round(draw.between(2, 12) * SECOND), when: 'after' })],
-    [3, () => ({ kind: 'webhook_double', times: 5 })],
-    [3, () => ({ kind: 'webhook_lose', times })],
-    [3, () => ({ kind: 'webhook_delay', times: 5, ms: Math.round(draw.between(1, 15) * SECOND) })],
-    [2, () => ({ kind: 'webhook_reorder', times, ms: 10 * SECOND })],
-    [1, () => ({ kind: 'webhook_bad_signature', times })],
-    [1, () => ({ kind: 'webhook_stale_timestamp', times })],
+    [3, () => ({ kind: 'webhook_double', ...told, times: 5 })],
+    [3, () => ({ kind: 'webhook_lose', ...told, times })],
+    [3, () => ({ kind: 'webhook_delay', ...told, times: 5, ms: Math.round(draw.between(1, 15) * SECOND) })],
+    [2, () => ({ kind: 'webhook_reorder', ...told, times, ms: 10 * SECOND })],
+    [1, () => ({ kind: 'webhook_bad_signature', ...told, times })],
+    [1, () => ({ kind: 'webhook_stale_timestamp', ...told, times })],
   ])();
 }

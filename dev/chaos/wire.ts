@@ -39,6 +39,28 @@ export const refundSchema = z.looseObject({ id: z.string(), status: z.string(), 
 export type RefundView = z.output<typeof refundSchema>;
 export const refundsSchema = z.looseObject({ items: z.array(refundSchema) });
 
+export const onboardingLinkSchema = z.looseObject({ url: z.url() });
+
+export const payoutSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  statusReason: z.string().nullable(),
+  amount: moneySchema,
+  returnedAt: z.string().nullable(),
+});
+export type PayoutView = z.output<typeof payoutSchema>;
+export const payoutsSchema = z.looseObject({ items: z.array(payoutSchema) });
+
+export const walletSchema = z.looseObject({
+  balances: z.array(
+    z.looseObject({
+      ...{ currency: z.string(), pending: z.number(), payable: z.number(), debt: z.number() },
+      ...{ inPayout: z.number(), paidOut: z.number() },
+    }),
+  ),
+});
+export type WalletView = z.output<typeof walletSchema>;
+
 export const userSchema = z.looseObject({ id: z.string(), status: z.string(), email: z.string() });
 export const signedInSchema = z.looseObject({
   user: userSchema,
@@ -46,4 +68,8 @@ export const signedInSchema = z.looseObject({
 });
 
 /** A refusal that names what it is about. */
-export const refusalSchema = z.looseObject({ bookingId: z.string().optional(), paymentId: z.string().optional() });
+export const refusalSchema = z.looseObject({
+  bookingId: z.string().optional(),
+  paymentId: z.string().optional(),
+  payoutId: z.string().optional(),
+});

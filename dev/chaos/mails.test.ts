@@ -1,0 +1,22 @@
+import { wrongWords } from './mails';
+
+const notice = (key: string, template: string) => ({ business_key: key, template });
+
+test('of a payout each notice says what it was made to say', () => {
+  expect(
+    wrongWords([
+      notice('payout:a/waits-awaiting_onboarding', 'payout_waits'),
+      notice('payout:a/completed', 'payout_completed'),
+      notice('payout:a/over', 'payout_failed'),
+      notice('booking:b/over', 'booking_declined_student'),
+    ]),
+  ).toEqual([]);
+});
+
+test.each([
+  ['completed', 'payout_failed'],
+  ['over', 'payout_completed'],
+  ['waits-awaiting_onboarding', 'payout_failed'],
+])('found: the notice “%s” says %s', (name, template) => {
+  expect(wrongWords([notice(`payout:a/${name}`, template)])).toEqual([`the mail payout:a/${name} says ${template}`]);
+});
