@@ -49,7 +49,8 @@ export function planTroubles(seed: number): Troubles {
     }),
     nextFault: () => ({ afterMs: faults.between(PAUSE_MS.least, PAUSE_MS.most), fault: faultOf(faults) }),
     nextPayoutFault: () => ({
-      afterMs: payoutFaults.between(PAUSE_MS.least, PAUSE_MS.most),
+      // There are fewer requests to spoil than on the way of bookings.
+      afterMs: payoutFaults.between(2 * PAUSE_MS.least, 2 * PAUSE_MS.most),
       fault: payoutFaultOf(payoutFaults),
     }),
     nextFreeze(names) {
@@ -113,7 +114,7 @@ function payoutFaultOf(draw: Chance): Fault {
       [3, { path: '/v1/transfers/*/reversals', code: 'balance_insufficient' }],
       [2, { path: '/v1/payouts', code: 'payouts_not_allowed' }],
     ]);
-  return spoilt(draw, { path, type }, [6, refusal]);
+  return spoilt(draw, { path, type }, [12, refusal]);
 }
 
 interface Refusal {
