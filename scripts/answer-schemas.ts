@@ -31,9 +31,11 @@ export type Description = z.output<typeof descriptionSchema>;
 
 /** Fields that the version of our SDK has, and the description that comes with stripe-mock not yet. */
 const LATER: ReadonlySet<string> = new Set([
+  'intended_submission_method',
   'specified_commercial_transactions_act_url',
   'statement_descriptor_prefix_kana',
   'statement_descriptor_prefix_kanji',
+  'submission_method',
 ]);
 
 /**

@@ -19,7 +19,7 @@ import { faultsOfSandbox } from './sandbox-shapes';
  * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which compares
  * parameters and paths with Stripe's own OpenAPI description. stripe-mock keeps no state: what is asked is checked,
  * and not what comes of it. Then the sandbox is
- * asked about connected accounts: what it takes and what it answers is to be as Stripe's description has it.
+ * asked about connected accounts and disputes: what it takes and what it answers is to be as Stripe's description has it.
  */
 
 const VERSION = 'v0.203.0';
@@ -144,7 +144,7 @@ async function check({ url, seen }: Pick<Watch, 'url' | 'seen'>): Promise<void> 
 async function checkSandbox(mockUrl: string): Promise<void> {
   const { asked, faults } = await faultsOfSandbox(mockUrl, await description());
   if (faults.length > 0) throw new Error(`The sandbox is not as Stripe describes itself:\n  ${faults.join('\n  ')}`);
-  console.log(`The sandbox answers ${asked} requests about connected accounts as Stripe's description has it`);
+  console.log(`The sandbox answers ${asked} requests as Stripe's description has it`);
 }
 
 interface Watch {

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Stripe from 'stripe';
 import { request } from 'undici';
 import { startStripeSandbox } from '../dev/stripe-sandbox/server';
 import { type Description, faultsOfAnswer } from './answer-schemas';
 
 /**
- * Holds what the Stripe sandbox takes and says of connected accounts, transfers and payouts against Stripe's own description. The
+ * Holds what the Stripe sandbox takes and says of connected accounts, transfers, payouts and disputes against Stripe's own description. The
  * same requests, with every parameter that the sandbox takes, go to the sandbox and to stripe-mock, which refuses what the
  * description does not have; and what the sandbox answers has to be as the description says (`answer-schemas.ts`).
  */
@@ -19,6 +20,8 @@ interface Seeds {
   reversal: string;
   payout: string;
   movement: string;
+  dispute: string;
+  disputedCharge: string;
 }
 
 const metadata = { payout: '01900000-0000-7000-8000-000000000004' };
@@ -34,6 +37,32 @@ const bank = {
 };
 const schedule = { delay_days: 7, interval: 'weekly', weekly_anchor: 'monday' };
 const payouts = { debit_negative_balances: false, schedule, statement_descriptor: 'TUTORING' };
+const card = {
+  amount: 4_500,
+  currency: 'eur',
+  automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+} as const;
+/** All the texts that the sandbox takes. */
+const evidence = {
+  access_activity_log: 'joined at 10:00',
+  billing_address: 'Kyiv',
+  cancellation_policy_disclosure: 'shown before paying',
+  cancellation_rebuttal: 'not cancelled',
+  customer_email_address: 'ada@example.com',
+  customer_name: 'Ada Lovelace',
+  customer_purchase_ip: '192.0.2.1',
+  duplicate_charge_explanation: 'two sessions',
+  duplicate_charge_id: 'ch_123',
+  product_description: 'Lessons',
+  refund_policy_disclosure: 'shown before paying',
+  refund_refusal_explanation: 'too late',
+  service_date: '2026-11-02',
+  shipping_address: 'none',
+  shipping_carrier: 'none',
+  shipping_date: 'none',
+  shipping_tracking_number: 'none',
+  uncategorized_text: 'They were there.',
+};
 const period = { gte: 1_700_000_000, lt: 4_000_000_000 };
 const transfer = { amount: 100, currency: 'eur', description: 'Sessions of one week', metadata };
 
@@ -114,6 +143,10 @@ const REQUESTS: Record<string, Ask> = {
     ),
   'payouts.cancel': (stripe, { account: stripeAccount, payout }) =>
     stripe.payouts.cancel(payout, {}, { stripeAccount }),
+  'disputes.retrieve': (stripe, { dispute }) => stripe.disputes.retrieve(dispute),
+  'disputes.update': (stripe, { dispute }) => stripe.disputes.update(dispute, { evidence, metadata, submit: false }),
+  'disputes.list': (stripe, { disputedCharge: charge }) => stripe.disputes.list({ charge, created: period, limit: 3 }),
+  'disputes.close': (stripe, { dispute }) => stripe.disputes.close(dispute),
   'balance.retrieve': (stripe, { account: stripeAccount }) => stripe.balance.retrieve({}, { stripeAccount }),
   'balanceTransactions.retrieve': (stripe, { account: stripeAccount, movement }) =>
     stripe.balanceTransactions.retrieve(movement, {}, { stripeAccount }),
@@ -132,13 +165,8 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
   await body.dump();
   const { id: account } = await stripe.accounts.create({ type: 'express', country: 'DE' });
   const { id: to } = await stripe.accounts.createExternalAccount(account, { external_account: bank });
-  await stripe.paymentIntents.create({
-    amount: 4_500,
-    currency: 'eur',
-    payment_method: 'pm_card_visa',
-    automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
-    confirm: true,
-  });
+  await stripe.paymentIntents.create({ ...card, payment_method: 'pm_card_visa', confirm: true });
+  const dispute = await disputed(stripe);
   const sent = await stripe.transfers.create({ ...transfer, amount: 2_000, destination: account });
   const { id: reversal } = await stripe.transfers.createReversal(sent.id, { amount: 10 });
   const paid = await stripe.payouts.create({ amount: 1_000, currency: 'eur' }, { stripeAccount: account });
@@ -149,7 +177,24 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
     reversal,
     payout: paid.id,
     movement: String(paid.balance_transaction),
+    dispute: dispute.id,
+    disputedCharge: String(dispute.charge),
   };
+}
+
+/** Pays with a card whose holder disputes it, and waits for that. */
+async function disputed(stripe: Stripe): Promise<Stripe.Dispute> {
+  const { id } = await stripe.paymentIntents.create({
+    ...card,
+    payment_method: 'pm_card_createDispute',
+    confirm: true,
+  });
+  for (let tries = 0; tries < 100; tries += 1) {
+    const [dispute] = (await stripe.disputes.list({ payment_intent: id })).data;
+    if (dispute !== undefined) return dispute;
+    await sleep(50);
+  }
+  throw new Error('the sandbox opens no dispute');
 }
 
 /** Sends all requests to both. `mockUrl` is where stripe-mock listens. @returns how many, and in what the sandbox is wrong */

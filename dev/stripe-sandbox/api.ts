@@ -15,6 +15,7 @@ import { balanceEndpoints } from './objects/balance';
 import { bankAccountEndpoints } from './objects/bank-accounts';
 import { chargeEndpoints } from './objects/charges';
 import { customerEndpoints } from './objects/customers';
+import { disputeEndpoints } from './objects/disputes';
 import { API_VERSION, eventEndpoints } from './objects/events';
 import { paymentIntentEndpoints } from './objects/payment-intents';
 import { paymentMethodEndpoints } from './objects/payment-methods';
@@ -31,6 +32,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...paymentIntentEndpoints,
   ...chargeEndpoints,
   ...refundEndpoints,
+  ...disputeEndpoints,
   ...customerEndpoints,
   ...paymentMethodEndpoints,
   ...accountEndpoints,

@@ -185,6 +185,35 @@ it('a payout that is paid and returned later goes its way through every kill -9,
   );
 });
 
+it('a dispute goes its way through every kill -9, and its money moves once', async () => {
+  const receiver = await listen();
+  const webhook = { STRIPE_WEBHOOK_URL: receiver.url, STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET };
+  let sandbox = await start(webhook);
+  await control(sandbox.url, 'POST', '/sandbox/settings', { disputeDelayMs: 1000, disputeDecisionMs: 1000 });
+  await sandbox.stripe.paymentIntents.create({ ...CARD_PAYMENT, payment_method: 'pm_card_createDispute' });
+  const restart = async () => {
+    await sandbox.end('SIGKILL');
+    sandbox = await start(webhook);
+  };
+  await restart();
+  const disputes = async () => (await sandbox.stripe.disputes.list()).data;
+  await until('the charge is disputed', async () => (await disputes()).length === 1);
+  const [{ id = '' } = {}] = await disputes();
+  const key = { idempotencyKey: `dispute:${id}/evidence` };
+  const answer = () =>
+    sandbox.stripe.disputes.update(id, { evidence: { uncategorized_text: 'winning_evidence' } }, key);
+  expect((await answer()).status).toBe('under_review');
+  await restart();
+  await until('it is won', async () => (await sandbox.stripe.disputes.retrieve(id)).status === 'won');
+  await restart();
+  expect((await answer()).evidence_details.submission_count).toBe(1);
+  const { body: state } = await control(sandbox.url, 'GET', '/sandbox/state');
+  expect(state.disputes).toMatchObject([{ id, balance_transactions: [{ amount: -4500 }, { amount: 4500 }] }]);
+  expect(state.totals.eur).toMatchObject({ disputed: 4500, reinstated: 4500, disputeFees: 2000, balance: 2412 });
+  const types = ['created', 'funds_withdrawn', 'updated', 'funds_reinstated', 'closed'];
+  await until('all is told', () => types.every((type) => receiver.types().includes(`charge.dispute.${type}`)));
+});
+
 it('SIGTERM ends it cleanly, even while a request hangs', async () => {
   const sandbox = await start();
   await control(sandbox.url, 'POST', '/sandbox/faults', { kind: 'hang', ms: 60_000 });

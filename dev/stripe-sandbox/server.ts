@@ -10,6 +10,8 @@
  *   expiry; 3-D Secure; declines (402 with the PaymentIntent); `off_session`; the `return_url` that redirects need
  * - money that was authorised and not captured is given back by a refund without a balance transaction
  * - refunds that fail or succeed later (`pm_card_refundFail`, `pm_card_pendingRefund`)
+ * - disputes: inquiries and their escalation, chargebacks with their withdrawal, fee and reinstatement, evidence staged and submitted,
+ *   deadlines, won, lost (late wins too), accepted; amounts below and above the charge's; refunds that they forbid
  * - fees, balances, `balance_insufficient`, `source_transaction`
  * - refusals: unknown, missing and malformed parameters, state, amounts, missing objects, keys
  * - idempotency keys: first reply kept 24 h with its effect and given again, 500s too; conflicts; keys in use
@@ -25,7 +27,8 @@
  * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
  *
  * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupIntents, payment methods other than cards,
- * destination charges and application fees, disputes, payouts of the platform itself, instant and automatic payouts and
+ * destination charges and application fees, files and enhanced evidence of disputes, Smart Disputes, appeals and prevented
+ * disputes, the fee for countering one (which Stripe bills apart), payouts of the platform itself, instant and automatic payouts and
  * their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API
  * versions, rate limits (but by fault), `destination_payment` objects, the once-only use of unattached payment methods.
  * What is not modelled is refused (`parameter_unknown`, unrecognized URL), never silently ignored.
@@ -43,6 +46,7 @@ import { type Job, NO_REQUEST } from './memory/tables';
 import type { Tx } from './memory/unit-of-work';
 import { announceFunds } from './objects/balance';
 import { bookLateCharge } from './objects/charges';
+import { closeInquiry, decideDispute, missDeadline, openCardDispute } from './objects/dispute-lifecycle';
 import { expireAuthorization } from './objects/intent-lifecycle';
 import { endPayout, returnPayout, sendPayout } from './objects/payout-lifecycle';
 import { settleRefund } from './objects/refunds';
@@ -77,6 +81,8 @@ export interface StripeSandbox {
 /** Longer than the SDK's agent keeps idle connections, so that none is closed under a request. */
 const KEEP_ALIVE_MS = 75_000;
 const BANK_JOBS_AT_ONCE = 4;
+/** Evidence has 150,000 characters at most, and a form spends up to twelve bytes on one. */
+const EVIDENCE_BYTES = 2_000_000;
 /** A client that keeps its connection open cannot keep a stopped sandbox alive. */
 const CLOSE_WITHIN_MS = 2000;
 
@@ -158,6 +164,7 @@ function createApp(context: ApiContext): Express {
   app.use('/sandbox/3ds', threeDSecurePages(context.store));
   app.use('/sandbox/onboarding', onboardingPages(context.store));
   app.use('/sandbox', express.json(), controlRoutes(context));
+  app.use('/v1/disputes', express.urlencoded({ extended: true, limit: EVIDENCE_BYTES }));
   app.use('/v1', express.urlencoded({ extended: true }));
   for (const endpoint of ENDPOINTS) {
     const handler = handle(context, endpoint);
@@ -205,4 +212,8 @@ function settle(tx: Tx, { task }: Job): void {
   if (task.kind === 'send_payout') sendPayout(tx, task.payout);
   if (task.kind === 'end_payout') endPayout(tx, task.payout);
   if (task.kind === 'return_payout') returnPayout(tx, task.payout);
+  if (task.kind === 'open_dispute') openCardDispute(tx, task.charge);
+  if (task.kind === 'decide_dispute') decideDispute(tx, task.dispute);
+  if (task.kind === 'miss_deadline') missDeadline(tx, task.dispute);
+  if (task.kind === 'close_inquiry') closeInquiry(tx, task.dispute);
 }

@@ -94,6 +94,10 @@ export interface Settings {
   payoutTransitMs: number;
   /** Until a payout fails that was `paid`, to an account number of that kind: up to five business days at Stripe. */
   payoutReturnMs: number;
+  /** Until the charge of a card made for that is disputed: weeks in live mode, half a second in Stripe's test mode. */
+  disputeDelayMs: number;
+  /** Until the bank has read evidence that decides: months in live mode, some five seconds in Stripe's test mode. */
+  disputeDecisionMs: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -105,6 +109,8 @@ export const DEFAULT_SETTINGS: Settings = {
   payoutPendingMs: 500,
   payoutTransitMs: 500,
   payoutReturnMs: 1000,
+  disputeDelayMs: 500,
+  disputeDecisionMs: 1000,
 };
 
 /** Webhooks wait apart, so that an endpoint that is down delays no bank. */
@@ -115,7 +121,9 @@ type BankTask =
   | { kind: 'expire_authorization'; intent: string }
   | { kind: 'book_charge'; charge: string }
   | { kind: 'announce_funds' }
-  | { kind: 'send_payout' | 'end_payout' | 'return_payout'; payout: string };
+  | { kind: 'send_payout' | 'end_payout' | 'return_payout'; payout: string }
+  | { kind: 'open_dispute'; charge: string }
+  | { kind: 'decide_dispute' | 'miss_deadline' | 'close_inquiry'; dispute: string };
 export type JobTask = BankTask | { kind: 'deliver'; event: string; attempt: number; faulted: boolean };
 
 /** Something to do later, kept until it is done. */
@@ -142,6 +150,7 @@ export function openTables(root: RootDatabase) {
     bankAccounts: objects<Stripe.BankAccount | Stripe.DeletedBankAccount>('bank_accounts'),
     onboardingLinks: objects<OnboardingLink>('onboarding_links'),
     payouts: objects<Stripe.Payout>('payouts'),
+    disputes: objects<Stripe.Dispute>('disputes'),
     paymentMethods: objects<Stripe.PaymentMethod>('payment_methods'),
     events: objects<SandboxEvent>('events'),
     /** [kind, account, link or '', seq] → id: what lists walk. */

@@ -29,6 +29,7 @@ function stage(tables: Tables) {
     bankAccounts: new Staged(tables.bankAccounts),
     onboardingLinks: new Staged(tables.onboardingLinks),
     payouts: new Staged(tables.payouts),
+    disputes: new Staged(tables.disputes),
     paymentMethods: new Staged(tables.paymentMethods),
     events: new Staged(tables.events),
     links: new Staged(tables.links),
@@ -194,6 +195,7 @@ export class Tx {
   readonly bankAccounts: Collection<Stripe.BankAccount | Stripe.DeletedBankAccount>;
   readonly onboardingLinks: Collection<OnboardingLink>;
   readonly payouts: Collection<Stripe.Payout>;
+  readonly disputes: Collection<Stripe.Dispute>;
   readonly paymentMethods: Collection<Stripe.PaymentMethod>;
   readonly events: Collection<SandboxEvent>;
 
@@ -213,6 +215,7 @@ export class Tx {
     this.bankAccounts = new Collection(unit, staged.bankAccounts, account, 'external account');
     this.onboardingLinks = new Collection(unit, staged.onboardingLinks, account, 'account link');
     this.payouts = new Collection(unit, staged.payouts, account, 'payout');
+    this.disputes = new Collection(unit, staged.disputes, account, 'dispute');
     this.paymentMethods = new Collection(unit, staged.paymentMethods, account, 'PaymentMethod');
     this.events = new Collection(unit, staged.events, account, 'event');
   }

@@ -19,12 +19,23 @@ export function feeOn(amount: number, code: string): number {
   return Math.ceil(fee / step) * step;
 }
 
+/**
+ * Stripe's fee for a dispute received: 20.00, whatever the currency: the list price at a European account, once. Stripe never
+ * gives it back, nor does winning. See https://stripe.com/pricing and https://docs.stripe.com/disputes/how-disputes-work#dispute-fees
+ */
+export function disputeFeeIn(code: string): number {
+  const { step } = countingOf(code);
+  return Math.ceil(2000 / step) * step;
+}
+
 interface Movement {
   type: Stripe.BalanceTransaction['type'];
   reportingCategory: string;
   /** Positive into the account, negative out of it. */
   amount: number;
   fee?: number;
+  /** What the fee is for; for processing a payment if left out. */
+  feeDescription?: string;
   currency: string;
   source: string;
   description?: string | null;
@@ -34,7 +45,7 @@ interface Movement {
 
 /** Moves money into or out of the account and says so in a balance transaction. */
 export function moveFunds(tx: Tx, movement: Movement): Stripe.BalanceTransaction {
-  const { amount, fee = 0, availableAt = tx.unit.now } = movement;
+  const { amount, fee = 0, feeDescription = 'Stripe processing fees', availableAt = tx.unit.now } = movement;
   const { funds, fundsToCome } = tx.unit.staged;
   const net = amount - fee;
   const balanceKey = [tx.account, movement.currency];
@@ -63,7 +74,7 @@ export function moveFunds(tx: Tx, movement: Movement): Stripe.BalanceTransaction
               amount: fee,
               application: null,
               currency: movement.currency,
-              description: 'Stripe processing fees',
+              description: feeDescription,
               type: 'stripe_fee',
             },
           ],

@@ -182,6 +182,11 @@ export function declineCharge(
 /** Takes the money of an authorised charge; `asynchronously` leaves the balance transaction for later. */
 export function captureCharge(tx: Tx, charge: Stripe.Charge, amount: number, asynchronously: boolean): Stripe.Charge {
   const captured: Stripe.Charge = { ...charge, amount_captured: amount, captured: true };
+  const { disputes } = cardWith(charge.payment_method_details?.card?.fingerprint);
+  if (disputes !== undefined) {
+    const dueAt = tx.unit.now + tx.unit.settings.disputeDelayMs;
+    tx.unit.schedule('bank', dueAt, tx.account, { kind: 'open_dispute', charge: charge.id });
+  }
   const delay = tx.unit.settings.asyncCaptureDelayMs;
   if (asynchronously && delay > 0) {
     tx.unit.schedule('bank', tx.unit.now + delay, tx.account, { kind: 'book_charge', charge: charge.id });

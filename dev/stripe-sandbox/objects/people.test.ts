@@ -157,9 +157,9 @@ describe('keys and addresses', () => {
   });
 
   it('what is not modelled answers 404 in the words of Stripe', async () => {
-    const error = await refusal(stripe.disputes.list());
+    const error = await refusal(stripe.coupons.list());
     expect(error).toMatchObject({ statusCode: 404, type: 'StripeInvalidRequestError' });
-    expect(error.message).toContain('Unrecognized request URL (GET: /v1/disputes)');
+    expect(error.message).toContain('Unrecognized request URL (GET: /v1/coupons)');
   });
 
   it('a JSON body is refused rather than taken for an empty form', async () => {

@@ -100,12 +100,24 @@ function chargeToRefund(tx: Tx, { charge: chargeId, payment_intent: intentId }: 
 }
 
 /**
+ * While a bank holds the money of a charge nothing of it can be refunded; an inquiry holds none, and a dispute that is won none any more.
+ * @throws StripeProblem `charge_disputed`
+ */
+function requireNoChargeback(tx: Tx, { id }: Stripe.Charge): void {
+  for (const dispute of tx.disputes.list({ link: `charge:${id}` })) {
+    if (dispute.is_charge_refundable) continue;
+    throw refused(`Charge ${id} has been charged back; cannot issue a refund.`, { code: 'charge_disputed' });
+  }
+}
+
+/**
  * Refunds all or part of what is left of a charge. The balance may go below zero, as at Stripe.
  * See https://docs.stripe.com/api/refunds/create
- * @throws StripeProblem `charge_already_refunded`, or 400 on `amount` if it is more than what is left
+ * @throws StripeProblem `charge_already_refunded`, `charge_disputed`, or 400 on `amount` if it is more than what is left
  */
 function create({ tx }: Call, params: CreateParams) {
   const charge = chargeToRefund(tx, params);
+  requireNoChargeback(tx, charge);
   const left = charge.amount - charge.amount_refunded;
   if (left === 0) throw refused(`Charge ${charge.id} has already been refunded.`, { code: 'charge_already_refunded' });
   const amount = params.amount ?? left;
@@ -158,6 +170,21 @@ export function settleRefund(tx: Tx, id: string): void {
     announce(tx, ['refund.updated', 'charge.refund.updated'], refund, before);
     return;
   }
+  failRefund(tx, charge, before, 'expired_or_canceled_card');
+}
+
+/**
+ * A chargeback takes the money of a charge whose refund is still under way: that refund fails.
+ * See https://docs.stripe.com/api/refunds/object#refund_object-failure_reason
+ */
+export function failPendingRefunds(tx: Tx, chargeId: string): void {
+  for (const refund of [...tx.refunds.list({ link: `charge:${chargeId}` })]) {
+    if (refund.status !== 'pending') continue;
+    failRefund(tx, tx.charges.get(chargeId), refund, 'charge_for_pending_refund_disputed');
+  }
+}
+
+function failRefund(tx: Tx, charge: Stripe.Charge, before: Stripe.Refund, reason: string): void {
   const transaction = moveFunds(tx, {
     type: 'refund_failure',
     reportingCategory: 'refund_failure',
@@ -166,10 +193,11 @@ export function settleRefund(tx: Tx, id: string): void {
     source: before.id,
     description: `REFUND FAILURE (${before.id})`,
   });
+  const { pending_reason: _, ...settled } = before;
   const refund = tx.refunds.save({
-    ...before,
+    ...settled,
     status: 'failed',
-    failure_reason: 'expired_or_canceled_card',
+    failure_reason: reason,
     failure_balance_transaction: transaction.id,
   });
   const given = countRefund(tx, charge, -before.amount);

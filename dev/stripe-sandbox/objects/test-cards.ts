@@ -21,6 +21,8 @@ export interface TestCard {
   refunds?: 'fail_later' | 'succeed_later';
   /** Its money can be transferred at once, whatever the settings. */
   bypassesPending?: true;
+  /** What its holder says of every charge, some time after the money was taken. See https://docs.stripe.com/testing#disputes */
+  disputes?: { reason: 'fraudulent' | 'product_not_received'; inquiry?: true };
 }
 
 function declined(declineCode: string, message = 'Your card was declined.', code = 'card_declined'): Decline {
@@ -57,6 +59,9 @@ export const TEST_CARDS = new Map<string, TestCard>([
   ['pm_card_threeDSecureRequiredChargeDeclined', { ...visa, last4: '1629', authenticates: true, declines: generic }],
   ['pm_card_refundFail', { ...visa, last4: '5126', refunds: 'fail_later' }],
   ['pm_card_pendingRefund', { ...visa, last4: '7726', refunds: 'succeed_later' }],
+  ['pm_card_createDispute', { ...visa, last4: '0259', disputes: { reason: 'fraudulent' } }],
+  ['pm_card_createDisputeProductNotReceived', { ...visa, last4: '2685', disputes: { reason: 'product_not_received' } }],
+  ['pm_card_createDisputeInquiry', { ...visa, last4: '1976', disputes: { reason: 'fraudulent', inquiry: true } }],
 ]);
 
 /** Stripe gives one card number one fingerprint; here it leads back from a payment method or charge to its test card. */

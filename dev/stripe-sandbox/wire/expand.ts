@@ -49,6 +49,8 @@ function lookUp(tx: Tx, id: string): object | undefined {
       return tx.charges.find(id);
     case 'cus':
       return tx.customers.find(id);
+    case 'du':
+      return tx.disputes.find(id);
     case 'pi':
       return tx.paymentIntents.find(id);
     case 'pm':

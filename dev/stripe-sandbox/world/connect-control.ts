@@ -1,15 +1,13 @@
 /** Controls of what Stripe and the banks decide about connected accounts. No key; loopback only. */
-import { type Response, Router } from 'express';
+import { Router } from 'express';
 import { z } from 'zod';
 import { isChargeable } from '../../../kernel/currencies';
-import { StripeProblem } from '../memory/errors';
 import type { Store } from '../memory/store';
-import { NO_REQUEST, PLATFORM } from '../memory/tables';
-import type { Tx } from '../memory/unit-of-work';
+import { PLATFORM } from '../memory/tables';
 import { completeOnboarding, demand } from '../objects/account-links';
 import { FAILURE_CODES } from '../objects/bank-numbers';
 import { settlePayoutNow } from '../objects/payout-lifecycle';
-import { readBody } from './control-body';
+import { answer, readBody } from './control-body';
 
 const onboardingBody = z.strictObject({
   banks: z
@@ -65,14 +63,4 @@ export function connectControls(store: Store): Router {
     await answer(store, res, account, (tx) => settlePayoutNow(tx, id, word));
   });
   return router;
-}
-
-/** The object as it is then, or the refusal in Stripe's form. */
-async function answer(store: Store, res: Response, account: string, work: (tx: Tx) => object) {
-  try {
-    res.json(await store.transact(account, NO_REQUEST, work));
-  } catch (error) {
-    if (!(error instanceof StripeProblem)) throw error;
-    res.status(error.status).json({ error: error.fields });
-  }
 }

@@ -5,6 +5,7 @@ import type { Store } from '../memory/store';
 import type { RequestLog } from '../wire/request-log';
 import { connectControls } from './connect-control';
 import { readBody } from './control-body';
+import { disputeControls } from './dispute-control';
 import { type Faults, faultBody } from './faults';
 import { stateOf } from './state';
 
@@ -22,6 +23,8 @@ const settingsBody = z.strictObject({
   payoutPendingMs: milliseconds.optional(),
   payoutTransitMs: milliseconds.optional(),
   payoutReturnMs: milliseconds.optional(),
+  disputeDelayMs: milliseconds.optional(),
+  disputeDecisionMs: milliseconds.optional(),
 });
 
 const webhookEndpointBody = z.strictObject({
@@ -42,6 +45,7 @@ interface ControlContext {
 export function controlRoutes({ store, faults, log }: ControlContext): Router {
   const router = Router();
   router.use(connectControls(store));
+  router.use(disputeControls(store));
 
   router.get('/faults', (_req, res) => {
     res.json({ faults: faults.list() });

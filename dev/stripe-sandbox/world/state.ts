@@ -12,6 +12,7 @@ export function stateOf(store: Store) {
     payment_intents: all(tx.paymentIntents),
     charges: all(tx.charges),
     refunds: all(tx.refunds),
+    disputes: all(tx.disputes),
     transfers: all(tx.transfers),
     transfer_reversals: all(tx.reversals),
     customers: all(tx.customers),
@@ -35,17 +36,39 @@ interface Totals {
   fees: number;
   refunded: number;
   transferred: number;
+  /** What banks took back for holders of cards. */
+  disputed: number;
+  /** What of that came back. */
+  reinstated: number;
+  disputeFees: number;
   balance: number;
 }
 
-/** Per currency: captured − fees − refunded − transferred = balance, always. Failed refunds and reversals are taken off. */
+const NOTHING: Totals = {
+  captured: 0,
+  fees: 0,
+  refunded: 0,
+  transferred: 0,
+  disputed: 0,
+  reinstated: 0,
+  disputeFees: 0,
+  balance: 0,
+};
+
+/**
+ * Per currency: captured − fees − refunded − transferred − disputed + reinstated − dispute fees = balance, always. Failed refunds
+ * and reversals are taken off.
+ */
 function totalsOf(tx: Tx): Record<string, Totals> {
   const totals: Record<string, Totals> = {};
-  for (const { currency, amount, fee, net, type } of tx.balanceTransactions.list()) {
-    const sums = totals[currency] ?? { captured: 0, fees: 0, refunded: 0, transferred: 0, balance: 0 };
+  for (const { currency, amount, fee, net, type, reporting_category: category } of tx.balanceTransactions.list()) {
+    const sums = totals[currency] ?? { ...NOTHING };
     totals[currency] = sums;
-    sums.fees += fee;
+    if (category === 'dispute') sums.disputeFees += fee;
+    else sums.fees += fee;
     sums.balance += net;
+    if (category === 'dispute') sums.disputed -= amount;
+    if (category === 'dispute_reversal') sums.reinstated += amount;
     if (type === 'charge') sums.captured += amount;
     if (type === 'refund' || type === 'refund_failure') sums.refunded -= amount;
     if (type === 'transfer' || type === 'transfer_refund') sums.transferred -= amount;
