@@ -19,7 +19,7 @@ import { faultsOfSandbox } from './sandbox-shapes';
  * `npm run check:stripe`: sends every request that the payment service makes to stripe-mock, which compares
  * parameters and paths with Stripe's own OpenAPI description. stripe-mock keeps no state: what is asked is checked,
  * and not what comes of it. Then the sandbox is
- * asked about connected accounts and disputes: what it takes and what it answers is to be as Stripe's description has it.
+ * asked about connected accounts, disputes and saved cards: what it takes and what it answers is to be as Stripe's description has it.
  */
 
 const VERSION = 'v0.203.0';

@@ -8,7 +8,7 @@ import { startStripeSandbox } from '../dev/stripe-sandbox/server';
 import { type Description, faultsOfAnswer } from './answer-schemas';
 
 /**
- * Holds what the Stripe sandbox takes and says of connected accounts, transfers, payouts and disputes against Stripe's own description. The
+ * Holds what the Stripe sandbox takes and says of connected accounts, transfers, payouts, disputes and saved cards against Stripe's own description. The
  * same requests, with every parameter that the sandbox takes, go to the sandbox and to stripe-mock, which refuses what the
  * description does not have; and what the sandbox answers has to be as the description says (`answer-schemas.ts`).
  */
@@ -22,6 +22,9 @@ interface Seeds {
   movement: string;
   dispute: string;
   disputedCharge: string;
+  customer: string;
+  setup: string;
+  saved: string;
 }
 
 const metadata = { payout: '01900000-0000-7000-8000-000000000004' };
@@ -147,6 +150,41 @@ const REQUESTS: Record<string, Ask> = {
   'disputes.update': (stripe, { dispute }) => stripe.disputes.update(dispute, { evidence, metadata, submit: false }),
   'disputes.list': (stripe, { disputedCharge: charge }) => stripe.disputes.list({ charge, created: period, limit: 3 }),
   'disputes.close': (stripe, { dispute }) => stripe.disputes.close(dispute),
+  'setupIntents.create': (stripe, { customer }) =>
+    stripe.setupIntents.create({
+      allowed_payment_method_types: ['card'],
+      automatic_payment_methods: { enabled: true, allow_redirects: 'always' },
+      confirm: true,
+      customer,
+      description: 'For later sessions',
+      metadata,
+      payment_method: 'pm_card_threeDSecure2Required',
+      return_url: 'https://example.com/cards',
+      usage: 'off_session',
+      use_stripe_sdk: true,
+    }),
+  'setupIntents.retrieve': (stripe, { setup }) => stripe.setupIntents.retrieve(setup, { expand: ['payment_method'] }),
+  'setupIntents.update': (stripe, { setup, customer }) =>
+    stripe.setupIntents.update(setup, {
+      allowed_payment_method_types: ['card'],
+      customer,
+      description: 'For later',
+      metadata,
+      payment_method: 'pm_card_visa',
+    }),
+  'setupIntents.confirm': (stripe, { setup }) =>
+    stripe.setupIntents.confirm(setup, {
+      allowed_payment_method_types: ['card'],
+      payment_method: 'pm_card_threeDSecure2Required',
+      return_url: 'https://example.com/cards',
+      use_stripe_sdk: false,
+    }),
+  'setupIntents.cancel': (stripe, { setup }) => stripe.setupIntents.cancel(setup, { cancellation_reason: 'abandoned' }),
+  'setupIntents.list': (stripe, { customer }) => stripe.setupIntents.list({ created: period, customer, limit: 3 }),
+  'customers.listPaymentMethods': (stripe, { customer }) =>
+    stripe.customers.listPaymentMethods(customer, { type: 'card', limit: 3 }),
+  'paymentMethods.list': (stripe, { customer }) => stripe.paymentMethods.list({ customer, type: 'card', limit: 3 }),
+  'paymentMethods.detach': (stripe, { saved }) => stripe.paymentMethods.detach(saved),
   'balance.retrieve': (stripe, { account: stripeAccount }) => stripe.balance.retrieve({}, { stripeAccount }),
   'balanceTransactions.retrieve': (stripe, { account: stripeAccount, movement }) =>
     stripe.balanceTransactions.retrieve(movement, {}, { stripeAccount }),
@@ -167,6 +205,9 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
   const { id: to } = await stripe.accounts.createExternalAccount(account, { external_account: bank });
   await stripe.paymentIntents.create({ ...card, payment_method: 'pm_card_visa', confirm: true });
   const dispute = await disputed(stripe);
+  const { id: customer } = await stripe.customers.create();
+  const { id: saved } = await stripe.paymentMethods.attach('pm_card_visa', { customer });
+  const { id: setup } = await stripe.setupIntents.create({ customer });
   const sent = await stripe.transfers.create({ ...transfer, amount: 2_000, destination: account });
   const { id: reversal } = await stripe.transfers.createReversal(sent.id, { amount: 10 });
   const paid = await stripe.payouts.create({ amount: 1_000, currency: 'eur' }, { stripeAccount: account });
@@ -179,6 +220,9 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
     movement: String(paid.balance_transaction),
     dispute: dispute.id,
     disputedCharge: String(dispute.charge),
+    customer,
+    setup,
+    saved,
   };
 }
 

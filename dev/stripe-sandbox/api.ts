@@ -21,6 +21,7 @@ import { paymentIntentEndpoints } from './objects/payment-intents';
 import { paymentMethodEndpoints } from './objects/payment-methods';
 import { payoutEndpoints } from './objects/payouts';
 import { refundEndpoints } from './objects/refunds';
+import { setupIntentEndpoints } from './objects/setup-intents';
 import { connectedAccount } from './objects/standing';
 import { transferEndpoints } from './objects/transfers';
 import type { Call, Endpoint } from './wire/endpoint';
@@ -30,6 +31,7 @@ import type { Faults, RequestFault } from './world/faults';
 
 export const ENDPOINTS: readonly Endpoint[] = [
   ...paymentIntentEndpoints,
+  ...setupIntentEndpoints,
   ...chargeEndpoints,
   ...refundEndpoints,
   ...disputeEndpoints,

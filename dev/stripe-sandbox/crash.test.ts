@@ -214,6 +214,28 @@ it('a dispute goes its way through every kill -9, and its money moves once', asy
   await until('all is told', () => types.every((type) => receiver.types().includes(`charge.dispute.${type}`)));
 });
 
+it('a card is kept through a kill -9, and off session it goes without authentication then as before', async () => {
+  const first = await start();
+  const { id: customer } = await first.stripe.customers.create();
+  const params = {
+    customer,
+    payment_method: 'pm_card_authenticationRequiredOnSetup',
+    automatic_payment_methods: CARD_PAYMENT.automatic_payment_methods,
+    confirm: true,
+  };
+  const key = { idempotencyKey: 'setup-1' };
+  const { id } = await first.stripe.setupIntents.create(params, key);
+  await first.end('SIGKILL');
+  const second = await start();
+  expect((await second.stripe.setupIntents.create(params, key)).id).toBe(id);
+  await control(second.url, 'POST', `/sandbox/3ds/${id}/complete`);
+  await second.end('SIGKILL');
+  const { stripe } = await start();
+  const [card] = (await stripe.customers.listPaymentMethods(customer)).data;
+  const payment = { ...CARD_PAYMENT, customer, payment_method: card?.id ?? '', off_session: true };
+  expect((await stripe.paymentIntents.create(payment)).status).toBe('succeeded');
+});
+
 it('SIGTERM ends it cleanly, even while a request hangs', async () => {
   const sandbox = await start();
   await control(sandbox.url, 'POST', '/sandbox/faults', { kind: 'hang', ms: 60_000 });

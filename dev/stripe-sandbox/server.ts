@@ -8,6 +8,7 @@
  * - payouts of connected accounts: pending, in transit, paid, failed (after paid too), cancelled; failures that disable the bank account
  * - PaymentIntents: create, confirm, capture (full or partial), cancel, update; manual capture with `capture_before` and
  *   expiry; 3-D Secure; declines (402 with the PaymentIntent); `off_session`; the `return_url` that redirects need
+ * - SetupIntents: create, confirm, cancel, update; cards that their customer keeps, and what of 3-D Secure that spares off session
  * - money that was authorised and not captured is given back by a refund without a balance transaction
  * - refunds that fail or succeed later (`pm_card_refundFail`, `pm_card_pendingRefund`)
  * - disputes: inquiries and their escalation, chargebacks with their withdrawal, fee and reinstatement, evidence staged and submitted,
@@ -26,7 +27,7 @@
  * /sandbox/settings); the fee is the same everywhere; a refund may overdraw the balance; the pages are the sandbox's
  * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
  *
- * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupIntents, payment methods other than cards,
+ * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupAttempts and mandates, payment methods other than cards,
  * destination charges and application fees, files and enhanced evidence of disputes, Smart Disputes, appeals and prevented
  * disputes, the fee for countering one (which Stripe bills apart), payouts of the platform itself, instant and automatic payouts and
  * their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API

@@ -140,6 +140,7 @@ export function openTables(root: RootDatabase) {
   return {
     /* Objects by id. */
     paymentIntents: objects<Stripe.PaymentIntent>('payment_intents'),
+    setupIntents: objects<Stripe.SetupIntent>('setup_intents'),
     charges: objects<Stripe.Charge>('charges'),
     refunds: objects<Stripe.Refund>('refunds'),
     transfers: objects<Stripe.Transfer>('transfers'),

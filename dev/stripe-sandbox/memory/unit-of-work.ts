@@ -19,6 +19,7 @@ import type {
 function stage(tables: Tables) {
   return {
     paymentIntents: new Staged(tables.paymentIntents),
+    setupIntents: new Staged(tables.setupIntents),
     charges: new Staged(tables.charges),
     refunds: new Staged(tables.refunds),
     transfers: new Staged(tables.transfers),
@@ -185,6 +186,7 @@ export class Collection<T extends { id: string }> {
 /** A unit of work seen as one account: what the `Stripe-Account` header selects. */
 export class Tx {
   readonly paymentIntents: Collection<Stripe.PaymentIntent>;
+  readonly setupIntents: Collection<Stripe.SetupIntent>;
   readonly charges: Collection<Stripe.Charge>;
   readonly refunds: Collection<Stripe.Refund>;
   readonly transfers: Collection<Stripe.Transfer>;
@@ -205,6 +207,7 @@ export class Tx {
   ) {
     const { staged } = unit;
     this.paymentIntents = new Collection(unit, staged.paymentIntents, account, 'payment_intent');
+    this.setupIntents = new Collection(unit, staged.setupIntents, account, 'setupintent');
     this.charges = new Collection(unit, staged.charges, account, 'charge');
     this.refunds = new Collection(unit, staged.refunds, account, 'refund');
     this.transfers = new Collection(unit, staged.transfers, account, 'transfer');

@@ -5,9 +5,9 @@
 import type Stripe from 'stripe';
 import { requireWholeSteps } from '../memory/amounts';
 import { refused, StripeProblem } from '../memory/errors';
-import { PLATFORM } from '../memory/tables';
 import type { Tx } from '../memory/unit-of-work';
 import { type Outcome, ok } from '../wire/endpoint';
+import { AUTHENTICATION_REQUIRED, askCustomer, paymentAuthenticates } from './authentication';
 import { authorizeCharge, captureCharge, declineCharge, idOf } from './charges';
 import { recordEvent } from './events';
 import { attach, cardOf, declineFields } from './payment-methods';
@@ -27,12 +27,6 @@ interface Attempt {
   baseUrl: string;
 }
 
-const AUTHENTICATION_REQUIRED: Decline = {
-  code: 'authentication_required',
-  declineCode: 'authentication_required',
-  message: 'Your card was declined. This transaction requires authentication.',
-};
-
 /** Tries to pay with a card: succeeds, waits for capture or authentication, or is declined (402, whose effects stay). */
 export function attemptPayment(
   tx: Tx,
@@ -40,34 +34,17 @@ export function attemptPayment(
   method: Stripe.PaymentMethod,
   attempt: Attempt,
 ): Outcome {
-  if (!cardOf(method).authenticates) return settle(tx, intent, method, false);
+  if (!paymentAuthenticates(tx, method, attempt.offSession ?? false)) return settle(tx, intent, method, false);
   if (attempt.offSession || attempt.errorOnRequiresAction) return decline(tx, intent, method, AUTHENTICATION_REQUIRED);
   const waiting = tx.paymentIntents.save({
     ...intent,
     status: 'requires_action',
     payment_method: method.id,
-    next_action: nextAction(tx, intent, attempt),
+    next_action: askCustomer(tx, intent.id, attempt),
     last_payment_error: null,
   });
   recordEvent(tx, 'payment_intent.requires_action', waiting);
   return ok(waiting);
-}
-
-/**
- * With a return URL the customer is sent to the page of the bank; without one Stripe.js shows that page. Both are
- * ours.
- */
-function nextAction(
-  tx: Tx,
-  intent: Stripe.PaymentIntent,
-  { returnUrl, baseUrl }: Attempt,
-): Stripe.PaymentIntent.NextAction {
-  const url = new URL(`/sandbox/3ds/${intent.id}`, baseUrl);
-  if (tx.account !== PLATFORM) url.searchParams.set('account', tx.account);
-  if (returnUrl !== undefined) {
-    return { type: 'redirect_to_url', redirect_to_url: { return_url: returnUrl, url: url.href } };
-  }
-  return { type: 'use_stripe_sdk', use_stripe_sdk: { type: 'three_d_secure_redirect', stripe_js: url.href } };
 }
 
 /** The bank decides. */
@@ -75,6 +52,7 @@ function settle(tx: Tx, intent: Stripe.PaymentIntent, method: Stripe.PaymentMeth
   const { declines } = cardOf(method);
   if (declines !== undefined) return decline(tx, intent, method, declines);
   if (intent.setup_future_usage !== null && intent.customer !== null) attach(tx, method, idOf(intent.customer) ?? '');
+  if (intent.setup_future_usage === 'off_session') tx.paymentIntents.link(intent.id, `set_up:${method.id}`);
   const paid = { ...intent, payment_method: method.id, next_action: null, last_payment_error: null };
   return ok(
     intent.capture_method === 'manual'

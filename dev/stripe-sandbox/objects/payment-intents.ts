@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { countingOf, money, requireWholeSteps } from '../memory/amounts';
-import { badParameter, refused } from '../memory/errors';
+import { badParameter } from '../memory/errors';
 import { newId, randomText } from '../memory/ids';
 import { type Call, type Endpoint, get, type Outcome, ok, post } from '../wire/endpoint';
 import {
@@ -22,14 +22,23 @@ import { page } from '../wire/lists';
 import { idOf } from './charges';
 import { recordEvent } from './events';
 import { attemptPayment, cancel, capture, unexpectedState } from './intent-lifecycle';
+import {
+  automaticMethods,
+  automaticMethodsOf,
+  methodTypes,
+  missingMethod,
+  requireCards,
+  requireReturnUrl,
+  requireSameCustomer,
+  returnUrl,
+  wayBack,
+} from './intent-params';
 import { existingCustomer, usePaymentMethod } from './payment-methods';
 
 /** Parameters of every request that creates, confirms or updates. */
 const payable = {
-  allowed_payment_method_types: z.array(text()).nonempty().optional(),
+  ...methodTypes,
   payment_method: text().optional(),
-  /** Refused by its own code since 2026-09-30.endive, see https://docs.stripe.com/changelog */
-  payment_method_types: z.unknown().optional(),
   receipt_email: text(800).optional(),
   setup_future_usage: choice('off_session', 'on_session').optional(),
   shipping: shipping().optional(),
@@ -40,7 +49,7 @@ const payable = {
 const attemptable = {
   error_on_requires_action: flag().optional(),
   off_session: flag().optional(),
-  return_url: z.url({ protocol: /^https?$/, error: 'Not a valid URL' }).optional(),
+  return_url: returnUrl,
   use_stripe_sdk: flag().optional(),
 };
 
@@ -60,9 +69,7 @@ const createParams = z.strictObject({
   ...descriptive,
   amount: amount(),
   currency: currency(),
-  automatic_payment_methods: z
-    .strictObject({ enabled: flag(), allow_redirects: choice('always', 'never').optional() })
-    .optional(),
+  automatic_payment_methods: automaticMethods,
   confirm: flag().optional(),
   confirmation_method: choice('automatic').optional(),
 });
@@ -87,20 +94,6 @@ function requireChargeable(value: number, code: string): void {
 }
 
 const ONLY_WITH_CONFIRM = ['error_on_requires_action', 'off_session', 'return_url', 'use_stripe_sdk'] as const;
-
-/** The sandbox takes cards. Types it does not know are filtered out, as Stripe does with incompatible ones. */
-function requireCards(params: Pick<UpdateParams, 'allowed_payment_method_types' | 'payment_method_types'>): void {
-  if (params.payment_method_types !== undefined) {
-    throw badParameter(
-      'The payment_method_types parameter is no longer supported. Use allowed_payment_method_types or dynamic payment methods instead.',
-      'payment_method_types',
-      'payment_method_types_no_longer_supported',
-    );
-  }
-  if (params.allowed_payment_method_types?.includes('card') === false) {
-    throw badParameter('None of the allowed payment method types can be used.', 'allowed_payment_method_types');
-  }
-}
 
 function requireConsistent(params: CreateParams): void {
   requireCards(params);
@@ -132,7 +125,7 @@ function create(call: Call, params: CreateParams): Outcome {
     amount_received: 0,
     application: null,
     application_fee_amount: null,
-    automatic_payment_methods: automaticMethods(params),
+    automatic_payment_methods: automaticMethodsOf(params.automatic_payment_methods),
     canceled_at: null,
     cancellation_reason: null,
     capture_method: params.capture_method ?? 'automatic_async',
@@ -177,12 +170,6 @@ function create(call: Call, params: CreateParams): Outcome {
   return confirm(call, intent, { ...params, payment_method: undefined });
 }
 
-/** Dashboard-managed methods are the default since 2023-08-16. */
-function automaticMethods({ automatic_payment_methods: asked }: CreateParams) {
-  if (asked?.enabled === false) return null;
-  return { allow_redirects: asked?.allow_redirects ?? 'always', enabled: true };
-}
-
 const CONFIRMABLE = ['requires_payment_method', 'requires_confirmation', 'requires_action'];
 
 /**
@@ -199,19 +186,10 @@ function confirm({ tx, baseUrl }: Call, intent: Stripe.PaymentIntent, params: Co
     throw unexpectedState(intent, `You cannot confirm this PaymentIntent because ${why}.`);
   }
   const chosen = params.payment_method ?? idOf(intent.payment_method);
-  if (chosen === null) {
-    throw unexpectedState(
-      intent,
-      "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.",
-    );
-  }
-  if (intent.automatic_payment_methods?.allow_redirects === 'always' && params.return_url === undefined) {
-    throw refused(
-      "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.",
-    );
-  }
+  if (chosen === null) throw unexpectedState(intent, missingMethod('PaymentIntent'));
+  requireReturnUrl('PaymentIntent', intent, params.return_url);
   const method = usePaymentMethod(tx, chosen, 'payment_method');
-  requireSameCustomer(intent, method);
+  requireSameCustomer('PaymentIntent', intent, method);
   const ready = tx.paymentIntents.save({
     ...intent,
     allowed_payment_method_types: params.allowed_payment_method_types ?? intent.allowed_payment_method_types,
@@ -223,19 +201,9 @@ function confirm({ tx, baseUrl }: Call, intent: Stripe.PaymentIntent, params: Co
   return attemptPayment(tx, ready, method, {
     offSession: params.off_session,
     errorOnRequiresAction: params.error_on_requires_action,
-    returnUrl: params.return_url,
+    returnUrl: wayBack(params),
     baseUrl,
   });
-}
-
-function requireSameCustomer(intent: Stripe.PaymentIntent, method: Stripe.PaymentMethod): void {
-  if (method.customer === null || method.customer === intent.customer) return;
-  throw refused(
-    intent.customer === null
-      ? `The payment method ${method.id} belongs to the Customer ${idOf(method.customer)}. Please include the Customer in the \`customer\` parameter on the PaymentIntent.`
-      : `The payment method ${method.id} does not belong to the Customer of this PaymentIntent (${idOf(intent.customer)}).`,
-    { param: 'payment_method' },
-  );
 }
 
 /** See https://docs.stripe.com/api/payment_intents/update */

@@ -22,12 +22,20 @@ import { cardWith, type Decline, fingerprintOf, TEST_CARDS, type TestCard } from
 
 /**
  * The payment method a parameter names. Like Stripe, each use of a test token such as `pm_card_visa` makes a new one.
- * @throws StripeProblem `resource_missing`
+ * @throws StripeProblem `resource_missing`, or 400 if it was taken away from a customer
  */
 export function usePaymentMethod(tx: Tx, idOrToken: string, param: string): Stripe.PaymentMethod {
   const card = TEST_CARDS.get(idOrToken);
-  if (card === undefined) return tx.paymentMethods.get(idOrToken, param);
+  if (card === undefined) return requireUsable(tx, tx.paymentMethods.get(idOrToken, param));
   return tx.paymentMethods.add(describe(tx, newId('pm'), idOrToken, card));
+}
+
+/** "After a PaymentMethod is detached, it can no longer be used for a payment": https://docs.stripe.com/api/payment_methods/detach */
+function requireUsable(tx: Tx, method: Stripe.PaymentMethod): Stripe.PaymentMethod {
+  if (tx.paymentMethods.list({ link: `detached:${method.id}` }).next().done) return method;
+  throw refused(
+    'The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.',
+  );
 }
 
 /**
@@ -111,6 +119,7 @@ function detach(tx: Tx, method: Stripe.PaymentMethod): Stripe.PaymentMethod {
     throw refused('The payment method you provided is not attached to a customer so detachment is impossible.');
   }
   const detached = tx.paymentMethods.save({ ...method, customer: null });
+  tx.paymentMethods.link(method.id, `detached:${method.id}`);
   recordEvent(tx, 'payment_method.detached', detached, method);
   return detached;
 }
@@ -192,8 +201,8 @@ export const paymentMethodEndpoints: Endpoint[] = [
     z.strictObject({ customer: text(), expand: expand() }),
     ({ tx, id }, { customer }) => {
       existingCustomer(tx, customer, 'customer');
-      const method = TEST_CARDS.has(id) ? usePaymentMethod(tx, id, 'id') : tx.paymentMethods.get(id);
-      return ok(attach(tx, method, customer));
+      const method = TEST_CARDS.has(id) ? undefined : tx.paymentMethods.get(id);
+      return ok(attach(tx, usePaymentMethod(tx, method?.id ?? id, 'id'), customer));
     },
   ),
   post('/v1/payment_methods/:id/detach', noParams, ({ tx, id }) => ok(detach(tx, tx.paymentMethods.get(id)))),

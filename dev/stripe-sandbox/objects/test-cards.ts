@@ -15,8 +15,11 @@ export interface TestCard {
   declines?: Decline;
   /** Declined cards cannot be attached to a customer either, but for the one made for that. */
   attachable?: true;
-  /** Every payment must be authenticated with 3-D Secure. */
-  authenticates?: true;
+  /**
+   * When a payment must be authenticated with 3-D Secure: always, always but off session once the card was set up for that, or on
+   * session alone, since it counts as set up.
+   */
+  authenticates?: 'always' | 'unless_set_up' | 'on_session';
   /** What a refund does some time after it was made; others succeed at once and stay so. */
   refunds?: 'fail_later' | 'succeed_later';
   /** Its money can be transferred at once, whatever the settings. */
@@ -54,9 +57,18 @@ export const TEST_CARDS = new Map<string, TestCard>([
   ['pm_card_chargeDeclinedIncorrectCvc', { ...visa, last4: '0127', declines: badCvc }],
   ['pm_card_chargeDeclinedProcessingError', { ...visa, last4: '0119', declines: busy }],
   ['pm_card_chargeCustomerFail', { ...visa, last4: '0341', declines: generic, attachable: true }],
-  ['pm_card_threeDSecure2Required', { ...visa, last4: '3220', authenticates: true }],
-  ['pm_card_authenticationRequired', { ...visa, last4: '3184', authenticates: true }],
-  ['pm_card_threeDSecureRequiredChargeDeclined', { ...visa, last4: '1629', authenticates: true, declines: generic }],
+  ['pm_card_threeDSecure2Required', { ...visa, last4: '3220', authenticates: 'always' }],
+  ['pm_card_authenticationRequired', { ...visa, last4: '3184', authenticates: 'always' }],
+  ['pm_card_authenticationRequiredOnSetup', { ...visa, last4: '3155', authenticates: 'unless_set_up' }],
+  ['pm_card_authenticationRequiredSetupForOffSession', { ...visa, last4: '0446', authenticates: 'on_session' }],
+  [
+    'pm_card_authenticationRequiredChargeDeclinedInsufficientFunds',
+    { ...visa, last4: '3178', authenticates: 'unless_set_up', declines: noFunds, attachable: true },
+  ],
+  [
+    'pm_card_threeDSecureRequiredChargeDeclined',
+    { ...visa, last4: '1629', authenticates: 'always', declines: generic },
+  ],
   ['pm_card_refundFail', { ...visa, last4: '5126', refunds: 'fail_later' }],
   ['pm_card_pendingRefund', { ...visa, last4: '7726', refunds: 'succeed_later' }],
   ['pm_card_createDispute', { ...visa, last4: '0259', disputes: { reason: 'fraudulent' } }],

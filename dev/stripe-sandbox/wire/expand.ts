@@ -59,6 +59,8 @@ function lookUp(tx: Tx, id: string): object | undefined {
       return tx.payouts.find(id);
     case 're':
       return tx.refunds.find(id);
+    case 'seti':
+      return tx.setupIntents.find(id);
     case 'tr':
       return tx.transfers.find(id);
     case 'trr':

@@ -10,6 +10,7 @@ export function stateOf(store: Store) {
   const accounts = [...new Set(Array.from(store.funds(), ({ account }) => account))].filter((id) => id !== PLATFORM);
   return {
     payment_intents: all(tx.paymentIntents),
+    setup_intents: all(tx.setupIntents),
     charges: all(tx.charges),
     refunds: all(tx.refunds),
     disputes: all(tx.disputes),

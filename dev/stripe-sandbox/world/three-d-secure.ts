@@ -5,19 +5,22 @@ import { money } from '../memory/amounts';
 import { errorBody, StripeProblem } from '../memory/errors';
 import type { Store } from '../memory/store';
 import { NO_REQUEST, PLATFORM } from '../memory/tables';
-import { idOf } from '../objects/charges';
+import type { Tx } from '../memory/unit-of-work';
 import { authenticate } from '../objects/intent-lifecycle';
+import { authenticateSetup } from '../objects/setup-lifecycle';
 import { htmlPage, wantsHtml } from './html';
 
+type Intent = Stripe.PaymentIntent | Stripe.SetupIntent;
+
 /**
- * `GET /:id` shows the page, `POST /:id/complete` and `/:id/fail` decide. Scripts get the PaymentIntent or Stripe's error as
- * JSON; browsers go back to the `return_url`, as from a bank.
+ * `GET /:id` shows the page of a PaymentIntent or SetupIntent, `POST /:id/complete` and `/:id/fail` decide. Scripts get the intent or
+ * Stripe's error as JSON; browsers go back to the `return_url`, as from a bank.
  */
 export function threeDSecurePages(store: Store): Router {
   const router = Router();
   router.get('/:id', (req, res) => {
-    const intent = store.read(accountOf(req)).paymentIntents.find(req.params.id);
-    if (intent === undefined) res.status(404).type('html').send(pageOf('No such payment'));
+    const intent = find(store.read(accountOf(req)), req.params.id);
+    if (intent === undefined) res.status(404).type('html').send(pageOf('No such payment or setup'));
     else res.type('html').send(pageOf(titleOf(intent), formsOf(intent, accountOf(req))));
   });
   router.post('/:id/complete', (req, res) => decide(store, req, res, true));
@@ -29,12 +32,17 @@ function accountOf(req: Request): string {
   return typeof req.query.account === 'string' ? req.query.account : PLATFORM;
 }
 
+function find(tx: Tx, id: string): Intent | undefined {
+  return tx.paymentIntents.find(id) ?? tx.setupIntents.find(id);
+}
+
 async function decide(store: Store, req: Request<{ id: string }>, res: Response, passed: boolean): Promise<void> {
   const { id } = req.params;
   const account = accountOf(req);
-  const returnUrl = returnUrlOf(store.read(account).paymentIntents.find(id));
+  const returnUrl = find(store.read(account), id)?.next_action?.redirect_to_url?.return_url ?? undefined;
+  const answer = id.startsWith('seti_') ? authenticateSetup : authenticate;
   try {
-    const intent = await store.transact(account, NO_REQUEST, (tx) => authenticate(tx, id, passed));
+    const intent: Intent = await store.transact(account, NO_REQUEST, (tx) => answer(tx, id, passed));
     if (!wantsHtml(req)) res.json(intent);
     else if (returnUrl === undefined) res.type('html').send(pageOf(titleOf(intent)));
     else res.redirect(303, backTo(returnUrl, intent));
@@ -46,28 +54,27 @@ async function decide(store: Store, req: Request<{ id: string }>, res: Response,
   }
 }
 
-function returnUrlOf(intent: Stripe.PaymentIntent | undefined): string | undefined {
-  return intent?.next_action?.redirect_to_url?.return_url ?? undefined;
-}
-
 /** Stripe tells the page it returns to how it went. See https://docs.stripe.com/payments/3d-secure/authentication-flow */
-function backTo(returnUrl: string, intent: Stripe.PaymentIntent): string {
+function backTo(returnUrl: string, intent: Intent): string {
   const url = new URL(returnUrl);
-  const paid = intent.status === 'succeeded' || intent.status === 'requires_capture';
-  url.searchParams.set('payment_intent', intent.id);
-  url.searchParams.set('payment_intent_client_secret', intent.client_secret ?? '');
-  url.searchParams.set('redirect_status', paid ? 'succeeded' : 'failed');
+  const passed = intent.status === 'succeeded' || intent.status === 'requires_capture';
+  url.searchParams.set(intent.object, intent.id);
+  url.searchParams.set(`${intent.object}_client_secret`, intent.client_secret ?? '');
+  url.searchParams.set('redirect_status', passed ? 'succeeded' : 'failed');
   return url.href;
 }
 
-function titleOf(intent: Stripe.PaymentIntent): string {
+function titleOf(intent: Intent): string {
+  const isAsked = intent.status === 'requires_action';
+  const status = intent.status.replaceAll('_', ' ');
+  if (intent.object === 'setup_intent')
+    return isAsked ? 'Confirm that your card is kept' : `Keeping your card: ${status}`;
   const sum = money(intent.amount, intent.currency);
-  if (intent.status === 'requires_action') return `Confirm the payment of ${sum}`;
-  return `Payment of ${sum}: ${intent.status.replaceAll('_', ' ')}`;
+  return isAsked ? `Confirm the payment of ${sum}` : `Payment of ${sum}: ${status}`;
 }
 
-function formsOf(intent: Stripe.PaymentIntent, account: string): string {
-  if (intent.status !== 'requires_action' || idOf(intent.payment_method) === null) return '';
+function formsOf(intent: Intent, account: string): string {
+  if (intent.status !== 'requires_action' || intent.payment_method === null) return '';
   const query = account === PLATFORM ? '' : `?account=${encodeURIComponent(account)}`;
   const form = (action: string, label: string) =>
     `<form method="post" action="/sandbox/3ds/${intent.id}/${action}${query}"><button>${label}</button></form>`;
