@@ -52,8 +52,7 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const limit = rateLimitHeaders(await limits.register(call.address));
     return telling(limit, async () => {
       const headers = { ...NO_STORE, ...limit };
-      const userId = await signUp(call.body, call.receivedAt);
-      const user = await readUser(db, userId);
+      const user = await signUp(call.body, call.receivedAt);
       if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
       return { ...created({ user, tokens: await sessionFor(call, user, 'registration') }), headers };
     });

@@ -3,21 +3,21 @@ import { SWEEP_BATCH, startAndWait } from '../../../platform/saga-request';
 import type { Swept } from '../../../platform/schemas';
 import type { ServiceDeps } from '../../../platform/service';
 import { userCreationSaga } from '../../../workflows/user-creation.api';
-import type { RegisterRequest } from '../contract';
+import type { RegisterRequest, User } from '../contract';
 import { hashPassword } from '../passwords';
 import {
   markHandedOver,
   markSagaStarted,
   type PendingSignUp,
   releasePendingUser,
-  signUpState,
   storePendingUser,
   unstartedSignUps,
 } from '../store/sign-up';
+import { findUser } from '../store/users';
 
 /**
  * Makes what registers a person: it stores the pending user, starts the saga that makes an account of the user and waits for
- * how that ends, at most ten seconds after `receivedAt`. It returns the id of the user, who is active or still pending.
+ * how that ends, at most ten seconds after `receivedAt`. It returns the user, who is active or still pending.
  * It throws ProblemError email_taken, and upstream_unavailable when the saga could not be started or undid the sign-up.
  */
 export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) {
@@ -34,19 +34,20 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
     if (!(await markSagaStarted(db, signUp))) throw failed();
   }
 
-  return async ({ email, password, role, ...registration }: RegisterRequest, receivedAt: Date): Promise<string> => {
+  return async ({ email, password, role, ...registration }: RegisterRequest, receivedAt: Date): Promise<User> => {
     const passwordHash = await hashPassword(password);
     const signUp = await storePendingUser(db, { email, passwordHash, role, registration });
     const { userId } = signUp;
-    const state = await startAndWait(changes, {
+    // What was read last is the answer: a pending user who is looked up once more may be gone then.
+    const user = await startAndWait(changes, {
       id: userId,
       receivedAt,
       start: () => startSaga(signUp, role),
-      read: () => signUpState(db, userId),
-      isDecided: (read) => read !== 'pending',
+      read: () => findUser(db, userId),
+      isDecided: (read) => read?.status !== 'pending',
     });
-    if (state === 'removed') throw failed();
-    return userId;
+    if (!user) throw failed();
+    return user;
   };
 }
 

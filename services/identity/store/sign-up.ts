@@ -113,9 +113,3 @@ export async function releasePendingUser(db: Database, { userId, attemptId }: Pe
     .set({ attemptUntil: sql`now() - interval '1 second'` })
     .where(and(eq(users.id, userId), eq(users.attemptId, attemptId)));
 }
-
-/** What a sign-up has come to. Nothing remains of a sign-up that was undone. */
-export async function signUpState(db: Database, userId: string): Promise<'pending' | 'active' | 'removed'> {
-  const [user] = await db.select({ status: users.status }).from(users).where(eq(users.id, userId));
-  return user?.status ?? 'removed';
-}

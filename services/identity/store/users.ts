@@ -19,6 +19,12 @@ export async function findByEmail(db: Database, email: string) {
   return user;
 }
 
+/** Undefined when there is none: nothing remains of a sign-up that was undone. */
+export async function findUser(db: Database, id: string): Promise<User | undefined> {
+  const [row] = await selectUsers(db).where(eq(users.id, id));
+  return row && toUser(row);
+}
+
 /** @throws ProblemError not_found */
 export async function readUser(db: Database | Transaction, id: string): Promise<User> {
   return toUser(await readRow(db, id));
