@@ -16,8 +16,8 @@ jest.setTimeout(400_000);
 const SEED = 20_261_130;
 const PEOPLE = 50;
 const KILLS = 10;
-/** Between two kills: most payouts are under way then, and the last ones have half of the time for themselves. */
-const TRANSFERS_APART = 3;
+/** Between two kills: most payouts are under way then, each in another step. */
+const TRANSFERS_APART = 2;
 const SETTLED_WITHIN_MS = 200_000;
 
 /** A share of somebody's earnings, and the account number that says what their bank makes of it. */
