@@ -135,6 +135,7 @@ describe('to the bank', () => {
     await saga.update('resolve', { step: 'bank', action: 'paid_elsewhere' });
     await expect(saga.result()).resolves.toEqual({ status: 'completed' });
     expect(saga.calls).toContain('settlePayout');
+    expect(told()).toEqual(['over']);
   });
 
   test('what cannot be fetched back is an operator’s', async () => {

@@ -136,7 +136,7 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
       const left = deadline - Date.now();
       if (left <= 0) {
         const said = await saga.askOperator('bank', 'the bank has said nothing for ten days', byHand.settled);
-        if (said !== 'retry') return refresh(state);
+        if (said !== 'retry') return settledByHand(state);
         deadline = Date.now() + BANK_SAYS_WITHIN_MS;
       }
       await untilNews(state, Math.min(poll, Math.max(left, MINUTE)));
@@ -148,6 +148,13 @@ export async function payout(input: PayoutInput): Promise<PayoutResult> {
     saga.tell('Compensating', `${about}: the bank has it not, fetching it back from the payee's account.`);
     const returned = await saga.forward('return', (act, key) => act.returnPayout({ payoutId, key }), byHand);
     return returned ?? refresh(state);
+  }
+
+  /** An operator has said what became of it, which its payee is told. */
+  async function settledByHand(asked: PayoutSummary): Promise<PayoutSummary> {
+    const settled = await refresh(asked);
+    await tellOnce('over');
+    return settled;
   }
 
   /** It is at the bank. A bank may send it back for some days. */
