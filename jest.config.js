@@ -15,7 +15,7 @@ const esmOnly = [
 const DECIDES = ['services/**/{rules,store}.ts', 'services/**/{rules,store}/*.ts', 'workflows/*.ts'];
 
 const INJECTED =
-  'Array BigInt Boolean Date Error JSON Map Math Number Object Promise Reflect Set String Symbol TypeError Uint8Array WeakMap';
+  'Array BigInt Boolean Error JSON Map Math Number Object Promise Reflect Set String Symbol TypeError Uint8Array WeakMap';
 
 /** @type {import('jest').Config} */
 module.exports = {
