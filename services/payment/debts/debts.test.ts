@@ -8,6 +8,7 @@ import {
   type Payee,
   type PaymentStack,
   startPaymentStack,
+  until,
 } from '../../../tests/support/payment';
 
 jest.setTimeout(30_000);
@@ -85,6 +86,21 @@ describe('the day’s run opens', () => {
     const [debt] = await stored(who);
     expect(debt).toMatchObject({ status: 'open', amount: '1700' });
     expect(Date.now() - Date.parse(String(debt?.since))).toBeLessThan(91 * 86_400_000);
+  });
+
+  test('one that is as old as when it began, whatever was added to it or paid of it since', async () => {
+    const { who, payments } = await paidOut([4_000, 4_000]);
+    const [first = '', second = ''] = payments;
+    await giveBack(first);
+    await age(who, 50);
+    await giveBack(second);
+    await earned(who, 1_000);
+    await age(who, 39);
+    await openAll();
+    expect(await stored(who)).toEqual([]);
+    await age(who, 1);
+    await openAll();
+    expect(await stored(who)).toMatchObject([{ status: 'open', amount: '5950' }]);
   });
 
   test('nothing that is covered by what is due', async () => {
@@ -193,6 +209,23 @@ describe('a debt', () => {
     expect((await settle(who, debtId, 'waived')).body).toMatchObject({ status: 'recovered' });
     expect(await payable(who)).toBe(8_500);
     expect((await look(who)).body).toMatchObject({ status: 'recovered' });
+  });
+
+  test('is settled by no sum that is being counted: whoever has the payee’s lock is waited for', async () => {
+    const { who, debtId } = await opened();
+    const { sql } = stack.service.database;
+    const { settled } = await sql.begin(async (counting) => {
+      await counting`select from payees where user_id = ${who.id} for update`;
+      const asked = settle(who, debtId, 'waived').then(({ body }) => body);
+      await until(async () => {
+        const [waiting] = await sql`
+          select from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%"payees"%' and pid <> pg_backend_pid()`;
+        return waiting !== undefined;
+      });
+      expect(await statuses(who)).toEqual(['open']);
+      return { settled: asked };
+    });
+    expect((await settled).status).toBe('settled');
   });
 
   test('that an operator settles while earnings become payable: each is whole, whichever comes first', async () => {
