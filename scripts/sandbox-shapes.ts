@@ -24,6 +24,7 @@ interface Seeds {
   disputedCharge: string;
   customer: string;
   setup: string;
+  secret: string;
   saved: string;
 }
 
@@ -45,6 +46,12 @@ const card = {
   currency: 'eur',
   automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
 } as const;
+const billing = {
+  address: { city: 'Kyiv', country: 'UA', line1: 'Street 1', line2: 'x', postal_code: '1', state: 'Kyiv' },
+  email: 'ada@example.com',
+  name: 'Ada',
+  phone: '+380000000000',
+};
 /** All the texts that the sandbox takes. */
 const evidence = {
   access_activity_log: 'joined at 10:00',
@@ -69,7 +76,8 @@ const evidence = {
 const period = { gte: 1_700_000_000, lt: 4_000_000_000 };
 const transfer = { amount: 100, currency: 'eur', description: 'Sessions of one week', metadata };
 
-type Ask = (stripe: Stripe, seeds: Seeds) => Promise<object>;
+/** `byBrowser` has a page ask, with the key that everybody may know. stripe-mock takes secret keys alone. */
+type Ask = (stripe: Stripe, seeds: Seeds, byBrowser: Stripe.RequestOptions) => Promise<object>;
 
 /** Each request in the fullest form that the sandbox takes. */
 const REQUESTS: Record<string, Ask> = {
@@ -181,6 +189,19 @@ const REQUESTS: Record<string, Ask> = {
     }),
   'setupIntents.cancel': (stripe, { setup }) => stripe.setupIntents.cancel(setup, { cancellation_reason: 'abandoned' }),
   'setupIntents.list': (stripe, { customer }) => stripe.setupIntents.list({ created: period, customer, limit: 3 }),
+  'setupIntents.retrieve by a browser': (stripe, { setup, secret: client_secret }, byBrowser) =>
+    stripe.setupIntents.retrieve(setup, { client_secret }, byBrowser),
+  'paymentMethods.create': (stripe) =>
+    stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' }, billing_details: billing, metadata }),
+  'paymentMethods.create by a browser': (stripe, _, byBrowser) =>
+    stripe.paymentMethods.create(
+      {
+        type: 'card',
+        card: { number: '4242424242424242', exp_month: 12, exp_year: new Date().getUTCFullYear() + 1, cvc: '123' },
+        billing_details: billing,
+      },
+      byBrowser,
+    ),
   'customers.listPaymentMethods': (stripe, { customer }) =>
     stripe.customers.listPaymentMethods(customer, { type: 'card', limit: 3 }),
   'paymentMethods.list': (stripe, { customer }) => stripe.paymentMethods.list({ customer, type: 'card', limit: 3 }),
@@ -207,7 +228,7 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
   const dispute = await disputed(stripe);
   const { id: customer } = await stripe.customers.create();
   const { id: saved } = await stripe.paymentMethods.attach('pm_card_visa', { customer });
-  const { id: setup } = await stripe.setupIntents.create({ customer });
+  const { id: setup, client_secret: secret } = await stripe.setupIntents.create({ customer });
   const sent = await stripe.transfers.create({ ...transfer, amount: 2_000, destination: account });
   const { id: reversal } = await stripe.transfers.createReversal(sent.id, { amount: 10 });
   const paid = await stripe.payouts.create({ amount: 1_000, currency: 'eur' }, { stripeAccount: account });
@@ -222,6 +243,7 @@ async function seed(stripe: Stripe, url: string): Promise<Seeds> {
     disputedCharge: String(dispute.charge),
     customer,
     setup,
+    secret: secret ?? '',
     saved,
   };
 }
@@ -253,7 +275,10 @@ export async function faultsOfSandbox(
     const seeds = await seed(ours, sandbox.url);
     const faults: string[] = [];
     for (const [name, ask] of Object.entries(REQUESTS)) {
-      const [given, described] = [await answerOf(ask(ours, seeds)), await answerOf(ask(theirs, seeds))];
+      const [given, described] = [
+        await answerOf(ask(ours, seeds, { apiKey: 'pk_test_123' })),
+        await answerOf(ask(theirs, seeds, {})),
+      ];
       if (described instanceof Error) faults.push(`${name}: Stripe would refuse: ${described.message}`);
       if (given instanceof Error) faults.push(`${name}: the sandbox refuses: ${given.message}`);
       else faults.push(...faultsOfAnswer(description, name, given));

@@ -24,8 +24,9 @@ import { refundEndpoints } from './objects/refunds';
 import { setupIntentEndpoints } from './objects/setup-intents';
 import { connectedAccount } from './objects/standing';
 import { transferEndpoints } from './objects/transfers';
-import type { Call, Endpoint } from './wire/endpoint';
+import type { Call, Endpoint, KeyKind } from './wire/endpoint';
 import { earlierReply, type KeyedRequest, type KeysInUse, keepReply, keyedRequest } from './wire/idempotency';
+import { keyKind, requireSecret, shownTo } from './wire/keys';
 import type { LoggedRequest, RequestLog } from './wire/request-log';
 import type { Faults, RequestFault } from './world/faults';
 
@@ -114,7 +115,8 @@ async function answer(
   requestId: string,
   fault: RequestFault | undefined,
 ): Promise<Reply> {
-  requireKey(req.get('authorization'));
+  const key = keyKind(req.get('authorization'));
+  requireSecret(key, endpoint);
   if (fault?.kind === 'rate_limit_429') throw rateLimited(fault.retryAfterSeconds);
   const { store, stopping } = context;
   const account = req.get('stripe-account') ?? PLATFORM;
@@ -125,7 +127,7 @@ async function answer(
   try {
     if (fault?.kind === 'hang' && fault.when === 'before') await sleep(fault.ms, undefined, { signal: stopping });
     const perform = (tx: Tx) => {
-      const call = { tx, id: param(req, 'id'), sub: param(req, 'sub'), baseUrl: context.baseUrl() };
+      const call = { tx, id: param(req, 'id'), sub: param(req, 'sub'), baseUrl: context.baseUrl(), key };
       return execute(endpoint, call, form, keyed, requestId, fault);
     };
     if (req.method === 'GET') return perform(store.read(account));
@@ -182,24 +184,28 @@ function execute(
 function run(endpoint: Endpoint, call: Call, form: unknown, requestId: string): Reply {
   try {
     const outcome = endpoint.execute(call, form);
-    if ('problem' in outcome) return refusalOf(outcome.problem, requestId);
-    return { status: 200, body: JSON.stringify(outcome.body), headers: {} };
+    if ('problem' in outcome) return refusalOf(outcome.problem, requestId, call.key);
+    return { status: 200, body: JSON.stringify(shownTo(call.key, outcome.body)), headers: {} };
   } catch (error) {
     // A refusal before execution keeps nothing: the throw ends the transaction. A refusal after it is kept, without
     // its effects.
     if (!(error instanceof StripeProblem && error.executed)) throw error;
     call.tx.unit.discard();
-    return refusalOf(error, requestId);
+    return refusalOf(error, requestId, call.key);
   }
 }
 
-function refusalOf(error: unknown, requestId: string): Reply {
+function refusalOf(error: unknown, requestId: string, key: KeyKind = 'secret'): Reply {
   if (!(error instanceof StripeProblem)) {
     console.error('stripe sandbox: defect:', error);
     return serverError(requestId);
   }
   const headers = { 'Stripe-Should-Retry': 'false', ...error.headers };
-  return { status: error.status, body: errorBody(error.fields, requestId), headers };
+  return {
+    status: error.status,
+    body: errorBody({ ...error.fields, ...shownTo(key, error.fields) }, requestId),
+    headers,
+  };
 }
 
 /** Retrying a stored 500 would only replay it, so Stripe's header tells its SDKs not to. */
@@ -229,23 +235,4 @@ function send(req: Request, res: Response, reply: Reply, requestId: string, faul
     return;
   }
   res.end(body);
-}
-
-/** @throws StripeProblem (401) for anything but a test key, as a bearer token or the user name of basic authentication */
-function requireKey(authorization: string | undefined): void {
-  const [scheme = '', credentials = ''] = (authorization ?? '').split(' ');
-  const key =
-    scheme.toLowerCase() === 'basic'
-      ? (Buffer.from(credentials, 'base64').toString().split(':')[0] ?? '')
-      : credentials;
-  if (/^sk_test_\w+$/.test(key)) return;
-  const message =
-    key === ''
-      ? "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
-      : `Invalid API Key provided: ${key.slice(0, 8)}${'*'.repeat(8)}${key.slice(-4)}`;
-  throw new StripeProblem(
-    401,
-    { type: 'invalid_request_error', message },
-    { executed: false, headers: { 'WWW-Authenticate': 'Basic realm="Stripe"' } },
-  );
 }

@@ -15,6 +15,8 @@
  *   deadlines, won, lost (late wins too), accepted; amounts below and above the charge's; refunds that they forbid
  * - fees, balances, `balance_insufficient`, `source_transaction`
  * - refusals: unknown, missing and malformed parameters, state, amounts, missing objects, keys
+ * - publishable keys, which may make payment methods and see and confirm intents by their client secret; a stand-in for Stripe.js, whose
+ *   frames take the numbers of test cards
  * - idempotency keys: first reply kept 24 h with its effect and given again, 500s too; conflicts; keys in use
  * - `expand`, pagination, `Request-Id`, `Stripe-Should-Retry`, Stripe's error shapes
  * - webhooks: an event per change, signed, at least once, retried for three days across restarts; connected accounts' events go to an
@@ -27,7 +29,7 @@
  * /sandbox/settings); the fee is the same everywhere; a refund may overdraw the balance; the pages are the sandbox's
  * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
  *
- * Not modelled: publishable keys and Stripe.js, raw card numbers, SetupAttempts and mandates, payment methods other than cards,
+ * Not modelled: what of Stripe.js README.md does not name, tokens and ConfirmationTokens, SetupAttempts and mandates, payment methods other than cards,
  * destination charges and application fees, files and enhanced evidence of disputes, Smart Disputes, appeals and prevented
  * disputes, the fee for countering one (which Stripe bills apart), payouts of the platform itself, instant and automatic payouts and
  * their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API
@@ -51,6 +53,7 @@ import { closeInquiry, decideDispute, missDeadline, openCardDispute } from './ob
 import { expireAuthorization } from './objects/intent-lifecycle';
 import { endPayout, returnPayout, sendPayout } from './objects/payout-lifecycle';
 import { settleRefund } from './objects/refunds';
+import { stripeJsPages } from './stripe-js/pages';
 import { forgetOldReplies, KeysInUse } from './wire/idempotency';
 import { createRequestLog } from './wire/request-log';
 import { controlRoutes } from './world/control';
@@ -162,6 +165,7 @@ function createApp(context: ApiContext): Express {
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
+  app.use(stripeJsPages());
   app.use('/sandbox/3ds', threeDSecurePages(context.store));
   app.use('/sandbox/onboarding', onboardingPages(context.store));
   app.use('/sandbox', express.json(), controlRoutes(context));

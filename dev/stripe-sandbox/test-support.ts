@@ -39,6 +39,8 @@ export function temporaryDirectory(): { directory: string; remove: () => void } 
 export interface Bench {
   sandbox: StripeSandbox;
   stripe: Stripe;
+  /** Where its database is. */
+  directory: string;
   stop: () => Promise<void>;
 }
 
@@ -56,7 +58,7 @@ export async function startBench(webhookUrl?: string): Promise<Bench> {
     await sandbox.close();
     remove();
   };
-  return { sandbox, stripe: sdkFor(sandbox.port), stop };
+  return { sandbox, stripe: sdkFor(sandbox.port), directory, stop };
 }
 
 interface Delivery {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { countingOf, money, requireWholeSteps } from '../memory/amounts';
 import { badParameter } from '../memory/errors';
 import { newId, randomText } from '../memory/ids';
-import { type Call, type Endpoint, get, type Outcome, ok, post } from '../wire/endpoint';
+import { type Call, type Endpoint, forBrowsers, get, type Outcome, ok, post } from '../wire/endpoint';
 import {
   amount,
   changeMetadata,
@@ -18,6 +18,7 @@ import {
   shipping,
   text,
 } from '../wire/form';
+import { requireClientSecret } from '../wire/keys';
 import { page } from '../wire/lists';
 import { idOf } from './charges';
 import { recordEvent } from './events';
@@ -75,7 +76,12 @@ const createParams = z.strictObject({
 });
 type CreateParams = z.output<typeof createParams>;
 
-const confirmParams = z.strictObject({ ...payable, ...attemptable, capture_method: descriptive.capture_method });
+const confirmParams = z.strictObject({
+  ...payable,
+  ...attemptable,
+  capture_method: descriptive.capture_method,
+  client_secret: text().optional(),
+});
 type ConfirmParams = z.output<typeof confirmParams>;
 
 const updateParams = z.strictObject({
@@ -239,12 +245,24 @@ function update({ tx, id }: Call, params: UpdateParams): Outcome {
 
 export const paymentIntentEndpoints: Endpoint[] = [
   post('/v1/payment_intents', createParams, create),
-  get('/v1/payment_intents/:id', z.strictObject({ client_secret: text().optional(), expand: expand() }), ({ tx, id }) =>
-    ok(tx.paymentIntents.get(id)),
+  forBrowsers(
+    get(
+      '/v1/payment_intents/:id',
+      z.strictObject({ client_secret: text().optional(), expand: expand() }),
+      (call, params) => {
+        const intent = call.tx.paymentIntents.get(call.id);
+        requireClientSecret(call, intent, params.client_secret);
+        return ok(intent);
+      },
+    ),
   ),
   post('/v1/payment_intents/:id', updateParams, update),
-  post('/v1/payment_intents/:id/confirm', confirmParams, (call, params) =>
-    confirm(call, call.tx.paymentIntents.get(call.id), params),
+  forBrowsers(
+    post('/v1/payment_intents/:id/confirm', confirmParams, (call, params) => {
+      const intent = call.tx.paymentIntents.get(call.id);
+      requireClientSecret(call, intent, params.client_secret);
+      return confirm(call, intent, params);
+    }),
   ),
   post(
     '/v1/payment_intents/:id/capture',

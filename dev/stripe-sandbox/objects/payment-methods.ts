@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { noSuch, refused, StripeProblem } from '../memory/errors';
 import { newId } from '../memory/ids';
 import type { Tx } from '../memory/unit-of-work';
-import { type Call, type Endpoint, get, noParams, ok, post } from '../wire/endpoint';
+import { type Call, type Endpoint, forBrowsers, get, noParams, ok, post } from '../wire/endpoint';
 import {
   address,
   changeMetadata,
@@ -15,10 +15,12 @@ import {
   metadata,
   paging,
   text,
+  wholeNumber,
 } from '../wire/form';
 import { page } from '../wire/lists';
 import { recordEvent } from './events';
 import { cardWith, type Decline, fingerprintOf, TEST_CARDS, type TestCard } from './test-cards';
+import { typedCard } from './typed-cards';
 
 /**
  * The payment method a parameter names. Like Stripe, each use of a test token such as `pm_card_visa` makes a new one.
@@ -53,7 +55,13 @@ export function cardOf(method: Stripe.PaymentMethod): TestCard {
   return cardWith(method.card?.fingerprint);
 }
 
-function describe(tx: Tx, id: string, token: string, card: TestCard): Stripe.PaymentMethod {
+function describe(
+  tx: Tx,
+  id: string,
+  token: string,
+  card: TestCard,
+  expiry: { exp_month?: number; exp_year?: number } = {},
+): Stripe.PaymentMethod {
   return {
     id,
     object: 'payment_method',
@@ -66,10 +74,11 @@ function describe(tx: Tx, id: string, token: string, card: TestCard): Stripe.Pay
       display_brand: card.brand,
       exp_month: 8,
       exp_year: new Date(tx.unit.now).getUTCFullYear() + 1,
+      ...expiry,
       fingerprint: fingerprintOf(token),
       funding: card.funding,
       generated_from: null,
-      last4: card.last4,
+      last4: card.number.slice(-4),
       networks: { available: [card.brand], preferred: null },
       regulated_status: 'unregulated',
       three_d_secure_usage: { supported: true },
@@ -140,8 +149,19 @@ function listOf(tx: Tx, customer: string, url: string, params: Parameters<typeof
 
 const onlyCards = { type: choice('card').optional() };
 
+/** A test token, or what was typed. */
+const cardParams = z.union([
+  z.strictObject({ token: text() }),
+  z.strictObject({
+    number: text(30),
+    exp_month: wholeNumber(0, 99),
+    exp_year: wholeNumber(0, 9999),
+    cvc: text(4).optional(),
+  }),
+]);
+
 interface NewMethod {
-  card: { token: string };
+  card: z.output<typeof cardParams>;
   metadata?: MetadataChange;
   billing_details?: z.output<typeof billingDetails>;
 }
@@ -153,12 +173,22 @@ const billingDetails = z.strictObject({
   phone: clearableText(100).optional(),
 });
 
-/** A card from a test token such as `tok_visa`: what `pm_card_visa` is to payment methods. */
-function fromToken({ tx }: Call, params: NewMethod) {
-  const name = params.card.token.replace(/^tok_/, 'pm_card_');
-  const card = TEST_CARDS.get(name);
-  if (card === undefined) throw noSuch('token', params.card.token, 'card[token]');
-  const method = describe(tx, newId('pm'), name, card);
+/** Which test card is meant, and until when it is good if that was said. */
+function cardGiven({ tx, key }: Call, given: NewMethod['card']) {
+  if (!('token' in given)) {
+    return { ...typedCard(tx, key, given), expiry: { exp_month: given.exp_month, exp_year: given.exp_year } };
+  }
+  const token = given.token.replace(/^tok_/, 'pm_card_');
+  const card = TEST_CARDS.get(token);
+  if (card === undefined) throw noSuch('token', given.token, 'card[token]');
+  return { token, card, expiry: {} };
+}
+
+/** A card from a test token such as `tok_visa`, which is what `pm_card_visa` is to payment methods, or from what was typed. */
+function create(call: Call, params: NewMethod) {
+  const { tx } = call;
+  const { token, card, expiry } = cardGiven(call, params.card);
+  const method = describe(tx, newId('pm'), token, card, expiry);
   const { address: home, ...person } = params.billing_details ?? {};
   return ok(
     tx.paymentMethods.add({
@@ -174,16 +204,18 @@ function fromToken({ tx }: Call, params: NewMethod) {
 }
 
 export const paymentMethodEndpoints: Endpoint[] = [
-  post(
-    '/v1/payment_methods',
-    z.strictObject({
-      type: choice('card'),
-      card: z.strictObject({ token: text() }),
-      billing_details: billingDetails.optional(),
-      metadata: metadata().optional(),
-      expand: expand(),
-    }),
-    fromToken,
+  forBrowsers(
+    post(
+      '/v1/payment_methods',
+      z.strictObject({
+        type: choice('card'),
+        card: cardParams,
+        billing_details: billingDetails.optional(),
+        metadata: metadata().optional(),
+        expand: expand(),
+      }),
+      create,
+    ),
   ),
   get('/v1/payment_methods/:id', noParams, ({ tx, id }) => {
     const card = TEST_CARDS.get(id);

@@ -145,7 +145,7 @@ describe('keys and addresses', () => {
   });
 
   it('no key, and any other, answers 401', async () => {
-    for (const key of ['sk_live_abc', 'pk_test_abc', 'nonsense']) {
+    for (const key of ['sk_live_abc', 'pk_live_abc', 'nonsense']) {
       const error = await refusal(sdkFor(bench.sandbox.port, { key }).balance.retrieve());
       expect(error).toMatchObject({ type: 'StripeAuthenticationError', statusCode: 401 });
     }

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { badParameter } from '../memory/errors';
 import { newId, randomText } from '../memory/ids';
 import type { Tx } from '../memory/unit-of-work';
-import { type Call, type Endpoint, get, type Outcome, ok, post } from '../wire/endpoint';
+import { type Call, type Endpoint, forBrowsers, get, type Outcome, ok, post } from '../wire/endpoint';
 import { changeMetadata, choice, clearableText, expand, flag, metadata, paging, text } from '../wire/form';
+import { requireClientSecret } from '../wire/keys';
 import { page } from '../wire/lists';
 import { idOf } from './charges';
 import { recordEvent } from './events';
@@ -47,6 +48,7 @@ type CreateParams = z.output<typeof createParams>;
 const confirmParams = z.strictObject({
   ...methodTypes,
   ...attemptable,
+  client_secret: text().optional(),
   payment_method: text().optional(),
   expand: expand(),
 });
@@ -173,12 +175,24 @@ function update({ tx, id }: Call, params: UpdateParams): Outcome {
 
 export const setupIntentEndpoints: Endpoint[] = [
   post('/v1/setup_intents', createParams, create),
-  get('/v1/setup_intents/:id', z.strictObject({ client_secret: text().optional(), expand: expand() }), ({ tx, id }) =>
-    ok(tx.setupIntents.get(id)),
+  forBrowsers(
+    get(
+      '/v1/setup_intents/:id',
+      z.strictObject({ client_secret: text().optional(), expand: expand() }),
+      (call, params) => {
+        const intent = call.tx.setupIntents.get(call.id);
+        requireClientSecret(call, intent, params.client_secret);
+        return ok(intent);
+      },
+    ),
   ),
   post('/v1/setup_intents/:id', updateParams, update),
-  post('/v1/setup_intents/:id/confirm', confirmParams, (call, params) =>
-    confirm(call, call.tx.setupIntents.get(call.id), params),
+  forBrowsers(
+    post('/v1/setup_intents/:id/confirm', confirmParams, (call, params) => {
+      const intent = call.tx.setupIntents.get(call.id);
+      requireClientSecret(call, intent, params.client_secret);
+      return confirm(call, intent, params);
+    }),
   ),
   post(
     '/v1/setup_intents/:id/cancel',

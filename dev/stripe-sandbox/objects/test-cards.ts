@@ -9,7 +9,8 @@ export interface Decline {
 
 export interface TestCard {
   brand: string;
-  last4: string;
+  /** Stripe's number for it, which people type. */
+  number: string;
   funding: 'credit' | 'debit';
   /** How every charge is declined. */
   declines?: Decline;
@@ -44,37 +45,53 @@ const busy = declined(
 );
 
 export const TEST_CARDS = new Map<string, TestCard>([
-  ['pm_card_visa', { ...visa, last4: '4242' }],
-  ['pm_card_visa_debit', { ...visa, funding: 'debit', last4: '5556' }],
-  ['pm_card_mastercard', { brand: 'mastercard', funding: 'credit', last4: '4444' }],
-  ['pm_card_amex', { brand: 'amex', funding: 'credit', last4: '8431' }],
-  ['pm_card_bypassPending', { ...visa, last4: '0077', bypassesPending: true }],
-  ['pm_card_visa_chargeDeclined', { ...visa, last4: '0002', declines: generic }],
-  ['pm_card_visa_chargeDeclinedInsufficientFunds', { ...visa, last4: '9995', declines: noFunds }],
-  ['pm_card_visa_chargeDeclinedLostCard', { ...visa, last4: '9987', declines: declined('lost_card') }],
-  ['pm_card_visa_chargeDeclinedStolenCard', { ...visa, last4: '9979', declines: declined('stolen_card') }],
-  ['pm_card_chargeDeclinedExpiredCard', { ...visa, last4: '0069', declines: expired }],
-  ['pm_card_chargeDeclinedIncorrectCvc', { ...visa, last4: '0127', declines: badCvc }],
-  ['pm_card_chargeDeclinedProcessingError', { ...visa, last4: '0119', declines: busy }],
-  ['pm_card_chargeCustomerFail', { ...visa, last4: '0341', declines: generic, attachable: true }],
-  ['pm_card_threeDSecure2Required', { ...visa, last4: '3220', authenticates: 'always' }],
-  ['pm_card_authenticationRequired', { ...visa, last4: '3184', authenticates: 'always' }],
-  ['pm_card_authenticationRequiredOnSetup', { ...visa, last4: '3155', authenticates: 'unless_set_up' }],
-  ['pm_card_authenticationRequiredSetupForOffSession', { ...visa, last4: '0446', authenticates: 'on_session' }],
+  ['pm_card_visa', { ...visa, number: '4242424242424242' }],
+  ['pm_card_visa_debit', { ...visa, funding: 'debit', number: '4000056655665556' }],
+  ['pm_card_mastercard', { brand: 'mastercard', funding: 'credit', number: '5555555555554444' }],
+  ['pm_card_amex', { brand: 'amex', funding: 'credit', number: '371449635398431' }],
+  ['pm_card_bypassPending', { ...visa, number: '4000000000000077', bypassesPending: true }],
+  ['pm_card_visa_chargeDeclined', { ...visa, number: '4000000000000002', declines: generic }],
+  ['pm_card_visa_chargeDeclinedInsufficientFunds', { ...visa, number: '4000000000009995', declines: noFunds }],
+  ['pm_card_visa_chargeDeclinedLostCard', { ...visa, number: '4000000000009987', declines: declined('lost_card') }],
+  ['pm_card_visa_chargeDeclinedStolenCard', { ...visa, number: '4000000000009979', declines: declined('stolen_card') }],
+  ['pm_card_chargeDeclinedExpiredCard', { ...visa, number: '4000000000000069', declines: expired }],
+  ['pm_card_chargeDeclinedIncorrectCvc', { ...visa, number: '4000000000000127', declines: badCvc }],
+  ['pm_card_chargeDeclinedProcessingError', { ...visa, number: '4000000000000119', declines: busy }],
+  ['pm_card_chargeCustomerFail', { ...visa, number: '4000000000000341', declines: generic, attachable: true }],
+  ['pm_card_threeDSecure2Required', { ...visa, number: '4000000000003220', authenticates: 'always' }],
+  ['pm_card_authenticationRequired', { ...visa, number: '4000002760003184', authenticates: 'always' }],
+  ['pm_card_authenticationRequiredOnSetup', { ...visa, number: '4000002500003155', authenticates: 'unless_set_up' }],
+  [
+    'pm_card_authenticationRequiredSetupForOffSession',
+    { ...visa, number: '4000003800000446', authenticates: 'on_session' },
+  ],
   [
     'pm_card_authenticationRequiredChargeDeclinedInsufficientFunds',
-    { ...visa, last4: '3178', authenticates: 'unless_set_up', declines: noFunds, attachable: true },
+    { ...visa, number: '4000008260003178', authenticates: 'unless_set_up', declines: noFunds, attachable: true },
   ],
   [
     'pm_card_threeDSecureRequiredChargeDeclined',
-    { ...visa, last4: '1629', authenticates: 'always', declines: generic },
+    { ...visa, number: '4000008400001629', authenticates: 'always', declines: generic },
   ],
-  ['pm_card_refundFail', { ...visa, last4: '5126', refunds: 'fail_later' }],
-  ['pm_card_pendingRefund', { ...visa, last4: '7726', refunds: 'succeed_later' }],
-  ['pm_card_createDispute', { ...visa, last4: '0259', disputes: { reason: 'fraudulent' } }],
-  ['pm_card_createDisputeProductNotReceived', { ...visa, last4: '2685', disputes: { reason: 'product_not_received' } }],
-  ['pm_card_createDisputeInquiry', { ...visa, last4: '1976', disputes: { reason: 'fraudulent', inquiry: true } }],
+  ['pm_card_refundFail', { ...visa, number: '4000000000005126', refunds: 'fail_later' }],
+  ['pm_card_pendingRefund', { ...visa, number: '4000000000007726', refunds: 'succeed_later' }],
+  ['pm_card_createDispute', { ...visa, number: '4000000000000259', disputes: { reason: 'fraudulent' } }],
+  [
+    'pm_card_createDisputeProductNotReceived',
+    { ...visa, number: '4000000000002685', disputes: { reason: 'product_not_received' } },
+  ],
+  [
+    'pm_card_createDisputeInquiry',
+    { ...visa, number: '4000000000001976', disputes: { reason: 'fraudulent', inquiry: true } },
+  ],
 ]);
+
+const byNumber = new Map([...TEST_CARDS].map(([token, card]) => [card.number, { token, card }]));
+
+/** The test card that has a number, digits alone. */
+export function cardWithNumber(number: string): { token: string; card: TestCard } | undefined {
+  return byNumber.get(number);
+}
 
 /** Stripe gives one card number one fingerprint; here it leads back from a payment method or charge to its test card. */
 export function fingerprintOf(token: string): string {

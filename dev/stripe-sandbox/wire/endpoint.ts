@@ -13,7 +13,11 @@ export interface Call {
   sub: string;
   /** Where people reach the sandbox's own pages. */
   baseUrl: string;
+  /** Whose key it was asked with: that of the server, or the one that browsers know. */
+  key: KeyKind;
 }
+
+export type KeyKind = 'secret' | 'publishable';
 
 /** What a call comes to: an object, or a refusal whose effects stay (a declined charge leaves a failed charge). */
 export type Outcome = { body: object } | { problem: StripeProblem };
@@ -21,6 +25,8 @@ export type Outcome = { body: object } | { problem: StripeProblem };
 export interface Endpoint {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
+  /** Whether a publishable key may ask for it. */
+  publishable?: true;
   /**
    * Reads the parameters and does the work.
    * @throws StripeProblem for every refusal without effects
@@ -54,6 +60,9 @@ export const post = <P extends { expand?: string[] }>(path: string, schema: z.Zo
   endpoint('POST', path, schema, run);
 export const del = <P extends { expand?: string[] }>(path: string, schema: z.ZodType<P>, run: Run<P>) =>
   endpoint('DELETE', path, schema, run);
+
+/** Opens an endpoint to browsers, that is to publishable keys. */
+export const forBrowsers = (endpoint: Endpoint): Endpoint => ({ ...endpoint, publishable: true });
 
 /** The parameters of a request that has none of its own. */
 export const noParams = z.strictObject({ expand: expand() });
