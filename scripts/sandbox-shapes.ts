@@ -8,9 +8,9 @@ import { startStripeSandbox } from '../dev/stripe-sandbox/server';
 import { type Description, faultsOfAnswer } from './answer-schemas';
 
 /**
- * Holds what the Stripe sandbox takes and says of connected accounts, transfers, payouts, disputes and saved cards against Stripe's own description. The
- * same requests, with every parameter that the sandbox takes, go to the sandbox and to stripe-mock, which refuses what the
- * description does not have; and what the sandbox answers has to be as the description says (`answer-schemas.ts`).
+ * Holds what the Stripe sandbox takes and says of connected accounts, transfers, payouts, disputes and saved cards against Stripe's own
+ * description. The same requests, with every parameter that the sandbox takes, go to the sandbox and to stripe-mock, which refuses what
+ * the description does not have; and what the sandbox answers has to be as the description says (`answer-schemas.ts`).
  */
 
 interface Seeds {

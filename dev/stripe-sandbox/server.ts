@@ -26,13 +26,15 @@
  * (see POST /sandbox/settings), and then all that is asked is answered by one form; bank accounts may be added by API
  * to accounts of every type; no schedule pays anything out; a payout's `arrival_date` is a second, not a day; each
  * currency settles in itself; a charge's money is available and an `automatic_async` charge booked at once (see POST
- * /sandbox/settings); the fee is the same everywhere; a refund may overdraw the balance; the pages are the sandbox's
- * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`.
+ * /sandbox/settings); the fees are the same everywhere; a refund may overdraw the balance; the pages are the sandbox's
+ * own; there is one webhook endpoint of each kind; a failed refund is taken off the charge's `amount_refunded`; a dispute
+ * that nobody answers is lost in the second of its deadline, and only Visa's have reason codes; a Stripe.js element has
+ * the fields of a card, whatever its kind.
  *
- * Not modelled: what of Stripe.js README.md does not name, tokens and ConfirmationTokens, SetupAttempts and mandates, payment methods other than cards,
- * destination charges and application fees, files and enhanced evidence of disputes, Smart Disputes, appeals and prevented
- * disputes, the fee for countering one (which Stripe bills apart), payouts of the platform itself, instant and automatic payouts and
- * their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API
+ * Not modelled: what of Stripe.js README.md does not name, tokens and ConfirmationTokens, SetupAttempts and mandates,
+ * payment methods other than cards, destination charges and application fees, files and enhanced evidence of disputes,
+ * Smart Disputes, appeals and prevented disputes, the fee for countering one (which Stripe bills apart), payouts of the
+ * platform itself, instant and automatic payouts and their reversal, debit cards as external accounts, bank tokens but those for tests, persons, search, test clocks, API
  * versions, rate limits (but by fault), `destination_payment` objects, the once-only use of unattached payment methods.
  * What is not modelled is refused (`parameter_unknown`, unrecognized URL), never silently ignored.
  */

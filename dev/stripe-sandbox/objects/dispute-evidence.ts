@@ -1,4 +1,7 @@
-/** What a payee says against a dispute. Files and enhanced evidence are not modelled. See https://docs.stripe.com/api/disputes/evidence_object */
+/**
+ * What a payee says against a dispute. Files and enhanced evidence are not modelled.
+ * See https://docs.stripe.com/api/disputes/evidence_object
+ */
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { badParameter } from '../memory/errors';

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Router } from 'express';
 import { sourcePath } from '../../machine/paths';
 
-/** What runs in a frame talks to the sandbox alone and is nowhere but in a page's frame. See https://docs.stripe.com/security/guide#content-security-policy */
+/**
+ * What runs in a frame talks to the sandbox alone. Any page may put the frame up.
+ * See https://docs.stripe.com/security/guide#content-security-policy
+ */
 const FRAME_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
