@@ -6,6 +6,18 @@ import { identify, isRunning, until } from './identify';
 
 beforeAll(buildOnce, 120_000);
 
+test('who waits for its end alone comes to what is to be done then', async () => {
+  const script = `
+    const reaper = require(${JSON.stringify(compiledPath('dev/processes/reaper.js'))}).startReaper();
+    reaper.close().then(() => process.exit(7));`;
+  // The shell's end and that of its pipe are heard in any order: two of seven ended too early.
+  const codes = Array.from({ length: 12 }, async () => {
+    const [code] = await once(spawn(process.execPath, ['-e', script], { stdio: 'inherit' }), 'exit');
+    return code;
+  });
+  expect(new Set(await Promise.all(codes))).toEqual(new Set([7]));
+});
+
 test('when the supervisor is killed its children end by themselves, the deaf ones too', async () => {
   // A process that has a reaper and two children, one of which ignores SIGTERM, and tells their pids.
   const script = `

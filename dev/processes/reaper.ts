@@ -51,6 +51,8 @@ export function startReaper(graceSeconds = 10): Reaper {
 
 async function close(shell: ChildProcess): Promise<void> {
   if (shell.exitCode !== null || shell.signalCode !== null) return;
+  // Whoever waits for it alone would end before, with what is still to be done and the exit code of a success.
+  shell.ref();
   const ended = new Promise<void>((resolve) => shell.once('close', () => resolve()));
   shell.stdin?.end();
   await ended;
