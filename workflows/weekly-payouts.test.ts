@@ -66,6 +66,7 @@ test('for whom it fails every time is shown to an operator, and named in the res
     rounds += 1;
     return { ...nobody, opened: rounds === 1 ? 1 : 0, failed };
   });
+  await harness.env.sleep('12 minutes');
   await weekly.becomes('NeedsAttention');
   expect(rounds).toBe(3);
   expect(await weekly.result()).toMatchObject({ opened: 1, failed: 25, failures: failed.slice(0, 20) });

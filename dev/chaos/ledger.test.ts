@@ -54,8 +54,8 @@ test('a payee may owe no more than what was paid out to them in that currency', 
   const payee = uuidv7();
   const overdrawn = `tutor_payable:${payee} is overdrawn by 400 EUR`;
   const paidOut = (amount: number, currency: string, status = 'completed') => database.sql`
-    insert into payouts (id, payee_id, origin, status, currency, amount, period_to, returned_at)
-    values (${uuidv7()}, ${payee}, 'request', ${status}, ${currency}, ${amount}, now(),
+    insert into payouts (id, payee_id, origin, status, currency, amount, period_to, arrived_at, returned_at)
+    values (${uuidv7()}, ${payee}, 'request', ${status}, ${currency}, ${amount}, now(), now(),
       case when ${status} = 'failed' then now() end)`;
   await posted('EUR', { [`tutor_payable:${payee}`]: 400, stripe_balance: -400 });
   const found = () => aboutLedger(evidence(), stripe({ eur: [-400, 0] }));

@@ -33,8 +33,7 @@ export function serveWebhook(service: Service, till: Till, sagas: Sagas): void {
   service.serve(contract.listStripeWebhooks, async ({ query: { cursor, limit, processed } }) => {
     const position = cursor === undefined ? undefined : logCursor.read(cursor);
     const before = position && { at: new Date(position.at), id: position.id };
-    const isProcessed = processed === undefined ? undefined : processed === 'true';
-    const found = await listEvents(db, { isProcessed, before, limit: limit + 1 });
+    const found = await listEvents(db, { processed, before, limit: limit + 1 });
     const items = found.slice(0, limit);
     const last = found.length > limit ? items.at(-1) : undefined;
     const nextCursor = last ? logCursor.write({ at: last.receivedAt.toISOString(), id: last.eventId }) : null;

@@ -47,11 +47,15 @@ export interface LogPosition {
 /** Noted events, the latest first: all, or those that were acted on, or were not. */
 export async function listEvents(
   db: Database,
-  { isProcessed, before, limit }: { isProcessed: boolean | undefined; before: LogPosition | undefined; limit: number },
+  {
+    processed,
+    before,
+    limit,
+  }: { processed: 'true' | 'false' | undefined; before: LogPosition | undefined; limit: number },
 ): Promise<WebhookRow[]> {
   const { receivedAt, eventId, processedAt } = stripeWebhooksLog;
   const isOlder = before && or(lt(receivedAt, before.at), and(eq(receivedAt, before.at), lt(eventId, before.id)));
-  const isWanted = isProcessed === undefined ? undefined : isProcessed ? isNotNull(processedAt) : isNull(processedAt);
+  const isWanted = processed && { true: isNotNull(processedAt), false: isNull(processedAt) }[processed];
   return db
     .select()
     .from(stripeWebhooksLog)
