@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { ProblemError } from '../../../kernel/errors';
 import { listCursor } from '../../../platform/cursor';
 import type { Service } from '../../../platform/http-server';
@@ -16,7 +15,7 @@ import { listPayouts, readPayout } from '../payouts/store/payouts';
 import type { Till } from '../till';
 
 /** The cursor of the page that ends with this payout. */
-const payoutCursor = listCursor(z.strictObject({ at: z.iso.datetime(), id: Uuid }));
+const payoutCursor = listCursor(Uuid);
 
 /** What people see of what is paid out to them, and ask for: their own alone. */
 export function servePayouts(service: Service, { db, minimums }: Till, sagas: Sagas): void {
@@ -36,14 +35,13 @@ export function servePayouts(service: Service, { db, minimums }: Till, sagas: Sa
   });
 
   service.serve(contract.listPayouts, async ({ user, query: { cursor, limit } }) => {
-    const position = cursor === undefined ? undefined : payoutCursor.read(cursor);
-    const before = position && { at: new Date(position.at), id: position.id };
+    const before = cursor === undefined ? undefined : payoutCursor.read(cursor);
     const found = await listPayouts(db, user.id, { limit: limit + 1, before });
     const items = found.slice(0, limit);
     const last = found.length > limit ? items.at(-1) : undefined;
     return ok({
       items: items.map(shownPayout),
-      nextCursor: last ? payoutCursor.write({ at: last.createdAt.toISOString(), id: last.id }) : null,
+      nextCursor: last ? payoutCursor.write(last.id) : null,
     });
   });
 

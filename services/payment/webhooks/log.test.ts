@@ -61,6 +61,25 @@ test('lists what Stripe has told, the latest first, page by page, with nothing o
   });
 });
 
+test('events of one millisecond are all listed, wherever a page ends', async () => {
+  const marks = Array.from({ length: 5 }, () => event('customer.updated', { object: 'customer', id: 'cus_at_once' }));
+  for (const each of marks) await deliver(each);
+  const { sql } = stack.service.database;
+  const from = new Date(Date.now() + 60_000).toISOString();
+  for (const [index, { id }] of marks.entries())
+    await sql`update stripe_webhooks_log set received_at = ${from}::timestamptz + ${`${index * 7} microseconds`}::interval
+      where event_id = ${id}`;
+  for (const limit of [1, 2, 3]) {
+    const ids: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null && ids.length < marks.length; ) {
+      const { body } = await list(`?limit=${limit}${cursor && `&cursor=${cursor}`}`);
+      for (const item of body.items) ids.push(item.eventId);
+      cursor = body.nextCursor;
+    }
+    expect(ids.slice(0, marks.length)).toEqual(marks.map(({ id }) => id).reverse());
+  }
+});
+
 test('one that could not be acted on is listed as such; a replay asks Stripe, records, tells the saga and ends that', async () => {
   const { booking, paymentId, intent, told } = await unheard();
   const isOpen = async () => {

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { stripeWebhooksLog } from '../../../db/schema/payment';
 import { ProblemError } from '../../../kernel/errors';
@@ -38,28 +38,22 @@ export async function markEventProcessed(db: Database, eventId: string): Promise
     .where(eq(stripeWebhooksLog.eventId, eventId));
 }
 
-/** Where a page of the log ends. */
-export interface LogPosition {
-  at: Date;
-  id: string;
-}
-
-/** Noted events, the latest first: all, or those that were acted on, or were not. */
+/** Noted events, the latest first: all, or those that were acted on, or were not. `before`: the event with which the page before ended. */
 export async function listEvents(
   db: Database,
-  {
-    processed,
-    before,
-    limit,
-  }: { processed: 'true' | 'false' | undefined; before: LogPosition | undefined; limit: number },
+  { processed, before, limit }: { processed: 'true' | 'false' | undefined; before: string | undefined; limit: number },
 ): Promise<WebhookRow[]> {
   const { receivedAt, eventId, processedAt } = stripeWebhooksLog;
-  const isOlder = before && or(lt(receivedAt, before.at), and(eq(receivedAt, before.at), lt(eventId, before.id)));
+  // By the row itself: what JavaScript knows of an instant are milliseconds, and many events can come in one.
+  const last =
+    before === undefined
+      ? undefined
+      : db.select({ receivedAt, eventId }).from(stripeWebhooksLog).where(eq(eventId, before));
   const isWanted = processed && { true: isNotNull(processedAt), false: isNull(processedAt) }[processed];
   return db
     .select()
     .from(stripeWebhooksLog)
-    .where(and(isWanted, isOlder))
+    .where(and(isWanted, last && sql`(${receivedAt}, ${eventId}) < (${last})`))
     .orderBy(desc(receivedAt), desc(eventId))
     .limit(limit);
 }

@@ -27,22 +27,17 @@ export async function readPayout(db: Database, id: string): Promise<PayoutRow> {
 export async function listPayouts(
   db: Database,
   payeeId: string,
-  { limit, before }: { limit: number; before: PayoutPosition | undefined },
+  { limit, before }: { limit: number; before: string | undefined },
 ): Promise<PayoutRow[]> {
   const { createdAt, id } = payouts;
-  const isOlder = before && or(lt(createdAt, before.at), and(eq(createdAt, before.at), lt(id, before.id)));
+  // By the row itself: what JavaScript knows of an instant are milliseconds, and ids of a week's payouts do not sort by time.
+  const last = before === undefined ? undefined : db.select({ createdAt, id }).from(payouts).where(eq(id, before));
   return db
     .select()
     .from(payouts)
-    .where(and(eq(payouts.payeeId, payeeId), isOlder))
+    .where(and(eq(payouts.payeeId, payeeId), last && sql`(${createdAt}, ${id}) < (${last})`))
     .orderBy(desc(createdAt), desc(id))
     .limit(limit);
-}
-
-/** Where a page of payouts ends: ids of a week's do not sort by time. */
-export interface PayoutPosition {
-  at: Date;
-  id: string;
 }
 
 /** Lines that a mail has room for; what is more is told as one sum. */
