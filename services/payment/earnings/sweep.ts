@@ -1,4 +1,4 @@
-import { isRetryable } from '../../../platform/problem';
+import { inTurn } from '../../../platform/in-turn';
 import { askAgain } from '../charges/intent';
 import { readPayment } from '../charges/store/payments';
 import type { EarningsSwept } from '../contract';
@@ -14,26 +14,16 @@ const [MOST_RELEASED, MOST_ASKED] = [500, 20];
  * @throws the first failure that asking again does not mend, once all others have had their turn
  */
 export async function sweepEarnings(till: Till): Promise<EarningsSwept> {
-  const swept = { released: 0, left: 0 };
-  const failures: unknown[] = [];
-  const sweep = async (all: readonly Due[], release: (due: Due) => Promise<boolean>) => {
-    for (const [done, due] of all.entries()) {
-      try {
-        if (await release(due)) swept.released += 1;
-      } catch (error) {
-        if (isRetryable(error)) {
-          swept.left += all.length - done;
-          return;
-        }
-        failures.push(error);
-      }
-    }
+  let released = 0;
+  const release = async (due: Due) => {
+    if (await releaseDue(till.db, due)) released += 1;
   };
-  await sweep(await dueEarnings(till.db, MOST_RELEASED), (due) => releaseDue(till.db, due));
-  await sweep(await unknownEarnings(till.db, MOST_ASKED), async (due) => {
+  const known = await inTurn(await dueEarnings(till.db, MOST_RELEASED), release);
+  const unknown = await inTurn(await unknownEarnings(till.db, MOST_ASKED), async (due) => {
     await askAgain(till, await readPayment(till.db, due.id));
-    return releaseDue(till.db, due);
+    await release(due);
   });
+  const failures = [...known.failures, ...unknown.failures];
   if (failures.length > 0) throw failures[0];
-  return swept;
+  return { released, left: known.left + unknown.left };
 }

@@ -1,4 +1,4 @@
-import { isRetryable } from '../../../platform/problem';
+import { inTurn } from '../../../platform/in-turn';
 import type { Sagas } from '../../../platform/temporal';
 import type { PayoutsSwept } from '../contract';
 import type { Till } from '../till';
@@ -16,25 +16,19 @@ const MOST_ASKED = 20;
  */
 export async function sweepPayouts(till: Till, sagas: Sagas): Promise<PayoutsSwept> {
   const swept = { asked: 0, returned: 0 };
-  const failures: unknown[] = [];
-  const each = async (ids: readonly string[], ask: (id: string) => Promise<unknown>) => {
-    for (const id of ids) {
-      try {
-        await ask(id);
-        swept.asked += 1;
-      } catch (error) {
-        if (isRetryable(error)) return;
-        failures.push(error);
-      }
-    }
-  };
-  await each(await settledInDoubt(till.db, MOST_ASKED), (id) => findOut(till, id));
-  await each(await takeUnwatched(till.db, MOST_ASKED), async (id) => {
-    const payout = await refreshPayout(till, id);
-    if (payout.status !== 'failed') return;
-    await wakePayout(sagas, payout);
-    swept.returned += 1;
+  const doubtful = await inTurn(await settledInDoubt(till.db, MOST_ASKED), async (id) => {
+    await findOut(till, id);
+    swept.asked += 1;
   });
+  const unwatched = await inTurn(await takeUnwatched(till.db, MOST_ASKED), async (id) => {
+    const payout = await refreshPayout(till, id);
+    if (payout.status === 'failed') {
+      await wakePayout(sagas, payout);
+      swept.returned += 1;
+    }
+    swept.asked += 1;
+  });
+  const failures = [...doubtful.failures, ...unwatched.failures];
   if (failures.length > 0) throw failures[0];
   return swept;
 }
