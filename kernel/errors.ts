@@ -26,6 +26,8 @@ export const ERROR_CODES = {
   slot_unavailable: { status: 409, retryable: false, title: 'The slot cannot be booked' },
   email_taken: { status: 409, retryable: false, title: 'The e-mail address is already registered' },
   profile_exists: { status: 409, retryable: false, title: 'The tutor profile has been completed already' },
+  edit_window_closed: { status: 409, retryable: false, title: 'It can no longer be changed' },
+  payment_disputed: { status: 409, retryable: false, title: 'The payment is disputed: its bank decides first' },
   payment_failed: { status: 409, retryable: false, title: 'The payment could not be taken' },
   payment_expired: { status: 409, retryable: false, title: 'The payment was not completed in time' },
   request_expired: { status: 409, retryable: false, title: 'The request was given up before anything was done' },

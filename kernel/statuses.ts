@@ -75,3 +75,19 @@ export type PayoutReason = (typeof PAYOUT_REASONS)[number];
 /** What a payee is below zero by: an operator's, paid by what was earned since, or settled by hand. */
 export const DEBT_STATUSES = ['open', 'recovered', 'settled'] as const;
 export type DebtStatus = (typeof DEBT_STATUSES)[number];
+
+/**
+ * What a bank says of a payment that its card's holder disputes, in Stripe's words (docs.stripe.com/disputes/how-disputes-work). An inquiry,
+ * `warning_…`, only asks; every other has taken the money until it is decided.
+ */
+export const DISPUTE_STATUSES = [
+  'warning_needs_response',
+  'warning_under_review',
+  'warning_closed',
+  'needs_response',
+  'under_review',
+  'won',
+  'lost',
+  'prevented',
+] as const;
+export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];

@@ -45,6 +45,10 @@ const person = { email: 'ada@example.com', name: 'Ada Lovelace' };
 const refund = { intentId: 'pi_123', amount: { amount: 1, currency: 'EUR' }, paymentId: payment.paymentId };
 const payout = { payoutId: payment.paymentId, account: 'acct_123', amount: { amount: 1, currency: 'EUR' } };
 const urls = { returnUrl: 'https://tutors.example/done', refreshUrl: 'https://tutors.example/again' };
+const evidence = {
+  ...{ access_activity_log: 'a', cancellation_policy_disclosure: 'c', product_description: 'p' },
+  ...{ service_date: 's', uncategorized_text: 'u' },
+};
 const since = new Date(Date.now() - 86_400_000);
 
 /**
@@ -81,6 +85,11 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   readPayout: (door) => [door.readPayout('acct_123', 'po_123')],
   listBankAccounts: (door) => [door.listBankAccounts('acct_123')],
   readAvailable: (door) => [door.readAvailable('EUR')],
+  readDispute: (door) => [door.readDispute('du_123')],
+  listDisputesOf: (door) => [door.listDisputesOf('pi_123')],
+  listDisputes: (door) => [door.listDisputes(since, null), door.listDisputes(since, 'du_123')],
+  submitEvidence: (door) => [door.submitEvidence('k16', 'du_123', evidence)],
+  closeDispute: (door) => [door.closeDispute('k17', 'du_123')],
   deleteAccount: (door) => [door.deleteAccount('cus_123'), door.deleteAccount('acct_123')],
 };
 

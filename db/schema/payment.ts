@@ -15,12 +15,14 @@ import {
 } from 'drizzle-orm/pg-core';
 import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
-import { PAYMENT_STATUSES, PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
+import { PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
 import { debts } from './payment/debts';
+import { disputeEvidence, disputes } from './payment/disputes';
+import { payments } from './payment/payments';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
-export { debts };
+export { debts, disputeEvidence, disputes, payments };
 
 /**
  * One row per subject whose payment a saga's step makes: the lock under which it is made, and the mark that the subject was settled to
@@ -45,84 +47,6 @@ export const bookingGuards = pgTable('booking_guards', {
   bookingId: uuid('booking_id').primaryKey(),
   settledAt: instant('settled_at'),
 });
-
-export const payments = pgTable(
-  'payments',
-  {
-    id: uuid().primaryKey(),
-    /** What is paid for; of a direct payment its own id. */
-    subjectKind: text('subject_kind', { enum: SUBJECT_KINDS }).notNull(),
-    subjectId: uuid('subject_id').notNull(),
-    /** The booking that is paid for. A trigger keeps it for the code of before, which knows nothing else, and it goes with that code. */
-    bookingId: uuid('booking_id').unique('payments_one_per_booking'),
-    payerId: uuid('payer_id').notNull(),
-    payeeId: uuid('payee_id').notNull(),
-    status: text({ enum: PAYMENT_STATUSES }).notNull(),
-    capture: text({ enum: ['manual', 'automatic'] }).notNull(),
-    currency: text().notNull(),
-    amount: minorUnits('amount').notNull(),
-    /** The platform's share of `amount`, fixed when the payment is made so that a later change of the rate alters nothing. */
-    fee: minorUnits('fee').notNull(),
-    captured: minorUnits('captured').notNull().default(0),
-    refunded: minorUnits('refunded').notNull().default(0),
-    /**
-     * Promised to the payer and not yet through: refunds under way, and those that failed and that nobody has given up. Reserved, so that
-     * two refunds together never exceed what was captured.
-     */
-    refundPending: minorUnits('refund_pending').notNull().default(0),
-    paymentMethodId: text('payment_method_id').notNull(),
-    description: text(),
-    stripeIntentId: text('stripe_intent_id').unique('payments_stripe_intent'),
-    clientSecret: text('client_secret'),
-    captureBefore: instant('capture_before'),
-    declineCode: text('decline_code'),
-    /** Of a direct payment, set by its saga's first step: until then the saga may never have started. */
-    sagaStartedAt: instant('saga_started_at'),
-    /**
-     * Why a payment has failed that no bank declined. `request_expired`: a direct payment whose saga had not begun; Stripe never heard of it.
-     * `payment_rejected`: Stripe called our request invalid; the code is that of the attempt.
-     */
-    refusal: text({ enum: ['request_expired', 'payment_rejected'] }),
-    /** Settled to zero: steps that arrive later are refused. */
-    settledAt: instant('settled_at'),
-    /**
-     * The earliest time at which the tutor's share may become payable; null until its saga has said that what was paid for is over. Later
-     * while Stripe has not got the money yet or somebody holds it (`earning_holds`).
-     */
-    earningsDueAt: instant('earnings_due_at'),
-    /** When Stripe can pay the money out, which it says with its fee. */
-    availableOn: instant('available_on'),
-    /** The tutor's share went from pending to payable. */
-    releasedAt: instant('released_at'),
-    version: integer().notNull().default(1),
-    createdAt: instant('created_at').notNull().defaultNow(),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
-  },
-  (t) => [
-    check('payments_direct_subject', sql`${t.subjectKind} <> 'direct' or ${t.subjectId} = ${t.id}`),
-    check(
-      'payments_booking_is_subject',
-      sql`${t.bookingId} is not distinct from case ${t.subjectKind} when 'booking' then ${t.subjectId} end`,
-    ),
-    check('payments_fee_within_amount', sql`${t.amount} > 0 and ${t.fee} between 0 and ${t.amount}`),
-    check('payments_captured_within_amount', sql`${t.captured} between 0 and ${t.amount}`),
-    check('payments_refunded_within_captured', sql`${t.refunded} between 0 and ${t.captured}`),
-    check('payments_refund_pending', sql`${t.refundPending} >= 0`),
-    unique('payments_one_per_subject').on(t.subjectKind, t.subjectId),
-    index('payments_payer').on(t.payerId),
-    index('payments_payee').on(t.payeeId),
-    // What becomes payable next: a few days' payments, of which each leaves it when it does.
-    index('payments_earnings_due').on(t.earningsDueAt).where(sql`earnings_due_at is not null and released_at is null`),
-    // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
-    index('payments_direct_unstarted')
-      .on(t.createdAt)
-      .where(sql`saga_started_at is null and subject_kind = 'direct' and status = 'pending'`),
-    // The same for the sweep of the code of before. Goes with it.
-    index('payments_unstarted')
-      .on(t.createdAt)
-      .where(sql`saga_started_at is null and booking_id is null and status = 'pending'`),
-  ],
-);
 
 export const refunds = pgTable(
   'refunds',
@@ -190,9 +114,11 @@ export const stripeAttempts = pgTable(
         'transfer',
         'reverse_transfer',
         'bank_payout',
+        'submit_evidence',
+        'accept_dispute',
       ],
     }).notNull(),
-    /** What it is about: a payment, a refund, a user, a payout, or a PaymentIntent that belongs to no payment. */
+    /** What it is about: a payment, a refund, a user, a payout, a dispute, or a PaymentIntent that belongs to no payment. */
     subject: text().notNull(),
     /** The customer an intent was asked for; all else that is sent stands in the payment. The same must be sent again. */
     customerId: text('customer_id'),
@@ -250,7 +176,7 @@ export const stripeWebhooksLog = pgTable(
 /** One row per payee: the lock under which what they earned becomes payable and is paid out. */
 export const payees = pgTable('payees', { userId: uuid('user_id').primaryKey() });
 
-/** Why the tutor's share of a payment may not become payable for now. What is open holds it back, whatever else is true. */
+/** Why the tutor's share of a payment may not become payable for now. What is open holds it back, whatever else is true. That of a dispute has its id. */
 export const earningHolds = pgTable(
   'earning_holds',
   {
@@ -352,6 +278,11 @@ export const ledgerTransactions = pgTable(
         'payout_cancel',
         'transfer',
         'transfer_reversal',
+        'dispute_withdrawn',
+        'dispute_reinstated',
+        'dispute_frozen',
+        'dispute_released',
+        'dispute_lost',
       ],
     }).notNull(),
     /** The id at Stripe (or here) that makes this movement happen once. */
@@ -368,6 +299,7 @@ export const ledgerTransactions = pgTable(
     // nulls in all three, and is told apart by its reference, the debt's id.
     unique('ledger_posted_once').on(t.paymentId, t.payoutId, t.disputeId, t.kind, t.reference).nullsNotDistinct(),
     index('ledger_transactions_payout').on(t.payoutId).where(sql`payout_id is not null`),
+    index('ledger_transactions_dispute').on(t.disputeId).where(sql`dispute_id is not null`),
     unique('ledger_transaction_currency').on(t.id, t.currency),
   ],
 );

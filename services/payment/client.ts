@@ -5,6 +5,8 @@ import {
   type CreateAccount,
   type CreateRefund,
   paymentContract as contract,
+  type FindDisputes,
+  type GatheredEvidence,
   type NewCharge,
   type OpenDebts,
   type OpenWeek,
@@ -97,6 +99,15 @@ export function createPaymentClient(http: ServiceClient) {
       http.call(contract.lookAtDebt, { params: { payeeId, currency } }),
     settleDebt: (payeeId: string, currency: string, body: SettleDebt, key: string) =>
       http.call(contract.settleDebt, { params: { payeeId, currency }, body, idempotencyKey: key }),
+
+    /** Asks Stripe which disputes there are, a page at a time. */
+    findDisputes: (body: FindDisputes) => http.call(contract.findDisputes, { body, timeoutMs }),
+    lookAtDispute: (id: string) => http.call(contract.lookAtDispute, { params: { id }, timeoutMs }),
+    gatherEvidence: (id: string, body: GatheredEvidence, key: string) =>
+      http.call(contract.gatherEvidence, { ...of(id, key), body }),
+    submitEvidence: (id: string, key: string) => http.call(contract.submitEvidence, { ...of(id, key), timeoutMs }),
+    closeDispute: (id: string, version: number, key: string) =>
+      http.call(contract.closeDispute, { ...of(id, key), body: { version } }),
 
     refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };

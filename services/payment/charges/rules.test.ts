@@ -127,7 +127,15 @@ test('an authorisation of which Stripe does not say when it ends has no end that
       currency: 'EUR',
       amount: 1000,
     },
-    ...{ captured: 0, refunded: 0, refundPending: 0, description: null, clientSecret: 'secret', declineCode: null },
+    ...{
+      captured: 0,
+      refunded: 0,
+      refundPending: 0,
+      disputed: 0,
+      description: null,
+      clientSecret: 'secret',
+      declineCode: null,
+    },
     ...{ version: 1, createdAt: new Date(0) },
   };
   expect(stateOf({ ...payment, captureBefore: null })).toMatchObject({ captureBefore: null, clientSecret: null });

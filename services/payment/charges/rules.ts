@@ -2,7 +2,7 @@ import { type Money, scaleHalfUp } from '../../../kernel/money';
 import type { Subject, SubjectKind } from '../../../kernel/payment-subject';
 import type { PaymentStatus } from '../../../kernel/statuses';
 import { canGo, type TransitionTable } from '../../../kernel/transitions';
-import type { Payment, PaymentDetails, PaymentState } from '../contract';
+import type { Payment, PaymentDetails, PaymentDispute, PaymentState } from '../contract';
 
 /**
  * The life of a payment. `failed` and `voided` are entered only once Stripe can no longer take the money: the
@@ -156,6 +156,7 @@ export interface PaymentFacts {
   captured: number;
   refunded: number;
   refundPending: number;
+  disputed: number;
   description: string | null;
   clientSecret: string | null;
   captureBefore: Date | null;
@@ -186,8 +187,8 @@ export function detailsOf(payment: PaymentFacts): PaymentDetails {
   return { ...stateOf(payment), payerId: payment.payerId, payeeId: payment.payeeId };
 }
 
-/** A payment as `viewerId` sees it: the client secret is the payer's alone. */
-export function shownPayment(payment: PaymentFacts, viewerId: string): Payment {
+/** A payment as `viewerId` sees it: the client secret is the payer's alone. `dispute`: its latest. */
+export function shownPayment(payment: PaymentFacts, viewerId: string, dispute: PaymentDispute | null): Payment {
   const { currency, declineCode } = payment;
   const { clientSecret } = stateOf(payment);
   return {
@@ -203,6 +204,7 @@ export function shownPayment(payment: PaymentFacts, viewerId: string): Payment {
     description: payment.description,
     ...(clientSecret && viewerId === payment.payerId && { clientSecret }),
     ...(declineCode && { declineCode }),
+    dispute,
     workflowId: ownerOf(subjectOf(payment)),
     createdAt: payment.createdAt.toISOString(),
   };

@@ -2,6 +2,8 @@ import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
 export type { DebtState, DebtsOpened, OpenDebts, SettleDebt } from './debts';
+export type { DisputeState, DisputesFound, FindDisputes, GatheredEvidence } from './dispute-steps';
+export type { Dispute, PaymentDispute } from './disputes';
 export type { EarningsReleased, EarningsSwept } from './earnings';
 export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-account';
 export type { OpenWeek, PayoutDetails, PayoutState, PayoutsSwept, WeekOpened } from './payout-steps';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
+import { disputeOperations, PaymentDispute } from './disputes';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutAccountOperations } from './payout-account';
 import { payoutOperations } from './payouts';
@@ -26,6 +27,7 @@ export const Payment = z
     description: z.string().nullable(),
     clientSecret: z.string().optional().meta({ description: 'To finish 3-D Secure with; shown to the payer alone' }),
     declineCode: z.string().optional(),
+    dispute: PaymentDispute.nullable().default(null).meta({ description: 'The latest dispute of it' }),
     workflowId: z.string(),
     createdAt: InstantOut,
   })
@@ -67,6 +69,7 @@ export const peopleOperations = {
   ...walletOperations,
   ...payoutAccountOperations,
   ...payoutOperations,
+  ...disputeOperations,
   createPayment: endpoint({
     method: 'post',
     path: '/api/payments',
@@ -109,7 +112,14 @@ export const peopleOperations = {
     params: IdParams,
     body: RequestRefund,
     replies: { 201: Refund },
-    errors: ['forbidden', 'invalid_state', 'refund_exceeds_payment', 'refund_failed', 'too_many_refunds'],
+    errors: [
+      'forbidden',
+      'invalid_state',
+      'payment_disputed',
+      'refund_exceeds_payment',
+      'refund_failed',
+      'too_many_refunds',
+    ],
   }),
   stripeWebhook: endpoint({
     method: 'post',

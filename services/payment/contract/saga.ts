@@ -4,6 +4,7 @@ import { endpoint } from '../../../platform/endpoint';
 import { KnownName } from '../../../platform/names';
 import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
 import { debtOperations } from './debts';
+import { disputeStepOperations } from './dispute-steps';
 import { earningsOperations } from './earnings';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutStepOperations } from './payout-steps';
@@ -48,6 +49,8 @@ export const RefundState = z
     owed: z.boolean().default(true),
     /** It failed after its payer had been told that it was made. */
     returned: z.boolean().default(false),
+    /** The bank has the money of its payment, and it waits for what the bank decides. */
+    disputed: z.boolean().default(false),
     amount: Money,
     payment: PaymentState,
   })
@@ -110,6 +113,7 @@ export const sagaOperations = {
   ...earningsOperations,
   ...payoutStepOperations,
   ...debtOperations,
+  ...disputeStepOperations,
   createAccount: endpoint({
     method: 'post',
     path: '/internal/accounts',

@@ -22,6 +22,15 @@ export const payerOwed = (paymentId: string) => `payer_owed:${paymentId}`;
 /** Taken out of a payee's payable earnings for a payout, and not at their account at Stripe. */
 export const payoutInTransit = (payoutId: string) => `payout_in_transit:${payoutId}`;
 
+/** Taken by a bank for a dispute that is not decided. */
+export const DISPUTED = 'disputed';
+/** What the platform has lost by disputes beyond what was left of their payments. */
+export const DISPUTE_LOSSES = 'dispute_losses';
+/** What Stripe keeps for a dispute, however it ends. */
+export const DISPUTE_FEES = 'dispute_fees';
+/** A tutor's share of what banks have taken for disputes that are not decided. */
+export const tutorFrozen = (tutorId: string) => `tutor_frozen:${tutorId}`;
+
 /** What is left of one payment in each of its accounts, as positive amounts (balances of credit accounts). */
 export interface Shares {
   pending: number;
@@ -46,30 +55,39 @@ export function stripeFeeEntries(fee: number): Entry[] {
   ]);
 }
 
+/** A payment as its shares are reckoned: `captured` and `fee` are its own, whatever has come back of it. */
+export interface Shared {
+  id: string;
+  currency: string;
+  captured: number;
+  fee: number;
+  tutorId: string;
+}
+
 /**
- * A refund is promised, platform and tutor each giving up their share of it. After it the platform keeps of what is left
- * the share it had of the whole, rounded half up; so refunds in any split end exactly at zero, whatever was rounded on
- * the way. The tutor's part is taken from pending earnings first, then from payable ones.
- * `captured` and `fee` are those of the payment, `shares` what is left of them now; `amount` is at most their sum.
+ * What platform and tutor each give up of an amount. After it the platform keeps of what is left the share it had of the whole, rounded half
+ * up; so amounts in any split end exactly at zero, whatever was rounded on the way. The tutor's part is taken from pending earnings first,
+ * then from payable ones. `shares` is what is left of the payment now; `amount` is at most their sum.
  */
-export function owedEntries(
-  amount: number,
-  payment: { id: string; currency: string; captured: number; fee: number; tutorId: string },
-  shares: Shares,
-): Entry[] {
+export function sharesOf(amount: number, payment: Shared, shares: Shares): Shares {
   const tutorLeft = shares.pending + shares.payable;
   const left = tutorLeft + shares.revenue - amount;
   const kept = scaleHalfUp({ amount: left, currency: payment.currency }, payment.fee, payment.captured);
   // What was rounded before, or waived in favour of the platform, must not push either side below zero.
   const least = Math.max(0, amount - tutorLeft);
   const most = Math.min(amount, shares.revenue);
-  const fromRevenue = Math.min(Math.max(shares.revenue - kept, least), most);
-  const fromTutor = amount - fromRevenue;
-  const fromPending = Math.min(fromTutor, shares.pending);
+  const revenue = Math.min(Math.max(shares.revenue - kept, least), most);
+  const pending = Math.min(amount - revenue, shares.pending);
+  return { revenue, pending, payable: amount - revenue - pending };
+}
+
+/** A refund is promised, platform and tutor each giving up their share of it: `amount` is at most what `shares` come to. */
+export function owedEntries(amount: number, payment: Shared, shares: Shares): Entry[] {
+  const from = sharesOf(amount, payment, shares);
   return moving([
-    { account: PLATFORM_REVENUE, amount: fromRevenue },
-    { account: tutorPending(payment.tutorId), amount: fromPending },
-    { account: tutorPayable(payment.tutorId), amount: fromTutor - fromPending },
+    { account: PLATFORM_REVENUE, amount: from.revenue },
+    { account: tutorPending(payment.tutorId), amount: from.pending },
+    { account: tutorPayable(payment.tutorId), amount: from.payable },
     { account: payerOwed(payment.id), amount: -amount },
   ]);
 }
@@ -133,6 +151,15 @@ export function debtByHandEntries(amount: number, payeeId: string): Entry[] {
   ]);
 }
 
+/** A line of Stripe's books about a dispute: `amount` below zero is taken by the bank, above it has come back. Stripe keeps its fee. */
+export function disputeEntries(amount: number, fee: number): Entry[] {
+  return moving([
+    { account: STRIPE_BALANCE, amount: amount - fee },
+    { account: DISPUTED, amount: -amount },
+    { account: DISPUTE_FEES, amount: fee },
+  ]);
+}
+
 /** Money that Stripe took twice for one payment: nobody's until it is sent back, so it is parked with the platform. */
 export function strayEntries(amount: number): Entry[] {
   return moving([
@@ -141,6 +168,7 @@ export function strayEntries(amount: number): Entry[] {
   ]);
 }
 
-function moving(entries: Entry[]): Entry[] {
+/** Entries without those that move nothing. */
+export function moving(entries: Entry[]): Entry[] {
   return entries.filter(({ amount }) => amount !== 0);
 }

@@ -1,9 +1,11 @@
-import { and, eq, inArray, notInArray, or, sql } from 'drizzle-orm';
-import type { Transaction } from '../../../db/client';
-import { ledgerEntries, ledgerTransactions } from '../../../db/schema/payment';
+import { and, eq, inArray, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import { type Transaction, theOnly } from '../../../db/client';
+import { disputes, ledgerEntries, ledgerTransactions } from '../../../db/schema/payment';
 import { uuidv7 } from '../../../platform/ids';
 import type { Movement } from '../stripe/answers';
 import {
+  DISPUTE_LOSSES,
+  DISPUTED,
   type Entry,
   PLATFORM_REVENUE,
   payerOwed,
@@ -35,6 +37,11 @@ interface PayoutPosting extends Posting {
   payoutId: string;
 }
 
+/** A movement of a dispute's money. */
+interface DisputePosting extends Posting {
+  disputeId: string;
+}
+
 /** A payee's debt that an operator has settled. */
 interface DebtPosting extends Posting {
   debtId: string;
@@ -46,7 +53,7 @@ interface DebtPosting extends Posting {
  */
 export async function post(
   tx: Transaction,
-  ...postings: (PaymentPosting | PayoutPosting | DebtPosting)[]
+  ...postings: (PaymentPosting | PayoutPosting | DisputePosting | DebtPosting)[]
 ): Promise<number> {
   const moving = postings.filter(({ entries }) => entries.length > 0).map((posting) => ({ ...posting, id: uuidv7() }));
   if (moving.length === 0) return 0;
@@ -97,7 +104,10 @@ export interface Standing extends Shares {
   sent: number;
 }
 
-/** Where the money of a payment is. What Stripe took twice for it, and Stripe's own fees, are no part of it. */
+/**
+ * Where the money of a payment is; what its disputes have moved of it is part of that. What Stripe took twice for it, and Stripe's own fees, are
+ * not.
+ */
 export async function standingOf(tx: Transaction, paymentId: string, tutorId: string): Promise<Standing> {
   const { account } = ledgerEntries;
   const { kind } = ledgerTransactions;
@@ -114,7 +124,7 @@ export async function standingOf(tx: Transaction, paymentId: string, tutorId: st
     .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, ledgerTransactions.id))
     .where(
       and(
-        eq(ledgerTransactions.paymentId, paymentId),
+        isOf(paymentId),
         notInArray(kind, ['stray_capture', 'stray_refund']),
         or(inArray(account, Object.values(accounts)), isSent),
       ),
@@ -128,4 +138,65 @@ export async function standingOf(tx: Transaction, paymentId: string, tutorId: st
     owed: left.get(accounts.owed) ?? 0,
     sent: left.get(STRIPE_BALANCE) ?? 0,
   };
+}
+
+/** Of a payment itself, or of a dispute about it. */
+function isOf(paymentId: string): SQL | undefined {
+  return or(
+    eq(ledgerTransactions.paymentId, paymentId),
+    sql`${ledgerTransactions.disputeId} in ${disputesAbout(paymentId)}`,
+  );
+}
+
+const disputesAbout = (paymentId: string) =>
+  sql`(select ${disputes.id} from ${disputes} where ${disputes.paymentId} = ${paymentId})`;
+
+/**
+ * What banks have of a payment by its disputes, in minor units: `disputed` as long as they have not decided, and what its payer has of it for
+ * good, which the platform lost no more of than was left.
+ */
+export async function disputesOf(
+  tx: Transaction,
+  paymentId: string,
+): Promise<{ disputed: number; chargedBack: number }> {
+  const { account, amount } = ledgerEntries;
+  const { kind } = ledgerTransactions;
+  const sumOf = (condition: SQL | undefined) =>
+    sql`coalesce(sum(${amount}) filter (where ${condition}), 0)`.mapWith(Number);
+  const rows = await tx
+    .select({
+      disputed: sumOf(eq(account, DISPUTED)),
+      lost: sumOf(and(eq(account, DISPUTED), notInArray(kind, [...STRIPES_LINES]))),
+      losses: sumOf(eq(account, DISPUTE_LOSSES)),
+    })
+    .from(ledgerEntries)
+    .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, ledgerTransactions.id))
+    .where(sql`${ledgerTransactions.disputeId} in ${disputesAbout(paymentId)}`);
+  const { disputed, lost, losses } = theOnly(rows);
+  return { disputed: Math.max(0, disputed), chargedBack: Math.max(0, 0 - lost - losses) };
+}
+
+/** What Stripe's own books say of disputes. What else is posted of them follows from that. */
+const STRIPES_LINES = ['dispute_withdrawn', 'dispute_reinstated'] as const;
+
+/** What a dispute has moved so far, by account and in minor units as debits: by its lines in Stripe's books, or by what follows from them. */
+export async function movedByDispute(
+  tx: Transaction,
+  disputeId: string,
+  by: 'stripe' | 'claim',
+): Promise<(account: string) => number> {
+  const { account } = ledgerEntries;
+  const rows = await tx
+    .select({ account, amount: sql`sum(${ledgerEntries.amount})`.mapWith(Number) })
+    .from(ledgerEntries)
+    .innerJoin(ledgerTransactions, eq(ledgerEntries.transactionId, ledgerTransactions.id))
+    .where(
+      and(
+        eq(ledgerTransactions.disputeId, disputeId),
+        (by === 'stripe' ? inArray : notInArray)(ledgerTransactions.kind, [...STRIPES_LINES]),
+      ),
+    )
+    .groupBy(account);
+  const moved = new Map(rows.map((row) => [row.account, row.amount]));
+  return (name) => moved.get(name) ?? 0;
 }

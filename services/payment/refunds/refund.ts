@@ -1,13 +1,14 @@
 import { isRetryable } from '../../../platform/problem';
-import { type PaymentRow, readPayment } from '../charges/store/payments';
 import type { SettledByHand } from '../contract';
+import { refreshDisputes } from '../disputes/dispute';
 import { perform } from '../stripe/attempt';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
-import { recordRefundMade, recordRefundRefusal, recordStripeRefunds } from './store/at-stripe';
+import { refreshRefund, refreshRefunds } from './refresh';
+import { recordRefundMade, recordRefundRefusal } from './store/at-stripe';
 import { type BegunRefund, beginRetry, beginSubmit, takenStripeIds } from './store/attempts';
 import { giveUpRefund } from './store/by-hand';
-import { type RefundAndPayment, readRefund } from './store/refunds';
+import type { RefundAndPayment } from './store/refunds';
 
 /**
  * Hands a refund to Stripe. A refusal is an outcome: the refund has failed then, or others have taken its place.
@@ -45,8 +46,11 @@ async function make(till: Till, stepKey: string, { refund, payment, attempt }: B
   if (outcome.kind === 'done') return recordRefundMade(db, id, attempt, outcome.value);
   // What was refunded in Stripe's dashboard may have taken its place, or a part of it: what is left of it is made then.
   await refreshRefunds(till, payment);
+  // A bank may have its money, of which nobody here has heard: then it waits for what the bank decides.
+  if (outcome.code === 'charge_disputed') await refreshDisputes(till, payment);
   const refused = await recordRefundRefusal(db, id, attempt, { code: outcome.code, asked: amount });
-  const isForLess = refused.refund.status === 'pending' && refused.refund.amount < amount;
+  const { disputed } = refused.payment;
+  const isForLess = refused.refund.status === 'pending' && refused.refund.amount < amount && disputed === 0;
   return isForLess ? make(till, stepKey, await beginSubmit(db, stepKey, id)) : refused;
 }
 
@@ -60,17 +64,4 @@ export async function giveUp(till: Till, id: string, as: SettledByHand['as']): P
     if (!isRetryable(error)) throw error;
   });
   return giveUpRefund(till.db, id, as);
-}
-
-/** Asks Stripe what became of a refund and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */
-export async function refreshRefund(till: Till, id: string): Promise<RefundAndPayment> {
-  const { paymentId } = await readRefund(till.db, id);
-  const payment = await refreshRefunds(till, await readPayment(till.db, paymentId));
-  return { refund: await readRefund(till.db, id), payment };
-}
-
-/** Asks Stripe for all refunds of a payment and records them. @throws ProblemError rate_limited, upstream_unavailable */
-export async function refreshRefunds({ db, stripe }: Till, payment: PaymentRow): Promise<PaymentRow> {
-  if (!payment.stripeIntentId) return payment;
-  return recordStripeRefunds(db, payment.id, await stripe.listRefunds(payment.stripeIntentId));
 }

@@ -21,16 +21,26 @@ test.each([
 });
 
 test.each([
-  ['all of it', { captured: 100, refunded: 0, refundPending: 0 }, [], 100],
-  ['what is left', { captured: 100, refunded: 30, refundPending: 20 }, [], 50],
-  ['nothing beside a failed one', { captured: 100, refunded: 0, refundPending: 0 }, [{ amount: 100 }], 0],
+  ['all of it', { captured: 100, refunded: 0, refundPending: 0, chargedBack: 0 }, [], 100],
+  ['what is left', { captured: 100, refunded: 30, refundPending: 20, chargedBack: 0 }, [], 50],
+  [
+    'nothing beside a failed one',
+    { captured: 100, refunded: 0, refundPending: 0, chargedBack: 0 },
+    [{ amount: 100 }],
+    0,
+  ],
   [
     'what failed ones do not owe',
-    { captured: 100, refunded: 10, refundPending: 0 },
+    { captured: 100, refunded: 10, refundPending: 0, chargedBack: 0 },
     [{ amount: 30 }, { amount: 40 }],
     20,
   ],
-  ['nothing when others used what failed', { captured: 100, refunded: 60, refundPending: 0 }, [{ amount: 80 }], 0],
+  [
+    'nothing when others used what failed',
+    { captured: 100, refunded: 60, refundPending: 0, chargedBack: 0 },
+    [{ amount: 80 }],
+    0,
+  ],
 ])('a settlement to zero has yet to refund %s', (_, payment, failed, left) => {
   expect(toSettle(payment, failed)).toBe(left);
 });
@@ -41,11 +51,13 @@ test.each([
   [null, 60],
   [{ amount: 10, currency: 'USD' }, expect.objectContaining({ path: 'amount.currency' })],
 ])('of 100 taken, 30 refunded and 10 under way, a refund of %j is %p', (asked, expected) => {
-  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10 }, asked)).toEqual(expected);
+  expect(
+    refundAmount({ currency: 'EUR', captured: 100, refunded: 30, refundPending: 10, chargedBack: 0 }, asked),
+  ).toEqual(expected);
 });
 
 test('a refund and a share are amounts that Stripe makes, or all that is left', () => {
-  const payment = { currency: 'KWD', captured: 4_510, refunded: 0, refundPending: 1_505 };
+  const payment = { currency: 'KWD', captured: 4_510, refunded: 0, refundPending: 1_505, chargedBack: 0 };
   const asked = (amount: number) => refundAmount(payment, { amount, currency: 'KWD' });
   expect(asked(1_500)).toBe(1_500);
   expect(asked(1_501)).toMatchObject({ path: 'amount.amount' });
@@ -55,11 +67,13 @@ test('a refund and a share are amounts that Stripe makes, or all that is left', 
 });
 
 test('nothing can be refunded twice, before it was taken, or below zero', () => {
-  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 100, refundPending: 0 }, null)).toBe(
+  expect(refundAmount({ currency: 'EUR', captured: 100, refunded: 100, refundPending: 0, chargedBack: 0 }, null)).toBe(
     'refund_exceeds_payment',
   );
-  expect(refundAmount({ currency: 'EUR', captured: 0, refunded: 0, refundPending: 0 }, null)).toBe('invalid_state');
-  expect(refundable({ captured: 100, refunded: 50, refundPending: 60 })).toBe(0);
+  expect(refundAmount({ currency: 'EUR', captured: 0, refunded: 0, refundPending: 0, chargedBack: 0 }, null)).toBe(
+    'invalid_state',
+  );
+  expect(refundable({ captured: 100, refunded: 50, refundPending: 60, chargedBack: 0 })).toBe(0);
 });
 
 test('payer, payee and admins see a payment; payee and admins give it back', () => {

@@ -37,16 +37,21 @@ export function isPromised(refund: {
   return refund.closedAs !== 'failed' && refund.failureCode !== REFUNDED_OTHERWISE;
 }
 
+/** What of a payment was taken and what came back of it, in minor units. `chargedBack`: by its payer's bank. */
+interface Returned {
+  captured: number;
+  refunded: number;
+  refundPending: number;
+  chargedBack: number;
+}
+
 /** What can still be refunded: what is promised counts as if it had succeeded. */
-export function refundable(payment: { captured: number; refunded: number; refundPending: number }): number {
-  return Math.max(0, payment.captured - payment.refunded - payment.refundPending);
+export function refundable({ captured, refunded, refundPending, chargedBack }: Returned): number {
+  return Math.max(0, captured - refunded - refundPending - chargedBack);
 }
 
 /** What a settlement to zero has yet to refund. Its refunds that an operator has given up, `givenUp`, are not made a second time. */
-export function toSettle(
-  payment: { captured: number; refunded: number; refundPending: number },
-  givenUp: readonly { amount: number }[],
-): number {
+export function toSettle(payment: Returned, givenUp: readonly { amount: number }[]): number {
   return Math.max(0, refundable(payment) - givenUp.reduce((sum, { amount }) => sum + amount, 0));
 }
 
@@ -56,7 +61,7 @@ export function toSettle(
  * that Stripe does not take
  */
 export function refundAmount(
-  payment: { currency: string; captured: number; refunded: number; refundPending: number },
+  payment: Returned & { currency: string },
   asked: Money | null,
 ): number | 'invalid_state' | 'refund_exceeds_payment' | FieldError {
   if (payment.captured === 0) return 'invalid_state';
@@ -72,10 +77,7 @@ export function refundAmount(
 }
 
 /** What a share of what is left of a payment comes to, in its minor units: rounded up, so that it never falls short (decision 8). */
-export function shareOf(
-  payment: { currency: string; captured: number; refunded: number; refundPending: number },
-  percent: number,
-): number {
+export function shareOf(payment: Returned & { currency: string }, percent: number): number {
   const left = refundable(payment);
   // What a hand in Stripe's dashboard has left may be no multiple of the currency's step.
   return Math.min(left, scaleUp({ amount: left, currency: payment.currency }, percent, 100));
@@ -117,6 +119,7 @@ export function refundStateOf(refund: RefundFacts, payment: PaymentFacts): Refun
     tries: refund.tries,
     owed: isPromised(refund),
     returned: refund.status === 'failed' && refund.toldTry === refund.tries,
+    disputed: payment.disputed > 0,
     amount: { amount: refund.amount, currency: refund.currency },
     payment: stateOf(payment),
   };

@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '../../../platform/service';
 import { paymentContract as contract } from '../contract';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
+import { serveDisputeSteps, serveDisputes } from './disputes';
 import { servePayoutAccount } from './payout-account';
 import { servePayouts } from './payouts';
 import { servePeople } from './people';
@@ -37,7 +38,9 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       servePayouts(service, till, sagas);
       servePayoutAccount(service, till, config.PUBLIC_URL);
       serveWebhook(service, till, sagas);
+      serveDisputes(service, till, sagas);
       serveSagaSteps(service, till, sagas, logger);
+      serveDisputeSteps(service, till, sagas, logger);
     },
   };
 }

@@ -11,6 +11,8 @@ import { bookingIdOf, maySee, shownPayment } from '../charges/rules';
 import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
+import { paymentDisputeOf } from '../disputes/rules';
+import { latestDisputes } from '../disputes/store/disputes';
 import { REFUNDED_OTHERWISE, shownRefund } from '../refunds/rules';
 import { listRefunds, readRefund } from '../refunds/store/refunds';
 import { requestRefund } from '../refunds/store/requests';
@@ -72,7 +74,8 @@ export function servePeople(
   service.serve(contract.getPayment, async ({ params, user }) => {
     const payment = await readPayment(db, params.id);
     if (!maySee(payment, user)) throw new ProblemError('not_found');
-    return ok(shownPayment(payment, user.id));
+    const dispute = (await latestDisputes(db, [payment.id])).get(payment.id);
+    return ok(shownPayment(payment, user.id, dispute ? paymentDisputeOf(dispute) : null));
   });
 
   service.serve(contract.listRefunds, async ({ params, user }) => {
@@ -116,8 +119,9 @@ export function servePeople(
   }
 }
 
+/** A payment that was made just now, or is under way: nobody has disputed it. */
 function shown(status: 201 | 202, payment: PaymentRow) {
-  return paymentReply(status, shownPayment(payment, payment.payerId));
+  return paymentReply(status, shownPayment(payment, payment.payerId, null));
 }
 
 function paymentReply(status: 201 | 202, body: Payment) {

@@ -12,6 +12,7 @@ import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { openDueDebts } from '../debts/opening';
 import { lookAtDebt, settleDebt } from '../debts/store';
+import { wakeUnseenDisputes } from '../disputes/sagas';
 import { releaseEarnings } from '../earnings/store';
 import { sweepEarnings } from '../earnings/sweep';
 import {
@@ -28,7 +29,8 @@ import { cancelPayout } from '../payouts/store/at-stripe';
 import { type PayoutRow, readPayoutDetails, startPayout } from '../payouts/store/payouts';
 import { sweepPayouts } from '../payouts/sweep';
 import { openWeek } from '../payouts/week';
-import { giveUp, refreshRefund, refreshRefunds, retry, submit } from '../refunds/refund';
+import { refreshRefund, refreshRefunds } from '../refunds/refresh';
+import { giveUp, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
 import { wakeRefundSagas, wakeUnattended } from '../refunds/sagas';
 import { closeRefund, settleByHand } from '../refunds/store/by-hand';
@@ -142,6 +144,7 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logge
   /** Stripe was asked of all refunds of the payment: others than the one that was meant may have come to light. */
   const answered = async ({ refund, payment }: RefundAndPayment) => {
     await wakeUnattended(till, sagas, payment, refund.id);
+    if (payment.disputed > 0) await wakeUnseenDisputes(till, sagas, payment);
     return ok(refundStateOf(refund, payment));
   };
 

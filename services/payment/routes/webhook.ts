@@ -5,6 +5,7 @@ import type { Service } from '../../../platform/http-server';
 import { ok } from '../../../platform/replies';
 import type { Sagas } from '../../../platform/temporal';
 import { paymentContract as contract, type StripeWebhook } from '../contract';
+import { actOnDispute, isOfDispute } from '../disputes/sagas';
 import { actOnPayouts, isOfPayout } from '../payouts/sagas';
 import type { StripeEvent } from '../stripe/answers';
 import type { Till } from '../till';
@@ -25,7 +26,7 @@ export function serveWebhook(service: Service, till: Till, sagas: Sagas): void {
     const event = till.stripe.readEvent(rawBody, headers['stripe-signature']);
     if (event.account) await countConnect(db, event.account);
     // An event that was noted and not acted on, because of a crash in between, is acted on when it comes again.
-    const received = await noteEvent(db, event, isOfPayout(event) || isOfPayment(event));
+    const received = await noteEvent(db, event, isOfPayout(event) || isOfDispute(event) || isOfPayment(event));
     if (received !== 'processed') await actOn(event, received === 'again');
     return ok({ received: true as const });
   });
@@ -53,6 +54,7 @@ export function serveWebhook(service: Service, till: Till, sagas: Sagas): void {
   /** `again`: how far it got before is unknown. */
   async function actOn(event: StripeEvent, again: boolean): Promise<void> {
     if (isOfPayout(event)) await actOnPayouts(till, sagas, event, { again });
+    else if (isOfDispute(event)) await actOnDispute(till, sagas, event, { again });
     else if (isOfPayment(event)) await act(till, sagas, event, { again });
     await markEventProcessed(db, event.id);
   }

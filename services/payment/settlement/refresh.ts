@@ -1,6 +1,6 @@
 import { askAgain } from '../charges/intent';
 import type { PaymentRow } from '../charges/store/payments';
-import { refreshRefunds } from '../refunds/refund';
+import { refreshRefunds } from '../refunds/refresh';
 import type { Till } from '../till';
 
 /**

@@ -1,6 +1,7 @@
 import type { ProblemError } from '../../../kernel/errors';
 import type { Money } from '../../../kernel/money';
 import type { Subject } from '../../../kernel/payment-subject';
+import type { DisputeStatus } from '../../../kernel/statuses';
 
 /** What passes through the door to Stripe (`door/`), in our words. */
 
@@ -94,3 +95,34 @@ export interface StripePayout {
   expectedAt: Date;
   failureCode: string | null;
 }
+
+/** A dispute, as far as we need it. */
+export interface StripeDispute {
+  /** `du_…`. */
+  id: string;
+  intentId: string | null;
+  status: DisputeStatus;
+  reason: string;
+  amount: number;
+  currency: string;
+  /** Until when the bank takes evidence; null where it takes none. */
+  respondBy: Date | null;
+  openedAt: Date;
+  /** What the bank took, below zero, and what it gave back. */
+  movements: DisputeMovement[];
+}
+
+/** A line of Stripe's books about a dispute. */
+export type DisputeMovement = Movement & { amount: number };
+
+/** What is said against a dispute, by the names that Stripe has for it (docs.stripe.com/api/disputes/evidence_object). */
+export type StripeEvidence = Partial<
+  Record<
+    | 'access_activity_log'
+    | 'cancellation_policy_disclosure'
+    | 'product_description'
+    | 'service_date'
+    | 'uncategorized_text',
+    string
+  >
+>;

@@ -7,7 +7,7 @@ import { ownerOf, subjectOf } from '../charges/rules';
 import { isEndedHere } from '../charges/store/attempts';
 import { findPaymentByIntent } from '../charges/store/intents';
 import { findPayment, type PaymentRow } from '../charges/store/payments';
-import { refreshRefunds } from '../refunds/refund';
+import { refreshRefunds } from '../refunds/refresh';
 import { wakeRefundSagas } from '../refunds/sagas';
 import { unseenRefunds } from '../refunds/store/refunds';
 import type { Intent, StripeEvent } from '../stripe/answers';

@@ -32,7 +32,8 @@ export async function recordRefundMade(
 
 /**
  * Records that Stripe refused to make a refund of `asked`: it has failed, and its payer is owed it still. One that is for less by now,
- * because others were made elsewhere, stays pending: what is left of it has not been refused. @throws ProblemError not_found
+ * because others were made elsewhere, stays pending: what is left of it has not been refused. So does one of a payment whose money a bank has: it
+ * waits for what the bank decides. @throws ProblemError not_found
  */
 export async function recordRefundRefusal(
   db: Database,
@@ -44,7 +45,8 @@ export async function recordRefundRefusal(
     const both = await lockRefund(tx, id);
     await closeAttempt(tx, attempt, 'refused', code);
     const { status, stripeRefundId, amount } = both.refund;
-    if (status !== 'pending' || stripeRefundId || amount !== asked) return both;
+    const waits = both.payment.disputed > 0;
+    if (status !== 'pending' || stripeRefundId || amount !== asked || waits) return both;
     return changeRefund(tx, both.payment, both.refund, { status: 'failed', failureCode: code });
   });
 }

@@ -9,7 +9,7 @@ import { changeRefund, lockRefund, markStarted, type RefundAndPayment } from './
 
 /** A refund that may be handed to Stripe. */
 export interface BegunRefund extends RefundAndPayment {
-  /** What to send to Stripe; null when it is there already, or over. */
+  /** What to send to Stripe; null when it is there already, or over, or waits for the end of a dispute. */
   attempt: Attempt | null;
 }
 
@@ -29,7 +29,8 @@ export async function beginSubmit(db: Database, stepKey: string, id: string): Pr
 export async function beginRetry(db: Database, stepKey: string, id: string, number: number): Promise<BegunRefund> {
   return db.transaction(async (tx) => {
     const { refund, payment } = await lockRefund(tx, id);
-    if (!isPromised(refund) || refund.status !== 'failed' || refund.tries !== number - 1)
+    const waits = payment.disputed > 0;
+    if (!isPromised(refund) || refund.status !== 'failed' || refund.tries !== number - 1 || waits)
       return beginAtStripe(tx, stepKey, { refund, payment });
     if (refund.amount > (await leftFor(tx, payment, id))) throw new ProblemError('refund_exceeds_payment');
     const { stripeRefundId, formerStripeIds } = refund;
@@ -49,7 +50,7 @@ export async function beginRetry(db: Database, stepKey: string, id: string, numb
 async function leftFor(tx: Transaction, payment: PaymentRow, id: string): Promise<number> {
   const rows = await tx.select().from(refunds).where(eq(refunds.paymentId, payment.id));
   const others = rows.filter((row) => row.id !== id && (row.status === 'succeeded' || isPromised(row)));
-  return others.reduce((left, { amount }) => left - amount, payment.captured);
+  return others.reduce((left, { amount }) => left - amount, payment.captured - payment.chargedBack);
 }
 
 /** The ids at Stripe that belong to other refunds of the payment than `id`, or to its earlier tries. */
@@ -64,6 +65,8 @@ async function beginAtStripe(
   stepKey: string,
   { refund, payment }: RefundAndPayment,
 ): Promise<BegunRefund> {
-  if (refund.status !== 'pending' || refund.stripeRefundId) return { refund, payment, attempt: null };
+  // While a bank has the payment's money Stripe refunds nothing of it: it waits.
+  const waits = payment.disputed > 0;
+  if (refund.status !== 'pending' || refund.stripeRefundId || waits) return { refund, payment, attempt: null };
   return { refund, payment, attempt: await openAttempt(tx, { stepKey, kind: 'refund', subject: refund.id }) };
 }

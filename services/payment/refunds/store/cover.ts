@@ -22,8 +22,18 @@ export async function coverBy(tx: Transaction, { refund, payment }: RefundAndPay
 export async function coverExcess(tx: Transaction, payment: PaymentRow): Promise<PaymentRow> {
   const rows = await tx.select().from(refunds).where(eq(refunds.paymentId, payment.id));
   const counted = rows.filter((row) => row.status === 'succeeded' || isPromised(row));
-  const excess = counted.reduce((sum, { amount }) => sum + amount, 0) - payment.captured;
+  const excess = counted.reduce((sum, { amount }) => sum + amount, 0) - (payment.captured - payment.chargedBack);
   return excess > 0 ? takeOff(tx, payment, await unmade(tx, payment.id), excess) : payment;
+}
+
+/** What of a locked payment is promised to its payer and not made, in minor units: a bank that gives them the money takes its place. */
+export async function coverable(tx: Transaction, paymentId: string): Promise<number> {
+  return (await unmade(tx, paymentId)).reduce((sum, { amount }) => sum + amount, 0);
+}
+
+/** A bank has given the payer `amount`: as much of it as is promised is owed no longer. @returns the payment as it is then */
+export async function coverByBank(tx: Transaction, payment: PaymentRow, amount: number): Promise<PaymentRow> {
+  return takeOff(tx, payment, await unmade(tx, payment.id), amount);
 }
 
 /** The refunds of a locked payment that are promised and that Stripe has not got, the failed ones first. */

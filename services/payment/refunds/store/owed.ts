@@ -23,18 +23,22 @@ const sumOf = (condition: SQL) => sql`coalesce(sum(${refunds.amount}) filter (wh
  */
 export async function countRefunds(
   tx: Transaction,
-  { id, captured }: PaymentRow,
+  { id, captured, chargedBack }: PaymentRow,
 ): Promise<{ refunded: number; refundPending: number }> {
   const counted = await tx
     .select({ refunded: sumOf(sql`${refunds.status} = 'succeeded'`), promised: sumOf(isOwed) })
     .from(refunds)
     .where(eq(refunds.paymentId, id));
   const { refunded, promised } = theOnly(counted);
-  return { refunded, refundPending: Math.max(0, Math.min(promised, captured - refunded)) };
+  return { refunded, refundPending: Math.max(0, Math.min(promised, captured - refunded - chargedBack)) };
 }
 
-/** Takes what a locked payment's payer is owed, and the ledger does not say yet, from its shares. */
+/**
+ * Takes what a locked payment's payer is owed, and the ledger does not say yet, from its shares. As long as a bank has its money, what is due
+ * is not known: it is posted once that is decided.
+ */
 export async function postOwed(tx: Transaction, payment: PaymentRow, reference: string): Promise<void> {
+  if (payment.disputed > 0) return;
   const { id, payeeId: tutorId, captured, currency } = payment;
   const { owed, ...shares } = await standingOf(tx, id, tutorId);
   const missing = (await dueOf(tx, payment, shares.sent)) - owed;
@@ -59,7 +63,7 @@ export async function postGivenUp(
 }
 
 /** What a payer is to have and has not been sent. Below zero while money that a bank returned is on its way back to Stripe. */
-async function dueOf(tx: Transaction, payment: PaymentRow, sent: number): Promise<number> {
+export async function dueOf(tx: Transaction, payment: PaymentRow, sent: number): Promise<number> {
   const { refunded, refundPending } = await countRefunds(tx, payment);
   return refunded + refundPending - sent;
 }

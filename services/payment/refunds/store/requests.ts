@@ -60,8 +60,8 @@ export async function refundShare(
 }
 
 /**
- * Records a person's refund together with their idempotency key, before its saga is started. That it is refused (its amount, or
- * too_many_refunds) is stored under the key too, so that the same request gets the same answer.
+ * Records a person's refund together with their idempotency key, before its saga is started. That it is refused (its amount,
+ * payment_disputed or too_many_refunds) is stored under the key too, so that the same request gets the same answer.
  * @throws ProblemError not_found, forbidden, validation_failed, and those of `claimKey`
  */
 export async function requestRefund(
@@ -79,6 +79,7 @@ export async function requestRefund(
     if (claim.kind === 'replay' || !claim.first) return claim;
     try {
       if (user.role !== 'admin') await requireFewRefunds(tx, payment);
+      if (payment.disputed > 0) throw new ProblemError('payment_disputed');
       const amount = allowed(payment, wanted.amount ?? null);
       const { reason } = wanted;
       const details = { id: claim.resourceId, origin: 'request' as const, amount, reason, requestedBy: user.id };

@@ -301,6 +301,11 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   readPayout: (door) => door.readPayout('acct_1', 'po_1'),
   listBankAccounts: (door) => door.listBankAccounts('acct_1'),
   readAvailable: (door) => door.readAvailable('EUR'),
+  readDispute: (door) => door.readDispute('du_1'),
+  listDisputesOf: (door) => door.listDisputesOf('pi_1'),
+  listDisputes: (door) => door.listDisputes(new Date(), null),
+  submitEvidence: (door) => door.submitEvidence('k', 'du_1', { uncategorized_text: 'It took place' }),
+  closeDispute: (door) => door.closeDispute('k', 'du_1'),
 };
 const SOMEBODY = { userId: 'u1', role: 'student' } as const;
 const PAYOUT = { payoutId: 'p1', account: 'acct_1', amount: { amount: 4_500, currency: 'EUR' } };

@@ -7,6 +7,7 @@ import { eventOf } from '../event';
 import { endpointsSigned, type Verify } from '../signature';
 import { accountCalls } from './accounts';
 import { asking } from './asking';
+import { disputeCalls } from './disputes';
 import { intentCalls } from './intents';
 import { payoutCalls } from './payouts';
 import { refundCalls } from './refunds';
@@ -54,6 +55,7 @@ export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST
     ...refundCalls(stripe, by),
     ...accountCalls(stripe, by),
     ...payoutCalls(stripe, by),
+    ...disputeCalls(stripe, by),
 
     /**
      * An event counts under the secret of its own endpoint alone: with an account under that of Connect, else under the platform's.

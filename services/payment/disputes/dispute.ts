@@ -1,0 +1,100 @@
+import { ProblemError } from '../../../kernel/errors';
+import { findPaymentByIntent } from '../charges/store/intents';
+import { findPayment, type PaymentRow } from '../charges/store/payments';
+import { refreshRefunds } from '../refunds/refresh';
+import { perform } from '../stripe/attempt';
+import { closeWithoutEffect } from '../stripe/store';
+import type { Till } from '../till';
+import { awaitsResponse } from './rules';
+import { type DisputeView, markAccepted, readDispute } from './store/disputes';
+import { beginAcceptance, beginSubmission } from './store/evidence';
+import { type Recorded, recordDispute } from './store/record';
+
+/**
+ * Asks Stripe for all disputes of a payment and records them, and its refunds after that: what a bank has taken Stripe refunds no more, so
+ * that every refund before it is known by then. Truth is what Stripe says now, whatever an event was called.
+ * @throws ProblemError rate_limited, upstream_unavailable
+ */
+export async function refreshDisputes(till: Till, { id, stripeIntentId }: PaymentRow): Promise<Recorded[]> {
+  if (!stripeIntentId) return [];
+  const said = await till.stripe.listDisputesOf(stripeIntentId);
+  const recorded: Recorded[] = [];
+  for (const one of said) {
+    let payment = await findPayment(till.db, id);
+    if (payment && recorded.length === 0) payment = await refreshRefunds(till, payment);
+    if (payment) recorded.push(await recordDispute(till.db, payment, one));
+  }
+  return recorded;
+}
+
+/**
+ * The same of the payment that a dispute is about, by the dispute's name at Stripe. Nothing when it is about none of ours.
+ * @throws ProblemError rate_limited, upstream_unavailable
+ */
+export async function refreshByStripeId(till: Till, stripeDisputeId: string): Promise<Recorded[]> {
+  const intentId = (await till.stripe.readDispute(stripeDisputeId))?.intentId;
+  const known = intentId ? await findPaymentByIntent(till.db, intentId) : undefined;
+  return known ? refreshDisputes(till, known.payment) : [];
+}
+
+/** Asks Stripe what has become of a dispute and records it. @throws ProblemError not_found; rate_limited, upstream_unavailable */
+export async function refreshDispute(till: Till, id: string): Promise<DisputeView> {
+  const { payment } = await readDispute(till.db, id);
+  await refreshDisputes(till, payment);
+  return readDispute(till.db, id);
+}
+
+/**
+ * Sends what speaks against a dispute to the bank. It stays as it is when the bank waits for nothing, or there is nothing to say.
+ * @throws ProblemError not_found; invalid_state when Stripe does not take it; rate_limited, upstream_unavailable to call again under the same key
+ */
+export async function submitEvidence(till: Till, id: string, stepKey: string): Promise<DisputeView> {
+  const { db, stripe } = till;
+  const view = await refreshDispute(till, id);
+  const begun = await beginSubmission(db, id, stepKey);
+  if (!begun) return view;
+  const { attempt, evidence } = begun;
+  const { stripeDisputeId } = view.dispute;
+  const outcome = await perform(attempt, {
+    async find() {
+      const now = await stripe.readDispute(stripeDisputeId);
+      return now && !awaitsResponse(now.status) ? now : null;
+    },
+    send: (key) => stripe.submitEvidence(key, stripeDisputeId, evidence),
+    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
+  });
+  const code = outcome.kind === 'done' ? undefined : outcome.code;
+  await closeWithoutEffect(db, { attempt, outcome: code === undefined ? 'done' : 'refused', ...(code && { code }) });
+  const now = await refreshDispute(till, id);
+  if (code !== undefined && awaitsResponse(now.dispute.status))
+    throw new ProblemError('invalid_state', 'Stripe does not take what speaks against it', {
+      extras: { stripeCode: code },
+    });
+  return now;
+}
+
+/**
+ * Gives a dispute up for good: its card's holder keeps the money. One that is given up already stays so.
+ * @throws ProblemError not_found; invalid_state when it is over, or only an inquiry; rate_limited, upstream_unavailable
+ */
+export async function acceptDispute(till: Till, id: string): Promise<DisputeView> {
+  const { db, stripe } = till;
+  const { dispute } = await refreshDispute(till, id);
+  if (dispute.acceptedAt && dispute.status === 'lost') return readDispute(db, id);
+  const { stripeDisputeId } = dispute;
+  const attempt = await beginAcceptance(db, id, `dispute:${id}/accept`);
+  const outcome = await perform(attempt, {
+    async find() {
+      const now = await stripe.readDispute(stripeDisputeId);
+      return now?.status === 'lost' ? now : null;
+    },
+    send: (key) => stripe.closeDispute(key, stripeDisputeId),
+    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
+  });
+  const code = outcome.kind === 'done' ? undefined : outcome.code;
+  await closeWithoutEffect(db, { attempt, outcome: code === undefined ? 'done' : 'refused', ...(code && { code }) });
+  if (code === undefined) await markAccepted(db, id);
+  const now = await refreshDispute(till, id);
+  if (code !== undefined) throw new ProblemError('invalid_state', 'Stripe does not let it be given up any more');
+  return now;
+}

@@ -1,0 +1,59 @@
+import type { Sagas } from '../../../platform/temporal';
+import { disputeChanged, disputeSaga } from '../../../workflows/dispute.api';
+import { bookingIdOf } from '../charges/rules';
+import type { PaymentRow } from '../charges/store/payments';
+import { isPromised } from '../refunds/rules';
+import { wakeRefundSagas } from '../refunds/sagas';
+import { listRefunds } from '../refunds/store/refunds';
+import type { StripeEvent } from '../stripe/answers';
+import type { Till } from '../till';
+import { refreshByStripeId } from './dispute';
+import { type DisputeRow, unseenDisputes } from './store/disputes';
+import type { Recorded } from './store/record';
+
+/** Whether an event may concern a dispute. What has become of it Stripe is asked. */
+export function isOfDispute({ account, type, objectId }: StripeEvent): boolean {
+  return account === null && objectId !== null && /^charge\.dispute\./.test(type);
+}
+
+/**
+ * Acts on such an event: asks Stripe what is true, and tells the sagas. What the event says does not count.
+ * `again`: the event came before, and how far that got is unknown. @throws ProblemError rate_limited, upstream_unavailable: Stripe shall send the event again
+ */
+export async function actOnDispute(
+  till: Till,
+  sagas: Sagas,
+  { objectId }: StripeEvent,
+  { again }: { again: boolean },
+): Promise<void> {
+  if (objectId === null) return;
+  for (const one of await refreshByStripeId(till, objectId))
+    if (again || one.isNews) await wakeDispute(till, sagas, one);
+}
+
+/** Tells a dispute's saga, and those of refunds that wait for it, and starts them where there are none. @throws ProblemError upstream_unavailable */
+export async function wakeDispute(
+  { db }: Pick<Till, 'db'>,
+  sagas: Sagas,
+  { dispute, payment }: Pick<Recorded, 'dispute' | 'payment'>,
+): Promise<void> {
+  const { id: disputeId, paymentId, version } = dispute;
+  const input = { disputeId, paymentId, bookingId: bookingIdOf(payment), payeeId: payment.payeeId };
+  await sagas.wake(disputeSaga, input, disputeChanged, { disputeId, version });
+  const waiting = (await listRefunds(db, paymentId)).filter(isPromised);
+  await wakeRefundSagas(sagas, payment, waiting);
+}
+
+/** Wakes the sagas of a payment's disputes that came to light beside another thing, not by a webhook of their own. @throws ProblemError upstream_unavailable */
+export async function wakeUnseenDisputes({ db }: Pick<Till, 'db'>, sagas: Sagas, payment: PaymentRow): Promise<void> {
+  for (const dispute of await unseenDisputes(db, payment.id)) await wakeDispute({ db }, sagas, { dispute, payment });
+}
+
+/** Whether what Stripe lists of a dispute is news, or its saga has yet to show it. */
+export function isToSee(
+  known: DisputeRow | undefined,
+  { status, withdrawn }: { status: string; withdrawn: number },
+): boolean {
+  if (!known || known.status !== status || known.withdrawn !== withdrawn) return true;
+  return known.decidedAt === null || known.closedVersion !== known.version;
+}

@@ -1,0 +1,102 @@
+import { and, eq, ne, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../../db/client';
+import { disputeEvidence, disputes } from '../../../../db/schema/payment';
+import { ProblemError } from '../../../../kernel/errors';
+import { appendEvent } from '../../../../platform/outbox';
+import type { GatheredEvidence } from '../../contract';
+import type { StripeEvidence } from '../../stripe/answers';
+import { type Attempt, openAttempt } from '../../stripe/store';
+import { awaitsResponse, submitBy } from '../rules';
+import { type DisputeView, lockDispute, readDispute } from './disputes';
+
+// What is said against a dispute, until it is sent.
+
+type Field = (typeof disputeEvidence.$inferSelect)['field'];
+
+/**
+ * Notes what a payee says, in place of what they said before. Their saga hears of it by the higher version.
+ * @throws ProblemError not_found; edit_window_closed when it has been sent, or is about to be
+ */
+export async function stateDispute(db: Database, id: string, text: string): Promise<DisputeView> {
+  return db.transaction(async (tx) => {
+    const dispute = await lockDispute(tx, id);
+    const until = submitBy(dispute);
+    if (!until || until.getTime() <= Date.now()) throw new ProblemError('edit_window_closed');
+    await put(tx, id, 'statement', text);
+    await tx
+      .update(disputes)
+      .set({ version: dispute.version + 1, updatedAt: sql`now()` })
+      .where(eq(disputes.id, id));
+    await appendEvent(tx, {
+      streamId: id,
+      type: 'DisputeStated',
+      data: { disputeId: id, paymentId: dispute.paymentId },
+    });
+    return readDispute(tx, id);
+  });
+}
+
+/** Notes what the platform knows, in place of what it knew before. @throws ProblemError not_found */
+export async function noteGathered(db: Database, id: string, gathered: GatheredEvidence): Promise<DisputeView> {
+  return db.transaction(async (tx) => {
+    await lockDispute(tx, id);
+    await tx
+      .delete(disputeEvidence)
+      .where(and(eq(disputeEvidence.disputeId, id), ne(disputeEvidence.field, 'statement')));
+    for (const field of GATHERED) {
+      const text = gathered[field];
+      if (text !== undefined) await put(tx, id, field, text);
+    }
+    return readDispute(tx, id);
+  });
+}
+
+const GATHERED = [
+  'product_description',
+  'service_date',
+  'access_activity_log',
+  'cancellation_policy_disclosure',
+] as const satisfies readonly (keyof GatheredEvidence)[];
+
+async function put(tx: Transaction, disputeId: string, field: Field, text: string): Promise<void> {
+  await tx
+    .insert(disputeEvidence)
+    .values({ disputeId, field, text })
+    .onConflictDoUpdate({
+      target: [disputeEvidence.disputeId, disputeEvidence.field],
+      set: { text, updatedAt: sql`now()` },
+    });
+}
+
+/** Evidence that is about to be sent. */
+export interface BegunSubmission {
+  attempt: Attempt;
+  evidence: StripeEvidence;
+}
+
+/**
+ * Begins to send what speaks against a dispute. From then on nothing is changed of it.
+ * @returns null when the bank waits for nothing, or there is nothing to say
+ * @throws ProblemError not_found
+ */
+export async function beginSubmission(db: Database, id: string, stepKey: string): Promise<BegunSubmission | null> {
+  return db.transaction(async (tx) => {
+    const { status } = await lockDispute(tx, id);
+    if (!awaitsResponse(status)) return null;
+    const rows = await tx.select().from(disputeEvidence).where(eq(disputeEvidence.disputeId, id));
+    if (rows.length === 0) return null;
+    const named = rows.map(({ field, text }) => [field === 'statement' ? 'uncategorized_text' : field, text] as const);
+    const attempt = await openAttempt(tx, { stepKey, kind: 'submit_evidence', subject: id });
+    return { attempt, evidence: Object.fromEntries(named) };
+  });
+}
+
+/** Begins to give a dispute up. @throws ProblemError not_found; invalid_state when it is over, or only an inquiry */
+export async function beginAcceptance(db: Database, id: string, stepKey: string): Promise<Attempt> {
+  return db.transaction(async (tx) => {
+    const { status } = await lockDispute(tx, id);
+    if (status !== 'needs_response')
+      throw new ProblemError('invalid_state', 'Only a dispute whose bank waits for an answer can be given up');
+    return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
+  });
+}

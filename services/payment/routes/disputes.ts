@@ -1,0 +1,90 @@
+import { ProblemError } from '../../../kernel/errors';
+import { listCursor } from '../../../platform/cursor';
+import type { Service } from '../../../platform/http-server';
+import { ok } from '../../../platform/replies';
+import { Uuid } from '../../../platform/schemas';
+import type { Logger } from '../../../platform/telemetry';
+import type { Sagas } from '../../../platform/temporal';
+import { paymentContract as contract } from '../contract';
+import { acceptDispute, refreshDispute, submitEvidence } from '../disputes/dispute';
+import { findDisputes } from '../disputes/finding';
+import { disputeStateOf, shownDispute } from '../disputes/rules';
+import { wakeDispute } from '../disputes/sagas';
+import { closeDispute, type DisputeView, listDisputes, readDispute } from '../disputes/store/disputes';
+import { noteGathered, stateDispute } from '../disputes/store/evidence';
+import type { Till } from '../till';
+
+/** The cursor of the page that ends with this dispute. */
+const disputeCursor = listCursor(Uuid);
+
+const shown = ({ dispute, payment, statement }: DisputeView) => ok(shownDispute(dispute, payment, statement));
+const state = ({ dispute, payment, statement }: DisputeView) => ok(disputeStateOf(dispute, payment, statement));
+
+/** What payees and administrators see of disputes, and do about them. */
+export function serveDisputes(service: Service, till: Till, sagas: Sagas): void {
+  const { db } = till;
+
+  /** A payee's own; an administrator's all. */
+  async function visible(id: string, user: { id: string; role: string }): Promise<DisputeView> {
+    const view = await readDispute(db, id);
+    if (view.payment.payeeId !== user.id && user.role !== 'admin') throw new ProblemError('not_found');
+    return view;
+  }
+
+  service.serve(contract.listDisputes, async ({ user, query: { cursor, limit, open } }) => {
+    const before = cursor === undefined ? undefined : disputeCursor.read(cursor);
+    const payeeId = user.role === 'admin' ? null : user.id;
+    const found = await listDisputes(db, { payeeId, open, before, limit: limit + 1 });
+    const items = found.slice(0, limit);
+    const last = found.length > limit ? items.at(-1) : undefined;
+    return ok({
+      items: items.map(({ dispute, payment, statement }) => shownDispute(dispute, payment, statement)),
+      nextCursor: last ? disputeCursor.write(last.dispute.id) : null,
+    });
+  });
+
+  service.serve(contract.getDispute, async ({ params, user }) => shown(await visible(params.id, user)));
+
+  service.serve(contract.stateDispute, async ({ params, user, body }) => {
+    const { payment } = await visible(params.id, user);
+    // What is said is the payee's own word.
+    if (payment.payeeId !== user.id) throw new ProblemError('not_found');
+    return shown(await told(await stateDispute(db, params.id, body.text)));
+  });
+
+  service.serve(contract.submitDispute, async ({ params: { id } }) => {
+    const before = await readDispute(db, id);
+    const after = await told(await submitEvidence(till, id, `dispute:${id}/submit`));
+    if (after.dispute.submittedAt === null || after.dispute.decidedAt !== null)
+      throw new ProblemError('invalid_state', 'The bank waits for nothing any more, or there is nothing to say');
+    if (before.dispute.submittedAt !== null) throw new ProblemError('invalid_state', 'It has been sent already');
+    return shown(after);
+  });
+
+  service.serve(contract.acceptDispute, async ({ params }) => shown(await told(await acceptDispute(till, params.id))));
+
+  /** Its saga goes on at once. Should that fail, it looks by itself within a day. */
+  async function told(view: DisputeView): Promise<DisputeView> {
+    await wakeDispute(till, sagas, view);
+    return view;
+  }
+}
+
+/** What the sagas of disputes call, and the Schedule that looks for them. */
+export function serveDisputeSteps(service: Service, till: Till, sagas: Sagas, logger: Logger): void {
+  const { db } = till;
+
+  service.serve(contract.findDisputes, async ({ body }) => ok(await findDisputes(till, { sagas, logger }, body)));
+
+  service.serve(contract.lookAtDispute, async ({ params }) => state(await refreshDispute(till, params.id)));
+
+  service.serve(contract.gatherEvidence, async ({ params, body }) => state(await noteGathered(db, params.id, body)));
+
+  service.serve(contract.submitEvidence, async ({ params, idempotencyKey }) => {
+    return state(await submitEvidence(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.closeDispute, async ({ params, body }) => {
+    return state(await closeDispute(db, params.id, body.version));
+  });
+}
