@@ -1,5 +1,6 @@
 export * from './bookings';
 export * from './debts';
+export * from './disputes';
 export * from './payouts';
 export * from './refunds';
 export * from './rows';
