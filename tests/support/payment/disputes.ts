@@ -23,10 +23,8 @@ export function disputesAt(stackOf: () => PaymentStack) {
 
   /** The holder of the card disputes a payment, of which no webhook tells. */
   async function dispute(paymentId: string, asked: Record<string, unknown> = {}): Promise<AtStripe> {
-    const intent = await intentOf(paymentId);
-    const { charges } = await stackOf().state();
-    const charge = charges.find((each: { payment_intent: string }) => each.payment_intent === intent);
-    return (await stackOf().control('POST', '/disputes', { charge: charge.id, ...asked })).body;
+    const { latest_charge: charge } = await stackOf().stripe.paymentIntents.retrieve(await intentOf(paymentId));
+    return (await stackOf().control('POST', '/disputes', { charge, ...asked })).body;
   }
 
   const bank = async (stripeId: string, verdict: Verdict): Promise<AtStripe> =>
@@ -50,7 +48,7 @@ export function disputesAt(stackOf: () => PaymentStack) {
 
   /** What is stored of a payment's disputes, the oldest first. */
   const stored = (paymentId: string) =>
-    sql()<{ id: string; stripe_dispute_id: string; status: string; withdrawn: string; covered: string }[]>`
+    sql()<{ id: string; stripe_dispute_id: string; status: string; version: number; withdrawn: string }[]>`
       select * from disputes where payment_id = ${paymentId} order by opened_at, id`;
 
   const look = (id: string) => stackOf().post(`/disputes/${id}/look`);
