@@ -10,6 +10,9 @@ export const WalletBalance = z
     currency: CurrencyCode,
     pending: z.int().meta({ description: 'Earned; the session lies ahead, or the money rests after it' }),
     payable: z.int().min(0).meta({ description: 'Can be paid out' }),
+    frozen: z.int().min(0).meta({
+      description: 'Your share of what banks have taken for disputes that are not decided: yours again if they are won',
+    }),
     inPayout: z.int().min(0).meta({ description: 'Set aside for payouts, and not at the bank' }),
     paidOut: z.int().min(0).meta({ description: 'At the bank: of all payouts so far' }),
     minimum: z.int().min(1).meta({ description: 'What has to be payable before it can be paid out' }),
@@ -40,16 +43,28 @@ export const WalletEntry = z
   .strictObject({
     id: Uuid,
     at: InstantOut,
-    kind: z.enum(['earned', 'refunded', 'returned', 'paid_out', 'payout_returned', 'corrected']).meta({
-      description:
-        '`returned`: a refund that came back from the bank; `paid_out`: set aside for a payout; `payout_returned`: one that came to nothing; `corrected`: posted by hand or by a later version',
-    }),
+    kind: z
+      .enum([
+        'earned',
+        'refunded',
+        'returned',
+        'paid_out',
+        'payout_returned',
+        'disputed',
+        'dispute_returned',
+        'corrected',
+      ])
+      .meta({
+        description:
+          '`returned`: a refund that came back from the bank; `paid_out`: set aside for a payout; `payout_returned`: one that came to nothing; `disputed`: taken for a dispute, frozen until it is decided; `dispute_returned`: it came back; `corrected`: posted by hand or by a later version',
+      }),
     currency: CurrencyCode,
     amount: z.int().meta({ description: 'In minor units. Below zero: it was taken from you' }),
     balanceAfter: z.int().meta({ description: 'Pending and payable together, after it, in minor units' }),
     paymentId: Uuid.nullable(),
     bookingId: Uuid.nullable(),
     payoutId: Uuid.nullable(),
+    disputeId: Uuid.nullable(),
   })
   .meta({ id: 'WalletEntry' });
 export type WalletEntry = z.output<typeof WalletEntry>;

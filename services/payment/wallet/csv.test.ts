@@ -3,7 +3,7 @@ import { csvOf } from './csv';
 
 const entry = (more: Partial<WalletEntry>): WalletEntry => ({
   ...{ id: 'e1', at: '2026-11-29T10:00:00.000Z', kind: 'earned', currency: 'EUR', amount: 3_400, balanceAfter: 3_400 },
-  ...{ paymentId: 'p1', bookingId: null, payoutId: null },
+  ...{ paymentId: 'p1', bookingId: null, payoutId: null, disputeId: null },
   ...more,
 });
 
@@ -14,9 +14,9 @@ test('has its columns on top and a line for each movement', () => {
       entry({ id: 'e2', kind: 'paid_out', amount: -3_400, balanceAfter: 0, paymentId: null, payoutId: 'o1' }),
     ]),
   ).toBe(
-    'at,kind,currency,amount,balance_after,payment_id,booking_id,payout_id,id\r\n' +
-      '2026-11-29T10:00:00.000Z,earned,EUR,34.00,34.00,p1,,,e1\r\n' +
-      '2026-11-29T10:00:00.000Z,paid_out,EUR,-34.00,0.00,,,o1,e2\r\n',
+    'at,kind,currency,amount,balance_after,payment_id,booking_id,payout_id,dispute_id,id\r\n' +
+      '2026-11-29T10:00:00.000Z,earned,EUR,34.00,34.00,p1,,,,e1\r\n' +
+      '2026-11-29T10:00:00.000Z,paid_out,EUR,-34.00,0.00,,,o1,,e2\r\n',
   );
 });
 

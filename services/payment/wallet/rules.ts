@@ -14,6 +14,11 @@ export function entryKindOf(kind: string): WalletEntry['kind'] {
       return 'paid_out';
     case 'payout_cancel':
       return 'payout_returned';
+    case 'dispute_frozen':
+    case 'dispute_lost':
+      return 'disputed';
+    case 'dispute_released':
+      return 'dispute_returned';
     default:
       return 'corrected';
   }
@@ -29,7 +34,7 @@ export function shownBalance(
     ...rest
   }: { pending: number; payable: number; nextAt: Date | null } & Pick<
     WalletBalance,
-    'inPayout' | 'paidOut' | 'minimum'
+    'frozen' | 'inPayout' | 'paidOut' | 'minimum'
   >,
 ): WalletBalance {
   return {

@@ -1,9 +1,9 @@
 import { and, asc, desc, eq, gte, inArray, isNull, lt, min, ne, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
-import { ledgerEntries, ledgerTransactions, payments, payouts } from '../../../db/schema/payment';
+import { disputes, ledgerEntries, ledgerTransactions, payments, payouts } from '../../../db/schema/payment';
 import { bookingIdOf } from '../charges/rules';
 import type { EntriesQuery, WalletBalance, WalletEntry } from '../contract';
-import { tutorPayable, tutorPending } from '../ledger/rules';
+import { tutorFrozen, tutorPayable, tutorPending } from '../ledger/rules';
 import { payoutMinimum } from '../payouts/rules';
 import type { Till } from '../till';
 import { entryKindOf, shownBalance } from './rules';
@@ -17,12 +17,12 @@ export async function readBalances(
   { db, minimums }: Pick<Till, 'db' | 'minimums'>,
   userId: string,
 ): Promise<WalletBalance[]> {
-  const [pending, payable] = [tutorPending(userId), tutorPayable(userId)];
+  const [pending, payable, frozen] = [tutorPending(userId), tutorPayable(userId), tutorFrozen(userId)];
   const [balances, next, paid] = await Promise.all([
     db
       .select({ account: ledgerEntries.account, currency: ledgerEntries.currency, amount })
       .from(ledgerEntries)
-      .where(inArray(ledgerEntries.account, [pending, payable]))
+      .where(inArray(ledgerEntries.account, [pending, payable, frozen]))
       .groupBy(ledgerEntries.account, ledgerEntries.currency)
       .orderBy(asc(ledgerEntries.currency)),
     db
@@ -48,6 +48,7 @@ export async function readBalances(
       pending: of(pending, currency),
       payable: of(payable, currency),
       nextAt: next.find((row) => row.currency === currency)?.at ?? null,
+      frozen: of(frozen, currency),
       ...{ inPayout, paidOut, minimum: payoutMinimum(currency, minimums) },
     });
   });
@@ -66,7 +67,7 @@ export async function listEntries(
   userId: string,
   { currency, from, to, limit, before }: Omit<EntriesQuery, 'cursor'> & { before?: string | undefined },
 ): Promise<{ items: WalletEntry[]; nextId: string | null }> {
-  const { id, kind, postedAt, paymentId, payoutId } = ledgerTransactions;
+  const { id, kind, postedAt, paymentId, payoutId, disputeId } = ledgerTransactions;
   // What becomes payable leaves one account for the other, and sums to nothing. The names of sums are no column's of payments.
   const moved = db.$with('moved').as(
     db
@@ -76,6 +77,7 @@ export async function listEntries(
         postedAt,
         paymentId,
         payoutId,
+        disputeId,
         currency: ledgerEntries.currency,
         amount: amount.as('moved_amount'),
       })
@@ -89,19 +91,23 @@ export async function listEntries(
     db
       .select({
         ...{ id: moved.id, kind: moved.kind, postedAt: moved.postedAt, paymentId: moved.paymentId },
-        ...{ payoutId: moved.payoutId, currency: moved.currency, amount: moved.amount },
+        ...{ payoutId: moved.payoutId, disputeId: moved.disputeId },
+        ...{ currency: moved.currency, amount: moved.amount },
         balance: sql<number>`sum(${moved.amount}) over (partition by ${moved.currency} order by ${moved.id})`
           .mapWith(Number)
           .as('balance_after'),
       })
       .from(moved),
   );
+  // What a dispute moved is shown with the payment that it is about.
+  const ofPayment = sql<string | null>`coalesce(${balanced.paymentId}, ${disputes.paymentId})`;
   const rows = await db
     .with(moved, balanced)
     .select({
-      ...{ id: balanced.id, kind: balanced.kind, postedAt: balanced.postedAt, paymentId: balanced.paymentId },
+      ...{ id: balanced.id, kind: balanced.kind, postedAt: balanced.postedAt, paymentId: ofPayment },
       ...{
         payoutId: balanced.payoutId,
+        disputeId: balanced.disputeId,
         currency: balanced.currency,
         amount: balanced.amount,
         balance: balanced.balance,
@@ -109,7 +115,8 @@ export async function listEntries(
       ...{ subjectKind: payments.subjectKind, subjectId: payments.subjectId },
     })
     .from(balanced)
-    .leftJoin(payments, eq(payments.id, balanced.paymentId))
+    .leftJoin(disputes, eq(disputes.id, balanced.disputeId))
+    .leftJoin(payments, eq(payments.id, ofPayment))
     .where(
       and(
         before === undefined ? undefined : lt(balanced.id, before),
@@ -131,6 +138,7 @@ export async function listEntries(
     bookingId:
       row.subjectKind && row.subjectId && bookingIdOf({ subjectKind: row.subjectKind, subjectId: row.subjectId }),
     payoutId: row.payoutId,
+    disputeId: row.disputeId,
   }));
   const last = rows.length > limit ? items.at(-1) : undefined;
   return { items, nextId: last?.id ?? null };

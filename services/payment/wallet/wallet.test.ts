@@ -37,7 +37,17 @@ async function payee() {
 }
 
 const balance = (change: object) => ({
-  ...{ currency: 'EUR', pending: 0, payable: 0, debt: 0, inPayout: 0, paidOut: 0, minimum: 1_000, nextPayableAt: null },
+  ...{
+    currency: 'EUR',
+    pending: 0,
+    payable: 0,
+    debt: 0,
+    frozen: 0,
+    inPayout: 0,
+    paidOut: 0,
+    minimum: 1_000,
+    nextPayableAt: null,
+  },
   ...change,
 });
 const inTwoDays = () => new Date(Date.now() + 2 * 86_400_000).toISOString();
