@@ -52,6 +52,17 @@ describe('a status', () => {
   });
 });
 
+test('what a payer is promised is what the bank’s money pays first: so much less is frozen', () => {
+  const taken = { pending: 0, payable: 0, revenue: 0, owed: 0, frozen: 0, losses: 0, lost: 0 };
+  // 20.00 of 45.00 are promised; of the 25.00 that the bank takes, 5.00 would be beyond that.
+  const money = { pending: 2_125, payable: 0, revenue: 375, owed: 2_000, due: 2_000 };
+  const claim = { withdrawn: 2_500, decided: false, taken };
+  expect(claimEntries(claim, PAID, money, { covers: 2_000, released: false })).toEqual([
+    { account: 'tutor_pending:t', amount: 425 },
+    { account: 'tutor_frozen:t', amount: -425 },
+  ]);
+});
+
 // All orders of what can happen to a payment of 45.00 and to a dispute of it, with and without our hearing of each word of the bank.
 
 const PAID = { id: 'p', currency: 'EUR', captured: 4_500, fee: 675, tutorId: 't' };

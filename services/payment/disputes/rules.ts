@@ -101,8 +101,7 @@ export function claimEntries(
   };
   const stillDue = money.due - (decided ? 0 : covers) - (money.owed + had.owed);
   const owed = Math.min(Math.max(0, withdrawn), Math.max(0, -stillDue));
-  const left = before.revenue + before.pending + before.payable - Math.max(0, stillDue);
-  const shared = Math.max(0, Math.min(withdrawn - owed, left));
+  const shared = Math.max(0, Math.min(withdrawn - owed, before.revenue + before.pending + before.payable));
   const shares = sharesOf(shared, payment, before);
   const to = decided
     ? { ...shares, owed, frozen: 0, losses: withdrawn - owed - shared, lost: withdrawn }
