@@ -187,11 +187,12 @@ export async function retried(call: () => Promise<Reply>, attempts = 15): Promis
   }
 }
 
-/** Waits until `check` gives something true. @throws Error after ten seconds */
+/** Waits until `check` gives something true. @throws Error after `withinMs`, ten seconds */
 export async function until<T>(
   check: () => Promise<T | false | undefined | null> | T | false | undefined | null,
+  withinMs = 10_000,
 ): Promise<T> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const value = await check();
     if (value) return value;

@@ -6,7 +6,8 @@ const { webhooks } = new Stripe('sk_test_forger');
 
 /** Events as Stripe sends them, and what has come of them. */
 export function webhooksAt(stackOf: () => PaymentStack) {
-  const quiet = () => until(async () => (await stackOf().state()).pending_webhooks === 0);
+  /** Waits until every webhook of Stripe's has been answered. */
+  const quiet = (withinMs?: number) => until(async () => (await stackOf().state()).pending_webhooks === 0, withinMs);
 
   async function intentOf({ bookingId }: BookingCharge): Promise<string> {
     const { payment_intents: intents } = await stackOf().state();

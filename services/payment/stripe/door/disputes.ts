@@ -4,6 +4,9 @@ import { DISPUTE_STATUSES, type DisputeStatus } from '../../../../kernel/statuse
 import type { DisputeMovement, StripeDispute, StripeEvidence } from '../answers';
 import { type Asking, isAnyAnswer } from './asking';
 
+/** So many are looked at in one operation, each with three questions of its own. */
+const A_PAGE = 20;
+
 /** The calls about payments that a card's holder disputes. */
 export function disputeCalls(stripe: Stripe, { answerOf, reading }: Asking) {
   return {
@@ -23,7 +26,7 @@ export function disputeCalls(stripe: Stripe, { answerOf, reading }: Asking) {
     listDisputes: (since: Date, after: string | null) =>
       reading('listDisputes', async () => {
         const created = { gte: Math.floor(since.getTime() / 1_000) };
-        const page = await stripe.disputes.list({ created, limit: 100, ...(after && { starting_after: after }) });
+        const page = await stripe.disputes.list({ created, limit: A_PAGE, ...(after && { starting_after: after }) });
         return { items: page.data.map(disputeOf), hasMore: page.has_more };
       }).then((page) => page ?? { items: [], hasMore: false }),
 
