@@ -51,7 +51,7 @@ test('all five stories end as they should, and nothing is left running', async (
 test.each(['sk_live_0123456789', 'rk_live_0123456789'])(
   'a live Stripe key (%s) is refused before anything starts',
   async (key) => {
-    const { code, output } = await demo({ STRIPE_SECRET_KEY: key });
+    const { code, output } = await demo({ STRIPE_SECRET_KEY: key, STRIPE_PUBLISHABLE_KEY: 'pk_live_0123456789' });
     expect(code).toBe(1);
     expect(output).toContain('STRIPE_SECRET_KEY is a live key, and the demo charges cards');
   },

@@ -66,10 +66,10 @@ export const MODULES = {
         sagas: [],
       },
       payment: {
-        about: 'Payments, refunds, earnings, payouts, debts and what Stripe reports',
+        about: 'Payments, saved cards, refunds, earnings, payouts, debts and what Stripe reports',
         port: 8006,
         database: true,
-        prefixes: ['/api/payments', '/api/payouts', '/api/stripe', '/api/wallet'],
+        prefixes: ['/api/payment-methods', '/api/payments', '/api/payouts', '/api/stripe', '/api/wallet'],
         sagas: ['payment', 'refund', 'payout', 'debt'],
       },
     },

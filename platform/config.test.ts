@@ -42,6 +42,8 @@ test('with nothing but the secret everything is on this machine', () => {
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
     TEMPORAL_UI_URL: 'http://127.0.0.1:8233',
     STRIPE_API_BASE: 'http://127.0.0.1:8420',
+    STRIPE_PUBLISHABLE_KEY: 'pk_test_sandbox',
+    STRIPE_SCRIPT_URL: 'http://127.0.0.1:8420/stripe.js',
     SMTP_URL: 'smtp://127.0.0.1:8425',
     PLATFORM_FEE_PERCENT: 15,
     SETTLEMENT_CURRENCIES: ['EUR', 'GBP', 'USD'],
@@ -92,13 +94,6 @@ test('ports and addresses of services follow their settings, without a slash beh
   expect(config.PUBLIC_URL).toBe('https://api.example');
 });
 
-test('a Stripe key means Stripe itself, unless another host is named', () => {
-  expect(load({ STRIPE_SECRET_KEY: 'sk_live_1' }).STRIPE_API_BASE).toBeUndefined();
-  expect(load({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: 'http://mock:1' }).STRIPE_API_BASE).toBe(
-    'http://mock:1',
-  );
-});
-
 test('the environment wins over the file, and an empty value is none', () => {
   const file = envFile('LOG_LEVEL=debug\nHOST=0.0.0.0\nBOOKING_PORT=9003\n');
   expect(load({ LOG_LEVEL: 'warn', BOOKING_PORT: '' }, file)).toMatchObject({ LOG_LEVEL: 'warn', HOST: '0.0.0.0' });
@@ -120,6 +115,8 @@ test.each([
   ['BOOKING_DATABASE_URL', 'booking'],
   ['TEMPORAL_ADDRESS', 'http://temporal:7233'],
   ['STRIPE_SECRET_KEY', 'pk_test_1'],
+  ['STRIPE_PUBLISHABLE_KEY', 'sk_test_1'],
+  ['STRIPE_SCRIPT_URL', 'javascript:alert(1)'],
   ['SERVICE_TOKEN_SECRET', 'short'],
   ['DATABASE_ROLE_SECRET', 'short'],
   ['RATE_LIMIT_API', '0'],
@@ -163,26 +160,6 @@ test('production refuses limits that are off; elsewhere they may be', () => {
   expect(load(off).RATE_LIMIT_API).toBe('off');
   const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV: 'production', ...off });
   for (const name of Object.keys(off)) expect(message).toContain(`${name} must not be off in production`);
-});
-
-test('the two secrets of webhooks are two, wherever', () => {
-  const same = { STRIPE_WEBHOOK_SECRET: 'whsec_the_same', STRIPE_CONNECT_WEBHOOK_SECRET: 'whsec_the_same' };
-  for (const NODE_ENV of ['development', 'production']) {
-    const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV, ...same });
-    expect(message).toContain('STRIPE_CONNECT_WEBHOOK_SECRET must not be the same as STRIPE_WEBHOOK_SECRET');
-    expect(message).not.toContain('whsec_the_same');
-  }
-  const two = { ...same, STRIPE_CONNECT_WEBHOOK_SECRET: 'whsec_another' };
-  expect(load({ NODE_ENV: 'production', ...two })).toMatchObject(two);
-});
-
-test('production that is given one secret of webhooks is to be given both; elsewhere one will do', () => {
-  const one = { STRIPE_WEBHOOK_SECRET: 'whsec_of_the_platform' };
-  const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV: 'production', ...one });
-  expect(message).toContain('STRIPE_CONNECT_WEBHOOK_SECRET is missing');
-  expect(load(one).STRIPE_CONNECT_WEBHOOK_SECRET).toBeUndefined();
-  // Whoever is given neither hears no webhooks: the other services, in the compose file.
-  expect(load({ NODE_ENV: 'production' }).STRIPE_WEBHOOK_SECRET).toBeUndefined();
 });
 
 test('every setting has a name in capitals and a meaning', () => {

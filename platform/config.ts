@@ -16,6 +16,7 @@ import {
   MODULE_NAMES,
 } from '../kernel/modules';
 import { isPayoutMinimum, readPayoutMinimums } from './payout-minimums';
+import { completeStripe, stripeFaults } from './stripe-settings';
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 const quota = (fallback: number, per: 'minute' | 'hour' = 'minute') =>
@@ -128,9 +129,17 @@ const settings = {
     .regex(/^(sk|rk)_/, 'must be a Stripe secret key (sk_…)')
     .optional()
     .describe('The real Stripe; else the sandbox'),
+  STRIPE_PUBLISHABLE_KEY: z
+    .string()
+    .regex(/^pk_/, 'must be a Stripe publishable key (pk_…)')
+    .optional()
+    .describe('What pages give cards to Stripe with; needed with STRIPE_SECRET_KEY, of the same account and mode'),
   STRIPE_API_BASE: url('http:', 'https:')
     .optional()
     .describe('Host that the Stripe SDK talks to; default Stripe, or the sandbox'),
+  STRIPE_SCRIPT_URL: url('http:', 'https:')
+    .optional()
+    .describe("Where pages load Stripe's own library; default Stripe, or the sandbox's stand-in"),
   STRIPE_WEBHOOK_SECRET: z.string().min(8).optional().describe("Verifies the signature of Stripe's webhooks (whsec_…)"),
   STRIPE_CONNECT_WEBHOOK_SECRET: z
     .string()
@@ -250,7 +259,9 @@ export interface Config
     | 'TEMPORAL_ADDRESS'
     | 'TEMPORAL_UI_URL'
     | 'STRIPE_SECRET_KEY'
+    | 'STRIPE_PUBLISHABLE_KEY'
     | 'STRIPE_API_BASE'
+    | 'STRIPE_SCRIPT_URL'
     | 'SMTP_URL'
   > {
   /** Those that run: of the modules that are switched on. */
@@ -261,6 +272,8 @@ export interface Config
   TEMPORAL_ADDRESS: string;
   TEMPORAL_UI_URL: string;
   STRIPE_SECRET_KEY: string;
+  STRIPE_PUBLISHABLE_KEY: string;
+  STRIPE_SCRIPT_URL: string;
   /** Undefined: Stripe itself. */
   STRIPE_API_BASE: string | undefined;
   SMTP_URL: string;
@@ -330,21 +343,11 @@ export const RATE_LIMITS = [
 ] as const;
 
 function unsafe(config: Base): string[] {
-  const { STRIPE_WEBHOOK_SECRET: platform, STRIPE_CONNECT_WEBHOOK_SECRET: connect } = config;
-  // Under one secret an event of a connected account could pass for one of the platform's own.
-  const same = platform !== undefined && platform === connect;
-  const problems = same ? ['STRIPE_CONNECT_WEBHOOK_SECRET must not be the same as STRIPE_WEBHOOK_SECRET'] : [];
+  const problems = stripeFaults(config);
   if (config.NODE_ENV !== 'production') return problems;
-  if (platform !== undefined && connect === undefined) {
-    problems.push(
-      "STRIPE_CONNECT_WEBHOOK_SECRET is missing: set it to the signing secret of the endpoint for connected accounts' events",
-    );
-  }
   const off = RATE_LIMITS.filter((name) => config[name] === 'off');
   return [...problems, ...off.map((name) => `${name} must not be off in production`)];
 }
-
-const SANDBOX_KEY = 'sk_test_sandbox';
 
 function complete(base: Base, given: Record<string, string>): Omit<Config, 'payoutMinimums'> {
   const servicePort = byName(CONTEXT_NAMES, (name) =>
@@ -361,7 +364,6 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
       (server && roleSecret ? contextUrl(server, name, roleSecret) : undefined),
   );
   const { MODULES: modules, ...rest } = base;
-  const sandbox = `http://127.0.0.1:${base.STRIPE_SANDBOX_PORT}`;
   return {
     ...rest,
     contexts: contextsOf(modules),
@@ -369,8 +371,7 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
     PUBLIC_URL: withoutSlash(base.PUBLIC_URL ?? serviceUrl.gateway),
     TEMPORAL_ADDRESS: base.TEMPORAL_ADDRESS ?? `127.0.0.1:${base.TEMPORAL_PORT}`,
     TEMPORAL_UI_URL: withoutSlash(base.TEMPORAL_UI_URL ?? `http://127.0.0.1:${base.TEMPORAL_UI_PORT}`),
-    STRIPE_SECRET_KEY: base.STRIPE_SECRET_KEY ?? SANDBOX_KEY,
-    STRIPE_API_BASE: base.STRIPE_API_BASE ?? (base.STRIPE_SECRET_KEY ? undefined : sandbox),
+    ...completeStripe(base),
     SMTP_URL: base.SMTP_URL ?? `smtp://127.0.0.1:${base.MAIL_SMTP_PORT}`,
     servicePort,
     serviceUrl,

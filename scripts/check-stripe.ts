@@ -75,6 +75,10 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   findAccounts: (door) => [door.findAccounts(student, since), door.findAccounts(tutor, since)],
   readAccount: (door) => [door.readAccount('acct_123')],
   createOnboardingLink: (door) => [door.createOnboardingLink('acct_123', urls)],
+  createSetup: (door) => [door.createSetup('k16', 'cus_123')],
+  listCards: (door) => [door.listCards('cus_123')],
+  ownerOfCard: (door) => [door.ownerOfCard('pm_123')],
+  detachCard: (door) => [door.detachCard('pm_123')],
   payOutByHand: (door) => [door.payOutByHand('acct_123')],
   createTransfer: (door) => [door.createTransfer('k13', payout)],
   listTransfers: (door) => [door.listTransfers(payout.payoutId)],
@@ -120,7 +124,12 @@ async function main(): Promise<void> {
 }
 
 async function check({ url, seen }: Pick<Watch, 'url' | 'seen'>): Promise<void> {
-  const environment = { SERVICE_TOKEN_SECRET: 'x'.repeat(32), STRIPE_API_BASE: url, STRIPE_SECRET_KEY: 'sk_test_123' };
+  const environment = {
+    SERVICE_TOKEN_SECRET: 'x'.repeat(32),
+    STRIPE_API_BASE: url,
+    STRIPE_SECRET_KEY: 'sk_test_123',
+    STRIPE_PUBLISHABLE_KEY: 'pk_test_123',
+  };
   const door = createStripe(loadConfig(environment, 'no-env-file'), createLogger('check-stripe', 'error'));
 
   const authorization = `Bearer ${environment.STRIPE_SECRET_KEY}`;

@@ -29,10 +29,11 @@ DATABASE_ROLE_SECRET=${roleSecret}
 ${passwords.join('\n')}
 
 # Stand-ins that are run along: the Stripe sandbox and a mail catcher. To use Stripe itself, take stripe-sandbox out of
-# COMPOSE_PROFILES, and set STRIPE_SECRET_KEY and the signing secrets of your two webhook endpoints, that of connected
-# accounts' events being the second. To send mails, take mail out and set SMTP_URL and MAIL_FROM.${modules.length > 0 ? OPTIONAL : ''}
+# COMPOSE_PROFILES, and set STRIPE_SECRET_KEY, STRIPE_PUBLISHABLE_KEY and the signing secrets of your two webhook endpoints,
+# that of connected accounts' events being the second. To send mails, take mail out and set SMTP_URL and MAIL_FROM.${modules.length > 0 ? OPTIONAL : ''}
 COMPOSE_PROFILES=${['stripe-sandbox', 'mail', ...modules].join(',')}
 STRIPE_SECRET_KEY=
+STRIPE_PUBLISHABLE_KEY=
 STRIPE_WEBHOOK_SECRET=whsec_${secret()}
 STRIPE_CONNECT_WEBHOOK_SECRET=whsec_${secret()}
 SMTP_URL=smtp://mail:1025

@@ -29,6 +29,7 @@ test('what a setting names is not embedded', () => {
     TEMPORAL_ADDRESS: 'temporal.example:7233',
     SMTP_URL: 'smtp://mail.example',
     STRIPE_SECRET_KEY: 'sk_test_123',
+    STRIPE_PUBLISHABLE_KEY: 'pk_test_123',
   });
   expect(embedded).toEqual({ postgres: false, temporal: false, mail: false, stripe: false });
 });

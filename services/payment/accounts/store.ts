@@ -69,6 +69,17 @@ export async function markAccountRemoved(db: Database, userId: string) {
 /** Whether an account is a connected one, and neither removed nor being removed. */
 const isConnected = and(eq(stripeAccounts.role, 'tutor'), isNull(stripeAccounts.removedAt));
 
+/** The customer that a user is at Stripe. @returns null for who is none (yet), or was removed */
+export async function customerOf(db: Database | Transaction, userId: string): Promise<string | null> {
+  const [customer] = await db
+    .select({ id: stripeAccounts.stripeId })
+    .from(stripeAccounts)
+    .where(
+      and(eq(stripeAccounts.userId, userId), eq(stripeAccounts.role, 'student'), isNull(stripeAccounts.removedAt)),
+    );
+  return customer?.id ?? null;
+}
+
 /** Whose connected account this is. @returns undefined for one that is none of ours, or was removed */
 export async function ownerOfConnected(db: Database, stripeId: string): Promise<string | undefined> {
   const [account] = await db

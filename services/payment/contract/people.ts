@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
+import { cardOperations } from './cards';
 import { disputeOperations, PaymentDispute } from './disputes';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutAccountOperations } from './payout-account';
@@ -66,6 +67,7 @@ export type RequestRefund = z.output<typeof RequestRefund>;
 
 /** The public operations. */
 export const peopleOperations = {
+  ...cardOperations,
   ...walletOperations,
   ...payoutAccountOperations,
   ...payoutOperations,

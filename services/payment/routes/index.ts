@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '../../../platform/service';
 import { paymentContract as contract } from '../contract';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
+import { serveCards } from './cards';
 import { serveDisputeSteps, serveDisputes } from './disputes';
 import { servePayoutAccount } from './payout-account';
 import { servePayouts } from './payouts';
@@ -34,6 +35,10 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         minimums: config.payoutMinimums,
       };
       servePeople(service, till, { sagas, changes, answerWithinMs });
+      serveCards(service, till, {
+        publishableKey: config.STRIPE_PUBLISHABLE_KEY,
+        scriptUrl: config.STRIPE_SCRIPT_URL,
+      });
       serveWallet(service, till);
       servePayouts(service, till, sagas);
       servePayoutAccount(service, till, config.PUBLIC_URL);

@@ -31,6 +31,17 @@ export interface Intent {
   availableOn: Date | null;
 }
 
+/** A card that a customer keeps at Stripe, as far as it is shown. */
+export interface SavedCard {
+  /** `pm_…`. */
+  id: string;
+  brand: string;
+  last4: string;
+  expMonth: number;
+  expYear: number;
+  createdAt: Date;
+}
+
 /** A refund, as far as we need it. */
 export interface StripeRefund {
   id: string;

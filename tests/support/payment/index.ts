@@ -1,4 +1,5 @@
 export * from './bookings';
+export * from './cards';
 export * from './debts';
 export * from './disputes';
 export * from './payouts';

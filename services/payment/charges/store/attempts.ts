@@ -1,9 +1,10 @@
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
-import { payments, stripeAccounts, stripeAttempts } from '../../../../db/schema/payment';
+import { payments, stripeAttempts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { Subject } from '../../../../kernel/payment-subject';
 import { uuidv7 } from '../../../../platform/ids';
+import { customerOf } from '../../accounts/store';
 import type { NewCharge } from '../../contract';
 import { type Attempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
 import { takeGuard } from './guards';
@@ -95,16 +96,6 @@ async function attemptCharge(tx: Transaction, key: string, payment: PaymentRow):
   const customerId = await customerOf(tx, payment.payerId);
   const target = { stepKey: key, kind: 'create_intent' as const, subject: payment.id, customerId };
   return { payment, attempt: await openAttempt(tx, target) };
-}
-
-async function customerOf(tx: Transaction, userId: string): Promise<string | null> {
-  const [customer] = await tx
-    .select({ id: stripeAccounts.stripeId })
-    .from(stripeAccounts)
-    .where(
-      and(eq(stripeAccounts.userId, userId), eq(stripeAccounts.role, 'student'), isNull(stripeAccounts.removedAt)),
-    );
-  return customer?.id ?? null;
 }
 
 function isSame(row: PaymentRow, charge: NewCharge): boolean {

@@ -11,14 +11,13 @@ const rejections = counter(
   ['operation', 'code'],
 );
 
+/** Whether a code of Stripe is an answer to a request, and no complaint about it. */
+type IsAnswer = (code: string) => boolean;
+
 /** Runs requests and says what they came to. The only place where Stripe's errors are read. */
 export function asking(logger: Logger) {
   /** For a request that may have an effect. A code that `isAnswer` knows is Stripe's answer to it, any other says that it was invalid. */
-  async function answerOf<T>(
-    operation: string,
-    isAnswer: (code: string) => boolean,
-    send: () => Promise<T>,
-  ): Promise<Answer<T>> {
+  async function answerOf<T>(operation: string, isAnswer: IsAnswer, send: () => Promise<T>): Promise<Answer<T>> {
     requireVendor('stripe');
     try {
       return { kind: 'ok', value: await send() };
@@ -31,9 +30,12 @@ export function asking(logger: Logger) {
     }
   }
 
-  /** For requests that only read: what is missing is null, everything else a ProblemError to retry on. */
-  async function reading<T>(operation: string, ask: () => Promise<T>): Promise<T | null> {
-    const answer = await answerOf(operation, isGone, ask);
+  /**
+   * For requests that only read, or may be made twice: what is missing, as a code that `isMissing` knows says, is null, everything else a
+   * ProblemError to retry on.
+   */
+  async function reading<T>(operation: string, ask: () => Promise<T>, isMissing: IsAnswer = isGone): Promise<T | null> {
+    const answer = await answerOf(operation, isMissing, ask);
     if (answer.kind === 'ok') return answer.value;
     if (answer.kind === 'not_executed') throw answer.problem;
     if (answer.kind === 'rejected') throw new Error(`Stripe refused a question: ${answer.code}`);
@@ -57,6 +59,8 @@ const OF_THE_CARD = new Set([
   'payment_method_not_available',
   'payment_method_provider_decline',
 ]);
+/** Of a card that was removed, or used before without a customer, Stripe names neither code nor parameter: it says no more than this. */
+const USED_UP = /\bPaymentMethod\b.*\bmay not be used again\b/;
 /** For what Stripe refuses for many reasons, some without a code: each is an outcome. */
 export const isAnyAnswer = () => true;
 /** For what Stripe has no reason to refuse. */
@@ -64,7 +68,7 @@ export const isNoAnswer = () => false;
 
 function failureOf(
   error: unknown,
-  isAnswer: (code: string) => boolean,
+  isAnswer: IsAnswer,
   report: (code: string, error: InstanceType<typeof Stripe.errors.StripeError>) => void,
 ): Exclude<Answer<never>, { kind: 'ok' }> {
   if (!(error instanceof Stripe.errors.StripeError)) throw error;
@@ -76,10 +80,10 @@ function failureOf(
   }
   if (error instanceof Stripe.errors.StripeIdempotencyError) return { kind: 'key_used' };
   if (error instanceof Stripe.errors.StripeInvalidRequestError) {
-    // The client has chosen the card: one that is not there, is another's or was used up is declined like one that its bank declines.
-    if (error.param === 'payment_method' || OF_THE_CARD.has(code))
-      return { kind: 'declined', code: error.code ?? 'payment_method_unusable', intent: null };
     if (isAnswer(code)) return { kind: 'refused', code };
+    // The client has chosen the card: one that is not there, is another's or was used up is declined like one that its bank declines.
+    if (error.param === 'payment_method' || OF_THE_CARD.has(code) || USED_UP.test(error.message))
+      return { kind: 'declined', code: error.code ?? 'payment_method_unusable', intent: null };
     report(code, error);
     return { kind: 'rejected', code };
   }

@@ -129,6 +129,16 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
     { kind: 'declined', code: 'payment_method_unusable', intent: null },
   ],
   [
+    'a card that was removed, of which only words tell',
+    400,
+    {
+      type: 'invalid_request_error',
+      message: 'The provided PaymentMethod was detached from a Customer. It may not be used again.',
+    },
+    undefined,
+    { kind: 'declined', code: 'payment_method_unusable', intent: null },
+  ],
+  [
     'a customer who failed at their bank',
     400,
     { type: 'invalid_request_error', code: 'payment_intent_authentication_failure' },
@@ -263,6 +273,26 @@ test('a question: what is missing is null, what is unclear is asked again, what 
   await expect(door().retrieveIntent('pi_1')).rejects.toThrow('parameter_unknown');
 });
 
+test('of a card, too: what is not there is no declined card', async () => {
+  const missing = { type: 'invalid_request_error', code: 'resource_missing', param: 'payment_method' };
+  answer = { status: 404, body: { error: missing } };
+  expect(await door().ownerOfCard('pm_1')).toBeNull();
+  expect(await door().detachCard('pm_1')).toBeNull();
+});
+
+test('only cards are set up, on our page, for payments at which their holder is there', async () => {
+  answer = { status: 200, body: { id: 'seti_1', client_secret: 'seti_1_secret_2' } };
+  expect(await door().createSetup('key/1', 'cus_1')).toEqual({ kind: 'ok', value: 'seti_1_secret_2' });
+  expect(asked.map(({ headers }) => headers['idempotency-key'])).toEqual(['key/1']);
+  expect(Object.fromEntries(new URLSearchParams(asked[0]?.body))).toEqual({
+    customer: 'cus_1',
+    usage: 'on_session',
+    'allowed_payment_method_types[0]': 'card',
+    'automatic_payment_methods[enabled]': 'true',
+    'automatic_payment_methods[allow_redirects]': 'never',
+  });
+});
+
 test('a defect of ours is not taken for an answer of Stripe’s', async () => {
   answer = { status: 200, body: { id: 're_1', object: 'list' } };
   await expect(door().createIntent('key/1', params)).rejects.toThrow(TypeError);
@@ -290,6 +320,10 @@ const requests: Record<Exclude<keyof StripeDoor, 'readEvent'>, (door: StripeDoor
   readAccount: (door) => door.readAccount('acct_1'),
   createOnboardingLink: (door) =>
     door.createOnboardingLink('acct_1', { returnUrl: 'https://a.example', refreshUrl: 'https://b.example' }),
+  createSetup: (door) => door.createSetup('k', 'cus_1'),
+  listCards: (door) => door.listCards('cus_1'),
+  ownerOfCard: (door) => door.ownerOfCard('pm_1'),
+  detachCard: (door) => door.detachCard('pm_1'),
   deleteAccount: (door) => door.deleteAccount('cus_1'),
   payOutByHand: (door) => door.payOutByHand('acct_1'),
   createTransfer: (door) => door.createTransfer('k', PAYOUT),

@@ -7,6 +7,7 @@ import { eventOf } from '../event';
 import { endpointsSigned, type Verify } from '../signature';
 import { accountCalls } from './accounts';
 import { asking } from './asking';
+import { cardCalls } from './cards';
 import { disputeCalls } from './disputes';
 import { intentCalls } from './intents';
 import { payoutCalls } from './payouts';
@@ -54,6 +55,7 @@ export function createStripe(config: Config, logger: Logger, timeoutMs = REQUEST
     ...intentCalls(stripe, by),
     ...refundCalls(stripe, by),
     ...accountCalls(stripe, by),
+    ...cardCalls(stripe, by),
     ...payoutCalls(stripe, by),
     ...disputeCalls(stripe, by),
 

@@ -87,7 +87,7 @@ const isOver = (code: string) =>
  * by Stripe's own library. Naming cards here (`payment_method_types`) is what this API version no longer takes; the
  * account's settings do it, and manual capture leaves out by itself what cannot be captured later.
  */
-const ON_THE_PAGE = { enabled: true, allow_redirects: 'never' } as const;
+export const ON_THE_PAGE = { enabled: true, allow_redirects: 'never' } as const;
 
 function intentBasics({ paymentId, subject, amount, customerId }: IntentParams) {
   return {
