@@ -104,6 +104,21 @@ describe('a setup', () => {
   test('is another for another student under the same key', async () => {
     const [one, two] = [await cardHolder(stack), await cardHolder(stack)];
     expect((await one.setUp('same')).body).not.toEqual((await two.setUp('same')).body);
+    const { body } = await stack.control('GET', '/requests?limit=2');
+    expect(body.requests).toMatchObject(Array(2).fill({ path: '/v1/setup_intents', status: 200, replayed: false }));
+  });
+
+  test('is a new one where Stripe has seen the request’s key with another customer', async () => {
+    const [holder, other] = [await cardHolder(stack), await cardHolder(stack)];
+    const before = await holder.setUp('kept');
+    const { sql } = stack.service.database;
+    const customer = await customerOf(other);
+    await sql`update stripe_accounts set stripe_id = null where user_id = ${other.id}`;
+    await sql`update stripe_accounts set stripe_id = ${customer} where user_id = ${holder.id}`;
+    const after = await holder.setUp('kept');
+    expect(after.status).toBe(201);
+    expect(after.body).not.toEqual(before.body);
+    expect(await setupsOf(other)).toHaveLength(1);
   });
 
   test('is refused under the key of another request', async () => {
