@@ -354,6 +354,10 @@ describe('POST /api/payments/{id}/refund', () => {
 test('the published document names the public operations and none of the internal ones', async () => {
   const { body } = await stack.service.ask('GET', '/openapi.json');
   expect(Object.keys(body.paths)).toEqual([
+    '/api/stripe/config',
+    '/api/payment-methods',
+    '/api/payment-methods/setup',
+    '/api/payment-methods/{id}',
     '/api/wallet',
     '/api/wallet/entries',
     '/api/wallet/entries.csv',

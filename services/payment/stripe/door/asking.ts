@@ -58,6 +58,7 @@ const OF_THE_CARD = new Set([
   'payment_method_customer_decline',
   'payment_method_not_available',
   'payment_method_provider_decline',
+  'payment_method_unexpected_state',
 ]);
 /** Of a card that was removed, or used before without a customer, Stripe names neither code nor parameter: it says no more than this. */
 const USED_UP = /\bPaymentMethod\b.*\bmay not be used again\b/;

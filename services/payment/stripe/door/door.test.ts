@@ -129,6 +129,13 @@ test.each<[string, number, Record<string, unknown>, Record<string, string> | und
     { kind: 'declined', code: 'payment_method_unusable', intent: null },
   ],
   [
+    'a card that is in no state to pay',
+    400,
+    { type: 'invalid_request_error', code: 'payment_method_unexpected_state' },
+    undefined,
+    { kind: 'declined', code: 'payment_method_unexpected_state', intent: null },
+  ],
+  [
     'a card that was removed, of which only words tell',
     400,
     {
