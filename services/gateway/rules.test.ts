@@ -13,6 +13,7 @@ describe('where a request goes', () => {
     ['/api/tutors/Gr%C3%BC%C3%9Fe', 'tutoring', '/api/tutors/Gr%C3%BC%C3%9Fe', ''],
     ['/api/bookings/1/confirm', 'booking', '/api/bookings/1/confirm', ''],
     ['/api/notifications/preferences', 'notification', '/api/notifications/preferences', ''],
+    ['/api/payment-methods/pm_1', 'payment', '/api/payment-methods/pm_1', ''],
     ['/api/payments/1/refund', 'payment', '/api/payments/1/refund', ''],
     ['/api/stripe/webhooks', 'payment', '/api/stripe/webhooks', ''],
     ['/api/v1/bookings/1?x=1', 'booking', '/api/bookings/1', '?x=1'],
@@ -34,6 +35,8 @@ describe('where a request goes', () => {
     '/api/v2/tutors',
     '/api/unknown',
     '/api/tutorsx',
+    '/api/payment',
+    '/api/payment-methodsx',
     '/api/tutors.json',
     '/tutors',
     'api/tutors',
@@ -101,7 +104,7 @@ describe('where a request goes', () => {
     expect([...ROUTED_CONTEXTS].sort()).toEqual(CONTEXT_NAMES.filter((name) => name !== 'gateway').sort());
     const prefixes: string[] = ROUTED_CONTEXTS.flatMap((context) => [...contextOf(context).prefixes]);
     expect(new Set(prefixes).size).toBe(prefixes.length);
-    for (const prefix of prefixes) expect(prefix).toMatch(/^\/api\/(?!v1$|internal$)[a-z]+$/);
+    for (const prefix of prefixes) expect(prefix).toMatch(/^\/api\/(?!v1$|internal$)[a-z]+(?:-[a-z]+)*$/);
   });
 });
 
