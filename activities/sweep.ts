@@ -1,12 +1,23 @@
+import { ProblemError } from '../kernel/errors';
+import { inTurn } from '../platform/in-turn';
 import type { Swept } from '../platform/schemas';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
+import type { InternalUser } from '../services/identity/contract';
 import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
-import type { EarningsSwept, PayoutsSwept } from '../services/payment/contract';
+import type { EarningsSwept, NamedPerson, PayoutsSwept } from '../services/payment/contract';
 import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
 import { recipient } from './payment';
+
+/** Counts alone: a history names nobody. */
+interface ReceiptsSwept {
+  issued: number;
+  creditNotes: number;
+  /** Payments whose receipt waits for the next sweep. */
+  left: number;
+}
 
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
 
@@ -18,6 +29,16 @@ export function createSweepActivities({ clientOf }: Clients) {
   const payment = clientOf('payment', createPaymentClient);
   const tutoring = clientOf('tutoring', createTutoringClient);
 
+  /** A user; null when they are none any more. */
+  async function userOrNone(id: string): Promise<InternalUser | null> {
+    try {
+      return await identity.getUser(id);
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'not_found') return null;
+      throw error;
+    }
+  }
+
   return {
     sweepBookings: (): Promise<Swept> => booking.sweepRequests(),
 
@@ -28,6 +49,23 @@ export function createSweepActivities({ clientOf }: Clients) {
 
     /** Asks Stripe about payouts that no saga watches any more. */
     sweepPayouts: (): Promise<PayoutsSwept> => payment.sweepPayouts(),
+
+    /**
+     * Has receipts issued to the people of each payment, then credit notes. Payment knows no names, so they pass through here, and through
+     * nothing that a history keeps. Someone who is gone holds up nobody.
+     */
+    async sweepReceipts(): Promise<ReceiptsSwept> {
+      let issued = 0;
+      const { items } = await payment.dueReceipts();
+      const { left, failures } = await inTurn(items, async ({ paymentId, payerId, payeeId }) => {
+        const [payer, payee] = await Promise.all([userOrNone(payerId), userOrNone(payeeId)]);
+        const body = { payer: named(payer), payee: named(payee), locale: payer?.locale ?? null };
+        if ((await payment.issueReceipt(paymentId, body)).issued) issued += 1;
+      });
+      const { issued: creditNotes } = await payment.issueCreditNotes();
+      if (failures.length > 0) throw failures[0];
+      return { issued, creditNotes, left };
+    },
 
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 
@@ -54,4 +92,11 @@ export function createSweepActivities({ clientOf }: Clients) {
       return { found: untold.length, started: 0, refused: unlisted };
     },
   };
+}
+
+/** As a receipt names a person. */
+function named(user: InternalUser | null): NamedPerson | null {
+  return (
+    user && { name: `${user.firstName} ${user.lastName}`, emailName: user.email.slice(0, user.email.lastIndexOf('@')) }
+  );
 }

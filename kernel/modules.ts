@@ -66,10 +66,13 @@ export const MODULES = {
         sagas: [],
       },
       payment: {
-        about: 'Payments, saved cards, refunds, earnings, payouts, debts and what Stripe reports',
+        about: 'Payments, saved cards, refunds, receipts, earnings, payouts, debts, disputes and what Stripe reports',
         port: 8006,
         database: true,
-        prefixes: ['/api/payment-methods', '/api/payments', '/api/payouts', '/api/stripe', '/api/wallet'],
+        prefixes: [
+          ...['/api/disputes', '/api/payment-methods', '/api/payments', '/api/payouts', '/api/refunds'],
+          ...['/api/stripe', '/api/wallet'],
+        ],
         sagas: ['payment', 'refund', 'payout', 'debt'],
       },
     },

@@ -115,6 +115,9 @@ const settings = {
   NOTIFICATION_KEY_SECRET: secret
     .optional()
     .describe("Encrypts what unsent mails are made of in notification's database; needed by notification alone"),
+  PAYMENT_KEY_SECRET: secret
+    .optional()
+    .describe("Encrypts the names on receipts in payment's database; needed by payment alone, and never changed"),
   TEMPORAL_ADDRESS: z
     .string()
     .regex(/^[^\s:]+:\d+$/, 'must be host:port')

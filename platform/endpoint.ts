@@ -46,8 +46,8 @@ export interface Endpoint {
   body?: z.ZodType;
   /** Success status → schema of the reply, `null` for an empty one. */
   replies: Partial<Record<200 | 201 | 202 | 204, z.ZodType | null>>;
-  /** What its replies are, where they are no JSON: text, sent as it is. Its refusals are problem+json all the same. */
-  media?: 'text/csv';
+  /** What its replies are, where they are no JSON: text or bytes, sent as they are. Its refusals are problem+json all the same. */
+  media?: 'text/csv' | 'application/pdf';
   /** Refusals this operation adds to those that every operation can answer with. */
   errors?: readonly ErrorCode[];
 }

@@ -28,6 +28,7 @@ test('secrets are random, and a database password belongs to the role secret', (
     'SERVICE_TOKEN_SECRET',
     'IDENTITY_KEY_SECRET',
     'NOTIFICATION_KEY_SECRET',
+    'PAYMENT_KEY_SECRET',
     'POSTGRES_PASSWORD',
     'DATABASE_ROLE_SECRET',
     'STRIPE_WEBHOOK_SECRET',

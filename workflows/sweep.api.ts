@@ -13,6 +13,8 @@ export interface SweepResult {
   earnings: { released: number; left: number } | string;
   /** Payouts that no saga watches: of how many Stripe was asked, and how many had come back. */
   payouts: { asked: number; returned: number } | string;
+  /** Receipts and credit notes that were issued, and payments whose receipt waits for the next run. */
+  receipts: { issued: number; creditNotes: number; left: number } | string;
   signUps: SweepOfContext;
   prices: SweepOfContext;
 }

@@ -19,10 +19,11 @@ import { PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/s
 import { debts } from './payment/debts';
 import { disputeEvidence, disputes } from './payment/disputes';
 import { payments } from './payment/payments';
+import { creditNotes, receiptNumbers, receipts } from './payment/receipts';
 import { instant, minorUnits } from './platform';
 
 export { events, idempotencyKeys } from './platform';
-export { debts, disputeEvidence, disputes, payments };
+export { creditNotes, debts, disputeEvidence, disputes, payments, receiptNumbers, receipts };
 
 /**
  * One row per subject whose payment a saga's step makes: the lock under which it is made, and the mark that the subject was settled to
@@ -78,11 +79,14 @@ export const refunds = pgTable(
     toldTry: integer('told_try'),
     /** Set by the first step of its saga: until then the saga may never have started. */
     sagaStartedAt: instant('saga_started_at'),
+    creditNoteIssuedAt: instant('credit_note_issued_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (t) => [
     check('refunds_amount', sql`${t.amount} > 0`),
+    // What is to get a credit note.
+    index('refunds_credit_note_due').on(t.createdAt).where(sql`status = 'succeeded' and credit_note_issued_at is null`),
     index('refunds_payment').on(t.paymentId),
     // What the sweep looks through: the few that failed and wait for an operator.
     index('refunds_failed').on(t.paymentId).where(sql`status = 'failed' and closed_as is distinct from 'failed'`),
@@ -144,9 +148,7 @@ export const stripeAccounts = pgTable('stripe_accounts', {
   /** `cus_…` or `acct_…`. */
   stripeId: text('stripe_id').unique('stripe_accounts_stripe_id'),
   removedAt: instant('removed_at'),
-  /**
-   * Of a connected account: whether Stripe pays it out, as it said when last asked. Null until then.
-   */
+  /** Of a connected account: whether Stripe pays it out, as it said when last asked. Null until then. */
   payoutsEnabled: boolean('payouts_enabled'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });

@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 test('secrets are made once, differ from each other, and only their owner can read them', () => {
   const first = readOrMakeSecrets(folder);
   expect(readOrMakeSecrets(folder)).toEqual(first);
-  expect(new Set(Object.values(first)).size).toBe(7);
+  expect(new Set(Object.values(first)).size).toBe(8);
   expect(first.STRIPE_WEBHOOK_SECRET).toMatch(/^whsec_[\w-]{43}$/);
   expect(first.STRIPE_CONNECT_WEBHOOK_SECRET).toMatch(/^whsec_[\w-]{43}$/);
   expect(statSync(join(folder, 'secrets.json')).mode & 0o777).toBe(0o600);
@@ -22,7 +22,7 @@ test('secrets are made once, differ from each other, and only their owner can re
 
 test('two data folders have nothing in common', () => {
   const [one, two] = ['one', 'two'].map((name) => readOrMakeSecrets(join(folder, name)));
-  expect(new Set([...Object.values(one ?? {}), ...Object.values(two ?? {})]).size).toBe(14);
+  expect(new Set([...Object.values(one ?? {}), ...Object.values(two ?? {})]).size).toBe(16);
 });
 
 test.each(['', '{', '{"SERVICE_TOKEN_SECRET":"short"}'])('a damaged file (%j) is named with the way out', (content) => {
@@ -41,12 +41,22 @@ test('a folder from before Connect had a secret of its own keeps its others, and
 });
 
 test('a folder from before there were secrets to seal with keeps its others, and every reading finds the same new ones', () => {
-  const { IDENTITY_KEY_SECRET: _, NOTIFICATION_KEY_SECRET: __, ...before } = readOrMakeSecrets(folder);
+  const {
+    IDENTITY_KEY_SECRET: _,
+    NOTIFICATION_KEY_SECRET: __,
+    PAYMENT_KEY_SECRET: ___,
+    ...before
+  } = readOrMakeSecrets(folder);
   const file = join(folder, 'secrets.json');
   writeFileSync(file, JSON.stringify(before));
   const after = readOrMakeSecrets(folder);
   const secret = expect.stringMatching(/^[\w-]{43}$/);
-  expect(after).toEqual({ ...before, IDENTITY_KEY_SECRET: secret, NOTIFICATION_KEY_SECRET: secret });
+  expect(after).toEqual({
+    ...before,
+    IDENTITY_KEY_SECRET: secret,
+    NOTIFICATION_KEY_SECRET: secret,
+    PAYMENT_KEY_SECRET: secret,
+  });
   expect(new Set(Object.values(after)).size).toBe(Object.values(after).length);
   expect(readOrMakeSecrets(folder)).toEqual(after);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(before);

@@ -8,6 +8,7 @@ const secretsSchema = z.object({
   SERVICE_TOKEN_SECRET: z.string().min(32),
   IDENTITY_KEY_SECRET: z.string().min(32).optional(),
   NOTIFICATION_KEY_SECRET: z.string().min(32).optional(),
+  PAYMENT_KEY_SECRET: z.string().min(32).optional(),
   DATABASE_ROLE_SECRET: z.string().min(32),
   STRIPE_WEBHOOK_SECRET: z.string().min(8),
   STRIPE_CONNECT_WEBHOOK_SECRET: z.string().min(8).optional(),
@@ -40,6 +41,7 @@ function make(file: string): Secrets {
     SERVICE_TOKEN_SECRET: text(),
     IDENTITY_KEY_SECRET: text(),
     NOTIFICATION_KEY_SECRET: text(),
+    PAYMENT_KEY_SECRET: text(),
     DATABASE_ROLE_SECRET: text(),
     STRIPE_WEBHOOK_SECRET: `whsec_${text()}`,
     STRIPE_CONNECT_WEBHOOK_SECRET: `whsec_${text()}`,
@@ -83,9 +85,16 @@ function complete(stored: z.output<typeof secretsSchema>): Secrets {
   const {
     IDENTITY_KEY_SECRET = derived('IDENTITY_KEY_SECRET'),
     NOTIFICATION_KEY_SECRET = derived('NOTIFICATION_KEY_SECRET'),
+    PAYMENT_KEY_SECRET = derived('PAYMENT_KEY_SECRET'),
     STRIPE_CONNECT_WEBHOOK_SECRET = `whsec_${derived('STRIPE_CONNECT_WEBHOOK_SECRET')}`,
   } = stored;
-  return { ...stored, IDENTITY_KEY_SECRET, NOTIFICATION_KEY_SECRET, STRIPE_CONNECT_WEBHOOK_SECRET };
+  return {
+    ...stored,
+    IDENTITY_KEY_SECRET,
+    NOTIFICATION_KEY_SECRET,
+    PAYMENT_KEY_SECRET,
+    STRIPE_CONNECT_WEBHOOK_SECRET,
+  };
 }
 
 function parseJson(text: string): unknown {

@@ -7,6 +7,7 @@ import {
   paymentContract as contract,
   type FindDisputes,
   type GatheredEvidence,
+  type IssueReceipt,
   type NewCharge,
   type OpenDebts,
   type OpenWeek,
@@ -80,6 +81,11 @@ export function createPaymentClient(http: ServiceClient) {
     openWeeklyPayouts: (body: OpenWeek) => http.call(contract.openWeeklyPayouts, { body, timeoutMs }),
     /** Asks Stripe about payouts that no saga watches any more. */
     sweepPayouts: () => http.call(contract.sweepPayouts, { timeoutMs }),
+    /** Payments that are to get a receipt. */
+    dueReceipts: () => http.call(contract.dueReceipts, {}),
+    issueReceipt: (id: string, body: IssueReceipt) => http.call(contract.issueReceipt, { params: { id }, body }),
+    /** Issues the credit notes of refunds that are made. */
+    issueCreditNotes: () => http.call(contract.issueCreditNotes, { timeoutMs }),
     getPayoutDetails: (id: string) => http.call(contract.getPayoutDetails, { params: { id } }),
     startPayout: (id: string, key: string) => http.call(contract.startPayout, of(id, key)),
     cancelPayout: (id: string, body: { reason: PayoutReason | null }, key: UndoKey) =>

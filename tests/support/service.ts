@@ -14,6 +14,7 @@ import { freePort } from './ports';
 const SERVICE_TOKEN_SECRET = 'only-for-tests-only-for-tests-only-for-tests';
 const IDENTITY_KEY_SECRET = 'for-the-keys-of-tests-for-the-keys-of-tests';
 const NOTIFICATION_KEY_SECRET = 'for-the-mails-of-tests-for-the-mails-of-tests';
+const PAYMENT_KEY_SECRET = 'for-the-receipts-of-tests-for-the-receipts-of-tests';
 
 export interface Reply {
   status: number;
@@ -103,6 +104,7 @@ export async function startTestService(
       SERVICE_TOKEN_SECRET,
       IDENTITY_KEY_SECRET,
       NOTIFICATION_KEY_SECRET,
+      PAYMENT_KEY_SECRET,
       IDENTITY_URL: issuer.url,
       [`${upper}_PORT`]: String(port),
       [`${upper}_DATABASE_URL`]: database.url,

@@ -57,6 +57,7 @@ export const payments = pgTable(
     availableOn: instant('available_on'),
     /** The tutor's share went from pending to payable. */
     releasedAt: instant('released_at'),
+    receiptIssuedAt: instant('receipt_issued_at'),
     version: integer().notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
@@ -77,6 +78,8 @@ export const payments = pgTable(
     index('payments_payee').on(t.payeeId),
     // What becomes payable next: a few days' payments, of which each leaves it when it does.
     index('payments_earnings_due').on(t.earningsDueAt).where(sql`earnings_due_at is not null and released_at is null`),
+    // What is to get a receipt: a few minutes' payments, of which each leaves it with its receipt.
+    index('payments_receipt_due').on(t.createdAt).where(sql`captured > 0 and receipt_issued_at is null`),
     // What the sweep looks through: a few rows, of which each leaves it with the first step of its saga.
     index('payments_direct_unstarted')
       .on(t.createdAt)

@@ -9,6 +9,7 @@ export { EXPIRED_PAGE, ONBOARDED_PAGE, type PayoutAccount } from './payout-accou
 export type { OpenWeek, PayoutDetails, PayoutState, PayoutsSwept, WeekOpened } from './payout-steps';
 export { type InitiatePayout, Payout } from './payouts';
 export { type CreatePayment, Payment, Refund, type RequestRefund } from './people';
+export type { IssueReceipt, NamedPerson } from './receipts';
 export {
   type CreateAccount,
   type CreateRefund,

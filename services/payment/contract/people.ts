@@ -6,6 +6,7 @@ import { disputeOperations, PaymentDispute } from './disputes';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutAccountOperations } from './payout-account';
 import { payoutOperations } from './payouts';
+import { receiptOperations } from './receipts';
 import { walletOperations } from './wallet';
 import { webhookLogOperations } from './webhook-log';
 
@@ -72,6 +73,7 @@ export const peopleOperations = {
   ...payoutAccountOperations,
   ...payoutOperations,
   ...disputeOperations,
+  ...receiptOperations,
   createPayment: endpoint({
     method: 'post',
     path: '/api/payments',

@@ -8,6 +8,7 @@ import { disputeStepOperations } from './dispute-steps';
 import { earningsOperations } from './earnings';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
 import { payoutStepOperations } from './payout-steps';
+import { receiptStepOperations } from './receipts';
 import { SettledByHand } from './settled';
 
 // What the sagas are promised.
@@ -108,12 +109,13 @@ const CloseRefund = z.strictObject({ as: z.enum(['succeeded', 'failed']) });
 const SettledStep = SettledByHand.extend({ percent: z.int().min(0).max(100).optional() });
 export type SettledStep = z.output<typeof SettledStep>;
 
-/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds, earnings, payouts. */
+/** The internal operations: accounts at Stripe, the payment of a booking, any payment, refunds, earnings, payouts, receipts. */
 export const sagaOperations = {
   ...earningsOperations,
   ...payoutStepOperations,
   ...debtOperations,
   ...disputeStepOperations,
+  ...receiptStepOperations,
   createAccount: endpoint({
     method: 'post',
     path: '/internal/accounts',

@@ -1,5 +1,7 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { paymentContract as contract } from '../contract';
+import { createNameSealer, refuseOtherSecret } from '../receipts/sealed-names';
+import { newestReceipt } from '../receipts/store';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
 import { serveCards } from './cards';
@@ -7,6 +9,7 @@ import { serveDisputeSteps, serveDisputes } from './disputes';
 import { servePayoutAccount } from './payout-account';
 import { servePayouts } from './payouts';
 import { servePeople } from './people';
+import { serveReceipts } from './receipts';
 import { serveSagaSteps } from './saga-steps';
 import { serveWallet } from './wallet';
 import { serveWebhook } from './webhook';
@@ -24,7 +27,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
   return {
     name: 'payment',
     contract,
-    routes(service, { config, logger, database: { db }, changes, sagas }) {
+    async routes(service, { config, logger, database: { db }, changes, sagas }) {
       const stripe = createStripe(config, logger, stripeTimeoutMs);
       const till: Till = {
         db,
@@ -34,6 +37,8 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
         settling: config.SETTLEMENT_CURRENCIES,
         minimums: config.payoutMinimums,
       };
+      const sealer = createNameSealer(config);
+      await refuseOtherSecret(sealer, () => newestReceipt(db), logger);
       servePeople(service, till, { sagas, changes, answerWithinMs });
       serveCards(service, till, {
         publishableKey: config.STRIPE_PUBLISHABLE_KEY,
@@ -42,10 +47,11 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       serveWallet(service, till);
       servePayouts(service, till, sagas);
       servePayoutAccount(service, till, config.PUBLIC_URL);
+      serveReceipts(service, till, sealer);
       serveWebhook(service, till, sagas);
       serveDisputes(service, till, sagas);
-      serveSagaSteps(service, till, sagas, logger);
       serveDisputeSteps(service, till, sagas, logger);
+      serveSagaSteps(service, till, { sagas, logger, sealer });
     },
   };
 }

@@ -29,6 +29,9 @@ import { cancelPayout } from '../payouts/store/at-stripe';
 import { type PayoutRow, readPayoutDetails, startPayout } from '../payouts/store/payouts';
 import { sweepPayouts } from '../payouts/sweep';
 import { openWeek } from '../payouts/week';
+import { issue, issueCreditNotes } from '../receipts/issuing';
+import type { NameSealer } from '../receipts/sealed-names';
+import { dueReceipts } from '../receipts/store';
 import { refreshRefund, refreshRefunds } from '../refunds/refresh';
 import { giveUp, retry, submit } from '../refunds/refund';
 import { refundStateOf } from '../refunds/rules';
@@ -46,8 +49,18 @@ const payoutOf = (payout: PayoutRow) => ok(payoutStateOf(payout));
 
 const bookingOf = ({ bookingId: id }: { bookingId: string }): Subject => ({ kind: 'booking', id });
 
+/** So many receipts are issued in one sweep: 72,000 a day. */
+const MOST_RECEIPTS = 100;
+
+/** By what steps are carried out. */
+interface Carrying {
+  sagas: Sagas;
+  logger: Logger;
+  sealer: NameSealer;
+}
+
 /** What the activities of sagas call. */
-export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logger: Logger): void {
+export function serveSagaSteps(service: Service, till: Till, { sagas, logger, sealer }: Carrying): void {
   const { db, feePercent } = till;
 
   service.serve(contract.createAccount, async ({ body, idempotencyKey }) => {
@@ -204,6 +217,14 @@ export function serveSagaSteps(service: Service, till: Till, sagas: Sagas, logge
   service.serve(contract.settlePayoutByHand, async ({ params, body }) => {
     return payoutOf(await settlePayout(till, params.id, body));
   });
+
+  service.serve(contract.dueReceipts, async () => ok({ items: await dueReceipts(db, MOST_RECEIPTS) }));
+
+  service.serve(contract.issueReceipt, async ({ params, body }) => {
+    return ok({ issued: await issue(db, sealer, params.id, body) });
+  });
+
+  service.serve(contract.issueCreditNotes, async () => ok({ issued: await issueCreditNotes(db) }));
 
   service.serve(contract.openDebts, async ({ body }) => ok(await openDueDebts(till, { sagas, logger }, body)));
 
