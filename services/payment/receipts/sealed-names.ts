@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, ConfigError } from '../../../platform/config';
-import { asProblem, isRetryable } from '../../../platform/problem';
+import { asProblem } from '../../../platform/problem';
 import { deriveKey, type Sealed, seal, unseal } from '../../../platform/sealing';
 import type { Logger } from '../../../platform/telemetry';
 import type { ReceiptNames } from './rules';
@@ -51,7 +51,7 @@ export async function refuseOtherSecret(
   try {
     stored = await newest();
   } catch (error) {
-    if (!isRetryable(asProblem(error))) throw error;
+    if (asProblem(error).code !== 'upstream_unavailable') throw error;
     logger.warn('whether PAYMENT_KEY_SECRET opens the receipts could not be seen: the database is away');
     return;
   }

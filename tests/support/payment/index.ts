@@ -3,6 +3,7 @@ export * from './cards';
 export * from './debts';
 export * from './disputes';
 export * from './payouts';
+export * from './receipts';
 export * from './refunds';
 export * from './rows';
 export * from './settlements';
