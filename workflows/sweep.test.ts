@@ -26,6 +26,7 @@ test('every context sees to its own, and the result says what each did', async (
     sweepPayments: () => found(3),
     sweepEarnings: () => ({ released: 4, left: 0 }),
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
+    sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
@@ -34,6 +35,7 @@ test('every context sees to its own, and the result says what each did', async (
     payments: found(3),
     earnings: { released: 4, left: 0 },
     payouts: { asked: 2, returned: 1 },
+    receipts: { issued: 3, creditNotes: 1, left: 0 },
     signUps: found(0),
     prices: { found: 1, started: 0, refused: 1 },
   });
@@ -45,6 +47,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepPayments: () => found(3),
     sweepEarnings: () => ({ released: 4, left: 0 }),
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
+    sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: refuses('not_found'),
     sweepPrices: () => found(0),
   });
@@ -53,6 +56,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     payments: found(3),
     earnings: { released: 4, left: 0 },
     payouts: { asked: 2, returned: 1 },
+    receipts: { issued: 3, creditNotes: 1, left: 0 },
     signUps: 'not_found',
     prices: found(0),
   });
@@ -64,6 +68,7 @@ test('one that is away for a moment is asked again', async () => {
     sweepPayments: () => found(0),
     sweepEarnings: () => ({ released: 0, left: 0 }),
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
+    sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: () => found(0),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });

@@ -15,6 +15,7 @@ describe('where a request goes', () => {
     ['/api/notifications/preferences', 'notification', '/api/notifications/preferences', ''],
     ['/api/payment-methods/pm_1', 'payment', '/api/payment-methods/pm_1', ''],
     ['/api/payments/1/refund', 'payment', '/api/payments/1/refund', ''],
+    ['/api/refunds/1/credit-note.pdf', 'payment', '/api/refunds/1/credit-note.pdf', ''],
     ['/api/stripe/webhooks', 'payment', '/api/stripe/webhooks', ''],
     ['/api/v1/bookings/1?x=1', 'booking', '/api/bookings/1', '?x=1'],
     ['http://gateway.example:8000/api/tutors?q=x', 'tutoring', '/api/tutors', '?q=x'],

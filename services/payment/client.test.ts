@@ -48,6 +48,10 @@ test('a booking’s money from authorisation to the tutor, as the activities see
   });
   expect(await client.sweepEarnings()).toEqual({ released: 0, left: 0 });
   expect(await client.sweepPayouts()).toEqual({ asked: 0, returned: 0 });
+  expect(await client.dueReceipts()).toEqual({ items: [{ paymentId, payerId, payeeId }] });
+  const people = { payer: { name: 'Ada', emailName: 'ada' }, payee: null, locale: 'en' };
+  expect(await client.issueReceipt(paymentId, people)).toEqual({ issued: true });
+  expect(await client.issueCreditNotes()).toEqual({ issued: 1 });
 });
 
 test('the undos, as the activities see them', async () => {

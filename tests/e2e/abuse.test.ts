@@ -115,6 +115,7 @@ describe('other people’s things', () => {
         [who, 'POST', `${booking}/cancel`, { reason: 'x' }, 404],
         [who, 'GET', `/api/payments/${directId}`, undefined, 404],
         [who, 'GET', `/api/payments/${paymentId}/refunds`, undefined, 404],
+        [who, 'GET', `/api/payments/${directId}/receipt.pdf`, undefined, 404],
         [who, 'POST', `/api/payments/${directId}/refund`, refund, 404],
         [who, 'PATCH', `/api/users/${student.id}`, { firstName: 'Mallory' }, 404],
         [who, 'POST', `/api/tutors/${tutor.id}/verify`, undefined, 403],

@@ -1,5 +1,7 @@
+import { workflowTroubles } from '../../dev/chaos/reconciliation';
 import { uuidv7 } from '../../platform/ids';
 import { createMarketplace, type Marketplace, type Person, type Tutor } from '../support/marketplace';
+import { askPdf, wordsOf } from '../support/pdf';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import type { Reply } from '../support/service';
 import { sweepNow } from '../support/sweep';
@@ -70,10 +72,11 @@ test('what was asked for while Temporal was away is made or refused, though no c
     update idempotency_keys set created_at = created_at - ${aged}, leased_until = leased_until - ${aged}`);
   await platform.database('identity').unsafe(`update users set attempt_until = attempt_until - ${aged}`);
 
-  const { earnings, payouts, ...swept } = await sweepNow(platform);
-  expect([earnings, payouts]).toEqual([
+  const { earnings, payouts, receipts, ...swept } = await sweepNow(platform);
+  expect([earnings, payouts, receipts]).toEqual([
     { released: 0, left: 0 },
     { asked: 0, returned: 0 },
+    { issued: expect.any(Number), creditNotes: 0, left: 0 },
   ]);
   for (const counts of Object.values(swept))
     expect(counts).toEqual({ found: expect.any(Number), started: expect.any(Number), refused: expect.any(Number) });
@@ -97,6 +100,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
     payments: { found: 0, started: 0, refused: 0 },
     earnings: { released: 0, left: 0 },
     payouts: { asked: 0, returned: 0 },
+    receipts: { issued: 0, creditNotes: expect.any(Number), left: 0 },
     signUps: { found: 0, started: 0, refused: 0 },
     prices: { found: 0, started: 0, refused: 0 },
   });
@@ -107,4 +111,32 @@ test('a booking costs the sweep nothing: its saga marks it', async () => {
   expect(status).toBe(201);
   const [row] = await platform.database('booking')`select saga_started_at from booking_requests where id = ${body.id}`;
   expect(row?.saga_started_at).toBeInstanceOf(Date);
+});
+
+test('a payment has its receipt and a refund its credit note once the sweep ran, and no history names anybody', async () => {
+  const { status, body } = await pay();
+  expect(status).toBe(201);
+  const refunded = await refund(body.id, 500);
+  expect(refunded.status).toBe(201);
+  await eventually('the refund is made', async () => {
+    const [row] = await platform.database('payment')`select status from refunds where id = ${refunded.body.id}`;
+    return row?.status === 'succeeded';
+  });
+  expect(await sweepNow(platform)).toMatchObject({ receipts: { left: 0 } });
+
+  const receipt = `${platform.gatewayUrl}/api/payments/${body.id}/receipt.pdf`;
+  const creditNote = `${platform.gatewayUrl}/api/refunds/${refunded.body.id}/credit-note.pdf`;
+  for (const url of [receipt, creditNote]) {
+    for (const { token } of [student, tutor]) {
+      const reply = await askPdf(url, token);
+      expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/pdf']);
+      const words = await wordsOf(reply.body);
+      for (const { firstName, lastName } of [student, tutor]) expect(words).toContain(`${firstName} ${lastName}`);
+    }
+    const [{ token }, { headers }] = [await market.student(), await askPdf(url, student.token)];
+    expect((await askPdf(url, token)).status).toBe(404);
+    const known = await askPdf(url, student.token, { 'if-none-match': String(headers.etag) });
+    expect([known.status, known.body.length]).toEqual([304, 0]);
+  }
+  expect((await workflowTroubles(platform, market.people)).troubles).toEqual([]);
 });

@@ -24,6 +24,6 @@ export function wordsOf(pdf: Buffer): Promise<string> {
     const parser = new PDFParser(null, true);
     parser.on('pdfParser_dataError', (error) => reject(error instanceof Error ? error : error.parserError));
     parser.on('pdfParser_dataReady', () => resolve(parser.getRawTextContent()));
-    parser.parseBuffer(pdf, 0);
+    parser.parseBuffer(pdf, -1); // silent
   });
 }

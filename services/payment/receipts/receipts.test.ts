@@ -1,4 +1,5 @@
 import { uuidv7 } from '../../../platform/ids';
+import { runService } from '../../../platform/service';
 import {
   chargeBooking,
   EUR,
@@ -9,6 +10,9 @@ import {
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { wordsOf } from '../../../tests/support/pdf';
+import { freePort } from '../../../tests/support/ports';
+import { noSagas } from '../../../tests/support/service';
+import { paymentService } from '../routes';
 
 jest.setTimeout(30_000);
 
@@ -209,4 +213,21 @@ describe('a credit note', () => {
     const never = await creditNoteOf(body.refundId, payment);
     expect([never.status, never.headers['retry-after']]).toEqual([409, undefined]);
   });
+});
+
+test('payment does not start with another secret than that of its newest receipt', async () => {
+  await issue((await paid()).paymentId);
+  const { config } = stack.service;
+  const start = async (secret: string | undefined) => {
+    const servicePort = { ...config.servicePort, payment: await freePort() };
+    return runService(paymentService, {
+      config: { ...config, servicePort, PAYMENT_KEY_SECRET: secret },
+      sagas: noSagas,
+    });
+  };
+  await expect(start('another secret, of more than 32 characters')).rejects.toThrow(
+    'This PAYMENT_KEY_SECRET does not open the newest receipt',
+  );
+  await expect(start(undefined)).rejects.toThrow('payment has no PAYMENT_KEY_SECRET');
+  await (await start(config.PAYMENT_KEY_SECRET)).close();
 });

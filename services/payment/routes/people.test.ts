@@ -371,6 +371,8 @@ test('the published document names the public operations and none of the interna
     '/api/disputes/{id}/evidence',
     '/api/disputes/{id}/submit',
     '/api/disputes/{id}/accept',
+    '/api/payments/{id}/receipt.pdf',
+    '/api/refunds/{id}/credit-note.pdf',
     '/api/payments',
     '/api/payments/{id}',
     '/api/payments/{id}/refunds',
