@@ -76,7 +76,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
   expect([earnings, payouts, receipts]).toEqual([
     { released: 0, left: 0 },
     { asked: 0, returned: 0 },
-    { issued: expect.any(Number), creditNotes: 0, left: 0 },
+    { issued: expect.any(Number), creditNotes: expect.any(Number), left: 0 },
   ]);
   for (const counts of Object.values(swept))
     expect(counts).toEqual({ found: expect.any(Number), started: expect.any(Number), refused: expect.any(Number) });

@@ -1,6 +1,6 @@
-import type { Database } from '../../../db/client';
 import { inTurn } from '../../../platform/in-turn';
 import type { IssueReceipt } from '../contract';
+import type { Till } from '../till';
 import { hasGlyph } from './font';
 import { languageOf, printedName } from './rules';
 import type { NameSealer } from './sealed-names';
@@ -14,7 +14,7 @@ const MOST_CREDIT_NOTES = 100;
  * @returns whether it was issued now @throws ProblemError not_found, invalid_state
  */
 export async function issue(
-  db: Database,
+  { db }: Pick<Till, 'db'>,
   sealer: NameSealer,
   paymentId: string,
   { payer, payee, locale }: IssueReceipt,
@@ -27,7 +27,7 @@ export async function issue(
  * Issues the credit notes that are due. @returns how many
  * @throws the first failure that asking again does not mend, once all others have had their turn
  */
-export async function issueCreditNotes(db: Database): Promise<number> {
+export async function issueCreditNotes({ db }: Pick<Till, 'db'>): Promise<number> {
   let issued = 0;
   const { failures } = await inTurn(await dueCreditNotes(db, MOST_CREDIT_NOTES), async (refundId) => {
     if (await issueCreditNote(db, refundId)) issued += 1;

@@ -221,10 +221,10 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
   service.serve(contract.dueReceipts, async () => ok({ items: await dueReceipts(db, MOST_RECEIPTS) }));
 
   service.serve(contract.issueReceipt, async ({ params, body }) => {
-    return ok({ issued: await issue(db, sealer, params.id, body) });
+    return ok({ issued: await issue(till, sealer, params.id, body) });
   });
 
-  service.serve(contract.issueCreditNotes, async () => ok({ issued: await issueCreditNotes(db) }));
+  service.serve(contract.issueCreditNotes, async () => ok({ issued: await issueCreditNotes(till) }));
 
   service.serve(contract.openDebts, async ({ body }) => ok(await openDueDebts(till, { sagas, logger }, body)));
 
