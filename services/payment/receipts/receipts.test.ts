@@ -220,14 +220,15 @@ test('payment does not start with another secret than that of its newest receipt
   const { config } = stack.service;
   const start = async (secret: string | undefined) => {
     const servicePort = { ...config.servicePort, payment: await freePort() };
-    return runService(paymentService, {
+    const running = await runService(paymentService, {
       config: { ...config, servicePort, PAYMENT_KEY_SECRET: secret },
       sagas: noSagas,
     });
+    await running.close();
   };
   await expect(start('another secret, of more than 32 characters')).rejects.toThrow(
     'This PAYMENT_KEY_SECRET does not open the newest receipt',
   );
   await expect(start(undefined)).rejects.toThrow('payment has no PAYMENT_KEY_SECRET');
-  await (await start(config.PAYMENT_KEY_SECRET)).close();
+  await start(config.PAYMENT_KEY_SECRET);
 });
