@@ -18,6 +18,8 @@ export interface RefundSummary {
   owed?: boolean;
   /** Of a failed one: whether its payer had been told that it was made. */
   returned?: boolean;
+  /** Its payment's money is at the bank, and it waits for what that decides; left out where that is not so. */
+  disputed?: true;
 }
 
 export type RefundActivities = ReturnType<typeof createRefundActivities>;
@@ -28,9 +30,10 @@ export function createRefundActivities({ clientOf }: Clients) {
   const identity = clientOf('identity', createIdentityClient);
   const notification = clientOf('notification', createNotificationClient);
 
-  const summary = ({ status, tries, owed, returned, payment: { version } }: RefundState): RefundSummary => ({
-    ...{ status, version, tries },
+  const summary = ({ status, tries, owed, returned, disputed, payment }: RefundState): RefundSummary => ({
+    ...{ status, version: payment.version, tries },
     ...(status === 'failed' && { owed, returned }),
+    ...(disputed && { disputed }),
   });
 
   /** Has the payer written to; notification delivers it. */

@@ -73,7 +73,7 @@ export const MODULES = {
           ...['/api/disputes', '/api/payment-methods', '/api/payments', '/api/payouts', '/api/refunds'],
           ...['/api/stripe', '/api/wallet'],
         ],
-        sagas: ['payment', 'refund', 'payout', 'debt'],
+        sagas: ['payment', 'refund', 'payout', 'debt', 'dispute'],
       },
     },
     needs: [],

@@ -1,6 +1,7 @@
 import { loadConfig } from '../platform/config';
 import { prepareNamespace } from '../platform/temporal-namespace';
 import { dailyDebtsSchedule } from '../workflows/daily-debts.api';
+import { dailyDisputesSchedule } from '../workflows/daily-disputes.api';
 import { sweepSchedule } from '../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../workflows/weekly-payouts.api';
 
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
     sweepSchedule,
     weeklyPayoutsSchedule,
     dailyDebtsSchedule,
+    dailyDisputesSchedule,
   ]);
 }
 

@@ -18,6 +18,7 @@ const WHOLE_BODY: Record<string, string> = {
   cancelPayout: 'an undo: the first counts, bodies are not compared',
   settlePayoutByHand: 'what an operator said, as the update carried it',
   settleDebt: 'what an operator said, as the update carried it',
+  closeDispute: 'the version that the workflow saw, kept by the row',
   giveUpRefund: 'what an operator said, as the update carried it',
   chargeBooking: 'ids and the price that the create step returned; one payment per booking, compared member by member',
   createRefund: 'the amount that the cancel step returned',

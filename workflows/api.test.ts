@@ -22,7 +22,9 @@ function doorsOf(api: string): string[] {
 const APIS = readdirSync(__dirname).flatMap((file) => /^(.+)\.api\.ts$/.exec(file)?.[1] ?? []);
 
 test('every saga has an api, and every api is that of a saga, of all of them or of a Schedule', () => {
-  expect(APIS.toSorted()).toEqual([...SAGAS, 'saga', 'sweep', 'weekly-payouts', 'daily-debts'].toSorted());
+  expect(APIS.toSorted()).toEqual(
+    [...SAGAS, 'saga', 'sweep', 'weekly-payouts', 'daily-debts', 'daily-disputes'].toSorted(),
+  );
 });
 
 describe.each(SAGAS)('%s', (saga) => {

@@ -12,7 +12,8 @@ export interface DisputeInput {
 }
 
 export interface DisputeResult {
-  status: DisputeStatus;
+  /** null: an operator had it looked at no more. */
+  status: DisputeStatus | null;
 }
 
 export const disputeSaga: SagaType<DisputeInput> = {

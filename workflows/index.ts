@@ -1,7 +1,9 @@
 // The only entry of the workflow bundle: what is exported here is what can be started.
 export { booking } from './booking';
 export { dailyDebts } from './daily-debts';
+export { dailyDisputes } from './daily-disputes';
 export { debt } from './debt';
+export { dispute } from './dispute';
 export { payment } from './payment';
 export { payout } from './payout';
 export { refund } from './refund';

@@ -37,6 +37,8 @@ const NEWS_WHILE_ASKED = 'news-while-asked';
 const FIRST_POLL_MS = MINUTE;
 const SLOWEST_POLL_MS = DAY / 4;
 
+const WAITS_FOR_DECISION = "waits for the bank's decision about a dispute of the payment";
+
 /** A refund that Stripe has made, or has failed to make. */
 type Decided = RefundSummary & { status: RefundResult['status'] };
 
@@ -93,29 +95,55 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
 
   /** Waits for what becomes of the refund at Stripe. Undefined when an operator gave it up. */
   async function untilDecided(start: RefundSummary | undefined): Promise<Decided | undefined> {
-    let state = start;
-    let heard = 0;
-    for (let poll = FIRST_POLL_MS; state?.status === 'pending'; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
-      saga.tell('Running', `${about}: Stripe has it; waits for the bank.`);
-      const known = Math.max(state.version, heard);
-      await condition(() => toldVersion() > known, poll);
-      heard = toldVersion();
-      state = await saga.forward('refresh', (act) => act.refreshRefund({ refundId }), byHand);
-    }
+    const state = await follow(start, ({ status }) => status === 'pending');
     return state && { ...state, status: state.status === 'succeeded' ? 'succeeded' : 'failed' };
   }
 
   /**
+   * Asks what becomes of the refund, soon after news and again and again, for as long as it `isOpen`. What waited for the end of a dispute is
+   * handed to Stripe then. Undefined when an operator gave it up.
+   */
+  async function follow(
+    start: RefundSummary | undefined,
+    isOpen: (state: RefundSummary) => boolean,
+  ): Promise<RefundSummary | undefined> {
+    let state = start;
+    let heard = 0;
+    for (let poll = FIRST_POLL_MS; state && isOpen(state); poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
+      const { version, disputed } = state;
+      saga.tell('Running', `${about}: ${disputed ? WAITS_FOR_DECISION : 'Stripe has it; waits for the bank'}.`);
+      const known = Math.max(version, heard);
+      await condition(() => toldVersion() > known, poll);
+      heard = toldVersion();
+      state = await saga.forward('refresh', (act) => act.refreshRefund({ refundId }), byHand);
+      if (disputed && state?.status === 'pending' && !state.disputed)
+        state = await saga.forward(`submit-${state.tries}`, (act, key) => act.submitRefund({ refundId, key }), byHand);
+    }
+    return state;
+  }
+
+  /**
    * Stripe gives a failed refund's money back to the platform and never tries again: somebody is still owed it. An operator
-   * decides whether it is made as a new one. Undefined when it was settled by other means.
+   * decides whether it is made as a new one. A dispute is waited for first, because it makes refunds fail: after it one is made without asking.
+   * Undefined when it was settled by other means.
    */
   async function tryAgain(failed: Decided): Promise<RefundSummary | undefined> {
     const number = failed.tries + 1;
     let trouble = 'Stripe could not make it, the customer is still owed the money';
+    let asks = !failed.disputed;
+    let { version } = failed;
+    if (failed.disputed) {
+      const state = await follow(failed, (now) => now.disputed === true && now.status === 'failed' && isOwed(now));
+      if (state?.status !== 'failed' || !isOwed(state)) return state;
+      version = state.version;
+    }
     for (;;) {
-      const said = await operatorOrNews(trouble, failed.version);
-      if (typeof said !== 'string') return said;
-      if (said !== 'retry') return undefined;
+      if (asks) {
+        const said = await operatorOrNews(trouble, version);
+        if (typeof said !== 'string') return said;
+        if (said !== 'retry') return undefined;
+      }
+      asks = true;
       saga.tell('Running', `${about}: asking Stripe again, try ${number}.`);
       const answer = await saga.forward(
         `submit-${number}`,

@@ -2,6 +2,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/modules';
 import { dailyDebtsSchedule } from '../../workflows/daily-debts.api';
+import { dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import { messageOf } from '../machine/error-code';
@@ -181,9 +182,12 @@ const LANES = 8;
 const isSound = (type: string, status: string) => isScheduled(type) || status === 'RUNNING' || status === 'COMPLETED';
 
 /** The workflows that Schedules start: they are nobody's saga. */
-export const SCHEDULED: readonly string[] = [sweepSchedule, weeklyPayoutsSchedule, dailyDebtsSchedule].map(
-  ({ workflowType }) => workflowType,
-);
+export const SCHEDULED: readonly string[] = [
+  sweepSchedule,
+  weeklyPayoutsSchedule,
+  dailyDebtsSchedule,
+  dailyDisputesSchedule,
+].map(({ workflowType }) => workflowType);
 const isScheduled = (type: string) => SCHEDULED.includes(type);
 
 /** Finds which of the words a text contains. To look for each alone takes seconds for many people and histories, and nearly all have none. */

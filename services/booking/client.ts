@@ -15,6 +15,9 @@ export function createBookingClient(http: ServiceClient) {
     /** The booking with the addresses, zones and locales that mails need. @throws ProblemError not_found */
     readForNotices: (id: string): Promise<InternalBooking> => http.call(contract.readForNotices, { params: { id } }),
 
+    /** What happened to it, oldest first. @throws ProblemError not_found */
+    readTimeline: (id: string) => http.call(contract.readTimeline, { params: { id } }),
+
     /** What the client asked for; from now on its saga has begun. @throws ProblemError not_found; undone when it was refused before */
     beginRequest: (id: string): Promise<StoredRequest> => http.call(contract.beginRequest, { params: { id } }),
 

@@ -25,6 +25,9 @@ export function createNotificationClient(http: ServiceClient) {
       });
     },
 
+    /** What was told of a booking, oldest first. */
+    noticesOfBooking: (bookingId: string) => http.call(contract.noticesOfBooking, { params: { bookingId } }),
+
     /** Gives a new user default preferences. `key` is `<workflowId>/<step>`. @throws ProblemError undone */
     createPreferences(userId: string, key: string): Promise<NotificationPreferences> {
       return http.call(contract.createPreferences, { idempotencyKey: key, params: { userId } });

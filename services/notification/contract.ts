@@ -84,6 +84,21 @@ const PayoutWaits = z.strictObject({
   waitsFor: z.enum(['awaiting_onboarding', 'awaiting_bank_account']),
 });
 
+const disputeFields = {
+  disputeId: Uuid,
+  paymentId: Uuid,
+  /** Null for a direct payment. */
+  bookingId: z.union([Uuid, z.null()]),
+  /** What the card's holder claims. */
+  amount: Money,
+  /** What was paid for; null for a direct payment. */
+  session: z.union([z.strictObject({ subject: Phrase, startsAt: Instant }), z.null()]),
+};
+/** `inquiry`: its bank only asks, and has taken nothing. `sayBy`: until when the payee can say something. */
+const DisputeOpened = z.strictObject({ ...disputeFields, inquiry: z.boolean(), sayBy: z.union([Instant, z.null()]) });
+const DisputeReminder = z.strictObject({ ...disputeFields, inquiry: z.boolean(), sayBy: Instant });
+const DisputeDecided = z.strictObject({ ...disputeFields, outcome: z.enum(['won', 'lost', 'closed']) });
+
 /** A price at which nobody can be charged any more: of a currency that the platform does not take, or as an amount. */
 const PricesRefused = z.strictObject({ refusedPrice: Money, because: z.enum(['currency', 'amount']) });
 
@@ -149,6 +164,9 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('payout_failed', PayoutFailed),
   message('payout_waits', PayoutWaits),
   message('prices_refused_tutor', PricesRefused),
+  message('dispute_opened', DisputeOpened),
+  message('dispute_reminder', DisputeReminder),
+  message('dispute_decided', DisputeDecided),
 ]);
 export type RecordNotification = z.output<typeof RecordNotification>;
 export type TemplateName = RecordNotification['template'];
@@ -163,6 +181,17 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 export const RecordedNotification = z.strictObject({ id: Uuid, status: z.enum(DELIVERY_STATUSES) });
 export type RecordedNotification = z.output<typeof RecordedNotification>;
+
+/** What somebody was told of a booking: nothing of what it said, and no address. */
+export const Notice = z.object({
+  template: z.string(),
+  recipientId: Uuid,
+  status: z.enum(DELIVERY_STATUSES),
+  recordedAt: InstantOut,
+  /** When the mail server took the mail over. */
+  sentAt: InstantOut.nullable(),
+});
+export type Notice = z.output<typeof Notice>;
 
 export const Notification = z
   .strictObject({
@@ -251,6 +280,15 @@ export const notificationContract = {
     idempotency: 'required',
     body: RecordNotification,
     replies: { 200: RecordedNotification },
+  }),
+  noticesOfBooking: endpoint({
+    method: 'get',
+    path: '/internal/bookings/{bookingId}/notices',
+    operationId: 'noticesOfBooking',
+    summary: 'What was told of a booking to whom, and what became of its mails, oldest first',
+    access: 'service',
+    params: z.strictObject({ bookingId: Uuid }),
+    replies: { 200: z.object({ items: z.array(Notice) }) },
   }),
   createPreferences: endpoint({
     method: 'post',

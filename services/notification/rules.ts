@@ -31,6 +31,9 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   payout_failed: 'payment',
   payout_waits: 'payment',
   prices_refused_tutor: 'account',
+  dispute_opened: 'payment',
+  dispute_reminder: 'payment',
+  dispute_decided: 'payment',
 };
 
 /**

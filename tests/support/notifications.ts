@@ -25,6 +25,10 @@ const PAYMENT = {
   description: 'Exam preparation',
 };
 const PAYOUT = { payoutId: uuidv7(), amount: { amount: 4_250, currency: 'EUR' } };
+const DISPUTE = {
+  ...{ disputeId: uuidv7(), paymentId: uuidv7(), bookingId: uuidv7(), amount: { amount: 4_500, currency: 'EUR' } },
+  session: { subject: 'Mathematics', startsAt: '2030-03-04T09:00:00.000Z' },
+};
 const PAGE = { pageUrl: 'https://tutorconnect.example/somewhere' };
 
 /** What a template says beyond the facts above. */
@@ -48,6 +52,9 @@ const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   },
   payout_failed: { why: 'Your bank did not take it. The bank account has been closed.' },
   payout_waits: { waitsFor: 'awaiting_onboarding' },
+  dispute_opened: { inquiry: false, sayBy: '2030-03-01T18:00:00.000Z' },
+  dispute_reminder: { inquiry: false, sayBy: '2030-03-01T18:00:00.000Z' },
+  dispute_decided: { outcome: 'won' },
   payment_action_required: { payBy: '2030-03-01T18:00:00.000Z' },
 };
 
@@ -76,7 +83,7 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };
-  const facts = [BOOKING, PAYMENT, PAYOUT, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
+  const facts = [BOOKING, PAYMENT, PAYOUT, DISPUTE, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
     ...some,
     ...EXTRA[template],
   }));

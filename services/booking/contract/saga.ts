@@ -15,6 +15,7 @@ import {
   text,
   Uuid,
 } from '../../../platform/schemas';
+import { evidenceOperations } from './evidence';
 import { Booking, CancelReason, Party, PaymentStatus, StartTime } from './people';
 
 // What the booking saga's activities are promised: `/internal/bookings`, never routed by the gateway.
@@ -108,6 +109,7 @@ const command = { access: 'service', idempotency: 'required', params: IdParams }
 
 /** The saga's steps, each named by what it does to the booking, and what activities read. */
 export const sagaOperations = {
+  ...evidenceOperations,
   readForNotices: endpoint({
     method: 'get',
     path: '/internal/bookings/{id}',

@@ -5,7 +5,7 @@ import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
 import { withoutSecrets } from '../rules/visible';
 import { recordPayment, recordRefund } from '../store/payment-copy';
-import { readBooking } from '../store/reads';
+import { readBooking, readTimeline } from '../store/reads';
 import {
   admitMove,
   awaitTutor,
@@ -25,6 +25,10 @@ export function serveSagaSteps(service: Service, { database: { db } }: ServiceDe
   service.serve(contract.readForNotices, async ({ params }) => {
     const booking = await readBooking(db, params.id);
     return ok({ ...booking, payment: withoutSecrets(booking.payment) });
+  });
+  service.serve(contract.readTimeline, async ({ params }) => {
+    const { id } = await readBooking(db, params.id);
+    return ok({ items: await readTimeline(db, id) });
   });
   service.serve(contract.beginRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
   service.serve(contract.getRequest, async ({ params }) => ok(await beginRequest(db, params.id)));

@@ -8,6 +8,7 @@ import type { ServiceDeps } from '../../../platform/service';
 import { counter } from '../../../platform/telemetry';
 import { notificationContract as contract, type RecordNotification } from '../contract';
 import type { FactsSealer } from '../sealed-facts';
+import { noticesOfBooking } from '../store/inbox';
 import { type Announcement, createPreferences, recordNotification, removePreferences } from '../store/saga-steps';
 import { render } from '../templates';
 
@@ -59,6 +60,10 @@ export function serveSagaSteps(
       }
       next(error);
     },
+  );
+
+  service.serve(contract.noticesOfBooking, async ({ params }) =>
+    ok({ items: await noticesOfBooking(db, params.bookingId) }),
   );
 
   service.serve(contract.createPreferences, async (call) => {

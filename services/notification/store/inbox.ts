@@ -1,8 +1,8 @@
-import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, isNull, lt, sql } from 'drizzle-orm';
 import { type Database, theOnly } from '../../../db/client';
 import { notifications } from '../../../db/schema/notification';
 import { ProblemError } from '../../../kernel/errors';
-import type { Notification } from '../contract';
+import type { Notice, Notification } from '../contract';
 
 type Row = typeof notifications.$inferSelect;
 
@@ -57,6 +57,21 @@ export async function markAllRead(db: Database, userId: string): Promise<number>
     .where(and(listedFor(userId), isNull(notifications.readAt)))
     .returning({ id: notifications.id });
   return marked.length;
+}
+
+/** What was told of a booking, oldest first. */
+export async function noticesOfBooking(db: Database, bookingId: string): Promise<Notice[]> {
+  const { template, recipientId, status, createdAt, sentAt, id } = notifications;
+  const rows = await db
+    .select({ template, recipientId, status, createdAt, sentAt })
+    .from(notifications)
+    .where(eq(notifications.bookingId, bookingId))
+    .orderBy(asc(id));
+  return rows.map(({ createdAt: recorded, sentAt: sent, ...row }) => ({
+    ...row,
+    recordedAt: recorded.toISOString(),
+    sentAt: sent?.toISOString() ?? null,
+  }));
 }
 
 function toWire(row: Row): Notification {

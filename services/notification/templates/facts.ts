@@ -14,8 +14,9 @@ export interface Detail {
 type Data = RecordNotification['data'];
 type BookingData = Extract<Data, { startsAt: string }>;
 type RefusedData = Extract<Data, { refusedPrice: unknown }>;
-type PaymentData = Extract<Data, { paymentId: unknown }>;
+type PaymentData = Extract<Data, { description: unknown }>;
 type PayoutData = Extract<Data, { payoutId: unknown }>;
+type DisputeData = Extract<Data, { disputeId: unknown }>;
 
 /** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
 export function factsOf(message: RecordNotification): Facts {
@@ -33,6 +34,11 @@ export function factsOf(message: RecordNotification): Facts {
     ...('startsAt' in data && 'because' in data && FAILURES[data.because]),
     ...('why' in data && { why: data.why }),
     ...('waitsFor' in data && { forBank: data.waitsFor === 'awaiting_bank_account' }),
+    ...('inquiry' in data && {
+      inquiry: data.inquiry,
+      sayBy: data.sayBy === null ? '' : reader.when(data.sayBy),
+    }),
+    ...('outcome' in data && { won: data.outcome === 'won', lost: data.outcome === 'lost' }),
     ...('refusedPrice' in data && refusedFacts(data, reader)),
     ...('refund' in data && {
       terms: data.terms ? refundInWords(data.terms) : '',
@@ -52,6 +58,7 @@ export function unquoted(message: RecordNotification): RecordNotification {
     data: {
       ...data,
       ...('subject' in data && { subject: 'tutoring' }),
+      ...('session' in data && { session: data.session && { ...data.session, subject: 'tutoring' } }),
       ...('lines' in data && { lines: data.lines.map((line) => ({ ...line, subject: null })) }),
       ...('otherName' in data && { otherName: other }),
       ...('description' in data && { description: null }),
@@ -92,6 +99,7 @@ export function detailsOf(message: RecordNotification): Detail[] {
   if ('startsAt' in data)
     return bookingDetails(data, reader, message.emailVerified && TAKES_PLACE.test(message.template));
   if ('payoutId' in data) return payoutDetails(data, reader);
+  if ('disputeId' in data) return disputeDetails(data, reader);
   if ('amount' in data) return paymentDetails(data, reader);
   if ('refusedPrice' in data) return [detail('Price', reader.money(data.refusedPrice))];
   return [];
@@ -114,6 +122,17 @@ function paymentDetails(data: PaymentData, reader: Reader): Detail[] {
     detail('Amount', reader.money(data.amount)),
     ...(data.description === null ? [] : [detail('For', singleLine(data.description))]),
     detail('Payment', data.paymentId),
+  ];
+}
+
+function disputeDetails({ amount, session, paymentId, disputeId }: DisputeData, reader: Reader): Detail[] {
+  return [
+    detail('Amount', reader.money(amount)),
+    ...(session === null
+      ? []
+      : [detail('Session', `${singleLine(session.subject)}, ${reader.when(session.startsAt)}`)]),
+    detail('Payment', paymentId),
+    detail('Dispute', disputeId),
   ];
 }
 
@@ -150,6 +169,7 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   if ('pageUrl' in data) return String(data.pageUrl);
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('payoutId' in data) return `${publicUrl}/payouts/${'waitsFor' in data ? 'account' : data.payoutId}`;
+  if ('disputeId' in data) return `${publicUrl}/disputes/${data.disputeId}`;
   if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
     'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;

@@ -246,4 +246,31 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     ],
     action: 'Change your prices',
   },
+  dispute_opened: {
+    subject:
+      '{{#if inquiry}}A bank asks about a payment of {{amount}} to you{{else}}A payment of {{amount}} to you is disputed{{/if}}',
+    heading: '{{#if inquiry}}A bank asks about a payment to you{{else}}A payment to you is disputed{{/if}}',
+    lead: '{{#if inquiry}}The bank of somebody who paid you asks about {{amount}}. No money has moved.{{else}}The bank of somebody who paid you has taken {{amount}} back and decides who keeps it. Your share of it is frozen until then.{{/if}}',
+    more: [
+      '{{#if sayBy}}Say until {{sayBy}} what speaks against it. What you have said by then is sent to the bank, once, with what we know of the session. If nobody says anything, the bank may decide against you.{{else}}Nothing can be sent to the bank any more.{{/if}}',
+      '{{#if inquiry}}The bank may still take the money back; you are told then.{{else}}We tell you what the bank decides, which can take three months.{{/if}}',
+    ],
+    action: 'View dispute',
+  },
+  dispute_reminder: {
+    subject: 'Until {{sayBy}}: what speaks against the dispute of {{amount}}?',
+    heading: 'You have said nothing yet',
+    lead: '{{#if inquiry}}A bank asks about {{amount}} that somebody paid you{{else}}A payment of {{amount}} to you is disputed{{/if}}, and you can say something until {{sayBy}}.',
+    more: ['What there is then is sent to the bank, once. Nothing can be added after that.'],
+    action: 'Say something',
+  },
+  dispute_decided: {
+    subject: '{{#if won}}Won{{else}}{{#if lost}}Lost{{else}}Closed{{/if}}{{/if}}: the dispute of {{amount}}',
+    heading: 'The bank has decided',
+    lead: '{{#if won}}The bank has decided the dispute of {{amount}} for you.{{else}}{{#if lost}}The bank has decided the dispute of {{amount}} for the card’s holder.{{else}}The bank no longer asks about {{amount}}.{{/if}}{{/if}}',
+    more: [
+      '{{#if won}}What it had taken came back, and your share is no longer frozen.{{else}}{{#if lost}}They keep what the bank had taken. Your share of it, which was frozen, is gone.{{else}}Nothing was taken from you.{{/if}}{{/if}}',
+    ],
+    action: 'View dispute',
+  },
 };
