@@ -9,6 +9,6 @@ export const FONT = readFileSync(require.resolve('dejavu-fonts-ttf/ttf/DejaVuSan
 const font = create(FONT);
 
 /** Whether the font has a character: what it has not would be a box. */
-export function hasGlyph(codePoint: number): boolean {
-  return 'hasGlyphForCodePoint' in font && font.hasGlyphForCodePoint(codePoint);
+export function hasGlyph(character: string): boolean {
+  return 'hasGlyphForCodePoint' in font && font.hasGlyphForCodePoint(character.codePointAt(0) ?? 0);
 }

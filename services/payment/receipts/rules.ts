@@ -21,13 +21,13 @@ export function numberOf(kind: 'R' | 'C', { year, number }: { year: number; numb
 const WRITTEN = /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Common}\p{Script=Inherited}]*$/u;
 
 /** A text on one line, or null where it holds something that would be boxes. `hasGlyph`: whether the font has a character. */
-export function printable(text: string, hasGlyph: (codePoint: number) => boolean): string | null {
+export function printable(text: string, hasGlyph: (character: string) => boolean): string | null {
   const line = text.replaceAll(/\s+/g, ' ').trim();
-  const isPrintable = WRITTEN.test(line) && [...line].every((character) => hasGlyph(character.codePointAt(0) ?? 0));
+  const isPrintable = WRITTEN.test(line) && [...line].every(hasGlyph);
   return isPrintable && line !== '' ? line : null;
 }
 
 /** What a person is called on a receipt: by their name, or by their address where that cannot be printed. */
-export function printedName(person: NamedPerson | null, hasGlyph: (codePoint: number) => boolean): string | null {
+export function printedName(person: NamedPerson | null, hasGlyph: (character: string) => boolean): string | null {
   return person && (printable(person.name, hasGlyph) ?? person.emailName);
 }
