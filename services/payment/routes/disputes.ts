@@ -3,22 +3,19 @@ import { listCursor } from '../../../platform/cursor';
 import type { Service } from '../../../platform/http-server';
 import { ok } from '../../../platform/replies';
 import { Uuid } from '../../../platform/schemas';
-import type { Logger } from '../../../platform/telemetry';
 import type { Sagas } from '../../../platform/temporal';
 import { paymentContract as contract } from '../contract';
-import { acceptDispute, refreshDispute, submitEvidence } from '../disputes/dispute';
-import { findDisputes } from '../disputes/finding';
-import { disputeStateOf, shownDispute } from '../disputes/rules';
+import { acceptDispute, submitEvidence } from '../disputes/dispute';
+import { shownDispute } from '../disputes/rules';
 import { wakeDispute } from '../disputes/sagas';
-import { closeDispute, type DisputeView, listDisputes, readDispute } from '../disputes/store/disputes';
-import { noteGathered, stateDispute } from '../disputes/store/evidence';
+import { type DisputeView, listDisputes, readDispute } from '../disputes/store/disputes';
+import { stateDispute } from '../disputes/store/evidence';
 import type { Till } from '../till';
 
 /** The cursor of the page that ends with this dispute. */
 const disputeCursor = listCursor(Uuid);
 
 const shown = ({ dispute, payment, statement }: DisputeView) => ok(shownDispute(dispute, payment, statement));
-const state = ({ dispute, payment, statement }: DisputeView) => ok(disputeStateOf(dispute, payment, statement));
 
 /** What payees and administrators see of disputes, and do about them. */
 export function serveDisputes(service: Service, till: Till, sagas: Sagas): void {
@@ -68,23 +65,4 @@ export function serveDisputes(service: Service, till: Till, sagas: Sagas): void 
     await wakeDispute(till, sagas, view);
     return view;
   }
-}
-
-/** What the sagas of disputes call, and the Schedule that looks for them. */
-export function serveDisputeSteps(service: Service, till: Till, sagas: Sagas, logger: Logger): void {
-  const { db } = till;
-
-  service.serve(contract.findDisputes, async ({ body }) => ok(await findDisputes(till, { sagas, logger }, body)));
-
-  service.serve(contract.lookAtDispute, async ({ params }) => state(await refreshDispute(till, params.id)));
-
-  service.serve(contract.gatherEvidence, async ({ params, body }) => state(await noteGathered(db, params.id, body)));
-
-  service.serve(contract.submitEvidence, async ({ params, idempotencyKey }) => {
-    return state(await submitEvidence(till, params.id, idempotencyKey));
-  });
-
-  service.serve(contract.closeDispute, async ({ params, body }) => {
-    return state(await closeDispute(db, params.id, body.version));
-  });
 }

@@ -5,7 +5,7 @@ import { newestReceipt } from '../receipts/store';
 import { createStripe } from '../stripe/door';
 import type { Till } from '../till';
 import { serveCards } from './cards';
-import { serveDisputeSteps, serveDisputes } from './disputes';
+import { serveDisputes } from './disputes';
 import { servePayoutAccount } from './payout-account';
 import { servePayouts } from './payouts';
 import { servePeople } from './people';
@@ -50,7 +50,6 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
       serveReceipts(service, till, sealer);
       serveWebhook(service, till, sagas);
       serveDisputes(service, till, sagas);
-      serveDisputeSteps(service, till, sagas, logger);
       serveSagaSteps(service, till, { sagas, logger, sealer });
     },
   };

@@ -12,7 +12,12 @@ import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { paymentContract as contract } from '../contract';
 import { openDueDebts } from '../debts/opening';
 import { lookAtDebt, settleDebt } from '../debts/store';
+import { refreshDispute, submitEvidence } from '../disputes/dispute';
+import { findDisputes } from '../disputes/finding';
+import { disputeStateOf } from '../disputes/rules';
 import { wakeUnseenDisputes } from '../disputes/sagas';
+import { closeDispute, type DisputeView } from '../disputes/store/disputes';
+import { noteGathered } from '../disputes/store/evidence';
 import { releaseEarnings } from '../earnings/store';
 import { sweepEarnings } from '../earnings/sweep';
 import {
@@ -44,6 +49,8 @@ import { abandon, settle } from '../settlement/settle';
 import { handOverRefunds, markPaymentSettled, markSubjectSettled } from '../settlement/store';
 import { sweepPayments } from '../settlement/sweep';
 import type { Till } from '../till';
+
+const disputeOf = ({ dispute, payment, statement }: DisputeView) => ok(disputeStateOf(dispute, payment, statement));
 
 const payoutOf = (payout: PayoutRow) => ok(payoutStateOf(payout));
 
@@ -231,4 +238,20 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
   service.serve(contract.lookAtDebt, async ({ params }) => ok(await lookAtDebt(db, params)));
 
   service.serve(contract.settleDebt, async ({ params, body }) => ok(await settleDebt(db, params, body)));
+
+  service.serve(contract.findDisputes, async ({ body }) => ok(await findDisputes(till, { sagas, logger }, body)));
+
+  service.serve(contract.lookAtDispute, async ({ params }) => disputeOf(await refreshDispute(till, params.id)));
+
+  service.serve(contract.gatherEvidence, async ({ params, body }) => {
+    return disputeOf(await noteGathered(db, params.id, body));
+  });
+
+  service.serve(contract.submitEvidence, async ({ params, idempotencyKey }) => {
+    return disputeOf(await submitEvidence(till, params.id, idempotencyKey));
+  });
+
+  service.serve(contract.closeDispute, async ({ params, body }) => {
+    return disputeOf(await closeDispute(db, params.id, body.version));
+  });
 }
