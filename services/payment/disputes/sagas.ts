@@ -2,7 +2,6 @@ import type { Sagas } from '../../../platform/temporal';
 import { disputeChanged, disputeSaga } from '../../../workflows/dispute.api';
 import { bookingIdOf } from '../charges/rules';
 import type { PaymentRow } from '../charges/store/payments';
-import { isPromised } from '../refunds/rules';
 import { wakeRefundSagas } from '../refunds/sagas';
 import { listRefunds } from '../refunds/store/refunds';
 import type { StripeEvent } from '../stripe/answers';
@@ -31,7 +30,7 @@ export async function actOnDispute(
     if (again || one.isNews) await wakeDispute(till, sagas, one);
 }
 
-/** Tells a dispute's saga, and those of refunds that wait for it, and starts them where there are none. @throws ProblemError upstream_unavailable */
+/** Tells a dispute's saga, and those of its payment's refunds that are not seen to, and starts them where there are none. @throws ProblemError upstream_unavailable */
 export async function wakeDispute(
   { db }: Pick<Till, 'db'>,
   sagas: Sagas,
@@ -40,8 +39,9 @@ export async function wakeDispute(
   const { id: disputeId, paymentId, version } = dispute;
   const input = { disputeId, paymentId, bookingId: bookingIdOf(payment), payeeId: payment.payeeId };
   await sagas.wake(disputeSaga, input, disputeChanged, { disputeId, version });
-  const waiting = (await listRefunds(db, paymentId)).filter(isPromised);
-  await wakeRefundSagas(sagas, payment, waiting);
+  // Those that wait, and those that the bank's money has covered: their sagas have yet to see that nobody is owed them.
+  const refunds = (await listRefunds(db, paymentId)).filter((refund) => refund.closedAs !== refund.status);
+  await wakeRefundSagas(sagas, payment, refunds);
 }
 
 /** Wakes the sagas of a payment's disputes that came to light beside another thing, not by a webhook of their own. @throws ProblemError upstream_unavailable */
