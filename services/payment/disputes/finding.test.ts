@@ -20,6 +20,10 @@ const { deliver, event, quiet } = webhooksAt(() => stack);
 
 const woken = (disputeId: string) => stack.signals.filter(({ workflowId }) => workflowId === `dispute:${disputeId}`);
 
+test('with no dispute at all nothing is found', async () => {
+  expect(await find()).toEqual({ seen: 0, found: 0, failed: 0 });
+});
+
 describe('a webhook', () => {
   test('is asked about, whatever it says, and tells the saga once', async () => {
     const payment = await paid();

@@ -76,6 +76,8 @@ describe('a dispute', () => {
       });
     expect((await payee.get('/api/disputes')).body).toEqual({ items: [seen.body], nextCursor: null });
     expect((await payer.get('/api/disputes')).body.items).toEqual([]);
+    expect((await boss.get('/api/disputes')).body.items).toContainEqual(seen.body);
+    expect((await boss.get(`/api/disputes/${uuidv7()}`)).status).toBe(404);
   });
 
   test('of another payment of before comes with its page, the newest first', async () => {
@@ -126,8 +128,12 @@ describe('what speaks against a dispute', () => {
     const { payment, id } = await open({ due_by: inDays(1) - 60 });
     const payee = await asUser(payment.payeeId, 'tutor');
     expect((await payee.put(`/api/disputes/${id}/evidence`, { text: 'Late' })).body.code).toBe('edit_window_closed');
-    const { id: none } = await open({ due_by: 0 });
-    expect((await look(none)).body).toMatchObject({ respondBy: null, submitBy: null });
+    const none = await open({ due_by: 0 });
+    expect((await look(none.id)).body).toMatchObject({ respondBy: null, submitBy: null });
+    const other = await asUser(none.payment.payeeId, 'tutor');
+    const shown = { respondBy: null, editableUntil: null };
+    expect((await other.get(`/api/disputes/${none.id}`)).body).toMatchObject(shown);
+    expect((await other.get(`/api/payments/${none.payment.paymentId}`)).body.dispute.respondBy).toBeNull();
   });
 
   test('is sent with what the platform knows, once', async () => {
@@ -141,6 +147,8 @@ describe('what speaks against a dispute', () => {
     await stack.post(`/disputes/${id}/gathered`, `dispute:${id}/gather`, { ...gathered, service_date: 'unknown' });
     await stack.post(`/disputes/${id}/gathered`, `dispute:${id}/gather-2`, gathered);
     await payee.put(`/api/disputes/${id}/evidence`, { text: 'She was there' });
+    const nobodys = uuidv7();
+    expect((await stack.post(`/disputes/${nobodys}/gathered`, `dispute:${nobodys}/gather`, gathered)).status).toBe(404);
     const submit = () => stack.post(`/disputes/${id}/submit`, `dispute:${id}/submit`);
     const replies = await Promise.all([submit(), submit(), submit()]);
     for (const { status } of replies) expect([200, 503]).toContain(status);

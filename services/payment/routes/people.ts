@@ -12,7 +12,7 @@ import { type PaymentRow, readPayment } from '../charges/store/payments';
 import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
 import { paymentDisputeOf } from '../disputes/rules';
-import { latestDisputes } from '../disputes/store/disputes';
+import { latestDispute } from '../disputes/store/disputes';
 import { REFUNDED_OTHERWISE, shownRefund } from '../refunds/rules';
 import { listRefunds, readRefund } from '../refunds/store/refunds';
 import { requestRefund } from '../refunds/store/requests';
@@ -74,7 +74,7 @@ export function servePeople(
   service.serve(contract.getPayment, async ({ params, user }) => {
     const payment = await readPayment(db, params.id);
     if (!maySee(payment, user)) throw new ProblemError('not_found');
-    const dispute = (await latestDisputes(db, [payment.id])).get(payment.id);
+    const dispute = await latestDispute(db, payment.id);
     return ok(shownPayment(payment, user.id, dispute ? paymentDisputeOf(dispute) : null));
   });
 

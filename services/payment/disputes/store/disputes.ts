@@ -61,15 +61,15 @@ export async function listDisputes(
     .limit(limit);
 }
 
-/** The latest dispute of each payment of `ids` that has one. */
-export async function latestDisputes(db: Database, ids: readonly string[]): Promise<ReadonlyMap<string, DisputeRow>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectDistinctOn([disputes.paymentId])
+/** The latest dispute of a payment; undefined when it has none. */
+export async function latestDispute(db: Database, paymentId: string): Promise<DisputeRow | undefined> {
+  const [row] = await db
+    .select()
     .from(disputes)
-    .where(inArray(disputes.paymentId, [...ids]))
-    .orderBy(disputes.paymentId, desc(disputes.openedAt), desc(disputes.id));
-  return new Map(rows.map((row) => [row.paymentId, row]));
+    .where(eq(disputes.paymentId, paymentId))
+    .orderBy(desc(disputes.openedAt), desc(disputes.id))
+    .limit(1);
+  return row;
 }
 
 /** The disputes of a payment that are not decided, or whose end no saga has shown. */
@@ -88,7 +88,6 @@ export async function knownDisputes(
   db: Database,
   stripeIds: readonly string[],
 ): Promise<ReadonlyMap<string, DisputeRow>> {
-  if (stripeIds.length === 0) return new Map();
   const rows = await db
     .select()
     .from(disputes)
