@@ -41,6 +41,22 @@ test.each(['succeeded', 'pending', 'failed'])('every question returns the state 
   ]);
 });
 
+test.each([
+  ['submitRefund', 'pending', true],
+  ['refreshRefund', 'failed', true],
+  ['refreshRefund', 'pending', false],
+] as const)(
+  '%s of a refund that is %s says that a bank has its money only where that is so: %s',
+  async (name, status, disputed) => {
+    services.answers[name] = { ...refund(status), disputed };
+    const summary = await act[name]({ refundId, key });
+    expect({ disputed: summary.disputed, said: 'disputed' in summary }).toEqual({
+      disputed: disputed || undefined,
+      said: disputed,
+    });
+  },
+);
+
 test('its booking is shown the payment as it is now, once per version', async () => {
   services.answers.getRefundState = refund('succeeded');
   await act.recordRefund({ refundId, bookingId, key });
@@ -76,4 +92,30 @@ test.each([
       data: { paymentId, bookingId: booking, amount: EUR(2250) },
     },
   });
+});
+
+test('payer and payee are told that it waits for a bank, each under a key of their own', async () => {
+  const payeeId = uuidv7();
+  const person = (id: string, email: string) => ({
+    ...{ id, email, role: 'student', status: 'active', emailVerified: true },
+    ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
+  });
+  services.answers.getRefundState = refund('pending');
+  services.answers.getPaymentState = { ...payment, payerId, payeeId };
+  services.answers.internalGetPair = {
+    first: person(payerId, 'ada@example.com'),
+    second: person(payeeId, 'tina@example.com'),
+  };
+  services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
+  await act.notifyRefundWaits({ refundId, bookingId, key });
+  const told = services.calls.filter(({ operation }) => operation === 'recordNotification');
+  const says = (email: string) =>
+    expect.objectContaining({ template: 'refund_waits', email, data: expect.objectContaining({ amount: EUR(2250) }) });
+  expect(told.map(({ key: under, body }) => ({ under, body }))).toEqual(
+    expect.arrayContaining([
+      { under: `${key}/payer`, body: says('ada@example.com') },
+      { under: `${key}/payee`, body: says('tina@example.com') },
+    ]),
+  );
+  expect(told).toHaveLength(2);
 });

@@ -77,6 +77,24 @@ export function createRefundActivities({ clientOf }: Clients) {
     /** Tells the payer that it is made. */
     notifyRefund: (input: Step<{ refundId: string; bookingId: string | null }>) => tellPayer('refund_succeeded', input),
 
+    /** Tells payer and payee that it waits for what a bank decides about a dispute of the payment. */
+    async notifyRefundWaits({
+      refundId,
+      bookingId,
+      key,
+    }: Step<{ refundId: string; bookingId: string | null }>): Promise<void> {
+      const { paymentId, amount } = await payment.getRefund(refundId);
+      const { payerId, payeeId } = await payment.getPayment(paymentId);
+      const { first: payer, second: payee } = await identity.getPair(payerId, payeeId);
+      const data = { paymentId, bookingId, amount, description: null };
+      const tell = (person: typeof payer, as: 'payer' | 'payee') =>
+        notification.record(
+          { template: 'refund_waits', ...recipient(person), usefulUntil: null, data },
+          `${key}/${as}`,
+        );
+      await Promise.all([tell(payer, 'payer'), tell(payee, 'payee')]);
+    },
+
     /** Tells the payer that it came back from their bank, after they were told that it was made. */
     notifyRefundReturned: (input: Step<{ refundId: string; bookingId: string | null }>) =>
       tellPayer('refund_returned', input),

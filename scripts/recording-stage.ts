@@ -22,6 +22,9 @@ export const paymentSchema = z.looseObject({ id: z.string(), clientSecret: z.str
 const stateSchema = z.looseObject({
   payment_intents: z.array(z.looseObject({ id: z.string(), metadata: z.record(z.string(), z.string()) })),
 });
+const chargesSchema = z.looseObject({
+  charges: z.array(z.looseObject({ id: z.string(), payment_intent: z.string().nullish() })),
+});
 const detailsSchema = z.looseObject({ currentDetails: z.string().default('') });
 const accountsSchema = z.looseObject({
   accounts: z.array(
@@ -178,6 +181,15 @@ export function createStage(
     async payoutAtStripe(account: string): Promise<string> {
       const { connected_payouts: payouts } = await call(payoutsSchema, 'GET', `${sandbox}/sandbox/state`, {});
       return String(payouts[account]?.at(-1)?.id);
+    },
+
+    /** Has the holder of a card dispute a payment; its name at Stripe. */
+    async dispute(paymentId: string, asked: object): Promise<string> {
+      const intent = await intentOf(paymentId);
+      const { charges } = await call(chargesSchema, 'GET', `${sandbox}/sandbox/state`, {});
+      const charge = charges.find((one) => one.payment_intent === intent)?.id;
+      const body = { charge, ...asked };
+      return (await call(createdSchema, 'POST', `${sandbox}/sandbox/disputes`, { body })).id;
     },
 
     fault: (body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/faults`, { body }),

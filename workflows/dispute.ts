@@ -108,16 +108,17 @@ export async function dispute(input: DisputeInput, before?: DisputeSoFar): Promi
     // Somebody else has sent it, the bank has decided, or asks anew with another deadline.
     if (submitBy === null || (sendsAt !== undefined && sendsAt !== submitBy)) dropEvidence();
     if (submitBy === null) return;
-    if (!done.has('gathered')) {
+    const sending = `sent/${submitBy}`;
+    if (Date.parse(submitBy) <= Date.now()) {
+      if (done.has(sending)) return;
+      done.add('gathered').add(sending);
+      dropEvidence();
+      sendsAt = submitBy;
+      evidence.add(() => send(submitBy));
+    } else if (!done.has('gathered')) {
       done.add('gathered');
       evidence.add(gather);
     }
-    const sending = `sent/${submitBy}`;
-    if (Date.parse(submitBy) > Date.now() || done.has(sending)) return;
-    done.add(sending);
-    dropEvidence();
-    sendsAt = submitBy;
-    evidence.add(() => send(submitBy));
   }
 
   function dropEvidence(): void {
@@ -147,7 +148,7 @@ export async function dispute(input: DisputeInput, before?: DisputeSoFar): Promi
     saga.tell('Running', `${about}: the bank has decided: ${status}. Telling its payee.`);
     await Promise.all([notices.settled(), evidence.settled()]);
     const closed = await saga.forward('close', (act, key) =>
-      act.closeDispute({ disputeId, version, key: `${key}-${version}` }),
+      act.closeDispute({ disputeId, version, key: `${key}/${version}` }),
     );
     return (closed?.version ?? version) <= version && toldVersion() <= Math.max(version, heard);
   }

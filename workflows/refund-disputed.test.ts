@@ -30,6 +30,8 @@ let refundId = '';
 let state: RefundSummary;
 /** What was asked of it: the steps that hand it to Stripe, by their keys. */
 let asked: string[];
+/** Under which keys payer and payee were told that it waits. */
+let told: string[];
 
 function becomes({ disputed, ...change }: Partial<RefundSummary>): void {
   const { disputed: _, ...before } = state;
@@ -42,6 +44,7 @@ async function start(is: Partial<RefundSummary>, change: Record<string, TestActi
   refundId = randomUUID();
   state = { status: 'pending', version: 1, tries: 1, ...is };
   asked = [];
+  told = [];
   saga = await harness.start(
     refundSaga,
     { refundId, paymentId: randomUUID(), bookingId: null },
@@ -61,6 +64,9 @@ async function start(is: Partial<RefundSummary>, change: Record<string, TestActi
       giveUpRefund: () => undefined,
       notifyRefund: () => undefined,
       notifyRefundReturned: () => undefined,
+      notifyRefundWaits: ({ key }) => {
+        told.push(key.replace(`refund:${refundId}/`, ''));
+      },
       ...change,
     },
   );
@@ -93,6 +99,7 @@ describe('one that Stripe has not got', () => {
     becomes({});
     await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
     expect(asked).toEqual(['submit-1', 'submit-1']);
+    expect(told).toEqual(['waits-1']);
   });
 
   test('of a later try is handed over under the key of that', async () => {
@@ -112,6 +119,14 @@ describe('one that Stripe has not got', () => {
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
     expect(asked).toEqual(['submit-1']);
   });
+});
+
+test('who is told that it waits need not be told for it to go on', async () => {
+  await start({ disputed: true }, { notifyRefundWaits: refuses('not_found') });
+  await waits();
+  becomes({});
+  await tell();
+  await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
 });
 
 describe('one that fails because of the dispute', () => {
@@ -192,6 +207,7 @@ describe('one that fails because of the dispute', () => {
     await tell();
     await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
     expect(asked).toEqual(['submit-1', 'try 2', 'try 2']);
+    expect(told).toEqual(['waits-1']);
   });
 
   test('is over when the bank has given the payer the money', async () => {

@@ -30,6 +30,10 @@ const notifyRefundReturned = localFirst(
   proxyLocalActivities<RefundActivities>(LOCAL_CALL).notifyRefundReturned,
   proxyActivities<RefundActivities>(UNTIL_DONE_DAYLONG).notifyRefundReturned,
 );
+const notifyRefundWaits = localFirst(
+  proxyLocalActivities<RefundActivities>(LOCAL_CALL).notifyRefundWaits,
+  proxyActivities<RefundActivities>(UNTIL_DONE_DAYLONG).notifyRefundWaits,
+);
 
 /** Sagas that were begun before heard nothing while an operator was asked. */
 const NEWS_WHILE_ASKED = 'news-while-asked';
@@ -53,6 +57,8 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   const toldVersion = highestVersion(refundChanged);
   const giveUp = givingUp(input);
   const byHand = { money: true, settled: giveUp };
+  /** The latest try of which payer and payee were told that it waits for a bank. */
+  let toldOfWait = 0;
 
   return CancellationScope.nonCancellable(async () => {
     saga.tell('Running', `${about}: asking Stripe.`, paymentId);
@@ -112,6 +118,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     for (let poll = FIRST_POLL_MS; state && isOpen(state); poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
       const { version, disputed } = state;
       saga.tell('Running', `${about}: ${disputed ? WAITS_FOR_DECISION : 'Stripe has it; waits for the bank'}.`);
+      if (disputed) await tellOfWait(state);
       const known = Math.max(version, heard);
       await condition(() => toldVersion() > known, poll);
       heard = toldVersion();
@@ -192,6 +199,14 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   async function tellOfReturn({ tries }: Decided): Promise<void> {
     const key = `refund:${refundId}/returned-${tries}`;
     await notifyRefundReturned({ refundId, bookingId, key }).catch(() => undefined);
+  }
+
+  /** Once per try: both who wait for what the bank decides. */
+  async function tellOfWait({ tries }: RefundSummary): Promise<void> {
+    if (toldOfWait >= tries) return;
+    toldOfWait = tries;
+    const key = `refund:${refundId}/waits-${tries}`;
+    await notifyRefundWaits({ refundId, bookingId, key }).catch(() => undefined);
   }
 
   async function finish(status: RefundResult['status'], sentence: string): Promise<RefundResult> {

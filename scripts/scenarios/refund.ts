@@ -24,6 +24,19 @@ async function refusedRefund(stage: Stage, before?: (paymentId: string) => Promi
   return { id, workflowId: refundWorkflowId(refundId) };
 }
 
+/** The refund of a cancelled booking whose payment is disputed. It waits for the bank. @returns the dispute's name at Stripe, too */
+async function waiting(stage: Stage) {
+  const { student, id, workflowId: booking } = await confirmedBooking(stage);
+  const { payment } = await stage.readBooking(student, id);
+  const atStripe = await stage.dispute(String(payment?.id), {});
+  await act(stage, student, id, 'cancel', reason);
+  const path = `/api/payments/${payment?.id}/refunds`;
+  const { items } = await stage.api(itemsSchema, 'GET', path, { who: student });
+  const workflowId = refundWorkflowId(String(items[0]?.id));
+  await until('it waits', async () => (await stage.detailsOf(workflowId)).includes("the bank's decision"));
+  return { atStripe, booking, workflowId };
+}
+
 export const scenarios: Record<string, Scenario> = {
   full: async (stage) => {
     const workflowId = await giveBack(stage, 'pm_card_visa');
@@ -70,6 +83,37 @@ export const scenarios: Record<string, Scenario> = {
     const workflowId = await giveBack(stage, 'pm_card_refundFail');
     await stage.settled(workflowId, 'NeedsAttention');
     await stage.update(workflowId, 'resolve', { action: 'paid_elsewhere', noteId: null });
+    await stage.settled(workflowId, 'Completed');
+    return workflowId;
+  },
+  // A booking is cancelled whose payment is disputed: what is owed is given back once the bank has decided for the tutor.
+  'disputed-and-won': async (stage) => {
+    const { atStripe, booking, workflowId } = await waiting(stage);
+    await stage.connect(`disputes/${atStripe}`, { to: 'won' });
+    await stage.settled(workflowId, 'Completed');
+    await stage.settled(booking, 'Compensated');
+    return workflowId;
+  },
+  // The bank gives the payer the money: nobody is owed it any more.
+  'disputed-and-lost': async (stage) => {
+    const { atStripe, booking, workflowId } = await waiting(stage);
+    await stage.connect(`disputes/${atStripe}`, { to: 'lost' });
+    await stage.settled(workflowId, 'Completed');
+    await stage.settled(booking, 'Compensated');
+    return workflowId;
+  },
+  // What Stripe was refunding fails as a bank takes the money, and is made again by itself after that.
+  'failed-by-a-dispute': async (stage) => {
+    const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_pendingRefund', [201]);
+    await stage.settled(payment, 'Completed');
+    await stage.connect('settings', { refundDelayMs: 60_000 });
+    const made = await stage.api(createdSchema, 'POST', `/api/payments/${id}/refund`, { who: tutor, body: reason });
+    const workflowId = refundWorkflowId(made.id);
+    await until('Stripe has it', async () => (await stage.detailsOf(workflowId)).includes('Stripe has it'));
+    const atStripe = await stage.dispute(id, {});
+    await until('it waits', async () => (await stage.detailsOf(workflowId)).includes("the bank's decision"));
+    await stage.connect('settings', { refundDelayMs: 1_000 });
+    await stage.connect(`disputes/${atStripe}`, { to: 'won' });
     await stage.settled(workflowId, 'Completed');
     return workflowId;
   },

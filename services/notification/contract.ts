@@ -160,6 +160,7 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('payment_declined_student', PaymentData),
   message('refund_succeeded', z.strictObject(paymentFields)),
   message('refund_returned', z.strictObject(paymentFields)),
+  message('refund_waits', z.strictObject(paymentFields)),
   message('payout_completed', PayoutCompleted),
   message('payout_failed', PayoutFailed),
   message('payout_waits', PayoutWaits),

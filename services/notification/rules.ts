@@ -27,6 +27,7 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   payment_declined_student: 'payment',
   refund_succeeded: 'payment',
   refund_returned: 'payment',
+  refund_waits: 'payment',
   payout_completed: 'payment',
   payout_failed: 'payment',
   payout_waits: 'payment',

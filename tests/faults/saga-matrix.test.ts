@@ -2,6 +2,7 @@ import { moneyWithoutPayment, reservationsWithoutRefund } from '../../dev/chaos/
 import { failedWorkflowTasks, historyOf } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
 import { DEBT_STEPS } from '../../workflows/debt';
+import { DISPUTE_STEPS } from '../../workflows/dispute';
 import { PAYOUT_STEPS } from '../../workflows/payout';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
@@ -9,16 +10,17 @@ import { createMarketplace, inTurn, type Marketplace } from '../support/marketpl
 import { haveRetried } from '../support/operator';
 import { startTestPlatform, type TestPlatform } from '../support/platform';
 import { DEBTS, debts } from './debts';
+import { DISPUTES, disputes } from './disputes';
 import { PAYMENTS, payments } from './payments';
 import { earners, PAYOUTS, payouts } from './payouts';
 import { REFUNDS, refunds } from './refunds';
 import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, type Scene } from './saga-table';
 import { SIGN_UPS, signUps } from './sign-ups';
 
-const SAGAS = ['sign-up', 'payment', 'refund', 'payout', 'debt'] as const;
+const SAGAS = ['sign-up', 'payment', 'refund', 'payout', 'debt', 'dispute'] as const;
 type Saga = (typeof SAGAS)[number];
 const TABLES: Record<Saga, SagaTable> = {
-  ...{ 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS, debt: DEBTS },
+  ...{ 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS, debt: DEBTS, dispute: DISPUTES },
 };
 
 /** A step of a saga against a fault. */
@@ -142,6 +144,7 @@ beforeAll(async () => {
     refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
     payout: payouts(platform, inTurn(payees)),
     debt: debts(platform, inTurn(debtors)),
+    dispute: disputes(platform, market, { nextStudent: inTurn(crowd), tutor }),
   };
   for (const one of PLAYS) {
     const scene = play(one);
@@ -192,6 +195,7 @@ test.each(SAGAS)('the table of %s has every step that such a saga was seen to ta
 test.each([
   ['payouts', PAYOUTS, PAYOUT_STEPS],
   ['debts', DEBTS, DEBT_STEPS],
+  ['disputes', DISPUTES, DISPUTE_STEPS],
 ])('what the saga says of its steps is in the table of %s', (_, table, said) => {
   const steps = new Set(table.rows.map(({ step }) => step));
   for (const step of Object.keys(said)) expect(steps).toContain(step);

@@ -25,7 +25,7 @@ export interface Meeting {
   answers(): Promise<number[]>;
 }
 
-const KINDS = ['booking', 'debt', 'payment', 'payout', 'refund', 'user'] as const;
+const KINDS = ['booking', 'debt', 'dispute', 'payment', 'payout', 'refund', 'user'] as const;
 /** What a workflow id begins with. */
 export type SagaKind = (typeof KINDS)[number];
 
@@ -81,6 +81,7 @@ const NUMBER = /-\d+(?=\/|$)/g;
 const KEYLESS: [kind: SagaKind, path: RegExp][] = [
   ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin|admit-move)$/],
   ['debt', /^\/internal\/payees\/([0-9a-f-]{36})\/debts\/[A-Z]{3}\/(look|settle)$/],
+  ['dispute', /^\/internal\/disputes\/([0-9a-f-]{36})\/(look)$/],
   ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
   ['payout', /^\/internal\/payouts\/([0-9a-f-]{36})\/(check|refresh)$/],
   ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],

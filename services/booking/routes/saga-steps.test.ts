@@ -34,6 +34,15 @@ describe('the saga’s door', () => {
     await expect(saga.beginRequest(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('tells what happened to a booking, as its parties read it', async () => {
+    const who = await given(confirmedAtOnce);
+    const { items } = await saga.readTimeline(who.id);
+    expect(items.map(({ type }) => type)).toEqual(['BookingRequested', 'PaymentProcessed', 'BookingConfirmed']);
+    const read = await service.ask('GET', `/api/bookings/${who.id}/timeline`, { token: who.tutorToken });
+    expect(read.body).toEqual({ items });
+    await expect(saga.readTimeline(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   test('whoever asks for a request has begun with it, also a worker of before, and not once it is refused', async () => {
     const [who, other] = [await given(async () => undefined), await given(async () => undefined)];
     const begun = async (id: string) =>

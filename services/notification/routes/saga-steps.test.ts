@@ -51,6 +51,24 @@ describe('a message', () => {
     expect(mail?.headerLines).toContainEqual({ key: 'auto-submitted', line: 'Auto-Submitted: auto-generated' });
   });
 
+  test('of a booking is told of to sagas, with what became of its mail, and nothing of what it says', async () => {
+    const [bookingId, recipientId] = [uuidv7(), uuidv7()];
+    const about = { recipientId, email: somebody(), data: { bookingId } };
+    await deliver(sampleMessage('booking_confirmed_student', about));
+    await record({ ...sampleMessage('booking_reminder_student', about), usefulUntil: '2020-01-01T00:00:00.000Z' });
+    await deliver(sampleMessage('booking_confirmed_student', { email: somebody() }));
+    const http = createServiceClient(service.url, serviceTokens(service.config.SERVICE_TOKEN_SECRET));
+    const client = createNotificationClient(http);
+    const { items } = await client.noticesOfBooking(bookingId);
+    const when = expect.stringMatching(/^20\d\d-.*Z$/);
+    expect(items).toEqual([
+      { template: 'booking_confirmed_student', recipientId, status: 'sent', recordedAt: when, sentAt: when },
+      { template: 'booking_reminder_student', recipientId, status: 'expired', recordedAt: when, sentAt: null },
+    ]);
+    expect(await client.noticesOfBooking(uuidv7())).toEqual({ items: [] });
+    await http.close();
+  });
+
   test('of every template is sent', async () => {
     const email = somebody();
     for (const template of TEMPLATES) expect(await deliver(sampleMessage(template, { email }))).toBe('sent');

@@ -215,6 +215,15 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     more: ['We look into it, and nothing is lost: the money is kept for you. You need not do anything.'],
     action: 'View payment',
   },
+  refund_waits: {
+    subject: 'A refund of {{amount}} waits for a bank',
+    heading: 'A refund waits for a bank',
+    lead: 'A refund of {{amount}} waits for the bank of the card that was paid with: it has the money and decides a dispute of the payment first.',
+    more: [
+      'The refund is promised, and nobody need do anything: it is made when the bank has decided, unless the bank has given the money back by then.',
+    ],
+    action: 'View payment',
+  },
   payout_completed: {
     subject: '{{amount}} is at your bank',
     heading: 'You have been paid',
@@ -250,7 +259,7 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     subject:
       '{{#if inquiry}}A bank asks about a payment of {{amount}} to you{{else}}A payment of {{amount}} to you is disputed{{/if}}',
     heading: '{{#if inquiry}}A bank asks about a payment to you{{else}}A payment to you is disputed{{/if}}',
-    lead: '{{#if inquiry}}The bank of somebody who paid you asks about {{amount}}. No money has moved.{{else}}The bank of somebody who paid you has taken {{amount}} back and decides who keeps it. Your share of it is frozen until then.{{/if}}',
+    lead: '{{#if inquiry}}The bank of somebody who paid you asks about {{amount}}. No money has moved, but what you earned by it is not paid out before the bank stops asking.{{else}}The bank of somebody who paid you has taken {{amount}} back and decides who keeps it. Your share of it is frozen until then.{{/if}}',
     more: [
       '{{#if sayBy}}Say until {{sayBy}} what speaks against it. What you have said by then is sent to the bank, once, with what we know of the session. If nobody says anything, the bank may decide against you.{{else}}Nothing can be sent to the bank any more.{{/if}}',
       '{{#if inquiry}}The bank may still take the money back; you are told then.{{else}}We tell you what the bank decides, which can take three months.{{/if}}',

@@ -209,7 +209,9 @@ describe('words', () => {
     const withLink = TEMPLATES.filter((template) =>
       rendered(template).text.includes('Meeting: https://meet.example/room'),
     );
-    expect(withLink).toEqual(TEMPLATES.filter((template) => /confirmed|rescheduled|reminder/.test(template)));
+    expect(withLink).toEqual(
+      TEMPLATES.filter((template) => /^booking_(confirmed|rescheduled|reminder)/.test(template)),
+    );
   });
 
   test('mention the settings only where a message can be switched off', () => {

@@ -81,6 +81,7 @@ export const play: StepPlay = async (stack, noted) => {
   await act.recordRefund({ ...refund('record'), bookingId });
   await act.notifyRefund({ ...refund('succeeded-1'), bookingId }).catch(() => undefined);
   await act.notifyRefundReturned({ ...refund('returned-1'), bookingId }).catch(() => undefined);
+  await act.notifyRefundWaits({ ...refund('waits-1'), bookingId }).catch(() => undefined);
   await act.closeRefund({ ...refund('close'), as: 'succeeded' });
 };
 
