@@ -12,6 +12,8 @@ interface Known {
     'subject' | 'tutorName' | 'tutorId' | 'studentName' | 'studentId' | 'scheduledAt' | 'durationMinutes' | 'price'
   > & { status: InternalBooking['status'] };
   history: readonly TimelineItem[];
+  /** What a cancel of it gives back, in words; empty where nobody says. */
+  terms: string;
   notices: readonly Notice[];
   /** What was taken. */
   paid: Money;
@@ -21,7 +23,7 @@ interface Known {
 const MOST_LINES = 190;
 
 /** What speaks against a dispute of a session's payment. What is not known is left out. */
-export function evidenceOf({ session, history, notices, paid }: Known): GatheredEvidence {
+export function evidenceOf({ session, history, terms, notices, paid }: Known): GatheredEvidence {
   const { status, subject, durationMinutes, scheduledAt } = session;
   const [tutor, student] = [session.tutorName, session.studentName].map(printable);
   const lines = [...history.flatMap(eventLine), ...notices.flatMap((notice) => mailLine(notice, session))];
@@ -32,6 +34,7 @@ export function evidenceOf({ session, history, notices, paid }: Known): Gathered
       `A tutoring session of ${durationMinutes} minutes in ${printable(subject)}, given by ${tutor} and booked by ${student} on TutorConnect. ` +
       `Its price was ${inWords(session.price)}, of which ${inWords(paid)} was taken from the card.`,
     ...(!isOff && { service_date: `${when(scheduledAt)}, for ${durationMinutes} minutes` }),
+    ...(terms !== '' && { cancellation_policy_disclosure: `When it was booked, these terms held. ${terms}` }),
     ...(log.length > 0 && { access_activity_log: log.map(({ at, said }) => `${when(at)}: ${said}.`).join('\n') }),
   };
 }

@@ -75,7 +75,7 @@ describe('what is gathered', () => {
   /** What payment is handed of a session that is so. */
   async function gathered(change: object = {}, items: object[] = [], notices: object[] = []) {
     services.answers.internalGetBooking = { ...booking, ...change };
-    services.answers.internalBookingTimeline = { items };
+    services.answers.internalBookingTimeline = { items, terms: 'All of it, until a day before.' };
     services.answers.noticesOfBooking = { items: notices };
     services.answers.getPaymentState = {
       ...{ paymentId, bookingId, version: 7, status: 'captured', amount: EUR(4_500), captured: EUR(4_500) },
@@ -96,6 +96,7 @@ describe('what is gathered', () => {
         'A tutoring session of 60 minutes in Mathematics, given by Tina Tutor and booked by Ada King on TutorConnect. ' +
         'Its price was 45.00 EUR, of which 45.00 EUR was taken from the card.',
       service_date: '4 March 2030 at 09:00 UTC, for 60 minutes',
+      cancellation_policy_disclosure: 'When it was booked, these terms held. All of it, until a day before.',
     });
   });
 

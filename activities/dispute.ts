@@ -63,13 +63,13 @@ export function createDisputeActivities({ clientOf }: Clients) {
      */
     async gatherEvidence(input: Step<About & { paymentId: string; bookingId: string }>): Promise<void> {
       const { disputeId, paymentId, bookingId, key } = input;
-      const [session, history, notices, paid] = await Promise.all([
+      const [session, { items: history, terms }, notices, paid] = await Promise.all([
         booking.readForNotices(bookingId),
         booking.readTimeline(bookingId),
         notification.noticesOfBooking(bookingId),
         payment.getPayment(paymentId),
       ]);
-      const evidence = evidenceOf({ session, history: history.items, notices: notices.items, paid: paid.captured });
+      const evidence = evidenceOf({ session, history, terms, notices: notices.items, paid: paid.captured });
       await payment.gatherEvidence(disputeId, evidence, key);
     },
 

@@ -12,6 +12,12 @@ export const evidenceOperations = {
     summary: 'What happened to a booking, oldest first',
     access: 'service',
     params: IdParams,
-    replies: { 200: z.object({ items: z.array(TimelineItem) }) },
+    replies: {
+      200: z.object({
+        items: z.array(TimelineItem),
+        /** What a cancel of it gives back, in English words; empty from a service of before. */
+        terms: z.string().default(''),
+      }),
+    },
   }),
 } as const;

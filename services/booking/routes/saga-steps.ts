@@ -3,6 +3,7 @@ import { byService } from '../../../platform/idempotency';
 import { done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
+import { TERMS_IN_WORDS } from '../rules/terms';
 import { withoutSecrets } from '../rules/visible';
 import { recordPayment, recordRefund } from '../store/payment-copy';
 import { readBooking, readTimeline } from '../store/reads';
@@ -28,7 +29,7 @@ export function serveSagaSteps(service: Service, { database: { db } }: ServiceDe
   });
   service.serve(contract.readTimeline, async ({ params }) => {
     const { id } = await readBooking(db, params.id);
-    return ok({ items: await readTimeline(db, id) });
+    return ok({ items: await readTimeline(db, id), terms: TERMS_IN_WORDS });
   });
   service.serve(contract.beginRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
   service.serve(contract.getRequest, async ({ params }) => ok(await beginRequest(db, params.id)));

@@ -34,6 +34,12 @@ export function refundPercent(cancel: Cancel): number {
   return aheadOf(cancel) >= HALF_UNTIL_MS ? 50 : 0;
 }
 
+/** The same in words, for who is no party of it, such as a bank. */
+export const TERMS_IN_WORDS =
+  'A student who cancels at least 24 hours before the start of a session gets back everything that they paid, at least 4 hours before it half of ' +
+  'that, and later nothing. They also get everything back within 15 minutes of asking for the session, if its start is at least an hour away, and ' +
+  'within 24 hours after their tutor has moved it, if it has not begun by then. If the tutor or TutorConnect cancels, they get everything back.';
+
 function isFreeForStudent(cancel: Cancel): boolean {
   const { requestedAt, startsAt, askedAt, movedByTutorAt } = cancel;
   const now = Date.parse(requestedAt);

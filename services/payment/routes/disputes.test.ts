@@ -8,6 +8,7 @@ import {
   HANG_MS,
   type Paid,
   type PaymentStack,
+  receiptsAt,
   refundsAt,
   startPaymentStack,
   until,
@@ -26,6 +27,7 @@ afterEach(() => stack.noFaults());
 const { paid, dispute, disputed, bank, answered, find, stored, look, standing } = disputesAt(() => stack);
 const { share, submitRefund, askRefund, retry } = refundsAt(() => stack);
 const { paidOut } = debtsAt(() => stack);
+const { issue } = receiptsAt(() => stack);
 
 const DAY_S = 86_400;
 const inDays = (days: number) => Math.floor(Date.now() / 1_000) + days * DAY_S;
@@ -147,6 +149,7 @@ describe('what speaks against a dispute', () => {
     await stack.post(`/disputes/${id}/gathered`, `dispute:${id}/gather`, { ...gathered, service_date: 'unknown' });
     await stack.post(`/disputes/${id}/gathered`, `dispute:${id}/gather-2`, gathered);
     await payee.put(`/api/disputes/${id}/evidence`, { text: 'She was there' });
+    await issue(payment.paymentId);
     const nobodys = uuidv7();
     expect((await stack.post(`/disputes/${nobodys}/gathered`, `dispute:${nobodys}/gather`, gathered)).status).toBe(404);
     const submit = () => stack.post(`/disputes/${id}/submit`, `dispute:${id}/submit`);
@@ -154,7 +157,10 @@ describe('what speaks against a dispute', () => {
     for (const { status } of replies) expect([200, 503]).toContain(status);
     expect((await submit()).body).toMatchObject({ status: 'under_review', submitted: true, stated: true });
     const { evidence, evidence_details: details } = await atStripe(stripeId);
-    expect(evidence).toMatchObject({ ...gathered, uncategorized_text: 'She was there' });
+    const log = expect.stringMatching(
+      /^Confirmed\n\d{4}-\d\d-\d\d \(UTC\): the receipt R-\d{4}-\d{6} of the payment was issued\.$/,
+    );
+    expect(evidence).toMatchObject({ ...gathered, access_activity_log: log, uncategorized_text: 'She was there' });
     expect(details.submission_count).toBe(1);
   });
 

@@ -1,9 +1,10 @@
 import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
-import { disputeEvidence, disputes } from '../../../../db/schema/payment';
+import { disputeEvidence, disputes, receipts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { appendEvent } from '../../../../platform/outbox';
 import type { GatheredEvidence } from '../../contract';
+import { numberOf } from '../../receipts/rules';
 import type { StripeEvidence } from '../../stripe/answers';
 import { type Attempt, openAttempt } from '../../stripe/store';
 import { awaitsResponse, submitBy } from '../rules';
@@ -81,14 +82,31 @@ export interface BegunSubmission {
  */
 export async function beginSubmission(db: Database, id: string, stepKey: string): Promise<BegunSubmission | null> {
   return db.transaction(async (tx) => {
-    const { status } = await lockDispute(tx, id);
+    const { status, paymentId } = await lockDispute(tx, id);
     if (!awaitsResponse(status)) return null;
     const rows = await tx.select().from(disputeEvidence).where(eq(disputeEvidence.disputeId, id));
     if (rows.length === 0) return null;
-    const named = rows.map(({ field, text }) => [field === 'statement' ? 'uncategorized_text' : field, text] as const);
     const attempt = await openAttempt(tx, { stepKey, kind: 'submit_evidence', subject: id });
-    return { attempt, evidence: Object.fromEntries(named) };
+    return { attempt, evidence: { ...inStripesWords(rows), ...(await withReceipt(tx, paymentId, rows)) } };
   });
+}
+
+type Said = Pick<typeof disputeEvidence.$inferSelect, 'field' | 'text'>;
+
+function inStripesWords(said: readonly Said[]): StripeEvidence {
+  return Object.fromEntries(
+    said.map(({ field, text }) => [field === 'statement' ? 'uncategorized_text' : field, text] as const),
+  );
+}
+
+/** What happened, with the receipt of the payment, which is issued a moment after it. */
+async function withReceipt(tx: Transaction, paymentId: string, said: readonly Said[]): Promise<StripeEvidence> {
+  const [receipt] = await tx.select().from(receipts).where(eq(receipts.paymentId, paymentId));
+  if (!receipt) return {};
+  const log = said.find(({ field }) => field === 'access_activity_log')?.text;
+  const day = receipt.issuedAt.toISOString().slice(0, 10);
+  const issued = `${day} (UTC): the receipt ${numberOf('R', receipt)} of the payment was issued.`;
+  return { access_activity_log: log === undefined ? issued : `${log}\n${issued}` };
 }
 
 /** Begins to give a dispute up. @throws ProblemError not_found; invalid_state when it is over, or only an inquiry */
