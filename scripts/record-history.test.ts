@@ -4,14 +4,14 @@ import { storable } from './record-history';
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
 
-const history = (more: object = {}) =>
+const history = (more: object = {}, kind: unknown = 'refund') =>
   JSON.stringify({
     events: [
       {
         eventId: '1',
         workflowExecutionStartedEventAttributes: {
           taskQueue: { name: 'core', kind: 'TASK_QUEUE_KIND_NORMAL' },
-          searchAttributes: { indexedFields: { SagaKind: { data: base64('refund') } } },
+          searchAttributes: { indexedFields: { SagaKind: { data: base64(kind) } } },
           identity: '4711@adas-laptop.example',
           input: { payloads: [{ data: base64({ bookingId: 'b1' }) }] },
         },
@@ -37,6 +37,10 @@ test('a history is stored under its saga, one event a line, without names and fo
     { workflowTaskScheduledEventAttributes: { taskQueue: { normalName: 'core' } } },
     { activityTaskFailedEventAttributes: { failure: { message: 'refused' } } },
   ]);
+});
+
+test('a saga that another has started is stored under its own kind', () => {
+  expect(storable(history({}, ['refund'])).saga).toBe('refund');
 });
 
 test.each([

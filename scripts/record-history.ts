@@ -23,10 +23,11 @@ export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** A keyword as a history holds it: JSON in base64. */
+/** A keyword as a history holds it: JSON in base64. That of a child is a list. */
 const keywordSchema = z
   .looseObject({ data: z.base64() })
-  .transform(({ data }) => z.string().parse(JSON.parse(Buffer.from(data, 'base64').toString())));
+  .transform(({ data }) => saidSchema.parse(JSON.parse(Buffer.from(data, 'base64').toString())));
+const saidSchema = z.union([z.string(), z.tuple([z.string()]).transform(([only]) => only)]);
 const startedSchema = z.looseObject({
   workflowExecutionStartedEventAttributes: z.looseObject({
     searchAttributes: z.looseObject({ indexedFields: z.looseObject({ SagaKind: z.unknown() }) }),

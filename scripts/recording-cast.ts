@@ -33,9 +33,9 @@ export const act = (stage: Stage, who: Person, id: string, action: string, body?
     ...(expect && { expect }),
   });
 
-export async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS) {
+export async function confirmedBooking(stage: Stage, hoursAhead = 10 * DAYS, card = 'pm_card_visa') {
   const cast = await people(stage);
-  const id = await stage.book(cast.student, cast.tutor, { hoursAhead });
+  const id = await stage.book(cast.student, cast.tutor, { hoursAhead, card });
   await stage.settled(bookingWorkflowId(id), 'Confirmed');
   return { ...cast, id, workflowId: bookingWorkflowId(id) };
 }

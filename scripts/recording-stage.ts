@@ -25,6 +25,7 @@ const stateSchema = z.looseObject({
 const chargesSchema = z.looseObject({
   charges: z.array(z.looseObject({ id: z.string(), payment_intent: z.string().nullish() })),
 });
+const disputesSchema = z.looseObject({ disputes: z.array(z.looseObject({ id: z.string(), status: z.string() })) });
 const detailsSchema = z.looseObject({ currentDetails: z.string().default('') });
 const accountsSchema = z.looseObject({
   accounts: z.array(
@@ -190,6 +191,11 @@ export function createStage(
       const charge = charges.find((one) => one.payment_intent === intent)?.id;
       const body = { charge, ...asked };
       return (await call(createdSchema, 'POST', `${sandbox}/sandbox/disputes`, { body })).id;
+    },
+
+    async disputeStatus(id: string): Promise<string | undefined> {
+      const { disputes } = await call(disputesSchema, 'GET', `${sandbox}/sandbox/state`, {});
+      return disputes.find((dispute) => dispute.id === id)?.status;
     },
 
     fault: (body: object) => call(z.unknown(), 'POST', `${sandbox}/sandbox/faults`, { body }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { refundWorkflowId } from '../../workflows/refund.api';
-import { act, confirmedBooking, pay, reason, type Scenario } from '../recording-cast';
+import { act, confirmedBooking, DAYS, pay, reason, type Scenario } from '../recording-cast';
 import { createdSchema, itemsSchema, type Stage, until } from '../recording-stage';
 
 // Stories of refunds.
@@ -24,11 +24,19 @@ async function refusedRefund(stage: Stage, before?: (paymentId: string) => Promi
   return { id, workflowId: refundWorkflowId(refundId) };
 }
 
+/** Has a payment disputed so late that what speaks against it is sent at once. @returns its name at Stripe, once the bank reads it */
+async function sentToBank(stage: Stage, paymentId: string): Promise<string> {
+  const dueBy = Math.floor(Date.now() / 1_000) + 20 * 3_600;
+  const id = await stage.dispute(paymentId, { due_by: dueBy });
+  await until('the bank reads it', async () => (await stage.disputeStatus(id)) === 'under_review');
+  return id;
+}
+
 /** The refund of a cancelled booking whose payment is disputed. It waits for the bank. @returns the dispute's name at Stripe, too */
 async function waiting(stage: Stage) {
   const { student, id, workflowId: booking } = await confirmedBooking(stage);
   const { payment } = await stage.readBooking(student, id);
-  const atStripe = await stage.dispute(String(payment?.id), {});
+  const atStripe = await sentToBank(stage, String(payment?.id));
   await act(stage, student, id, 'cancel', reason);
   const path = `/api/payments/${payment?.id}/refunds`;
   const { items } = await stage.api(itemsSchema, 'GET', path, { who: student });
@@ -104,13 +112,16 @@ export const scenarios: Record<string, Scenario> = {
   },
   // What Stripe was refunding fails as a bank takes the money, and is made again by itself after that.
   'failed-by-a-dispute': async (stage) => {
-    const { tutor, id, workflowId: payment } = await pay(stage, 'pm_card_pendingRefund', [201]);
-    await stage.settled(payment, 'Completed');
-    await stage.connect('settings', { refundDelayMs: 60_000 });
-    const made = await stage.api(createdSchema, 'POST', `/api/payments/${id}/refund`, { who: tutor, body: reason });
+    const { student, tutor, id } = await confirmedBooking(stage, 10 * DAYS, 'pm_card_pendingRefund');
+    const { payment } = await stage.readBooking(student, id);
+    await stage.connect('settings', { refundDelayMs: 600_000 });
+    const path = `/api/payments/${payment?.id}/refund`;
+    // What is given back wholly nobody can dispute.
+    const body = { amount: { amount: 1_000, currency: 'EUR' }, ...reason };
+    const made = await stage.api(createdSchema, 'POST', path, { who: tutor, body, expect: [201, 202] });
     const workflowId = refundWorkflowId(made.id);
     await until('Stripe has it', async () => (await stage.detailsOf(workflowId)).includes('Stripe has it'));
-    const atStripe = await stage.dispute(id, {});
+    const atStripe = await sentToBank(stage, String(payment?.id));
     await until('it waits', async () => (await stage.detailsOf(workflowId)).includes("the bank's decision"));
     await stage.connect('settings', { refundDelayMs: 1_000 });
     await stage.connect(`disputes/${atStripe}`, { to: 'won' });
