@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { request } from 'undici';
+import { openDatabase } from '../db/client';
+import { grantAdmin } from '../services/identity/store/roles';
 import { sagasThatRun, untilReady, untilSettled } from './chaos/calm';
+import { createCardBanks } from './chaos/card-banks';
 import { createClient } from './chaos/client';
 import { createDashboard } from './chaos/dashboard';
 import { openEvidence } from './chaos/evidence';
@@ -11,12 +14,13 @@ import { examine, type Findings } from './chaos/examine';
 import { type MailLine, openMailLine } from './chaos/mail-line';
 import { startOperator } from './chaos/operator';
 import { playEarner } from './chaos/payout-plays';
-import { openForBookings, signUp } from './chaos/people';
+import { openForBookings, signUp, signUpAdmin } from './chaos/people';
 import { neighbours } from './chaos/places';
 import type { Script } from './chaos/plan';
 import { play } from './chaos/plays';
 import { type Cast, emptyRecords, type Records } from './chaos/records';
 import { createLiveLine, killList, type LiveLine, silenceList, summary, verdictLine } from './chaos/report';
+import { openSandboxLine } from './chaos/sandbox-line';
 import { MOST_BOOKINGS, writeScript } from './chaos/script';
 import { startStorm } from './chaos/storm';
 import { timeOf } from './chaos/time';
@@ -152,9 +156,9 @@ async function run(
   const records = emptyRecords();
   const storm = startStorm(platform, mailLine, databases, seed);
   const operator = startOperator(platform);
-  const { callOff, triggerWeek } = operator;
+  const { callOff, triggerWeek, triggerNight } = operator;
   const time = timeOf({ bookings: databases.database('booking'), payments: databases.database('payment') });
-  const cast: Cast = { ...people, ...time, callOff, triggerWeek, stopTemporal: storm.stopTemporal };
+  const cast: Cast = { ...people, ...time, callOff, triggerWeek, triggerNight, stopTemporal: storm.stopTemporal };
   const queue = [...script.plans];
   const earners = [...script.earners];
   const plays = queue.length + earners.length;
@@ -187,6 +191,8 @@ async function run(
   await performed.finally(() => clearInterval(ticker));
   // An event that was lost is sent again by hand, as in Stripe's dashboard: what nobody asks Stripe about is found by nothing else.
   await cast.dashboard.announceAgain();
+  await cast.cardBanks.sayAll();
+  await cast.triggerNight();
   await databases.close();
   live.say(pc.dim(`${progress()}: waiting until nothing goes on by itself`));
   const findings = await judge(platform, cast, records, live);
@@ -234,9 +240,10 @@ async function tellBanks({ urls }: RunningPlatform): Promise<void> {
 
 /** Signs up everybody who plays from the start. */
 async function signUpCast(
-  { urls }: RunningPlatform,
+  platform: RunningPlatform,
   script: Script,
-): Promise<Omit<Cast, keyof ReturnType<typeof timeOf> | 'stopTemporal' | 'callOff' | 'triggerWeek'>> {
+): Promise<Omit<Cast, keyof ReturnType<typeof timeOf> | 'stopTemporal' | 'callOff' | 'triggerWeek' | 'triggerNight'>> {
+  const { urls } = platform;
   const client = createClient(urls.gateway);
   const run = randomBytes(3).toString('hex');
   const tutors = await Promise.all(
@@ -252,14 +259,17 @@ async function signUpCast(
   const earners = await Promise.all(
     script.earners.map(({ number }) => signUp(client, 'tutor', `earner${number}${run}`)),
   );
+  const admin = await signUpAdmin(client, `admin${run}`, (email) => makeAdmin(platform, email));
   return {
     client,
     students,
     tutors,
     earners,
+    admin,
     run,
     neighbours: neighbours(script),
     dashboard: createDashboard(urls.stripeSandbox ?? ''),
+    cardBanks: createCardBanks(openSandboxLine(urls.stripeSandbox ?? '')),
     startsFrom: Math.ceil(Date.now() / QUARTER_HOUR_MS) * QUARTER_HOUR_MS,
     async bank(intent, verdict) {
       for (;;) {
@@ -277,6 +287,16 @@ async function signUpCast(
       }
     },
   };
+}
+
+/** As `npm run grant-admin` does. */
+async function makeAdmin({ environment }: RunningPlatform, email: string): Promise<void> {
+  const identity = openDatabase(environment.IDENTITY_DATABASE_URL ?? '', { poolSize: 1, applicationName: 'chaos' });
+  try {
+    await grantAdmin(identity.db, email);
+  } finally {
+    await identity.close();
+  }
 }
 
 if (require.main === module) {

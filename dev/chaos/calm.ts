@@ -59,8 +59,8 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
 }
 
 async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
-  const { pending_webhooks } = await sandboxState(evidence);
-  const [requests, users, payments, refunds, payouts] = await Promise.all([
+  const { pending_webhooks, disputes: atStripe } = await sandboxState(evidence);
+  const [requests, users, payments, refunds, payouts, disputes] = await Promise.all([
     evidence.database('booking')<{ id: string }[]>`select id from booking_requests where settled_at is null`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'pending'`,
     evidence.database('payment')<{ id: string }[]>`select id from payments where status = 'pending'`,
@@ -69,7 +69,11 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     evidence.database('payment')<{ id: string; status: string }[]>`
       select id, status from payouts where status = 'processing' or (status = 'failed' and returned_at is null)
       or (status = 'pending' and coalesce(status_reason, '') not in ('awaiting_onboarding', 'awaiting_bank_account'))`,
+    evidence.database('payment')<{ stripeId: string; status: string; over: boolean }[]>`
+      select stripe_dispute_id as "stripeId", status, decided_at is not null and closed_version = version as over from disputes`,
   ]);
+  const isOver = ({ id, status }: { id: string; status: string }) =>
+    disputes.some((row) => row.stripeId === id && row.status === status && row.over);
   const rows = (what: string, found: { id: string }[]) => found.map(({ id }) => `${what} ${id} is still pending`);
   return [
     ...(pending_webhooks > 0 ? [`${pending_webhooks} webhooks are still to be delivered`] : []),
@@ -78,6 +82,7 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     ...rows('payment', payments),
     ...rows('refund', refunds),
     ...payouts.map(({ id, status }) => `payout ${id} is still ${status}`),
+    ...atStripe.filter((one) => !isOver(one)).map(({ id }) => `dispute ${id} is still to be seen to`),
     ...(await busySagas(evidence)),
     ...(await mailsMissing(evidence)),
   ];

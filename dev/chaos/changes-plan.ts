@@ -1,4 +1,5 @@
 import { type Chance, chance } from './chance';
+import { drawDispute } from './dispute-plan';
 import type { BookingPlan, Changes, Move, PartialRefund, Slot } from './plan';
 
 /** A booking that is drawn but for its changes. `mover`: who moves it, by the draws that all plays began with. */
@@ -7,6 +8,9 @@ export type Drawn = Omit<BookingPlan, keyof Changes> & { mover: Move['by'] | und
 const FAR_PERCENT = 100;
 /** How many students away from the one who moves is the one who claims the time. Rivals are the next one. */
 const CLAIMS_FROM = 2;
+
+/** The share of sessions whose payments are disputed. */
+const DISPUTED = 0.25;
 
 /** What the changes of all bookings are drawn from. */
 export interface Stage {
@@ -28,8 +32,11 @@ export function drawChanges(stage: Stage, drawn: Drawn): Changes {
     timePasses: stream('time').holds(0.6),
     // Only where somebody confirms afterwards is it certain at once what has to follow: else it is looked for every six hours.
     lapses: stream('lapses').holds(0.15) && !drawn.givesUp && drawn.answer === 'confirm' && isLeftToTutor(drawn),
+    dispute: ofSession(stream('dispute')),
   };
 }
+
+const ofSession = (draw: Chance) => (draw.holds(DISPUTED) ? drawDispute(draw) : undefined);
 
 const isLeftToTutor = ({ studentCancels }: Drawn) => studentCancels !== 'waiting' && studentCancels !== 'racing';
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GaveUp, type Reply } from './client';
+import { disputing } from './dispute-plays';
 import { askAs } from './people';
 import { beforeMove, claimOf, sessionOf } from './places';
 import type { BookingPlan, PartialRefund } from './plan';
@@ -16,12 +17,16 @@ export async function change(cast: Cast, record: BookingRecord, booking: Booking
     await sleep(plan.pauseMs);
   }
   const refunds = (when: PartialRefund['when']) => plan.refunds.filter((one) => one.when === when);
-  for (const refund of refunds('before')) await giveBack(cast, record, booking, refund);
-  const racing = plan.studentCancels === 'racing' && record.cancels.length === 0;
-  const works = refunds('beside').map((refund) => giveBack(cast, record, booking, refund));
-  if (plan.studentCancels === 'confirmed' || racing) works.push(cancel(cast, record, 'student'));
-  if (plan.tutorCancels) works.push(cancel(cast, record, 'tutor'));
-  await together(works);
+  const end = async () => {
+    for (const refund of refunds('before')) await giveBack(cast, record, booking, refund);
+    const racing = plan.studentCancels === 'racing' && record.cancels.length === 0;
+    const works = refunds('beside').map((refund) => giveBack(cast, record, booking, refund));
+    if (plan.studentCancels === 'confirmed' || racing) works.push(cancel(cast, record, 'student'));
+    if (plan.tutorCancels) works.push(cancel(cast, record, 'tutor'));
+    await together(works);
+  };
+  if (!booking.payment) throw new Error(`booking ${booking.id} is confirmed and shows no payment`);
+  await disputing(cast, { paymentId: booking.payment.id, payee: record.tutor }, plan.dispute, records, end);
 }
 
 /** All of them, to the end of each; then the first failure. */
@@ -62,7 +67,7 @@ async function claim(cast: Cast, mover: BookingRecord, index: number, records: R
     ...{ student, slot: beforeMove(mover.plan, index), rivalOf: undefined, copies: 1 },
     ...{ card: 'pm_card_visa', bank: 'none', declines: false },
     ...{ answer: 'none', studentCancels: 'never', tutorCancels: false },
-    ...{ moves: [], refunds: [], timePasses: false, lapses: false },
+    ...{ moves: [], refunds: [], timePasses: false, lapses: false, dispute: undefined },
   };
   for (let times = 0; times < CLAIMS; times++) {
     const record = newRecord(cast, plan, claimOf(mover.plan, index));

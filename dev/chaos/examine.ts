@@ -1,3 +1,6 @@
+import { claimsByPayment, UNCLAIMED } from './claims';
+import { judgeDispute } from './dispute-promises';
+import { aboutDisputes, disputeBooks, disputeEnds } from './disputes';
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 import { halfDone } from './half-done';
@@ -13,6 +16,8 @@ import { isOneOfMany, judgeBooking, judgePayment } from './verdict';
 import {
   type BookingView,
   bookingSchema,
+  type DisputeView,
+  disputesSchema,
   type PaymentView,
   paymentSchema,
   type RefundView,
@@ -32,13 +37,18 @@ export interface Findings {
   ends: Map<string, number>;
   /** Ends of the payouts, with how many. */
   payouts: Map<string, number>;
+  /** Ends of the disputes, with how many. */
+  disputes: Map<string, number>;
 }
 
 /** Compares what people were told, the databases, Stripe, Temporal and the mails with each other. */
 export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
-  const people = [...cast.students, ...cast.tutors, ...cast.earners, ...records.signUps.map(({ person }) => person)];
+  const people = [
+    ...[cast.admin, ...cast.students, ...cast.tutors, ...cast.earners],
+    ...records.signUps.map(({ person }) => person),
+  ];
   const ends = new Map<string, number>();
-  const [books, left, sagas, post, promises, accounts, payouts] = await Promise.all([
+  const [books, left, sagas, post, promises, accounts, payouts, disputes] = await Promise.all([
     contradictions(evidence),
     halfDone(evidence),
     workflowTroubles(evidence, [...people, ...records.strangers]),
@@ -46,6 +56,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     promisesBroken(cast, records, evidence, ends),
     accountsBroken(people, evidence),
     payoutsBroken(cast, records, evidence),
+    disputesBroken(cast, records, evidence),
   ]);
   return {
     violations: [
@@ -57,6 +68,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
       ...left,
       ...accounts,
       ...payouts.wrong,
+      ...disputes.wrong,
       ...sagas.troubles,
       ...post.wrong,
     ],
@@ -65,6 +77,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     workflows: sagas.workflows,
     ends,
     payouts: payouts.ends,
+    disputes: disputes.ends,
   };
 }
 
@@ -80,12 +93,14 @@ async function promisesBroken(
   ends: Map<string, number>,
 ): Promise<string[]> {
   const wrong: string[] = [];
-  const [shares, refused] = await Promise.all([
+  const [shares, refused, claims] = await Promise.all([
     evidence.database('booking')<{ id: string; percent: number | null }[]>`
       select id, refund_percent as percent from bookings`,
     evidence.database('payment')<{ id: string }[]>`
       select distinct payment_id as id from refunds where tries > 1 or status = 'failed'`,
+    claimsByPayment(evidence.database('payment')),
   ]);
+  const claimedOf = (paymentId: string | undefined) => claims.get(paymentId ?? '') ?? UNCLAIMED;
   const percent = new Map(shares.map((row) => [row.id, row.percent]));
   const wasRefused = new Set(refused.map(({ id }) => id));
   for (const record of bookings) {
@@ -99,7 +114,12 @@ async function promisesBroken(
     const paymentId = booking?.payment?.id;
     const refunds = paymentId ? await refundsOf(client, record.student, paymentId) : [];
     const refundPercent = percent.get(record.id ?? '') ?? null;
-    const money = { refundPercent, refunds, wasRefused: wasRefused.has(paymentId ?? '') };
+    const money = {
+      refundPercent,
+      refunds,
+      wasRefused: wasRefused.has(paymentId ?? ''),
+      claimed: claimedOf(paymentId),
+    };
     const others = bookings.filter((other) => other !== record && other.student === record.student);
     wrong.push(...judgeBooking(record, { booking, isOneOfMany: isOneOfMany(record, others, booking), ...money }));
   }
@@ -111,7 +131,7 @@ async function promisesBroken(
       payment = reply.status === 200 ? paymentSchema.parse(reply.body) : undefined;
     }
     const refunds = payment ? await refundsOf(client, record.student, payment.id) : [];
-    wrong.push(...judgePayment(record, payment, refunds));
+    wrong.push(...judgePayment(record, payment, refunds, claimedOf(payment?.id)));
   }
   for (const { person } of signUps) {
     const reply = await askAs(client, person, 'GET', '/api/auth/me');
@@ -147,6 +167,37 @@ async function payoutsBroken(
     return judgeAsks(record, mine, movements.get(record.person.id) ?? []);
   });
   return { wrong: [...promises, ...wallets, ...aboutPayouts(books, state)], ends: payoutEnds(books, state) };
+}
+
+/** What payees and administrators were told of disputes, their rows, the ledger and Stripe have to agree. */
+async function disputesBroken(
+  { client }: Cast,
+  records: Records,
+  evidence: ChaosEvidence,
+): Promise<{ wrong: string[]; ends: Findings['disputes'] }> {
+  const [books, state] = await Promise.all([disputeBooks(evidence), sandboxState(evidence)]);
+  const promises: string[] = [];
+  for (const [, mine] of grouped(records.disputes, ({ payee }) => payee.id)) {
+    const [first] = mine;
+    const shown = first ? await disputesOf(client, first.payee) : [];
+    for (const record of mine) {
+      const atStripe = state.disputes.find(({ id }) => id === record.stripeId);
+      const view = shown.find(({ paymentId }) => paymentId === record.paymentId);
+      promises.push(...judgeDispute(record, view, atStripe));
+    }
+  }
+  return { wrong: [...promises, ...aboutDisputes(books, state)], ends: disputeEnds(books) };
+}
+
+async function disputesOf(client: Cast['client'], payee: Person): Promise<DisputeView[]> {
+  const found: DisputeView[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const path = `/api/disputes?limit=100${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
+    const page = disputesSchema.parse((await askAs(client, payee, 'GET', path)).body);
+    found.push(...page.items);
+    cursor = page.nextCursor;
+  }
+  return found;
 }
 
 async function refundsOf(client: Cast['client'], who: Person, paymentId: string): Promise<RefundView[]> {

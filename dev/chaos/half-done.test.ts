@@ -12,7 +12,7 @@ const intents: { id: string; status: string; amount: number; metadata: Record<st
 /** Stripe, as far as intents go. */
 const sandbox = async () => ({
   body: {
-    ...{ payment_intents: intents, charges: [], refunds: [], customers: [], accounts: [] },
+    ...{ payment_intents: intents, charges: [], refunds: [], disputes: [], customers: [], accounts: [] },
     ...{ transfers: [], transfer_reversals: [], connected_payouts: {}, balance: { available: [], pending: [] } },
     ...{ totals: {}, pending_webhooks: 0 },
   },

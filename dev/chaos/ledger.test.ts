@@ -23,9 +23,11 @@ async function posted(currency: string, entries: Record<string, number>): Promis
   });
 }
 
+const UNDISPUTED = { disputed: 0, reinstated: 0, disputeFees: 0 };
+
 /** Stripe, where each charge was of 1000 and cost nothing. `funds`: available, and still to come. */
 const stripe = (funds: Record<string, [number, number]>) => ({
-  ...{ payment_intents: [], charges: [], refunds: [], customers: [], accounts: [], transfers: [] },
+  ...{ payment_intents: [], charges: [], refunds: [], disputes: [], customers: [], accounts: [], transfers: [] },
   ...{ transfer_reversals: [], connected_payouts: {}, pending_webhooks: 0 },
   balance: {
     available: Object.entries(funds).map(([currency, [amount]]) => ({ currency, amount })),
@@ -34,7 +36,10 @@ const stripe = (funds: Record<string, [number, number]>) => ({
   totals: Object.fromEntries(
     Object.entries(funds).map(([currency, [available, pending]]) => {
       const balance = available + pending;
-      return [currency, { captured: 1_000, fees: 0, refunded: 0, transferred: 1_000 - balance, balance }];
+      return [
+        currency,
+        { captured: 1_000, fees: 0, refunded: 0, transferred: 1_000 - balance, ...UNDISPUTED, balance },
+      ];
     }),
   ),
 });

@@ -21,7 +21,7 @@ interface BookingRow {
 
 /** Mails that somebody has to get and did not get yet, in sentences. */
 export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
-  const [notices, bookings, payments, refunds, users, payouts] = await Promise.all([
+  const [notices, bookings, payments, refunds, users, payouts, disputes] = await Promise.all([
     evidence.database('notification')<NotificationRow[]>`
       select business_key, recipient_id, template, booking_id, payment_id, status from notifications`,
     evidence.database('booking')<BookingRow[]>`select id, status, status_reason, refund_percent from bookings`,
@@ -32,6 +32,8 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
       select id, tries from refunds where status = 'succeeded' and origin in ('request', 'stripe')`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'active'`,
     evidence.database('payment')<{ id: string; status: string }[]>`select id, status from payouts`,
+    evidence.database('payment')<{ id: string; status: string }[]>`
+      select id, status from disputes where decided_at is not null`,
   ]);
   // What was replaced was not sent for the sake of a newer notice, which is among these and has to be sent itself.
   const settled = notices.filter(({ status }) => status === 'sent' || status === 'replaced');
@@ -48,6 +50,7 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
     ...refunds.map(({ id, tries }) => `refund:${id}/succeeded-${tries}`),
     ...users.map(({ id }) => `welcome_verify_email ${id}`),
     ...payouts.flatMap(({ id, status }) => KEYS_OF_ENDS[status]?.map((key) => `payout:${id}/${key}`) ?? []),
+    ...disputes.map(({ id, status }) => `dispute:${id}/decided-${status}`),
   ];
   return [
     ...wanted.filter((mail) => !sent.has(mail)).map((mail) => `the mail ${mail} was not sent`),
@@ -60,20 +63,21 @@ export async function mailsMissing(evidence: ChaosEvidence): Promise<string[]> {
 /** What the payee is told of a payout when it is over, by the last words of its business key. */
 const KEYS_OF_ENDS: Record<string, string[]> = { completed: ['completed'], failed: ['over'], cancelled: ['over'] };
 
-/** What may be said of a payout under each key. */
-const SAID_OF_PAYOUTS: [RegExp, string][] = [
-  [/\/completed$/, 'payout_completed'],
-  [/\/over$/, 'payout_failed'],
-  [/\/waits-/, 'payout_waits'],
+/** What may be said under each key of a payout or a dispute. */
+const SAID_OF: [RegExp, string][] = [
+  [/^payout:.*\/completed$/, 'payout_completed'],
+  [/^payout:.*\/over$/, 'payout_failed'],
+  [/^payout:.*\/waits-/, 'payout_waits'],
+  [/^dispute:.*\/opened-(?:inquiry|chargeback)$/, 'dispute_opened'],
+  [/^dispute:.*\/reminder-/, 'dispute_reminder'],
+  [/^dispute:.*\/decided-/, 'dispute_decided'],
 ];
 
-/** Notices of payouts that say something else than they were made to say, in sentences. */
+/** Notices of payouts and disputes that say something else than they were made to say, in sentences. */
 export function wrongWords(notices: readonly Pick<NotificationRow, 'business_key' | 'template'>[]): string[] {
   return notices
-    .filter(({ business_key: key }) => key.startsWith('payout:'))
-    .filter(
-      ({ business_key: key, template }) => !SAID_OF_PAYOUTS.some(([of, says]) => of.test(key) && says === template),
-    )
+    .filter(({ business_key: key }) => /^(?:payout|dispute):/.test(key))
+    .filter(({ business_key: key, template }) => !SAID_OF.some(([of, says]) => of.test(key) && says === template))
     .map(({ business_key: key, template }) => `the mail ${key} says ${template}`);
 }
 

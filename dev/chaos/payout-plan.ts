@@ -1,4 +1,5 @@
 import { type Chance, chance } from './chance';
+import { drawDispute } from './dispute-plan';
 import type { Button, Clawback, EarnerPlan, PaymentTerms, Round, Standing } from './plan';
 
 /** Few bookings have few earners: their stories are to be over with the storm. */
@@ -9,8 +10,13 @@ const STANDINGS: readonly Standing[] = ['takes', 'closed', 'returns', 'no bank',
 const GIVES_UP = 0.2;
 /** In cents: well above the ten of either currency that are paid out at least, after the platform's share. */
 const EARNED = { least: 2_001, spread: 5_000 };
-/** About what an earner gives back after it was paid out: our funds at Stripe are to suffice for the others, in each currency. */
-const RESTING = { least: 9_001, spread: 1_000 };
+/**
+ * About what an earner gives back after it was paid out, and what banks and Stripe's fees for disputes take: our funds at Stripe are to suffice for
+ * the others, in each currency.
+ */
+const RESTING = { least: 25_001, spread: 1_000 };
+/** The share of rounds of which a payment is disputed. */
+const DISPUTED = 0.3;
 
 /** What the earners of a run are drawn from. */
 interface Purse {
@@ -35,7 +41,10 @@ export function drawEarners({ seed, bookings, students }: Purse): EarnerPlan[] {
       ]),
       starts,
       resting: pay(RESTING),
-      rounds: Array.from({ length: 2 + draw.below(3) }, (_, round) => drawRound(draw, starts, round, pay)),
+      rounds: Array.from({ length: 2 + draw.below(3) }, (_, round) => ({
+        ...drawRound(draw, starts, round, pay),
+        dispute: ofRound(chance(seed, `earner/${number}/dispute/${round}`)),
+      })),
       pauseMs: pause(draw),
     };
   });
@@ -50,7 +59,9 @@ function payments(draw: Chance, number: number, students: number): Pay {
   });
 }
 
-function drawRound(draw: Chance, starts: Standing, round: number, pay: Pay): Round {
+const ofRound = (draw: Chance) => (draw.holds(DISPUTED) ? drawDispute(draw) : undefined);
+
+function drawRound(draw: Chance, starts: Standing, round: number, pay: Pay): Omit<Round, 'dispute'> {
   return {
     earns: Array.from({ length: 1 + draw.below(2) }, () => pay(EARNED)),
     by: draw.holds(0.3) ? { week: 1 + draw.below(3) } : { button: drawButton(draw) },

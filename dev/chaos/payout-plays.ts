@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../machine/error-code';
 import { together } from './changes';
 import { askingOnce, GaveUp, type Reply } from './client';
+import { disputing } from './dispute-plays';
 import { onboard } from './onboarding';
 import { giveBack, newPayment, pay } from './payment-plays';
 import { askAs, unexpected } from './people';
@@ -46,10 +47,15 @@ async function playRound(cast: Cast, record: EarnerRecord, round: Round, records
     if (payment?.id !== undefined && round.clawback?.when === when)
       await giveBack(cast, payment, round.clawback.percent, currency);
   };
-  const before = await newestOf(cast, record);
-  await together([openPayout(cast, record, round), clawBack('beside')]);
-  await untilItRests(cast, record, round, before);
-  await clawBack('after');
+  const payOut = async () => {
+    const before = await newestOf(cast, record);
+    await together([openPayout(cast, record, round), clawBack('beside')]);
+    await untilItRests(cast, record, round, before);
+    await clawBack('after');
+  };
+  const paymentId = payments.at(-1)?.id;
+  if (paymentId === undefined) await payOut();
+  else await disputing(cast, { paymentId, payee: record.person }, round.dispute, records, payOut);
 }
 
 /** A student pays. */

@@ -129,17 +129,18 @@ const BOOKS: Pick<PayoutBooks, 'payouts' | 'ledger'> = {
   ledger: [
     { account: 'tutor_pending:ada', currency: 'EUR', amount: -300 },
     { account: 'tutor_payable:ada', currency: 'EUR', amount: 40 },
+    { account: 'tutor_frozen:ada', currency: 'EUR', amount: -7 },
     { account: 'tutor_payable:bob', currency: 'EUR', amount: -5_000 },
   ],
 };
 const books = { ...BOOKS, earnings: [], accounts: new Map<string, string>(), running: new Set<string>() };
-const shown = { currency: 'EUR', pending: 300, payable: 0, debt: 40, inPayout: 2_000, paidOut: 2_000 };
+const shown = { currency: 'EUR', pending: 300, payable: 0, debt: 40, inPayout: 2_000, paidOut: 2_000, frozen: 7 };
 
 test('a wallet shows what the ledger and the payouts say', () => {
   expect(judgeWallet('ada', walletSchema.parse({ balances: [shown] }), books)).toEqual([]);
 });
 
-test.each(['pending', 'payable', 'debt', 'inPayout', 'paidOut'] as const)(
+test.each(['pending', 'payable', 'debt', 'inPayout', 'paidOut', 'frozen'] as const)(
   'found: a wallet shows another %s',
   (name) => {
     const balances = [{ ...shown, [name]: shown[name] + 1 }];
@@ -150,5 +151,5 @@ test.each(['pending', 'payable', 'debt', 'inPayout', 'paidOut'] as const)(
 );
 
 test('found: a wallet does not show what there is', () => {
-  expect(judgeWallet('ada', walletSchema.parse({ balances: [] }), books)).toHaveLength(5);
+  expect(judgeWallet('ada', walletSchema.parse({ balances: [] }), books)).toHaveLength(6);
 });

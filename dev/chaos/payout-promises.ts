@@ -98,6 +98,7 @@ export function judgeWallet(payee: string, { balances }: WalletView, { payouts, 
     const payable = owed('tutor_payable', currency);
     const is = {
       ...{ pending: owed('tutor_pending', currency), payable: Math.max(0, payable), debt: Math.max(0, 0 - payable) },
+      frozen: owed('tutor_frozen', currency),
       inPayout: sum(currency, isUnderWay),
       paidOut: sum(currency, ({ status }) => status === 'completed'),
     };

@@ -22,6 +22,7 @@ const WAITS = { status: 'pending', reason: 'awaiting_bank_account', transferred:
 
 const earning = (more: Partial<EarningRow> = {}): EarningRow => ({
   ...{ id: 'p', payee: 'ada', currency: 'EUR', captured: 1_000, fee: 150, promised: 0, released: true, posted: 850 },
+  ...{ chargedBack: 0, givenUp: 0, disputes: 0 },
   ...more,
 });
 const transfer = (group: string, more: Partial<AtStripe['transfers'][number]> = {}) => ({

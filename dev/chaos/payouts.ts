@@ -34,6 +34,12 @@ export interface EarningRow {
   fee: number;
   /** Given back, or promised to be. */
   promised: number;
+  /** What its payer has by disputes for good. */
+  chargedBack: number;
+  /** Promised once, and settled by an operator: the platform's. */
+  givenUp: number;
+  /** By how many disputes its shares were reckoned anew. */
+  disputes: number;
   released: boolean;
   posted: number;
 }
@@ -210,14 +216,10 @@ function aboutTransit({ payouts, ledger }: PayoutBooks): string[] {
 
 /** What payees have in the ledger is what they earned by their payments, less what was paid out to them. */
 function aboutEarnings({ earnings, payouts, ledger }: PayoutBooks): string[] {
-  const shareOf = ({ captured, promised, fee, currency }: EarningRow) => {
-    const left = captured - promised;
-    return left === 0 ? 0 : left - scaleHalfUp({ amount: left, currency }, fee, captured);
-  };
   const expected = new Map<string, number>();
   const add = (account: string, amount: number) => expected.set(account, (expected.get(account) ?? 0) + amount);
   for (const row of earnings)
-    add(`tutor_${row.released ? 'payable' : 'pending'}:${row.payee} ${row.currency}`, shareOf(row));
+    add(`tutor_${row.released ? 'payable' : 'pending'}:${row.payee} ${row.currency}`, row.posted);
   for (const row of payouts) if (!row.returned) add(`tutor_payable:${row.payee} ${row.currency}`, -row.amount);
   const posted = new Map(
     ledger
@@ -225,14 +227,27 @@ function aboutEarnings({ earnings, payouts, ledger }: PayoutBooks): string[] {
       .map(({ account, currency, amount }) => [`${account} ${currency}`, 0 - amount]),
   );
   return [
-    ...earnings
-      .filter((row) => row.posted !== shareOf(row))
-      .map((row) => `payment ${row.id} has brought its payee ${row.posted}, and ${shareOf(row)} of it are theirs`),
+    ...earnings.flatMap((row) => {
+      const { least, most } = shareOf(row);
+      if (row.posted >= least && row.posted <= most) return [];
+      const theirs = least === most ? most : `${least} to ${most}`;
+      return [`payment ${row.id} has brought its payee ${row.posted}, and ${theirs} of it are theirs`];
+    }),
     ...[...new Set([...expected.keys(), ...posted.keys()])].flatMap((key) => {
       const [is, should] = [posted.get(key) ?? 0, expected.get(key) ?? 0];
       return is === should ? [] : [`${key} is ${is}, and payments less payouts come to ${should}`];
     }),
   ];
+}
+
+/**
+ * What a payee is to have of a payment. What was given up is the platform's, also where others take from the payment afterwards; and what a
+ * dispute gives back is what it took, rounded as it was then.
+ */
+function shareOf({ captured, promised, chargedBack, givenUp, disputes, fee, currency }: EarningRow) {
+  const of = (left: number) => (left <= 0 ? 0 : left - scaleHalfUp({ amount: left, currency }, fee, captured));
+  const left = captured - promised - chargedBack;
+  return { least: Math.max(0, of(left - givenUp) - disputes), most: of(left) + disputes };
 }
 
 function bankPayoutsOf({ connected_payouts: payouts }: AtStripe, id: string) {
@@ -276,9 +291,14 @@ export async function payoutBooks(
         returned_at is not null as returned, closed_as as closed, created_at as "createdAt" from payouts`,
     sql<EarningRow[]>`
       select p.id, p.payee_id as payee, p.currency, p.captured::float8 as captured, p.fee::float8 as fee,
-        (p.refunded + p.refund_pending)::float8 as promised, p.released_at is not null as released,
+        (p.refunded + p.refund_pending)::float8 as promised, p.charged_back::float8 as "chargedBack",
+        coalesce((select sum(e.amount) from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
+          where t.payment_id = p.id and t.kind in ('waived', 'paid_elsewhere') and e.amount > 0), 0)::float8 as "givenUp",
+        (select count(*) from disputes d where d.payment_id = p.id)::int as disputes,
+        p.released_at is not null as released,
         coalesce((select -sum(e.amount) from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
-          where t.payment_id = p.id and e.account in ('tutor_pending:' || p.payee_id, 'tutor_payable:' || p.payee_id)), 0)::float8
+          where (t.payment_id = p.id or t.dispute_id in (select id from disputes d where d.payment_id = p.id))
+            and e.account in ('tutor_pending:' || p.payee_id, 'tutor_payable:' || p.payee_id)), 0)::float8
           as posted
       from payments p`,
     sql<{ account: string; currency: string; amount: number }[]>`

@@ -70,6 +70,19 @@ function personOf(reply: Reply, who: Pick<Person, 'email' | 'role' | 'firstName'
 export const unexpected = (what: string, { status, code }: Reply) =>
   new Error(`${what} was answered ${status} ${code ?? ''}`.trim());
 
+/** Signs up an administrator: `grant` makes the account one, by its address. @throws as `signUp` */
+export async function signUpAdmin(
+  client: Client,
+  mark: string,
+  grant: (email: string) => Promise<unknown>,
+): Promise<Person> {
+  const person = await signUp(client, 'student', mark);
+  await grant(person.email);
+  const admin = personOf(await logIn(client, person.email), person);
+  if (!admin) throw new Error('An administrator could not log in');
+  return admin;
+}
+
 /** Makes a tutor bookable day and night. */
 export async function openForBookings(
   client: Client,

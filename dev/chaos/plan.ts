@@ -76,6 +76,31 @@ export interface Clawback {
   when: 'beside' | 'after';
 }
 
+/** What a bank says of a dispute. `percent`: of one that is won, how much of what was taken comes back. */
+export interface Verdict {
+  to: 'won' | 'lost' | 'escalated' | 'closed';
+  percent: number;
+}
+
+/** The holder of a card disputes a payment, and what becomes of it. A payment is disputed once at most. */
+export interface DisputePlan {
+  /** What is claimed, in percent of what was paid; 100: all that is left of it. */
+  percent: number;
+  /** The bank asks first, and takes nothing. */
+  inquiry: boolean;
+  /** How long the bank takes what speaks against it. */
+  answerable: 'for days' | 'for hours' | 'never';
+  /** Its payee says something, and then an administrator sends that; or an administrator gives it up. */
+  answer: 'nothing' | 'stated' | 'submitted' | 'accepted';
+  /** What the bank says, in order. */
+  verdicts: Verdict[];
+  /** Before, in the moment of or after what else becomes of the payment: a cancel, or being paid out. */
+  when: 'before' | 'beside' | 'after';
+  /** What Stripe has to say of its opening never arrives. */
+  losesWebhooks: boolean;
+  pauseMs: number;
+}
+
 /** A payee earns something and has it paid out. */
 export interface Round extends Patience {
   earns: PaymentTerms[];
@@ -84,6 +109,8 @@ export interface Round extends Patience {
   /** When they tell Stripe all that it asks, with a bank account that takes what is sent. Never: an operator calls off what waits for it. */
   mends: 'before' | 'waiting' | 'never';
   clawback: Clawback | undefined;
+  /** Of the last payment of the round. */
+  dispute: DisputePlan | undefined;
 }
 
 export interface Button {
@@ -145,4 +172,6 @@ export interface Changes {
   timePasses: boolean;
   /** While the tutor is asked, somebody cancels the authorisation in Stripe's dashboard. */
   lapses: boolean;
+  /** Once it is confirmed. */
+  dispute: DisputePlan | undefined;
 }

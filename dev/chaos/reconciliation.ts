@@ -6,6 +6,7 @@ import { dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import { messageOf } from '../machine/error-code';
+import { type Claimed, claimsByPayment, UNCLAIMED } from './claims';
 import { currentDetails, failedWorkflowTasks, historyOf, textOf, tookTooLong } from './histories';
 import { aboutLedger } from './ledger';
 import { type Replayed, replayTroubles } from './replays';
@@ -33,12 +34,11 @@ interface BookingRow {
 }
 
 interface PaymentRow {
+  id: string;
   booking_id: string;
   status: string;
   captured: string;
   refunded: string;
-  /** What an operator has given up, or settled by other means. */
-  given_up: string;
 }
 
 interface SlotRow {
@@ -52,26 +52,28 @@ interface SlotRow {
 
 /** Everything that does not agree, in sentences; empty when all does. */
 export async function contradictions(evidence: Evidence): Promise<string[]> {
-  const [bookings, payments, slots, state] = await Promise.all([
+  const [bookings, payments, slots, state, claims] = await Promise.all([
     evidence.database('booking')<BookingRow[]>`
       select b.id, b.student_id, b.tutor_id, b.status, b.status_reason, b.starts_at, b.ends_at, b.refund_percent, s.price
       from bookings b join booking_snapshots s on s.booking_id = b.id`,
     evidence.database('payment')<PaymentRow[]>`
-      select subject_id as booking_id, status, captured, refunded, coalesce((
-        select sum(e.amount) from ledger_transactions t join ledger_entries e on e.transaction_id = t.id
-        where t.payment_id = p.id and t.kind in ('waived', 'paid_elsewhere') and e.amount > 0), 0) as given_up
-      from payments p where subject_kind = 'booking'`,
+      select id, subject_id as booking_id, status, captured, refunded from payments where subject_kind = 'booking'`,
     evidence.database('tutoring')<SlotRow[]>`
       select booking_id, reserved_by, tutor_id, state, lower(during) as starts_at, upper(during) as ends_at from slots`,
     sandboxState(evidence),
+    claimsByPayment(evidence.database('payment')),
   ]);
   const paymentOf = new Map(payments.map((row) => [row.booking_id, row]));
   const slotOf = new Map(slots.map((row) => [row.booking_id, row]));
   return [
-    ...bookings.flatMap((booking) => [
-      ...aboutMoney(booking, paymentOf.get(booking.id), moneyAtStripe(state, booking.id)),
-      ...aboutSlot(booking, slotOf.get(booking.id)),
-    ]),
+    ...bookings.flatMap((booking) => {
+      const payment = paymentOf.get(booking.id);
+      const claimed = claims.get(payment?.id ?? '') ?? UNCLAIMED;
+      return [
+        ...aboutMoney(booking, payment, claimed, moneyAtStripe(state, booking.id)),
+        ...aboutSlot(booking, slotOf.get(booking.id)),
+      ];
+    }),
     ...overlaps('live bookings of tutor', bookings.filter(isLive), ({ tutor_id }) => tutor_id),
     ...overlaps('live bookings of student', bookings.filter(isLive), ({ student_id }) => student_id),
     ...overlaps('slots of tutor', slots, ({ tutor_id }) => tutor_id),
@@ -88,25 +90,29 @@ const isLive = ({ status }: BookingRow) => status === 'pending' || status === 'c
 function aboutMoney(
   booking: BookingRow,
   payment: PaymentRow | undefined,
+  { taken, chargedBack, givenUp, wonLate }: Claimed,
   stripe: ReturnType<typeof moneyAtStripe>,
 ): string[] {
   const { id, status, status_reason: reason } = booking;
   const price = Number(booking.price);
   const captured = Number(payment?.captured ?? 0);
   const refunded = Number(payment?.refunded ?? 0);
-  const kept = captured - refunded;
-  // Other refunds may have come before a share or after it, so that less is kept. More never is.
-  const most = captured - Math.ceil((captured * (booking.refund_percent ?? 100)) / 100);
+  const kept = captured - refunded - chargedBack;
+  // Other refunds may have come before a share or after it, so that less is kept. More never is, unless a share was of less for a while.
+  const shared = wonLate ? Math.max(0, captured - taken) : captured;
+  const most = captured - Math.ceil((shared * (booking.refund_percent ?? 100)) / 100);
   const wrong: string[] = [];
   const expect = (holds: boolean, what: string) => {
     if (!holds)
-      wrong.push(`booking ${id} (${status}/${reason}): ${what}; it has ${captured}-${refunded} ${payment?.status}`);
+      wrong.push(
+        `booking ${id} (${status}/${reason}): ${what}; it has ${captured}-${refunded}-${chargedBack} ${payment?.status}`,
+      );
   };
   if (status === 'confirmed' || status === 'completed') expect(captured === price, 'is not paid');
   else if (status === 'refunded') expect(captured > 0 && kept === 0, 'is not refunded');
   else if (status === 'cancelled') {
-    expect(captured === 0 || kept > 0, 'has everything back');
-    expect(kept <= most + Number(payment?.given_up ?? 0), 'keeps money');
+    expect(captured === 0 || captured > refunded, 'has everything back');
+    expect(kept <= most + givenUp, 'keeps money');
   } else expect(captured === 0, 'is paid though pending');
   if (reason === 'awaiting_tutor') expect(stripe.reserved === price, 'has no authorisation');
   else expect(stripe.reserved === 0, 'still reserves money at Stripe');

@@ -1,9 +1,10 @@
+import type { CardBanks } from './card-banks';
 import type { Client, Reply } from './client';
 import type { Dashboard } from './dashboard';
 import type { Operator } from './operator';
 import type { Person } from './people';
 import type { Neighbours } from './places';
-import type { BookingPlan, EarnerPlan, PaymentTerms, SignUpPlan } from './plan';
+import type { BookingPlan, DisputePlan, EarnerPlan, PaymentTerms, SignUpPlan } from './plan';
 
 /** A command that somebody gave and gave up on: it may or may not have taken effect. */
 export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';
@@ -98,6 +99,20 @@ export interface EarnerRecord {
   asks: AskRecord[];
 }
 
+/** What was said against a dispute, and how that was answered. */
+export interface DisputeRecord {
+  plan: DisputePlan;
+  paymentId: string;
+  payee: Person;
+  /** What the payee says. */
+  statement: string;
+  /** Its id at Stripe; undefined when there was nothing left to dispute. */
+  stripeId: string | undefined;
+  stated?: Reply;
+  submitted?: Reply;
+  accepted?: Reply;
+}
+
 interface SignUpRecord {
   plan: SignUpPlan;
   person: Person;
@@ -108,6 +123,7 @@ export interface Records {
   bookings: BookingRecord[];
   payments: PaymentRecord[];
   earners: EarnerRecord[];
+  disputes: DisputeRecord[];
   signUps: SignUpRecord[];
   /** People whose sign-up was given up on. */
   strangers: Pick<Person, 'email' | 'firstName' | 'lastName'>[];
@@ -119,17 +135,20 @@ export const emptyRecords = (): Records => ({
   bookings: [],
   payments: [],
   earners: [],
+  disputes: [],
   signUps: [],
   strangers: [],
   broken: [],
 });
 
-export interface Cast extends Pick<Operator, 'callOff' | 'triggerWeek'> {
+export interface Cast extends Pick<Operator, 'callOff' | 'triggerWeek' | 'triggerNight'> {
   client: Client;
   students: Person[];
   tutors: (Person & { instant: boolean })[];
   /** By the numbers of their stories. */
   earners: Person[];
+  /** Sends what speaks against disputes, and gives them up. */
+  admin: Person;
   /** Who may have which time in the whole script. */
   neighbours: Neighbours;
   /** The moment that the slots of the script count from, a quarter hour. */
@@ -139,6 +158,7 @@ export interface Cast extends Pick<Operator, 'callOff' | 'triggerWeek'> {
   /** Plays the bank of 3-D Secure. */
   bank(intent: string, verdict: 'complete' | 'fail'): Promise<void>;
   dashboard: Dashboard;
+  cardBanks: CardBanks;
   /** Stands for an hour that passes: the booking's request is an hour older afterwards. */
   letTimePass(bookingId: string): Promise<void>;
   /**

@@ -86,7 +86,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     inWords(
       tally(replies.map((reply) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'unanswered'))),
     );
-  const { bookings, payments, earners, signUps } = records;
+  const { bookings, payments, earners, disputes, signUps } = records;
   const optional = <T>(values: (T | undefined)[]) => values.filter((value) => value !== undefined);
   const byTutor = bookings.flatMap(({ refunds }) => refunds.filter(({ by }) => by === 'tutor'));
   const made = bookings.flatMap(({ refunds }) => refunds.flatMap((one) => one.made ?? []));
@@ -100,7 +100,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['connections ended', connectionsEnded(storm)],
     ['clients asked again', inWords(client.retries)],
     ['clients gave up', inWords(client.givenUp)],
-    ['operator retried', inWords(tally(operator.answers.map(({ step }) => step)))],
+    ['operator answered', inWords(tally(operator.answers.map(({ step, action }) => `${step}: ${action}`)))],
     ['bookings', `${bookings.length}: ${asked(bookings.map((booking) => booking.asked))}`],
     ['  confirmed by tutor', asked(optional(bookings.map(({ confirm }) => confirm)))],
     ['  declined by tutor', asked(optional(bookings.map(({ decline }) => decline)))],
@@ -115,6 +115,10 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['  refunds', asked(payments.flatMap(({ refunds }) => refunds.map(({ reply }) => reply)))],
     ['payouts', `${sumOf(findings.payouts)}: ${inWords(findings.payouts)}`],
     ['  asked for', asked(earners.flatMap(({ asks }) => asks.map(({ reply }) => reply)))],
+    ['disputes', `${sumOf(findings.disputes)}: ${inWords(findings.disputes)}`],
+    ['  payees say', asked(optional(disputes.map(({ stated }) => stated)))],
+    ['  sent to the bank', asked(optional(disputes.map(({ submitted }) => submitted)))],
+    ['  given up', asked(optional(disputes.map(({ accepted }) => accepted)))],
     ['sign-ups on the way', String(signUps.length)],
     ['sagas', String(findings.workflows)],
     ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0032): ${findings.mailsTwice.length}`],

@@ -1,3 +1,4 @@
+import { UNCLAIMED } from './claims';
 import type { Reply } from './client';
 import type { BookingRecord, RefundRecord } from './records';
 import { judgeShares, sharesOf, sumsGivenBack } from './shares';
@@ -12,7 +13,7 @@ const record = (more: Partial<BookingRecord>): BookingRecord => ({
   plan: {
     ...{ kind: 'booking', number: 1, student: 0, tutor: 0, rivalOf: undefined, copies: 1, pauseMs: 0, givesUp: false },
     ...{ card: 'pm_card_visa', bank: 'none', declines: false, answer: 'confirm', studentCancels: 'confirmed' },
-    ...{ tutorCancels: false, moves: [], refunds: [], timePasses: true, lapses: false },
+    ...{ tutorCancels: false, moves: [], refunds: [], timePasses: true, lapses: false, dispute: undefined },
     slot: { minutesAhead: 600, durationMinutes: 60, refundPercent: 50 },
   },
   student: { ...somebody, role: 'student' },
@@ -68,7 +69,7 @@ test.each([
   expect(sharesOf(told, by)).toEqual(shares);
 });
 
-const HALF = { refundPercent: 50, refunds: [made(1_000)], wasRefused: false };
+const HALF = { refundPercent: 50, refunds: [made(1_000)], wasRefused: false, claimed: UNCLAIMED };
 
 test('a partial refund beside a cancel is true in either order', () => {
   const told = record({ refunds: [byTutor(1_000, true)] });

@@ -141,7 +141,7 @@ export function startStorm(
 
   const under = Promise.all([
     ...[kill(), hang(), silenceVendors(), cutConnections()],
-    ...[spoil(troubles.nextFault), spoil(troubles.nextPayoutFault)],
+    ...[spoil(troubles.nextFault), spoil(troubles.nextPayoutFault), spoil(troubles.nextDisputeFault)],
   ]);
   under.catch(() => undefined); // `end` throws the error
   return {

@@ -37,11 +37,21 @@ const payoutSchema = movedSchema.extend({
   /** What a bank gives to one that it has taken. */
   trace_id: z.looseObject({ status: z.string() }).nullable(),
 });
+const disputeSchema = movedSchema.extend({
+  charge: z.string(),
+  payment_intent: z.string().nullish(),
+  status: z.string(),
+  /** What the bank took, below zero, and what it gave back; Stripe's fee is beside the amount. */
+  balance_transactions: z.array(z.looseObject({ amount: z.number(), fee: z.number() })),
+  evidence: z.looseObject({ uncategorized_text: z.string().nullable() }),
+  evidence_details: z.looseObject({ submission_count: z.number() }),
+});
 const fundsSchema = z.array(z.looseObject({ amount: z.number(), currency: z.string() }));
 const stateSchema = z.looseObject({
   payment_intents: z.array(intentSchema),
   charges: z.array(chargeSchema),
   refunds: z.array(refundSchema),
+  disputes: z.array(disputeSchema),
   customers: z.array(customerSchema),
   accounts: z.array(accountSchema),
   transfers: z.array(transferSchema),
@@ -56,6 +66,9 @@ const stateSchema = z.looseObject({
       fees: z.number(),
       refunded: z.number(),
       transferred: z.number(),
+      disputed: z.number(),
+      reinstated: z.number(),
+      disputeFees: z.number(),
       balance: z.number(),
     }),
   ),
@@ -75,6 +88,12 @@ export async function sandboxState({
 /** Whether a payout has failed that its bank had taken: until the product looks, only a webhook tells of it. */
 export function cameBack({ status, trace_id: trace }: SandboxState['connected_payouts'][string][number]): boolean {
   return status === 'failed' && trace?.status === 'supported';
+}
+
+/** The disputes of a payment. */
+export function disputesAtStripe({ payment_intents: intents, disputes }: SandboxState, paymentId: string) {
+  const ids = new Set(intents.filter(({ metadata }) => metadata.paymentId === paymentId).map(({ id }) => id));
+  return disputes.filter(({ payment_intent: intent }) => ids.has(intent ?? ''));
 }
 
 /** A booking's or a payment's money at Stripe, in cents. */

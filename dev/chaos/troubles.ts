@@ -14,6 +14,8 @@ export interface Troubles {
   nextFault(): { afterMs: number; fault: Fault };
   /** The same, on the way of payouts. */
   nextPayoutFault(): { afterMs: number; fault: Fault };
+  /** The same, on the way of disputes. */
+  nextDisputeFault(): { afterMs: number; fault: Fault };
   /** Which process hangs next (SIGSTOP), and for how long. */
   nextFreeze(names: readonly string[]): { afterMs: number; name: string; ms: number };
   nextOutage(): { afterMs: number; outage: Outage };
@@ -38,6 +40,7 @@ export function planTroubles(seed: number): Troubles {
   const kills = chance(seed, 'kills');
   const faults = chance(seed, 'faults');
   const payoutFaults = chance(seed, 'payout-faults');
+  const disputeFaults = chance(seed, 'dispute-faults');
   const freezes = chance(seed, 'freezes');
   const outages = chance(seed, 'outages');
   const cuts = chance(seed, 'cuts');
@@ -52,6 +55,10 @@ export function planTroubles(seed: number): Troubles {
       // There are fewer requests to spoil than on the way of bookings.
       afterMs: payoutFaults.between(2 * PAUSE_MS.least, 2 * PAUSE_MS.most),
       fault: payoutFaultOf(payoutFaults),
+    }),
+    nextDisputeFault: () => ({
+      afterMs: disputeFaults.between(3 * PAUSE_MS.least, 3 * PAUSE_MS.most),
+      fault: disputeFaultOf(disputeFaults),
     }),
     nextFreeze(names) {
       const name = freezes.pick(names.map((one) => [1, one]));
@@ -115,6 +122,17 @@ function payoutFaultOf(draw: Chance): Fault {
       [2, { path: '/v1/payouts', code: 'payouts_not_allowed' }],
     ]);
   return spoilt(draw, { path, type }, [12, refusal]);
+}
+
+function disputeFaultOf(draw: Chance): Fault {
+  const path = draw.pick([
+    [3, '/v1/disputes'],
+    [2, '/v1/disputes/*'],
+    [1, '/v1/disputes/*/close'],
+  ]);
+  // What speaks against a dispute waits for an operator then, or for the bank, whichever is first.
+  const refusal = () => ({ path: '/v1/disputes/*', code: 'evidence_not_accepted' });
+  return spoilt(draw, { path, type: 'charge.dispute.*' }, [2, refusal]);
 }
 
 interface Refusal {

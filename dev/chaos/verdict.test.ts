@@ -1,4 +1,5 @@
 import { MINUTE } from '../../kernel/time';
+import { UNCLAIMED } from './claims';
 import type { Reply } from './client';
 import type { BookingPlan, PaymentPlan } from './plan';
 import type { BookingRecord, MoveRecord, PaymentRecord } from './records';
@@ -38,6 +39,7 @@ const PLAN: BookingPlan = {
   refunds: [],
   timePasses: true,
   lapses: false,
+  dispute: undefined,
   slot: { minutesAhead: 600, durationMinutes: 60, refundPercent: 50 },
 };
 
@@ -83,6 +85,7 @@ const ended = (booking: BookingView | undefined, refundPercent: number | null = 
   refundPercent,
   refunds: [],
   wasRefused: false,
+  claimed: UNCLAIMED,
 });
 const AT_ONCE = { from: 2, to: 3 };
 const studentCancels = (answer: Reply, more: Partial<BookingRecord> = {}) =>
@@ -318,7 +321,7 @@ const GIVEN = reply(201, refund('pending'));
 const TOO_MUCH = reply(409, {}, 'refund_exceeds_payment');
 
 test('of two refunds that together are too much one was made and one refused', () => {
-  expect(judgePayment(paid(GIVEN, TOO_MUCH), money(1_000, 600), [refund('succeeded')])).toEqual([]);
+  expect(judgePayment(paid(GIVEN, TOO_MUCH), money(1_000, 600), [refund('succeeded')], UNCLAIMED)).toEqual([]);
 });
 
 test.each([
@@ -328,7 +331,7 @@ test.each([
   ['a payment that was answered 201 was not taken', paid(), money(0, 0), []],
   ['a payment is gone', paid(), undefined, []],
 ] as const)('%s: found', (_, told, payment, refunds) => {
-  expect(judgePayment(told, payment, [...refunds])).not.toEqual([]);
+  expect(judgePayment(told, payment, [...refunds], UNCLAIMED)).not.toEqual([]);
 });
 
 const doubtful = (...refunds: Reply[]) => ({ ...paid(...refunds), gaveUp: true, doubtful: [600] });
@@ -340,9 +343,9 @@ test.each([
   ['is made before the other one', doubtful(TOO_MUCH), money(1_000, 600), [refund('succeeded')]],
   ['was refused by Stripe and made by an operator', paid(REFUSED), money(1_000, 600), [refund('succeeded')]],
 ] as const)('a refund that nobody was promised %s', (_, told, payment, refunds) => {
-  expect(judgePayment(told, payment, [...refunds])).toEqual([]);
+  expect(judgePayment(told, payment, [...refunds], UNCLAIMED)).toEqual([]);
 });
 
 test('more than all that anybody asked for is given back: found', () => {
-  expect(judgePayment(doubtful(), money(1_000, 700), [refund('succeeded')])).not.toEqual([]);
+  expect(judgePayment(doubtful(), money(1_000, 700), [refund('succeeded')], UNCLAIMED)).not.toEqual([]);
 });

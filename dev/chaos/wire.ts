@@ -55,11 +55,21 @@ export const walletSchema = z.looseObject({
   balances: z.array(
     z.looseObject({
       ...{ currency: z.string(), pending: z.number(), payable: z.number(), debt: z.number() },
-      ...{ inPayout: z.number(), paidOut: z.number() },
+      ...{ inPayout: z.number(), paidOut: z.number(), frozen: z.number() },
     }),
   ),
 });
 export type WalletView = z.output<typeof walletSchema>;
+
+const disputeSchema = z.looseObject({
+  id: z.string(),
+  paymentId: z.string(),
+  status: z.string(),
+  statement: z.string().nullable(),
+  accepted: z.boolean(),
+});
+export type DisputeView = z.output<typeof disputeSchema>;
+export const disputesSchema = z.looseObject({ items: z.array(disputeSchema), nextCursor: z.string().nullable() });
 
 export const userSchema = z.looseObject({ id: z.string(), status: z.string(), email: z.string() });
 export const signedInSchema = z.looseObject({
@@ -72,4 +82,6 @@ export const refusalSchema = z.looseObject({
   bookingId: z.string().optional(),
   paymentId: z.string().optional(),
   payoutId: z.string().optional(),
+  /** Why Stripe refused. */
+  stripeCode: z.string().optional(),
 });

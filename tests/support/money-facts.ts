@@ -27,7 +27,7 @@ export async function moneyFacts(
     sql<{ account: string; amount: string }[]>`
       select split_part(e.account, ':', 1) as account, sum(e.amount) as amount
       from ledger_entries e join ledger_transactions t on t.id = e.transaction_id
-      join payments p on p.id = t.payment_id
+      join payments p on p.id = t.payment_id or t.dispute_id in (select id from disputes d where d.payment_id = p.id)
       where ${itsPayment} group by 1 having sum(e.amount) <> 0 order by 1`,
     sandboxState(platform),
   ]);
