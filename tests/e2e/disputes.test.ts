@@ -122,6 +122,11 @@ test('a session that is cancelled while it is disputed: its refund waits, and th
     return body.items[0];
   });
   expect(waiting).toMatchObject({ status: 'pending', amount: { amount: PRICE, currency: 'EUR' } });
+  await eventually('both are told that it waits', async () => {
+    const rows = await platform.database('notification')`
+      select recipient_id as who from notifications where template = 'refund_waits'`;
+    return rows.length === 2 && new Set(rows.map(({ who }) => who)).has(student.id);
+  });
   await bank(stripeId, { to: 'lost' });
   expect(await sagaOf(dispute).result()).toEqual({ status: 'lost' });
   expect(await sagaOf(waiting).result()).toEqual({ status: 'failed' });
@@ -159,6 +164,12 @@ test('a dispute of which no webhook tells is found in the night, and what became
   expect((await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).found).toBe(1);
   expect(await sagaOf(dispute).result()).toEqual({ status: 'lost' });
   expect(await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).toMatchObject({ found: 0 });
+  // Months later, and nobody waits for it any more.
+  const before = await told('dispute_decided');
+  await bank(stripeId, { to: 'won' });
+  expect((await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).found).toBe(1);
+  expect(await sagaOf(dispute).result()).toEqual({ status: 'won' });
+  expect(await told('dispute_decided')).toBe(before + 1);
 });
 
 test('in the end all contexts and Stripe agree', async () => {
