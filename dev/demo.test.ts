@@ -34,7 +34,7 @@ async function demo(more: Record<string, string> = {}) {
   return { code, output };
 }
 
-test('all five stories end as they should, and nothing is left running', async () => {
+test('all seven stories end as they should, and nothing is left running', async () => {
   const { code, output } = await demo();
   // What it said shows which story went wrong.
   expect({ code, said: code === 0 ? '' : output }).toEqual({ code: 0, said: '' });
@@ -43,8 +43,14 @@ test('all five stories end as they should, and nothing is left running', async (
   expect(output).toMatch(/C .*refunded, all of 48\.00 EUR/);
   expect(output).toMatch(/D .*confirmed, 48\.00 EUR taken once/);
   expect(output).toMatch(/E .*rejected, mended, 85\.00 EUR at the bank/);
+  expect(output).toMatch(/F .*won, 48\.00 EUR back, 20\.00 EUR gone/);
+  expect(output).toMatch(/G .*lost, 51\.00 EUR owed and paid by what came next/);
   expect(output.match(/saga http:\/\/\S+\/workflows\/booking%3A/g)).toHaveLength(4);
   expect(output.match(/saga http:\/\/\S+\/workflows\/payout%3A/g)).toHaveLength(2);
+  expect(output.match(/saga http:\/\/\S+\/workflows\/dispute%3A/g)).toHaveLength(2);
+  // Of 48.00 and 60.00 EUR Stripe has kept 0.92 and 1.09 for the charge, and 20.00 for the dispute.
+  const inBalance = [...output.matchAll(/of this payment Stripe's balance has (\S+) after all fees/g)];
+  expect(inBalance.map(([, amount]) => Number(amount))).toEqual([-2_092, 4_800 - 2_092, -2_109]);
   expect(livingChildren(dataDir)).toEqual([]);
 });
 

@@ -8,7 +8,7 @@ import { createTimeline, summary } from './demo/timeline';
 import { messageOf } from './machine/error-code';
 import { untilToldToStop } from './machine/stop-signals';
 
-const USAGE = `npm run demo              plays four bookings and a payout against the public API and says what happens
+const USAGE = `npm run demo              plays bookings, a payout and two disputes against the public API and says what happens
 npm run demo -- --keep    leaves the platform up when it started one, so that its pages can be looked at`;
 
 async function main(args: string[]): Promise<void> {
@@ -32,7 +32,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 async function perform(
-  { urls, namespace, calendar, killBookingWorker, started }: Theatre,
+  { urls, namespace, calendar, holder, killBookingWorker, started }: Theatre,
   since: number,
 ): Promise<void> {
   const timeline = createTimeline((line) => console.log(line));
@@ -44,6 +44,7 @@ async function perform(
     stripe: urls.stripeSandbox ? stripeView(urls.stripeSandbox) : undefined,
     sagaUrl: (id) => `${urls.temporalUi}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`,
     calendar,
+    holder,
     killBookingWorker,
   });
   console.log(`\n${summary(outcomes)}`);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectationError, type Gateway } from './gateway';
 import type { Timeline } from './timeline';
@@ -13,8 +14,12 @@ export interface Person {
 export const SUBJECT = 'Mathematics';
 export const HOURLY_PRICE = { amount: 4_800, currency: 'EUR' };
 
-const PASSWORD = 'correct horse battery staple';
+/** New in every run, and nobody's to know: one of these people is made an administrator, and stays one. */
+const PASSWORD = randomBytes(18).toString('base64url');
 const ACTIVE_WITHIN_MS = 60_000;
+
+/** What the timeline calls somebody. */
+export const firstName = ({ name }: Person) => name.split(' ')[0] ?? name;
 
 /** Registers somebody and waits until the account is active. Addresses are new in every run. */
 export async function register(
@@ -48,6 +53,17 @@ async function logIn(gateway: Gateway, timeline: Timeline, email: string): Promi
     await sleep(2_000);
   }
   throw new ExpectationError(`The account of ${email} did not become active within a minute`);
+}
+
+/** The same person with a token of now, which says the role that they have by now. */
+export async function logInAgain(gateway: Gateway, timeline: Timeline, person: Person, what: string): Promise<Person> {
+  const { body } = await gateway(timeline, loggedInSchema, 'POST', '/api/auth/login', {
+    body: { email: person.email, password: PASSWORD },
+    expect: [200],
+    what,
+  });
+  if (!body.tokens) throw new ExpectationError(`${person.name} got no token`);
+  return { ...person, token: body.tokens.accessToken };
 }
 
 /** Makes a tutor bookable at any hour, so that the demo finds a slot whenever it is run. */

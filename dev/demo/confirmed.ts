@@ -8,7 +8,10 @@ import { bookingSchema, inWords, when } from './wire';
 const HOURS_BEFORE = 10;
 
 /** Story C: the tutor confirms, then the student thinks better of it and gets everything back. */
-export async function tutorWhoConfirms(stage: Stage, student: Person): Promise<StoryOutcome> {
+export async function tutorWhoConfirms(
+  stage: Stage,
+  student: Person,
+): Promise<{ tutor: Person; outcome: StoryOutcome }> {
   const { gateway, run } = stage;
   const timeline = stage.timeline.of('confirm');
   stage.timeline.heading('C  The tutor must confirm, and the student thinks better of it at once');
@@ -56,10 +59,11 @@ export async function tutorWhoConfirms(stage: Stage, student: Person): Promise<S
   await expectMoney(stage, timeline, asked.id, { charges: 1, captured: price.amount, refunded: price.amount });
   await expectMails(stage, timeline, asked.id, [student, tutor], 'Cancelled: ');
   timeline.aside(`saga ${stage.sagaUrl(asked.workflowId)}`);
-  return {
+  const outcome = {
     story: 'C',
     what: 'Tutor confirms, then a cancel',
     id: asked.id,
     outcome: `refunded, all of ${back}`,
   };
+  return { tutor, outcome };
 }

@@ -14,6 +14,22 @@ export function expectThat(timeline: Timeline, what: string, holds: boolean, ins
   timeline.held(what);
 }
 
+/** Webhooks bring news within a second. One that is lost is made up for by the sagas, which ask a minute later at first. */
+const NEWS_WITHIN_MS = 120_000;
+const LOOK_EVERY_MS = 200;
+
+/** Looks until there is something. @throws ExpectationError when there is not in time */
+export async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + NEWS_WITHIN_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > deadline)
+      throw new ExpectationError(`Expected within ${NEWS_WITHIN_MS / 1_000} s, and not seen: ${what}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
 export interface Call {
   token?: string;
   key?: string;

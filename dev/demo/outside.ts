@@ -23,10 +23,26 @@ export interface MovedAtStripe {
   atBank: number;
 }
 
+/** What the disputes of one payment came to, as Stripe has it. In minor units. */
+export interface DisputedAtStripe {
+  /** What the bank of the card's holder took. */
+  taken: number;
+  givenBack: number;
+  /** Stripe's, whoever wins. */
+  fee: number;
+}
+
 /** The Stripe sandbox, from outside the platform. */
 export interface StripeView {
   moneyOf(bookingId: string): Promise<MoneyAtStripe>;
   movedTo(tutorId: string, currency: string): Promise<MovedAtStripe>;
+  /** The holder of the card disputes all of a payment, and their bank takes it back at once. */
+  dispute(paymentId: string, reason: 'fraudulent' | 'product_not_received'): Promise<void>;
+  disputedOf(paymentId: string): Promise<DisputedAtStripe>;
+  /** What was said to the bank against the disputes of a payment, by Stripe's name for it. */
+  evidenceOf(paymentId: string): Promise<Record<string, string>>;
+  /** What the platform's balance has of a payment, with its refunds, disputes and fees. In minor units. */
+  balanceOf(paymentId: string): Promise<number>;
   /** Bookings that have a charge that took money. */
   chargedBookings(): Promise<Set<string>>;
   /** The next PaymentIntent takes effect at once and is answered this much later. */
@@ -72,6 +88,24 @@ const movedSchema = z.looseObject({
   ),
 });
 
+const bookedSchema = z.looseObject({ source: z.string(), amount: z.number(), fee: z.number(), net: z.number() });
+const disputedSchema = z.looseObject({
+  payment_intents: z.array(intentSchema),
+  charges: z.array(
+    z.looseObject({ id: z.string(), payment_intent: z.string().nullish(), amount_captured: z.number() }),
+  ),
+  refunds: z.array(z.looseObject({ id: z.string(), payment_intent: z.string().nullish() })),
+  disputes: z.array(
+    z.looseObject({
+      id: z.string(),
+      payment_intent: z.string().nullish(),
+      evidence: z.record(z.string(), z.unknown()),
+      balance_transactions: z.array(bookedSchema),
+    }),
+  ),
+  balance_transactions: z.array(bookedSchema),
+});
+
 const sumOf = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
 
 export function stripeView(sandboxUrl: string): StripeView {
@@ -107,6 +141,32 @@ export function stripeView(sandboxUrl: string): StripeView {
         atBank: atStripe?.paidOut ?? 0,
       };
     },
+    async dispute(paymentId, reason) {
+      const { charges } = await paymentAt(sandboxUrl, paymentId);
+      const charge = charges.find(({ amount_captured: captured }) => captured > 0)?.id;
+      await json(`${sandboxUrl}/sandbox/disputes`, { charge, reason });
+    },
+    async disputedOf(paymentId) {
+      const { disputes } = await paymentAt(sandboxUrl, paymentId);
+      const booked = disputes.flatMap((dispute) => dispute.balance_transactions);
+      const amounts = booked.map(({ amount }) => amount);
+      return {
+        taken: 0 - sumOf(amounts.filter((amount) => amount < 0)),
+        givenBack: sumOf(amounts.filter((amount) => amount > 0)),
+        fee: sumOf(booked.map(({ fee }) => fee)),
+      };
+    },
+    async evidenceOf(paymentId) {
+      const { disputes } = await paymentAt(sandboxUrl, paymentId);
+      const fields = disputes.flatMap(({ evidence }) => Object.entries(evidence));
+      return Object.fromEntries(
+        fields.flatMap(([name, said]): [string, string][] => (typeof said === 'string' && said ? [[name, said]] : [])),
+      );
+    },
+    async balanceOf(paymentId) {
+      const { booked } = await paymentAt(sandboxUrl, paymentId);
+      return sumOf(booked.map(({ net }) => net));
+    },
     async chargedBookings() {
       const { payment_intents, charges } = await state();
       const took = new Set(
@@ -123,6 +183,19 @@ export function stripeView(sandboxUrl: string): StripeView {
       await (await request(`${sandboxUrl}/sandbox/faults`, { method: 'DELETE' })).body.dump();
     },
   };
+}
+
+/** What Stripe has of a payment. `booked`: its lines in Stripe's books. */
+async function paymentAt(sandboxUrl: string, paymentId: string) {
+  const now = disputedSchema.parse(await json(`${sandboxUrl}/sandbox/state`));
+  const intents = new Set(
+    now.payment_intents.filter(({ metadata }) => metadata.paymentId === paymentId).map(({ id }) => id),
+  );
+  const ofPayment = ({ payment_intent: intent }: { payment_intent?: string | null | undefined }) =>
+    intents.has(intent ?? '');
+  const [charges, disputes] = [now.charges.filter(ofPayment), now.disputes.filter(ofPayment)];
+  const sources = new Set([...charges, ...disputes, ...now.refunds.filter(ofPayment)].map(({ id }) => id));
+  return { charges, disputes, booked: now.balance_transactions.filter(({ source }) => sources.has(source)) };
 }
 
 const mailsSchema = z.array(

@@ -1,26 +1,10 @@
-import { stripVTControlCharacters } from 'node:util';
-import type { Calendar } from './calendar';
-import { stripeView } from './outside';
 import { paidOut } from './paid-out';
 import type { Stage } from './stage';
-import { createTimeline } from './timeline';
-
-const STUDENT = { id: 'ada', name: 'Ada Lovelace', email: 'ada@demo.example', token: 'token' };
-const asks = () => Promise.reject(new Error('It asks for something'));
-const CALENDAR: Calendar = { letEarningsFallDue: asks, sweepNow: asks };
-const STRIPE = stripeView('http://127.0.0.1:1');
+import { CALENDAR, emptyStage, STRIPE, somebody } from './test-stage';
 
 async function played(where: Pick<Stage, 'stripe' | 'calendar'>) {
-  const printed: string[] = [];
-  const outcome = await paidOut(
-    {
-      ...{ run: 'r', gateway: asks, mails: undefined, sagaUrl: (id) => id, killBookingWorker: asks },
-      timeline: createTimeline((line) => printed.push(stripVTControlCharacters(line))),
-      ...where,
-    },
-    STUDENT,
-  );
-  return { outcome, printed: printed.join('\n') };
+  const { stage, printed } = emptyStage({ holder: undefined, ...where });
+  return { outcome: await paidOut(stage, somebody('Ada')), printed: printed() };
 }
 
 test.each<[string, Pick<Stage, 'stripe' | 'calendar'>, string]>([

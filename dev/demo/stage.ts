@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Calendar } from './calendar';
 import type { Person } from './cast';
+import type { DatabaseHolder } from './database-holder';
 import { ExpectationError, expectThat, type Gateway } from './gateway';
 import type { MailView, StripeView } from './outside';
 import type { Timeline } from './timeline';
@@ -17,6 +18,8 @@ export interface Stage {
   stripe: StripeView | undefined;
   /** Undefined where a setting names a Postgres: the demo lets no days pass there. */
   calendar: Calendar | undefined;
+  /** The same: the demo makes nobody an administrator there. */
+  holder: DatabaseHolder | undefined;
   /** The saga's page in Temporal's Web UI. */
   sagaUrl(workflowId: string): string;
   /** Kills the process of the booking sagas' worker by SIGKILL, and waits for the next one. */
@@ -73,7 +76,7 @@ export async function untilBooking(
   }
 }
 
-/** Checks that each got a mail about a booking or payout, with these words in it; says so when mails cannot be looked at. */
+/** Checks that each got a mail about a booking, payout or dispute, with these words in it; says so when mails cannot be looked at. */
 export async function expectMails(
   { mails }: Stage,
   timeline: Timeline,

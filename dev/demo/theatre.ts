@@ -7,6 +7,7 @@ import { type PlatformUrls, type RunningPlatform, startPlatform, urlsOf } from '
 import { planProcesses, WORKER_NAMES } from '../stack/process-plan';
 import { readSettings } from '../stack/settings';
 import { type Calendar, calendarOf } from './calendar';
+import { type DatabaseHolder, databaseHolderOf } from './database-holder';
 import { ExpectationError } from './gateway';
 import type { Stage } from './stage';
 
@@ -21,6 +22,7 @@ export interface Theatre {
   /** Undefined: the platform ran before the demo, and goes on after it. */
   started: RunningPlatform | undefined;
   calendar: Calendar | undefined;
+  holder: DatabaseHolder | undefined;
   killBookingWorker: Stage['killBookingWorker'];
 }
 
@@ -41,6 +43,7 @@ export async function openTheatre(options: {
   const common = {
     namespace: config.TEMPORAL_NAMESPACE,
     calendar: calendarOf(config),
+    holder: databaseHolderOf(config),
     killBookingWorker: () => killWorker(config.DATA_DIR),
   };
   if (!lockHolder(lockFile(config.DATA_DIR))) {

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 export interface StoryOutcome {
   story: string;
   what: string;
-  /** The booking's or the payout's. */
+  /** The booking's, the payout's or the dispute's. */
   id: string;
   /** What it and its money came to, in words. */
   outcome: string;
@@ -48,7 +48,7 @@ export function createTimeline(print: (line: string) => void, story = ''): Timel
 /** All stories in one table. */
 export function summary(outcomes: StoryOutcome[]): string {
   const table = new Table({
-    head: ['', 'Story', 'How it ended', 'Booking or payout'],
+    head: ['', 'Story', 'How it ended', 'Booking, payout or dispute'],
     style: { head: [], border: [] },
   });
   for (const { story, what, outcome, id } of outcomes) table.push([story, what, outcome, id]);

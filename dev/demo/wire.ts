@@ -40,8 +40,10 @@ export const balanceSchema = z.looseObject({
   currency: z.string(),
   pending: z.number(),
   payable: z.number(),
+  frozen: z.number(),
   inPayout: z.number(),
   paidOut: z.number(),
+  debt: z.number(),
   minimum: z.number(),
   nextPayableAt: z.string().nullable(),
 });
@@ -63,6 +65,21 @@ export const payoutSchema = z.looseObject({
   workflowId: z.string(),
 });
 export type DemoPayout = z.output<typeof payoutSchema>;
+
+export const disputeSchema = z.looseObject({
+  id: z.string(),
+  paymentId: z.string(),
+  status: z.string(),
+  reason: z.string(),
+  amount: moneySchema,
+  withdrawn: moneySchema,
+  editableUntil: z.string().nullable(),
+  statement: z.string().nullable(),
+  accepted: z.boolean(),
+  workflowId: z.string(),
+});
+export type DemoDispute = z.output<typeof disputeSchema>;
+export const disputesSchema = z.looseObject({ items: z.array(disputeSchema) });
 
 export const refusedSchema = z.looseObject({ code: z.string() });
 
