@@ -30,7 +30,7 @@ export async function actOnDispute(
     if (again || one.isNews) await wakeDispute(till, sagas, one);
 }
 
-/** Tells a dispute's saga, and those of its payment's refunds that are not seen to, and starts them where there are none. @throws ProblemError upstream_unavailable */
+/** Tells a dispute's saga, and those of its payment's refunds, and starts them where there are none. @throws ProblemError upstream_unavailable */
 export async function wakeDispute(
   { db }: Pick<Till, 'db'>,
   sagas: Sagas,
@@ -39,9 +39,20 @@ export async function wakeDispute(
   const { id: disputeId, paymentId, version } = dispute;
   const input = { disputeId, paymentId, bookingId: bookingIdOf(payment), payeeId: payment.payeeId };
   await sagas.wake(disputeSaga, input, disputeChanged, { disputeId, version });
-  // Those that wait, and those that the bank's money has covered: their sagas have yet to see that nobody is owed them.
-  const refunds = (await listRefunds(db, paymentId)).filter((refund) => refund.closedAs !== refund.status);
-  await wakeRefundSagas(sagas, payment, refunds);
+  await wakeRefundsOf({ db }, sagas, payment);
+}
+
+/**
+ * Tells the sagas of a payment's refunds what has become of a dispute: some wait for it, and others see that the bank's money has covered them,
+ * so that nobody is owed them any more. @throws ProblemError upstream_unavailable
+ */
+export async function wakeRefundsOf({ db }: Pick<Till, 'db'>, sagas: Sagas, payment: PaymentRow): Promise<void> {
+  const refunds = await listRefunds(db, payment.id);
+  await wakeRefundSagas(
+    sagas,
+    payment,
+    refunds.filter(({ status, closedAs }) => closedAs !== status),
+  );
 }
 
 /** Wakes the sagas of a payment's disputes that came to light beside another thing, not by a webhook of their own. @throws ProblemError upstream_unavailable */

@@ -278,7 +278,11 @@ describe('a refund of a payment whose money a bank has', () => {
     expect(woken(String(row?.id))).toHaveLength(1);
     await answered(stripeId);
     await bank(stripeId, { to: 'won' });
-    await look(String(row?.id));
+    // Whoever hears of it first, its saga goes on at once.
+    const before = stack.signals.length;
+    for (const _ of [1, 2]) await look(String(row?.id));
+    const told = stack.signals.slice(before).map(({ workflowId }) => workflowId);
+    expect(told).toEqual([`refund:${body.refundId}`, `refund:${body.refundId}`]);
     expect((await submitRefund(body.refundId)).body).toMatchObject({ status: 'succeeded', disputed: false });
     await expectLedgerIsStripes(stack);
   });

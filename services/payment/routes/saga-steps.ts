@@ -15,7 +15,7 @@ import { lookAtDebt, settleDebt } from '../debts/store';
 import { refreshDispute, submitEvidence } from '../disputes/dispute';
 import { findDisputes } from '../disputes/finding';
 import { disputeStateOf } from '../disputes/rules';
-import { wakeUnseenDisputes } from '../disputes/sagas';
+import { wakeRefundsOf, wakeUnseenDisputes } from '../disputes/sagas';
 import { closeDispute, type DisputeView } from '../disputes/store/disputes';
 import { noteGathered } from '../disputes/store/evidence';
 import { releaseEarnings } from '../earnings/store';
@@ -241,7 +241,12 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
 
   service.serve(contract.findDisputes, async ({ body }) => ok(await findDisputes(till, { sagas, logger }, body)));
 
-  service.serve(contract.lookAtDispute, async ({ params }) => disputeOf(await refreshDispute(till, params.id)));
+  service.serve(contract.lookAtDispute, async ({ params }) => {
+    const view = await refreshDispute(till, params.id);
+    // The look itself may be the first to hear of it: the webhook that comes after it tells nothing new then.
+    if (view.dispute.decidedAt) await wakeRefundsOf(till, sagas, view.payment);
+    return disputeOf(view);
+  });
 
   service.serve(contract.gatherEvidence, async ({ params, body }) => {
     return disputeOf(await noteGathered(db, params.id, body));
