@@ -24,7 +24,7 @@ export async function claimsByPayment(payments: Sql): Promise<ReadonlyMap<string
         where d.payment_id = p.id and t.kind = 'dispute_withdrawn' and e.account = 'disputed'), 0)::float8 as taken,
       coalesce((select sum(e.amount) from ledger_transactions t join ledger_entries e on e.transaction_id = t.id
         where t.payment_id = p.id and t.kind in ('waived', 'paid_elsewhere') and e.amount > 0), 0)::float8 as "givenUp",
-      exists (select from events e join disputes d on d.id = e.stream_id
+      exists (select from events e join disputes d on d.id::text = e.stream_id
         where d.payment_id = p.id and d.status = 'won' and e.type = 'DisputeLost') as "wonLate"
     from payments p`;
   return new Map(

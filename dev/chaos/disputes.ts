@@ -1,8 +1,5 @@
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { fromStripe } from '../../kernel/currencies';
 import { grouped } from './grouped';
-import type { Evidence } from './reconciliation';
 import type { SandboxState } from './stripe-state';
 
 /** A dispute as payment has it, with what the ledger has posted of it. Amounts are in minor units. */
@@ -59,7 +56,7 @@ export interface DisputeBooks {
 const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
 
 /** Everything about disputes that does not agree, in sentences. Nothing may go on by itself. */
-export function aboutDisputes(books: DisputeBooks, { disputes: atStripe }: Pick<SandboxState, 'disputes'>): string[] {
+export function aboutDisputes(books: DisputeBooks, atStripe: SandboxState['disputes']): string[] {
   const byPayment = grouped(books.disputes, ({ payment }) => payment);
   const known = new Set(books.disputes.map(({ stripeId }) => stripeId));
   return [
@@ -156,61 +153,4 @@ function aboutAccounts({ disputes, ledger }: DisputeBooks): string[] {
 export function disputeEnds({ disputes }: DisputeBooks): Map<string, number> {
   const endOf = ({ status, withdrawn }: DisputeRow) => (status === 'won' && withdrawn > 0 ? 'partly won' : status);
   return new Map([...grouped(disputes, endOf)].map(([end, all]) => [end, all.length]));
-}
-
-/** Reads the books. */
-export async function disputeBooks({
-  database,
-  temporal,
-}: Pick<Evidence, 'database' | 'temporal'>): Promise<DisputeBooks> {
-  const sql = database('payment');
-  const isStripes = sql`t.kind in ('dispute_withdrawn', 'dispute_reinstated')`;
-  const [disputes, payments, ledger] = await Promise.all([
-    sql<DisputeRow[]>`
-      select d.id, d.stripe_dispute_id as "stripeId", d.payment_id as payment, d.status, d.currency,
-        d.amount::float8 as amount, d.withdrawn::float8 as withdrawn, d.decided_at is not null as decided,
-        d.closed_version is not distinct from d.version as seen,
-        coalesce(sum(e.amount) filter (where ${isStripes} and e.account = 'disputed'), 0)::float8 as posted,
-        coalesce(sum(e.amount) filter (where e.account = 'dispute_fees'), 0)::float8 as fees,
-        coalesce(-sum(e.amount) filter (where not ${isStripes} and e.account = 'disputed'), 0)::float8 as lost,
-        coalesce(-sum(e.amount) filter (where e.account like 'tutor_frozen:%'), 0)::float8 as frozen,
-        coalesce(sum(e.amount) filter (where e.account = 'platform_revenue'
-          or e.account ~ '^(tutor_pending|tutor_payable|payer_owed):'), 0)::float8 as shared,
-        coalesce(sum(e.amount) filter (where e.account = 'dispute_losses'), 0)::float8 as losses
-      from disputes d left join ledger_transactions t on t.dispute_id = d.id
-        left join ledger_entries e on e.transaction_id = t.id
-      group by d.id`,
-    // What Stripe took twice is parked with the platform until it is sent back, and is no part of the payment.
-    sql<StandingRow[]>`
-      select p.id, p.captured::float8 as captured, p.disputed::float8 as disputed, p.charged_back::float8 as "chargedBack",
-        coalesce(-sum(e.amount) filter (where e.account = 'tutor_pending:' || p.payee_id), 0)::float8 as pending,
-        coalesce(-sum(e.amount) filter (where e.account = 'tutor_payable:' || p.payee_id), 0)::float8 as payable,
-        coalesce(-sum(e.amount) filter (where e.account = 'platform_revenue'), 0)::float8 as revenue,
-        coalesce(-sum(e.amount) filter (where e.account = 'tutor_frozen:' || p.payee_id), 0)::float8 as frozen,
-        coalesce(-sum(e.amount) filter (where e.account = 'payer_owed:' || p.id), 0)::float8 as owed,
-        coalesce(-sum(e.amount) filter (where e.account = 'stripe_balance'
-          and t.kind in ('refund', 'refund_reversal')), 0)::float8 as sent
-      from payments p left join ledger_transactions t on t.kind not in ('stray_capture', 'stray_refund')
-          and (t.payment_id = p.id or t.dispute_id in (select id from disputes d where d.payment_id = p.id))
-        left join ledger_entries e on e.transaction_id = t.id
-      where p.captured > 0 group by p.id`,
-    sql<{ account: string; currency: string; amount: number }[]>`
-      select account, currency, sum(amount)::float8 as amount from ledger_entries group by 1, 2`,
-  ]);
-  return { disputes, payments, ledger, sagas: await sagasOf(temporal, disputes) };
-}
-
-async function sagasOf(temporal: Client, disputes: readonly { id: string }[]): Promise<Map<string, string>> {
-  const sagas = new Map<string, string>();
-  for (const { id } of disputes) {
-    const described = await temporal.workflow
-      .getHandle(`dispute:${id}`)
-      .describe()
-      .catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw error;
-      });
-    if (described) sagas.set(id, described.status.name);
-  }
-  return sagas;
 }

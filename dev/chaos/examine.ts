@@ -1,6 +1,7 @@
 import { claimsByPayment, UNCLAIMED } from './claims';
+import { disputeBooks, disputeSagas } from './dispute-books';
 import { judgeDispute } from './dispute-promises';
-import { aboutDisputes, disputeBooks, disputeEnds } from './disputes';
+import { aboutDisputes, disputeEnds } from './disputes';
 import type { ChaosEvidence } from './evidence';
 import { grouped } from './grouped';
 import { halfDone } from './half-done';
@@ -175,7 +176,8 @@ async function disputesBroken(
   records: Records,
   evidence: ChaosEvidence,
 ): Promise<{ wrong: string[]; ends: Findings['disputes'] }> {
-  const [books, state] = await Promise.all([disputeBooks(evidence), sandboxState(evidence)]);
+  const [rows, state] = await Promise.all([disputeBooks(evidence), sandboxState(evidence)]);
+  const books = { ...rows, sagas: await disputeSagas(evidence.temporal, rows.disputes) };
   const promises: string[] = [];
   for (const [, mine] of grouped(records.disputes, ({ payee }) => payee.id)) {
     const [first] = mine;
@@ -186,7 +188,7 @@ async function disputesBroken(
       promises.push(...judgeDispute(record, view, atStripe));
     }
   }
-  return { wrong: [...promises, ...aboutDisputes(books, state)], ends: disputeEnds(books) };
+  return { wrong: [...promises, ...aboutDisputes(books, state.disputes)], ends: disputeEnds(books) };
 }
 
 async function disputesOf(client: Cast['client'], payee: Person): Promise<DisputeView[]> {

@@ -55,6 +55,27 @@ test('the ledger has of each currency what Stripe has available and still to com
   ]);
 });
 
+test('what banks have taken, and what Stripe kept for it, is in the ledger what it is at Stripe', async () => {
+  await posted('EUR', { stripe_balance: 1_000, 'tutor_pending:ada': -1_000 });
+  const withdraw = (disputed: number, disputeFees: number, reinstated = 0) => ({
+    ...stripe({ eur: [1_000 - disputed - disputeFees, 0] }),
+    totals: {
+      eur: {
+        ...{ captured: 1_000, fees: 0, refunded: 0, transferred: 0, disputed, reinstated, disputeFees },
+        balance: 1_000 - disputed - disputeFees,
+      },
+    },
+  });
+  expect(await aboutLedger(evidence(), withdraw(0, 0))).toEqual([]);
+  const found = await aboutLedger(evidence(), withdraw(300, 20));
+  expect(found).toContain('withdrawn by disputes in EUR, and at Stripe: 0 is not 300');
+  expect(found).toContain('dispute_fees of the ledger in EUR, and at Stripe: 0 is not 20');
+  expect(found).toContain('stripe_balance of the ledger in EUR, and at Stripe: 1000 is not 680');
+  expect(await aboutLedger(evidence(), withdraw(300, 20, 300))).toContain(
+    'captured less refunds, fees, transfers and disputes at Stripe in EUR, and its balance: 980 is not 680',
+  );
+});
+
 test('a payee may owe no more than what was paid out to them in that currency', async () => {
   const payee = uuidv7();
   const overdrawn = `tutor_payable:${payee} is overdrawn by 400 EUR`;

@@ -2,6 +2,20 @@ import { wrongWords } from './mails';
 
 const notice = (key: string, template: string) => ({ business_key: key, template });
 
+test('of a dispute each notice says what it was made to say, and nothing else', () => {
+  const right: [string, string][] = [
+    ['opened-inquiry', 'dispute_opened'],
+    ['opened-chargeback', 'dispute_opened'],
+    ['reminder-72/2026-12-07T23:59:59.000Z', 'dispute_reminder'],
+    ['decided-won', 'dispute_decided'],
+  ];
+  expect(wrongWords(right.map(([name, template]) => notice(`dispute:a/${name}`, template)))).toEqual([]);
+  for (const [name] of right) {
+    const key = `dispute:a/${name}`;
+    expect(wrongWords([notice(key, 'payout_failed')])).toEqual([`the mail ${key} says payout_failed`]);
+  }
+});
+
 test('of a payout each notice says what it was made to say', () => {
   expect(
     wrongWords([

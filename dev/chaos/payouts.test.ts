@@ -258,6 +258,28 @@ test.each(PLANTED)('found: %s', (_, rows, atStripe, sentence) => {
   expect(aboutPayouts(rows, atStripe)).toContain(sentence);
 });
 
+const shared = (more: Partial<EarningRow>) =>
+  aboutPayouts(books({ earnings: [earning(more)], ledger: [payable(more.posted ?? 850)] }), stripe());
+
+test.each([
+  ['all is lost', { chargedBack: 1_000, disputes: 1, posted: 0 }],
+  ['a part is lost', { chargedBack: 400, disputes: 1, posted: 510 }],
+  ['a part came back late, and is rounded as it was then', { disputes: 1, posted: 849 }],
+  ['what was refunded beside it was given up', { chargedBack: 400, givenUp: 200, disputes: 1, posted: 340 }],
+  ['what was given up had been the platform’s alone', { chargedBack: 400, givenUp: 200, disputes: 1, posted: 510 }],
+])('of a disputed payment its payee has what is theirs: %s', (_, more) => {
+  expect(shared(more)).toEqual([]);
+});
+
+test.each([
+  ['the payee keeps what is lost', { chargedBack: 400, disputes: 1, posted: 850 }, '509 to 511'],
+  ['the payee has lost more than a share', { chargedBack: 400, disputes: 1, posted: 450 }, '509 to 511'],
+  ['the payee has lost what was won', { disputes: 1, posted: 510 }, '849 to 851'],
+  ['the payee has what was given up', { givenUp: 200, posted: 851 }, '680 to 850'],
+])('found: %s', (_, more, theirs) => {
+  expect(shared(more)).toContain(`payment p has brought its payee ${more.posted}, and ${theirs} of it are theirs`);
+});
+
 test('payouts of different weeks, and of other currencies, are not too many', () => {
   const later = { origin: 'schedule', createdAt: new Date('2026-12-07T06:00:00.000Z') } as const;
   const payouts = [

@@ -1,17 +1,19 @@
 import { faultBody } from '../stripe-sandbox/world/faults';
 import { beforeMove, claimOf, meet, neighbours, sessionOf } from './places';
-import type { BookingPlan, Script } from './plan';
+import type { BookingPlan, DisputePlan, Script } from './plan';
 import { writeScript } from './script';
 import { planTroubles } from './troubles';
 
 const NAMES = ['gateway', 'booking', 'postgres', 'temporal'];
 const troublesOf = (seed: number) => {
-  const { nextKill, nextFault, nextPayoutFault, nextFreeze, nextOutage, nextCut } = planTroubles(seed);
+  const { nextKill, nextFault, nextPayoutFault, nextDisputeFault, nextFreeze, nextOutage, nextCut } =
+    planTroubles(seed);
   const many = <T>(next: () => T) => Array.from({ length: 200 }, next);
   return {
     kills: many(() => nextKill(NAMES)),
     faults: many(nextFault),
     payoutFaults: many(nextPayoutFault),
+    disputeFaults: many(nextDisputeFault),
     freezes: many(() => nextFreeze(NAMES)),
     outages: many(nextOutage),
     cuts: many(nextCut),
@@ -107,7 +109,7 @@ test('nobody moves a session to less than two hours from now, and a student none
 });
 
 test('the sandbox knows every fault, every process is killed and hangs, and every vendor is silent', () => {
-  const { kills, faults, payoutFaults, freezes, outages, cuts } = troublesOf(11);
+  const { kills, faults, payoutFaults, disputeFaults, freezes, outages, cuts } = troublesOf(11);
   expect(new Set(cuts.map(({ restarts }) => restarts))).toEqual(new Set([true, false]));
   for (const { outage } of outages)
     if (outage.kind === 'stripe hangs') expect(faultBody.safeParse(outage.fault).error).toBeUndefined();
@@ -115,7 +117,8 @@ test('the sandbox knows every fault, every process is killed and hangs, and ever
   expect(new Set(outages.map(({ outage }) => outage.kind))).toEqual(
     new Set(['mail hangs', 'mail drips', 'stripe hangs']),
   );
-  for (const { fault } of [...faults, ...payoutFaults]) expect(faultBody.safeParse(fault).error).toBeUndefined();
+  for (const { fault } of [...faults, ...payoutFaults, ...disputeFaults])
+    expect(faultBody.safeParse(fault).error).toBeUndefined();
   expect(new Set(kills.map(({ name }) => name))).toEqual(new Set(NAMES));
 });
 
@@ -156,4 +159,55 @@ test('faults meet every request of a payout, each is refused now and then, and w
   expect(paths.slice(0, 3).filter((path) => !some('refuse_400', `"path":"${path}"`))).toEqual([]);
   const kinds = ['webhook_lose', 'webhook_double', 'webhook_delay', 'webhook_reorder'];
   expect(kinds.filter((kind) => !some(kind, '"type":"payout.'))).toEqual([]);
+});
+
+test('faults meet every request about disputes, and their webhooks are lost, doubled and late', () => {
+  const faults = troublesOf(11).disputeFaults.map(({ fault: { kind, match } }) => `${kind} ${JSON.stringify(match)}`);
+  const some = (...words: string[]) => faults.some((fault) => words.every((word) => fault.includes(word)));
+  const paths = ['/v1/disputes', '/v1/disputes/*', '/v1/disputes/*/close'];
+  expect(paths.filter((path) => !some(`"path":"${path}"`))).toEqual([]);
+  expect(some('refuse_400', '"path":"/v1/disputes/*"')).toBe(true);
+  const kinds = ['webhook_lose', 'webhook_double', 'webhook_delay', 'webhook_reorder'];
+  expect(kinds.filter((kind) => !some(kind, '"type":"charge.dispute.*"'))).toEqual([]);
+});
+
+const disputesOf = ({ plans, earners }: Script) => {
+  const sessions = plans.flatMap((plan) => (plan.kind === 'booking' && plan.dispute ? [plan.dispute] : []));
+  const earned = earners.flatMap(({ rounds }) => rounds.flatMap(({ dispute }) => dispute ?? []));
+  return { sessions, earned };
+};
+
+test.each([20, 40, 200])('with %i bookings payments of sessions and of payees are disputed', (count) => {
+  const { sessions, earned } = disputesOf(writeScript(1, count));
+  expect(sessions.length).toBeGreaterThan(0);
+  expect(earned.length).toBeGreaterThan(0);
+});
+
+test('a run of the usual length has some of everything that becomes of disputes', () => {
+  const { sessions, earned } = disputesOf(writeScript(1, 200));
+  const all = [...sessions, ...earned];
+  const verdicts = new Set(all.map((plan) => plan.verdicts.map(({ to, percent }) => `${to} ${percent}`).join(', ')));
+  const inEach = (...holds: ((plan: DisputePlan) => boolean)[]) => holds.map((which) => all.some(which));
+  expect([
+    ...(['before', 'beside', 'after'] as const).flatMap((when) =>
+      [sessions, earned].map((plans) => plans.some((plan) => plan.when === when)),
+    ),
+    ...(['nothing', 'stated', 'submitted', 'accepted'] as const).map((answer) =>
+      all.some((plan) => plan.answer === answer),
+    ),
+    ...(['for days', 'for hours', 'never'] as const).map((answerable) =>
+      all.some((plan) => plan.answerable === answerable),
+    ),
+    ...inEach(
+      ({ percent }) => percent < 100,
+      ({ percent }) => percent === 100,
+      ({ percent }) => percent > 100,
+      ({ inquiry }) => inquiry,
+      ({ losesWebhooks }) => losesWebhooks,
+      ({ losesWebhooks }) => !losesWebhooks,
+    ),
+    ...['', 'won 100', 'won 60', 'lost 100', 'lost 100, won 100', 'closed 100', 'escalated 100'].map((said) =>
+      verdicts.has(said),
+    ),
+  ]).not.toContain(false);
 });
