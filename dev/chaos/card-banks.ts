@@ -3,18 +3,14 @@ import type { DisputePlan, Verdict } from './plan';
 import type { SandboxLine } from './sandbox-line';
 import { disputesAtStripe, type SandboxState } from './stripe-state';
 
-type AtStripe = SandboxState['disputes'][number];
-
 /** What the holders of cards and their banks do about payments. Each is pursued until it is known what came of it. */
 export interface CardBanks {
   /** The holder of the card disputes a payment. @returns its id at Stripe; undefined when nothing of it can be disputed any more */
   dispute(paymentId: string, plan: DisputePlan): Promise<string | undefined>;
-  /** The bank decides, unless it cannot any more. @returns what it was before; undefined when it could not */
-  say(disputeId: string, verdict: Verdict): Promise<{ status: string } | undefined>;
+  /** The bank decides, unless it cannot any more. */
+  say(disputeId: string, verdict: Verdict): Promise<void>;
   /** The banks decide all that is open. */
   sayAll(): Promise<void>;
-  /** A payment's disputes. */
-  of(paymentId: string): Promise<AtStripe[]>;
 }
 
 /** What Stripe tells when a dispute is opened. */
@@ -45,15 +41,12 @@ export function createCardBanks({ ask, control, state }: SandboxLine): CardBanks
     }
   }
 
-  /** An answer that was lost is asked for again: a bank that has said it already cannot say it twice. */
-  async function say(disputeId: string, { to, percent }: Verdict): Promise<{ status: string } | undefined> {
-    const before = (await state()).disputes.find(({ id }) => id === disputeId);
-    if (!before || !WAYS[to].includes(before.status)) return undefined;
-    const reinstated = percent === 100 ? {} : { reinstated: partOf(before.amount, percent) };
-    const { status } = await control('POST', `/sandbox/disputes/${disputeId}`, { to, ...(to === 'won' && reinstated) });
-    if (status < 300) return { status: before.status };
-    const now = (await state()).disputes.find(({ id }) => id === disputeId);
-    return now?.status === LEADS_TO[to] ? { status: before.status } : undefined;
+  /** Stripe refuses what a bank cannot say any more. So an answer that was lost may be asked for again. */
+  async function say(disputeId: string, { to, percent }: Verdict): Promise<void> {
+    const dispute = (await state()).disputes.find(({ id }) => id === disputeId);
+    const isPart = dispute && to === 'won' && percent !== 100;
+    const body = { to, ...(isPart && { reinstated: partOf(dispute.amount, percent) }) };
+    await control('POST', `/sandbox/disputes/${disputeId}`, body);
   }
 
   async function sayAll(): Promise<void> {
@@ -65,7 +58,7 @@ export function createCardBanks({ ask, control, state }: SandboxLine): CardBanks
     }
   }
 
-  return { dispute, say, sayAll, of: async (paymentId) => disputesAtStripe(await state(), paymentId) };
+  return { dispute, say, sayAll };
 }
 
 function bodyOf({ id, amount_captured: paid }: SandboxState['charges'][number], plan: DisputePlan) {
@@ -79,14 +72,3 @@ function bodyOf({ id, amount_captured: paid }: SandboxState['charges'][number], 
 }
 
 const partOf = (amount: number, percent: number) => Math.round((amount * percent) / 100);
-
-/** From which statuses a bank can say what, and what it leads to. */
-const WAYS: Record<Verdict['to'], readonly string[]> = {
-  won: ['under_review', 'lost'],
-  lost: ['needs_response', 'under_review'],
-  escalated: ['warning_needs_response', 'warning_under_review'],
-  closed: ['warning_needs_response', 'warning_under_review'],
-};
-const LEADS_TO: Record<Verdict['to'], string> = {
-  ...{ won: 'won', lost: 'lost', escalated: 'needs_response', closed: 'warning_closed' },
-};

@@ -10,7 +10,7 @@ const FAR_PERCENT = 100;
 const CLAIMS_FROM = 2;
 
 /** The share of sessions whose payments are disputed. */
-const DISPUTED = 0.25;
+const DISPUTED = 0.4;
 
 /** What the changes of all bookings are drawn from. */
 export interface Stage {

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-const { paid, askRefund, submitRefund } = refundsAt(() => stack);
+const { paid, askRefund, submitRefund, share } = refundsAt(() => stack);
 const { dispute, bank, answered, find, stored } = disputesAt(() => stack);
 
 const evidence = () => ({
@@ -95,9 +95,9 @@ test('what Stripe refunds no more and an operator has paid elsewhere is read as 
 
 test('while a bank has the money, what its payer is owed is not held against what refunds promise', async () => {
   const payment = await paid();
-  const { refundId } = (await askRefund(payment, 500)).body;
   const { id } = await dispute(payment.paymentId);
   await find();
+  const { refundId } = (await share(payment, 50)).body;
   await submitRefund(refundId);
   expect((await wrong()).filter((sentence) => sentence.includes('payer_owed'))).toEqual([]);
   await answered(id);

@@ -5,7 +5,12 @@ import type { SandboxState } from './stripe-state';
 
 /** Accounts of what is somebody else's, by what their names begin with: a debit balance would be money taken from them twice. */
 const CREDIT_ACCOUNTS = [
-  ...['tutor_pending', 'tutor_payable', 'tutor_frozen', 'payer_owed', 'payout_in_transit', 'platform_revenue'],
+  'tutor_pending',
+  'tutor_payable',
+  'tutor_frozen',
+  'payer_owed',
+  'payout_in_transit',
+  'platform_revenue',
 ];
 
 /** Whether refund `r` is still to be brought to its payer: it is under way, or has failed and nobody has given it up. */

@@ -16,7 +16,7 @@ const EARNED = { least: 2_001, spread: 5_000 };
  */
 const RESTING = { least: 25_001, spread: 1_000 };
 /** The share of rounds of which a payment is disputed. */
-const DISPUTED = 0.3;
+const DISPUTED = 0.4;
 
 /** What the earners of a run are drawn from. */
 interface Purse {

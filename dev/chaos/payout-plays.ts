@@ -42,8 +42,8 @@ async function playRound(cast: Cast, record: EarnerRecord, round: Round, records
       return payment;
     }),
   );
+  const [payment] = payments;
   const clawBack = async (when: 'beside' | 'after') => {
-    const [payment] = payments;
     if (payment?.id !== undefined && round.clawback?.when === when)
       await giveBack(cast, payment, round.clawback.percent, currency);
   };
@@ -53,7 +53,7 @@ async function playRound(cast: Cast, record: EarnerRecord, round: Round, records
     await untilItRests(cast, record, round, before);
     await clawBack('after');
   };
-  const paymentId = payments.at(-1)?.id;
+  const paymentId = payment?.id;
   if (paymentId === undefined) await payOut();
   else await disputing(cast, { paymentId, payee: record.person }, round.dispute, records, payOut);
 }

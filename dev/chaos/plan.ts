@@ -109,7 +109,7 @@ export interface Round extends Patience {
   /** When they tell Stripe all that it asks, with a bank account that takes what is sent. Never: an operator calls off what waits for it. */
   mends: 'before' | 'waiting' | 'never';
   clawback: Clawback | undefined;
-  /** Of the last payment of the round. */
+  /** Of the payment that money is given back of, too. */
   dispute: DisputePlan | undefined;
 }
 
