@@ -7,6 +7,7 @@ import { beforeMove, claimOf, sessionOf } from './places';
 import type { BookingPlan, PartialRefund } from './plan';
 import type { BookingRecord, Cast, Doubt, Records, Span } from './records';
 import { newRecord, noteRequest, request, startOf } from './requests';
+import { together } from './together';
 import type { BookingView } from './wire';
 
 /** What people do to a session that is confirmed: it is moved, a part is given back, it is cancelled. */
@@ -27,15 +28,6 @@ export async function change(cast: Cast, record: BookingRecord, booking: Booking
   };
   if (!booking.payment) throw new Error(`booking ${booking.id} is confirmed and shows no payment`);
   await disputing(cast, { paymentId: booking.payment.id, payee: record.tutor }, plan.dispute, records, end);
-}
-
-/** All of them, to the end of each; then the first failure. */
-export async function together<T>(works: Promise<T>[]): Promise<T[]> {
-  const ends = await Promise.allSettled(works);
-  return ends.map((end) => {
-    if (end.status === 'rejected') throw end.reason;
-    return end.value;
-  });
 }
 
 async function move({ client, neighbours, ...cast }: Cast, record: BookingRecord, index: number): Promise<void> {

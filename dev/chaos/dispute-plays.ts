@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { together } from './changes';
 import { askAs, type Person, unexpected } from './people';
 import type { DisputePlan } from './plan';
 import type { Cast, DisputeRecord, Records } from './records';
 import { LOOK_EVERY_MS, RESTS_WITHIN_MS } from './requests';
+import { together } from './together';
 import { disputesSchema } from './wire';
 
 /** A payment that is disputed, and who was paid by it. */

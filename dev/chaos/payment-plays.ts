@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { together } from './changes';
 import { GaveUp } from './client';
 import { askAs, unexpected } from './people';
 import type { PaymentPlan } from './plan';
 import type { Cast, PaymentRecord, Records } from './records';
 import { intentOf, LOOK_EVERY_MS, pairOf, RESTS_WITHIN_MS } from './requests';
+import { together } from './together';
 import { type PaymentView, paymentSchema, refusalSchema } from './wire';
 
 /** Notes that somebody gave up, and goes on giving up. */

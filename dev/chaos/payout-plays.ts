@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../machine/error-code';
-import { together } from './changes';
 import { askingOnce, GaveUp, type Reply } from './client';
 import { disputing } from './dispute-plays';
 import { onboard } from './onboarding';
@@ -10,6 +9,7 @@ import { askAs, unexpected } from './people';
 import type { BankKind, Button, EarnerPlan, PaymentTerms, Round } from './plan';
 import type { AskRecord, Cast, EarnerRecord, PaymentRecord, Records } from './records';
 import { LOOK_EVERY_MS, RESTS_WITHIN_MS } from './requests';
+import { together } from './together';
 import { type PayoutView, payoutSchema, payoutsSchema, refusalSchema } from './wire';
 
 /** Plays the story of one payee to its end and notes what they were told. Never rejects. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../machine/error-code';
-import { cancel, change, command, together } from './changes';
+import { cancel, change, command } from './changes';
 import { askingOnce, GaveUp } from './client';
 import { notingGiveUp, playPayment } from './payment-plays';
 import { namesOf, signUp } from './people';
@@ -8,6 +8,7 @@ import { sessionOf } from './places';
 import type { BookingPlan, Plan, SignUpPlan } from './plan';
 import type { BookingRecord, Cast, Records } from './records';
 import { newRecord, noteRequest, read, request, untilItRests } from './requests';
+import { together } from './together';
 
 /** Plays one plan to its end and notes what its people were told. Never rejects. */
 export async function play(all: Cast, plan: Plan, records: Records): Promise<void> {
