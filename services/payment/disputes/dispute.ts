@@ -6,7 +6,7 @@ import { perform } from '../stripe/attempt';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
 import { awaitsResponse } from './rules';
-import { type DisputeView, markAccepted, readDispute } from './store/disputes';
+import { type DisputeView, markAccepted, markSubmitted, readDispute } from './store/disputes';
 import { beginAcceptance, beginSubmission } from './store/evidence';
 import { type Recorded, recordDispute } from './store/record';
 
@@ -65,6 +65,7 @@ export async function submitEvidence(till: Till, id: string, stepKey: string): P
   });
   const code = outcome.kind === 'done' ? undefined : outcome.code;
   await closeWithoutEffect(db, { attempt, outcome: code === undefined ? 'done' : 'refused', ...(code && { code }) });
+  if (code === undefined) await markSubmitted(db, id);
   const now = await refreshDispute(till, id);
   if (code !== undefined && awaitsResponse(now.dispute.status))
     throw new ProblemError('invalid_state', 'Stripe does not take what speaks against it', {

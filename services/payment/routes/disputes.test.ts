@@ -164,6 +164,18 @@ describe('what speaks against a dispute', () => {
     expect(details.submission_count).toBe(1);
   });
 
+  test('was sent, also when the bank has decided before it is asked again', async () => {
+    const { payment, id } = await open();
+    await (await asUser(payment.payeeId, 'tutor')).put(`/api/disputes/${id}/evidence`, { text: 'losing_evidence' });
+    await stack.control('POST', '/settings', { disputeDecisionMs: 0 });
+    const sent = await (await admin()).post(`/api/disputes/${id}/submit`);
+    await stack.control('POST', '/settings', { disputeDecisionMs: 50 });
+    expect(sent).toMatchObject({ status: 200, body: { submittedAt: expect.any(String) } });
+    await until(async () => (await look(id)).body.status === 'lost');
+    expect((await look(id)).body.submitted).toBe(true);
+    expect((await (await admin()).post(`/api/disputes/${id}/submit`)).body.code).toBe('invalid_state');
+  });
+
   test('that is nothing is not sent', async () => {
     const { id, stripeId } = await open();
     expect((await stack.post(`/disputes/${id}/submit`, `dispute:${id}/submit`)).body.submitted).toBe(false);
