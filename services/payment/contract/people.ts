@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, Money, PaymentMethodId, text, Uuid } from '../../../platform/schemas';
+import { IdParams, InstantOut, Money, PageQuery, PaymentMethodId, pageOf, text, Uuid } from '../../../platform/schemas';
 import { cardOperations } from './cards';
 import { disputeOperations, PaymentDispute } from './disputes';
 import { ChargeAmount, PaymentStatus, RefundAmount, RefundStatus } from './money';
@@ -66,6 +66,11 @@ const RequestRefund = z.strictObject({
 });
 export type RequestRefund = z.output<typeof RequestRefund>;
 
+const PaymentsQuery = PageQuery.extend({
+  role: z.enum(['payer', 'payee']).optional().meta({ description: 'As what you meet them; left out: both' }),
+  bookingId: Uuid.optional(),
+});
+
 /** The public operations. */
 export const peopleOperations = {
   ...cardOperations,
@@ -86,6 +91,15 @@ export const peopleOperations = {
     body: CreatePayment,
     replies: { 201: Payment, 202: Payment },
     errors: ['payment_declined', 'payment_expired', 'request_expired', 'payment_rejected'],
+  }),
+  listPayments: endpoint({
+    method: 'get',
+    path: '/api/payments',
+    operationId: 'listPayments',
+    summary: 'Payments by you and to you, the newest first; all, for administrators who name no role',
+    access: 'user',
+    query: PaymentsQuery,
+    replies: { 200: pageOf(Payment).meta({ id: 'PaymentPage' }) },
   }),
   getPayment: endpoint({
     method: 'get',

@@ -1,22 +1,27 @@
 import { ProblemError } from '../../../kernel/errors';
+import { listCursor } from '../../../platform/cursor';
 import type { ReplyOf } from '../../../platform/endpoint';
 import type { Call, Service } from '../../../platform/http-server';
 import { clientRequest } from '../../../platform/idempotency';
 import { created, ok } from '../../../platform/replies';
 import { answerOnce, startAndWait } from '../../../platform/saga-request';
+import { Uuid } from '../../../platform/schemas';
 import type { ServiceDeps } from '../../../platform/service';
 import { paymentSaga } from '../../../workflows/payment.api';
 import { refundSaga } from '../../../workflows/refund.api';
 import { bookingIdOf, maySee, shownPayment } from '../charges/rules';
-import { type PaymentRow, readPayment } from '../charges/store/payments';
+import { listPayments, type PaymentRow, readPayment } from '../charges/store/payments';
 import { requestPayment } from '../charges/store/requests';
 import { paymentContract as contract, Payment, Refund } from '../contract';
 import { paymentDisputeOf } from '../disputes/rules';
-import { latestDispute } from '../disputes/store/disputes';
+import { latestDisputes } from '../disputes/store/disputes';
 import { REFUNDED_OTHERWISE, shownRefund } from '../refunds/rules';
 import { listRefunds, readRefund } from '../refunds/store/refunds';
 import { requestRefund } from '../refunds/store/requests';
 import type { Till } from '../till';
+
+/** The cursor of the page that ends with this payment. */
+const paymentCursor = listCursor(Uuid);
 
 type CreatePayment = typeof contract.createPayment;
 type RequestRefund = typeof contract.requestRefund;
@@ -71,11 +76,34 @@ export function servePeople(
     return shown(payment.captured > 0 ? 201 : 202, payment);
   }
 
+  /** How somebody sees each of these payments, with its latest dispute. */
+  async function seenBy(user: { id: string }, rows: readonly PaymentRow[]): Promise<(row: PaymentRow) => Payment> {
+    const disputes = await latestDisputes(
+      db,
+      rows.map(({ id }) => id),
+    );
+    return (row) => {
+      const dispute = disputes.get(row.id);
+      return shownPayment(row, user.id, dispute ? paymentDisputeOf(dispute) : null);
+    };
+  }
+
+  service.serve(contract.listPayments, async ({ user, query: { role, bookingId, cursor, limit } }) => {
+    const before = cursor === undefined ? undefined : paymentCursor.read(cursor);
+    const isForAll = user.role === 'admin' && role === undefined;
+    const of = { user: isForAll ? null : { id: user.id, role }, bookingId };
+    const found = await listPayments(db, { ...of, before, limit: limit + 1 });
+    const items = found.slice(0, limit);
+    const last = found.length > limit ? items.at(-1) : undefined;
+    const shownItems = items.map(await seenBy(user, items));
+    return ok({ items: shownItems, nextCursor: last ? paymentCursor.write(last.id) : null });
+  });
+
   service.serve(contract.getPayment, async ({ params, user }) => {
     const payment = await readPayment(db, params.id);
     if (!maySee(payment, user)) throw new ProblemError('not_found');
-    const dispute = await latestDispute(db, payment.id);
-    return ok(shownPayment(payment, user.id, dispute ? paymentDisputeOf(dispute) : null));
+    const seen = await seenBy(user, [payment]);
+    return ok(seen(payment));
   });
 
   service.serve(contract.listRefunds, async ({ params, user }) => {

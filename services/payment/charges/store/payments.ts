@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, or, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
@@ -24,6 +24,39 @@ export async function readPayment(db: Database, id: string): Promise<PaymentRow>
   const row = await findPayment(db, id);
   if (!row) throw new ProblemError('not_found');
   return row;
+}
+
+/** Whose payments are listed. */
+export interface PaymentsOf {
+  /** By them, to them, or both; null: everybody's. */
+  user: { id: string; role: 'payer' | 'payee' | undefined } | null;
+  bookingId: string | undefined;
+}
+
+/** Payments, the newest first. `before`: the payment with which the page before ended. */
+export async function listPayments(
+  db: Database,
+  { user, bookingId, before, limit }: PaymentsOf & { before: string | undefined; limit: number },
+): Promise<PaymentRow[]> {
+  const { id, createdAt, payerId, payeeId } = payments;
+  const last = before === undefined ? undefined : db.select({ createdAt, id }).from(payments).where(eq(id, before));
+  const isTheirs =
+    user &&
+    { payer: eq(payerId, user.id), payee: eq(payeeId, user.id), both: or(eq(payerId, user.id), eq(payeeId, user.id)) }[
+      user.role ?? 'both'
+    ];
+  return db
+    .select()
+    .from(payments)
+    .where(
+      and(
+        isTheirs ?? undefined,
+        bookingId === undefined ? undefined : isFor({ kind: 'booking', id: bookingId }),
+        last && sql`(${createdAt}, ${id}) < (${last})`,
+      ),
+    )
+    .orderBy(desc(createdAt), desc(id))
+    .limit(limit);
 }
 
 /** Locks a payment until the transaction ends. @throws ProblemError not_found */

@@ -61,15 +61,17 @@ export async function listDisputes(
     .limit(limit);
 }
 
-/** The latest dispute of a payment; undefined when it has none. */
-export async function latestDispute(db: Database, paymentId: string): Promise<DisputeRow | undefined> {
-  const [row] = await db
-    .select()
+/** The latest dispute of each of these payments; those that have none are left out. */
+export async function latestDisputes(
+  db: Database,
+  paymentIds: readonly string[],
+): Promise<ReadonlyMap<string, DisputeRow>> {
+  const rows = await db
+    .selectDistinctOn([disputes.paymentId])
     .from(disputes)
-    .where(eq(disputes.paymentId, paymentId))
-    .orderBy(desc(disputes.openedAt), desc(disputes.id))
-    .limit(1);
-  return row;
+    .where(inArray(disputes.paymentId, [...paymentIds]))
+    .orderBy(disputes.paymentId, desc(disputes.openedAt), desc(disputes.id));
+  return new Map(rows.map((row) => [row.paymentId, row]));
 }
 
 /** The disputes of a payment that are not decided, or whose end no saga has shown. */
