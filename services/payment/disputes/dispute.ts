@@ -6,8 +6,8 @@ import { perform } from '../stripe/attempt';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
 import { awaitsResponse } from './rules';
-import { type DisputeView, markAccepted, markSubmitted, readDispute } from './store/disputes';
-import { beginAcceptance, beginSubmission } from './store/evidence';
+import { type DisputeView, readDispute } from './store/disputes';
+import { beginAcceptance, beginSubmission, endAcceptance, endSubmission } from './store/evidence';
 import { type Recorded, recordDispute } from './store/record';
 
 /**
@@ -63,11 +63,10 @@ export async function submitEvidence(till: Till, id: string, stepKey: string): P
     send: (key) => stripe.submitEvidence(key, stripeDisputeId, evidence),
     giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
-  const code = outcome.kind === 'done' ? undefined : outcome.code;
-  await closeWithoutEffect(db, { attempt, outcome: code === undefined ? 'done' : 'refused', ...(code && { code }) });
-  if (code === undefined) await markSubmitted(db, id);
+  const code = outcome.kind === 'done' ? null : outcome.code;
+  await endSubmission(db, id, attempt, code);
   const now = await refreshDispute(till, id);
-  if (code !== undefined && awaitsResponse(now.dispute.status))
+  if (code !== null && awaitsResponse(now.dispute.status))
     throw new ProblemError('invalid_state', 'Stripe does not take what speaks against it', {
       extras: { stripeCode: code },
     });
@@ -84,6 +83,7 @@ export async function acceptDispute(till: Till, id: string): Promise<DisputeView
   if (dispute.acceptedAt && dispute.status === 'lost') return readDispute(db, id);
   const { stripeDisputeId } = dispute;
   const attempt = await beginAcceptance(db, id, `dispute:${id}/accept`);
+  if (!attempt) return readDispute(db, id);
   const outcome = await perform(attempt, {
     async find() {
       const now = await stripe.readDispute(stripeDisputeId);
@@ -92,10 +92,9 @@ export async function acceptDispute(till: Till, id: string): Promise<DisputeView
     send: (key) => stripe.closeDispute(key, stripeDisputeId),
     giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
-  const code = outcome.kind === 'done' ? undefined : outcome.code;
-  await closeWithoutEffect(db, { attempt, outcome: code === undefined ? 'done' : 'refused', ...(code && { code }) });
-  if (code === undefined) await markAccepted(db, id);
+  const code = outcome.kind === 'done' ? null : outcome.code;
+  await endAcceptance(db, id, attempt, code);
   const now = await refreshDispute(till, id);
-  if (code !== undefined) throw new ProblemError('invalid_state', 'Stripe does not let it be given up any more');
+  if (code !== null) throw new ProblemError('invalid_state', 'Stripe does not let it be given up any more');
   return now;
 }

@@ -3,6 +3,7 @@ import {
   debtsAt,
   despite,
   disputesAt,
+  dyingAfter,
   EUR,
   expectLedgerIsStripes,
   HANG_MS,
@@ -13,6 +14,7 @@ import {
   startPaymentStack,
   until,
 } from '../../../tests/support/payment';
+import { acceptDispute } from '../disputes/dispute';
 
 jest.setTimeout(60_000);
 
@@ -243,6 +245,23 @@ describe('a dispute that is given up', () => {
     expect(await standing(payment)).toEqual({ dispute_fees: -2000 });
     expect(await stack.events(id)).toEqual(['DisputeOpened', 'DisputeLost']);
     await expectLedgerIsStripes(stack);
+  });
+
+  test('is so although the process dies before it has noted that', async () => {
+    const { id, stripeId } = await open();
+    const { stripe } = stack.till;
+    const dying = { ...stack.till, stripe: { ...stripe, closeDispute: dyingAfter(stripe.closeDispute) } };
+    await expect(acceptDispute(dying, id)).rejects.toThrow('the process died');
+    await look(id);
+    for (const _ of [1, 2])
+      expect(await (await admin()).post(`/api/disputes/${id}/accept`)).toMatchObject({
+        ...{ status: 200, body: { status: 'lost', accepted: true } },
+      });
+    // What its bank has decided nobody here has given up.
+    const other = await open();
+    await bank(other.stripeId, { to: 'lost' });
+    expect((await (await admin()).post(`/api/disputes/${other.id}/accept`)).body.code).toBe('invalid_state');
+    expect((await atStripe(stripeId)).status).toBe('lost');
   });
 
   test('stays what it is when it is only an inquiry, under review, or Stripe refuses', async () => {

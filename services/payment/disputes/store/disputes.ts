@@ -1,5 +1,5 @@
-import { and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
-import { type Database, type Transaction, theOnly } from '../../../../db/client';
+import { and, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../../db/client';
 import { disputeEvidence, disputes, payments } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { PaymentRow } from '../../charges/store/payments';
@@ -111,18 +111,4 @@ export async function closeDispute(db: Database, id: string, version: number): P
     .set({ closedVersion: version })
     .where(and(eq(disputes.id, id), eq(disputes.version, version), isNotNull(disputes.decidedAt)));
   return readDispute(db, id);
-}
-
-/** Notes that an administrator has given a dispute up. @throws ProblemError not_found */
-export async function markAccepted(db: Database, id: string): Promise<void> {
-  await mark(db, id, { acceptedAt: sql`coalesce(${disputes.acceptedAt}, now())` });
-}
-
-/** Notes that evidence was sent: the bank may have decided before it is asked again. @throws ProblemError not_found */
-export async function markSubmitted(db: Database, id: string): Promise<void> {
-  await mark(db, id, { submittedAt: sql`coalesce(${disputes.submittedAt}, now())` });
-}
-
-async function mark(db: Database, id: string, marks: { acceptedAt: SQL } | { submittedAt: SQL }): Promise<void> {
-  theOnly(await db.update(disputes).set(marks).where(eq(disputes.id, id)).returning({ id: disputes.id }));
 }

@@ -6,7 +6,7 @@ import { appendEvent } from '../../../../platform/outbox';
 import type { GatheredEvidence } from '../../contract';
 import { numberOf } from '../../receipts/rules';
 import type { StripeEvidence } from '../../stripe/answers';
-import { type Attempt, openAttempt } from '../../stripe/store';
+import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
 import { awaitsResponse, submitBy } from '../rules';
 import { type DisputeView, lockDispute, readDispute } from './disputes';
 
@@ -109,12 +109,43 @@ async function withReceipt(tx: Transaction, paymentId: string, said: readonly Sa
   return { access_activity_log: log === undefined ? issued : `${log}\n${issued}` };
 }
 
-/** Begins to give a dispute up. @throws ProblemError not_found; invalid_state when it is over, or only an inquiry */
-export async function beginAcceptance(db: Database, id: string, stepKey: string): Promise<Attempt> {
+/**
+ * Begins to give a dispute up. @returns null when that was done before, whoever died in between
+ * @throws ProblemError not_found; invalid_state when it is over, or only an inquiry
+ */
+export async function beginAcceptance(db: Database, id: string, stepKey: string): Promise<Attempt | null> {
   return db.transaction(async (tx) => {
     const { status } = await lockDispute(tx, id);
-    if (status !== 'needs_response')
-      throw new ProblemError('invalid_state', 'Only a dispute whose bank waits for an answer can be given up');
-    return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
+    if (status === 'needs_response') return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
+    const begun = status === 'lost' ? await doubtfulAttempts(tx, id, 'accept_dispute') : [];
+    const ours = begun.find(({ open }) => open);
+    if (!ours) throw new ProblemError('invalid_state', 'Only a dispute whose bank waits for an answer can be given up');
+    await closeAttempt(tx, ours, 'done');
+    await tx.update(disputes).set({ acceptedAt: sql`now()` }).where(eq(disputes.id, id));
+    return null;
+  });
+}
+
+/** Notes what came of giving a dispute up. */
+export async function endAcceptance(db: Database, id: string, attempt: Attempt, code: string | null): Promise<void> {
+  await db.transaction(async (tx) => {
+    await closeAttempt(tx, attempt, code === null ? 'done' : 'refused', code);
+    if (code === null)
+      await tx
+        .update(disputes)
+        .set({ acceptedAt: sql`coalesce(${disputes.acceptedAt}, now())` })
+        .where(eq(disputes.id, id));
+  });
+}
+
+/** Notes what came of sending evidence. The bank may have decided before it is asked again. */
+export async function endSubmission(db: Database, id: string, attempt: Attempt, code: string | null): Promise<void> {
+  await db.transaction(async (tx) => {
+    await closeAttempt(tx, attempt, code === null ? 'done' : 'refused', code);
+    if (code === null)
+      await tx
+        .update(disputes)
+        .set({ submittedAt: sql`coalesce(${disputes.submittedAt}, now())` })
+        .where(eq(disputes.id, id));
   });
 }
