@@ -79,9 +79,7 @@ export async function submitEvidence(till: Till, id: string, stepKey: string): P
  */
 export async function acceptDispute(till: Till, id: string): Promise<DisputeView> {
   const { db, stripe } = till;
-  const { dispute } = await refreshDispute(till, id);
-  if (dispute.acceptedAt && dispute.status === 'lost') return readDispute(db, id);
-  const { stripeDisputeId } = dispute;
+  const { stripeDisputeId } = (await refreshDispute(till, id)).dispute;
   const attempt = await beginAcceptance(db, id, `dispute:${id}/accept`);
   if (!attempt) return readDispute(db, id);
   const outcome = await perform(attempt, {

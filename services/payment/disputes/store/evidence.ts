@@ -115,7 +115,9 @@ async function withReceipt(tx: Transaction, paymentId: string, said: readonly Sa
  */
 export async function beginAcceptance(db: Database, id: string, stepKey: string): Promise<Attempt | null> {
   return db.transaction(async (tx) => {
-    const { status } = await lockDispute(tx, id);
+    const { status, acceptedAt } = await lockDispute(tx, id);
+    // Another request may have been quicker.
+    if (acceptedAt) return null;
     if (status === 'needs_response') return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
     const begun = status === 'lost' ? await doubtfulAttempts(tx, id, 'accept_dispute') : [];
     const ours = begun.find(({ open }) => open);
