@@ -81,7 +81,7 @@ export async function acceptDispute(till: Till, id: string): Promise<DisputeView
   const { db, stripe } = till;
   const { stripeDisputeId } = (await refreshDispute(till, id)).dispute;
   const attempt = await beginAcceptance(db, id, `dispute:${id}/accept`);
-  if (!attempt) return readDispute(db, id);
+  if (!attempt) return refreshDispute(till, id);
   const outcome = await perform(attempt, {
     async find() {
       const now = await stripe.readDispute(stripeDisputeId);
