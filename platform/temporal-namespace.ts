@@ -17,7 +17,18 @@ const WANTED = `${SEARCH_ATTRIBUTES.join(', ')} of type Keyword, and ${REFS} of 
 // A namespace or attribute that was just made is seen by every part of the server after its caches' refresh.
 const SEEN_WITHIN_MS = 30_000;
 /** gRPC's status codes, those that somebody here asks for. */
-export const GRPC = { ALREADY_EXISTS: 6, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 };
+export const GRPC = {
+  ...{ INVALID_ARGUMENT: 3, NOT_FOUND: 5, ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 },
+  UNAUTHENTICATED: 16,
+};
+/** What asking again does not change. */
+const FINAL = [
+  GRPC.INVALID_ARGUMENT,
+  GRPC.ALREADY_EXISTS,
+  GRPC.PERMISSION_DENIED,
+  GRPC.UNIMPLEMENTED,
+  GRPC.UNAUTHENTICATED,
+];
 
 /**
  * Makes the namespace fit for the sagas on any server, embedded or given: it exists, keeps histories for 30 days, knows
@@ -111,13 +122,13 @@ async function ensureSearchAttributes(connection: Connection, namespace: string)
   await seen(list, (attributes) => missing.every(([name, type]) => attributes[name] === type));
 }
 
-/** Asks until what was made can be seen. */
+/** Asks until what was made can be seen. A server that has just begun, or is busy, refuses for a moment what it has later. */
 async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean = () => true): Promise<T> {
   const deadline = performance.now() + SEEN_WITHIN_MS;
   for (;;) {
     const answer = await ask().catch((error: unknown) => {
-      const isNew = isGrpc(error, GRPC.NOT_FOUND) || error instanceof NamespaceNotFoundError;
-      if (isNew && performance.now() < deadline) return undefined;
+      const passes = isOfServer(error) && !isGrpc(error, ...FINAL);
+      if ((passes || error instanceof NamespaceNotFoundError) && performance.now() < deadline) return undefined;
       throw error;
     });
     if (answer !== undefined && enough(answer)) return answer;
@@ -129,4 +140,9 @@ async function seen<T>(ask: () => Promise<T>, enough: (answer: T) => boolean = (
 /** Whether a call of the server was answered with one of the status codes; parts of the SDK hand that on as a cause. */
 export function isGrpc(error: unknown, ...codes: number[]): boolean {
   return [...causesOf(error)].some((cause) => isGrpcServiceError(cause) && codes.includes(cause.code));
+}
+
+/** Whether it is an answer of the server's, or that there was none. */
+function isOfServer(error: unknown): boolean {
+  return [...causesOf(error)].some((cause) => isGrpcServiceError(cause));
 }
