@@ -51,7 +51,7 @@ const SAID: Partial<Record<Saga, Record<string, { runs: Row['runs'] }>>> = {
  * so that a file has as many as a machine can bear.
  */
 export function playAgainstFaults(chosen: readonly Saga[]): void {
-  jest.setTimeout(240_000);
+  jest.setTimeout(400_000);
 
   let platform: TestPlatform;
   let market: Marketplace;
