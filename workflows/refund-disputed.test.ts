@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RefundSummary } from '../activities/refund';
 import { DAY } from '../kernel/time';
 import {
+  isAway,
   refuses,
   type SagaHarness,
   type StartedSaga,
@@ -127,6 +128,16 @@ test('who is told that it waits need not be told for it to go on', async () => {
   becomes({});
   await tell();
   await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+});
+
+test('a notification that is away holds up no refund', async () => {
+  const begunAt = await harness.env.currentTimeMs();
+  await start({ disputed: true }, { notifyRefundWaits: isAway });
+  await waits();
+  becomes({});
+  await tell();
+  await expect(saga.result()).resolves.toEqual({ status: 'succeeded' });
+  expect(await harness.env.currentTimeMs()).toBeLessThan(begunAt + DAY / 2);
 });
 
 describe('one that fails because of the dispute', () => {

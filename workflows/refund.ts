@@ -57,8 +57,8 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
   const toldVersion = highestVersion(refundChanged);
   const giveUp = givingUp(input);
   const byHand = { money: true, settled: giveUp };
-  /** The latest try of which payer and payee were told that it waits for a bank. */
-  let toldOfWait = 0;
+  /** The latest try of which payer and payee are told that it waits for a bank, and the telling. */
+  const wait = { told: 0, telling: new CancellationScope() };
 
   return CancellationScope.nonCancellable(async () => {
     saga.tell('Running', `${about}: asking Stripe.`, paymentId);
@@ -118,7 +118,7 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     for (let poll = FIRST_POLL_MS; state && isOpen(state); poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
       const { version, disputed } = state;
       saga.tell('Running', `${about}: ${disputed ? WAITS_FOR_DECISION : 'Stripe has it; waits for the bank'}.`);
-      if (disputed) await tellOfWait(state);
+      if (disputed) tellOfWait(state);
       const known = Math.max(version, heard);
       await condition(() => toldVersion() > known, poll);
       heard = toldVersion();
@@ -126,6 +126,8 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
       if (disputed && state?.status === 'pending' && !state.disputed)
         state = await saga.forward(`submit-${state.tries}`, (act, key) => act.submitRefund({ refundId, key }), byHand);
     }
+    // It waits no more: nobody needs to hear that it does.
+    wait.telling.cancel();
     return state;
   }
 
@@ -201,12 +203,13 @@ export async function refund(input: RefundInput): Promise<RefundResult> {
     await notifyRefundReturned({ refundId, bookingId, key }).catch(() => undefined);
   }
 
-  /** Once per try: both who wait for what the bank decides. */
-  async function tellOfWait({ tries }: RefundSummary): Promise<void> {
-    if (toldOfWait >= tries) return;
-    toldOfWait = tries;
+  /** Once per try: both who wait for what the bank decides. Beside the wait, which no mail holds up. */
+  function tellOfWait({ tries }: RefundSummary): void {
+    if (wait.told >= tries) return;
+    wait.told = tries;
+    wait.telling = new CancellationScope();
     const key = `refund:${refundId}/waits-${tries}`;
-    await notifyRefundWaits({ refundId, bookingId, key }).catch(() => undefined);
+    wait.telling.run(() => notifyRefundWaits({ refundId, bookingId, key })).catch(() => undefined);
   }
 
   async function finish(status: RefundResult['status'], sentence: string): Promise<RefundResult> {
