@@ -1,5 +1,5 @@
 import { inUnits, type Money } from '../kernel/money';
-import type { DisputeStatus } from '../kernel/statuses';
+import { type DisputeStatus, isInquiry } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import { createNotificationClient } from '../services/notification/client';
@@ -87,7 +87,7 @@ export function createDisputeActivities({ clientOf }: Clients) {
     async notifyDispute(input: Step<Concerns & { news: DisputeNews; state: DisputeSummary }>): Promise<void> {
       const { disputeId, paymentId, bookingId, payeeId, news, state, key } = input;
       const { status, amount, submitBy } = state;
-      const inquiry = status === 'warning_needs_response' || status === 'warning_under_review';
+      const inquiry = isInquiry(status);
       const [payee, session] = await Promise.all([
         identity.getUser(payeeId),
         bookingId === null ? null : booking.readForNotices(bookingId),

@@ -91,3 +91,8 @@ export const DISPUTE_STATUSES = [
   'prevented',
 ] as const;
 export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
+
+/** Whether a bank only asks: no money has moved. */
+export function isInquiry(status: DisputeStatus): boolean {
+  return status === 'warning_needs_response' || status === 'warning_under_review';
+}

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import type { DisputeActivities, DisputeNews, DisputeSummary } from '../activities/dispute';
 import type { SagaState } from '../kernel/saga-type';
+import { isInquiry } from '../kernel/statuses';
 import { DAY, HOUR } from '../kernel/time';
 import { UNTIL_DONE_DAYLONG } from './activity-options';
 import { type DisputeInput, type DisputeResult, disputeChanged, disputeSaga } from './dispute.api';
@@ -83,7 +84,7 @@ export async function dispute(input: DisputeInput, before?: DisputeSoFar): Promi
       once(`decided-${status}`, 'decided', state);
       return;
     }
-    const saidNow = once(isInquiry(state) ? 'opened-inquiry' : 'opened-chargeback', 'opened', state);
+    const saidNow = once(isInquiry(state.status) ? 'opened-inquiry' : 'opened-chargeback', 'opened', state);
     if (submitBy === null || stated) return;
     const due = remindersOf(submitBy).filter(({ name, at }) => at <= Date.now() && !done.has(name));
     const [last] = due.splice(-1);
@@ -156,7 +157,7 @@ export async function dispute(input: DisputeInput, before?: DisputeSoFar): Promi
   /** Shows operators what it waits for, and until when. */
   function show(state: DisputeSummary): void {
     const { claim, submitBy, respondBy, stated, submitted } = state;
-    const what = isInquiry(state) ? `an inquiry about ${claim}` : `a chargeback of ${claim}`;
+    const what = isInquiry(state.status) ? `an inquiry about ${claim}` : `a chargeback of ${claim}`;
     const [now, waits] = ((): [SagaState, string] => {
       if (submitBy === null)
         return [
@@ -194,11 +195,6 @@ export async function dispute(input: DisputeInput, before?: DisputeSoFar): Promi
     await condition(allHandlersFinished);
     return { status };
   }
-}
-
-/** A bank that only asks has moved no money. */
-function isInquiry({ status }: DisputeSummary): boolean {
-  return status === 'warning_needs_response' || status === 'warning_under_review';
 }
 
 /** The soonest first. Another deadline has others. */

@@ -2,12 +2,13 @@ import { ProblemError } from '../../../kernel/errors';
 import { findPaymentByIntent } from '../charges/store/intents';
 import { findPayment, type PaymentRow } from '../charges/store/payments';
 import { refreshRefunds } from '../refunds/refresh';
+import type { Answer, StripeDispute } from '../stripe/answers';
 import { perform } from '../stripe/attempt';
-import { closeWithoutEffect } from '../stripe/store';
+import { type Attempt, closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
 import { awaitsResponse } from './rules';
-import { type DisputeView, readDispute } from './store/disputes';
-import { beginAcceptance, beginSubmission, endAcceptance, endSubmission } from './store/evidence';
+import { type DisputeRow, type DisputeView, readDispute } from './store/disputes';
+import { beginAcceptance, beginSubmission, endAtStripe } from './store/evidence';
 import { type Recorded, recordDispute } from './store/record';
 
 /**
@@ -28,11 +29,10 @@ export async function refreshDisputes(till: Till, { id, stripeIntentId }: Paymen
 }
 
 /**
- * The same of the payment that a dispute is about, by the dispute's name at Stripe. Nothing when it is about none of ours.
+ * The same of the payment that a dispute is about, by its intent at Stripe. Nothing when it is about none of ours.
  * @throws ProblemError rate_limited, upstream_unavailable
  */
-export async function refreshByStripeId(till: Till, stripeDisputeId: string): Promise<Recorded[]> {
-  const intentId = (await till.stripe.readDispute(stripeDisputeId))?.intentId;
+export async function refreshDisputed(till: Till, intentId: string | null | undefined): Promise<Recorded[]> {
   const known = intentId ? await findPaymentByIntent(till.db, intentId) : undefined;
   return known ? refreshDisputes(till, known.payment) : [];
 }
@@ -46,31 +46,29 @@ export async function refreshDispute(till: Till, id: string): Promise<DisputeVie
 
 /**
  * Sends what speaks against a dispute to the bank. It stays as it is when the bank waits for nothing, or there is nothing to say.
+ * @returns whether it was sent by this, as it was asked for now or before
  * @throws ProblemError not_found; invalid_state when Stripe does not take it; rate_limited, upstream_unavailable to call again under the same key
  */
-export async function submitEvidence(till: Till, id: string, stepKey: string): Promise<DisputeView> {
-  const { db, stripe } = till;
+export async function submitEvidence(
+  till: Till,
+  id: string,
+  stepKey: string,
+): Promise<{ view: DisputeView; isSent: boolean }> {
   const view = await refreshDispute(till, id);
-  const begun = await beginSubmission(db, id, stepKey);
-  if (!begun) return view;
+  const begun = await beginSubmission(till.db, id, stepKey);
+  if (!begun) return { view, isSent: false };
   const { attempt, evidence } = begun;
-  const { stripeDisputeId } = view.dispute;
-  const outcome = await perform(attempt, {
-    async find() {
-      const now = await stripe.readDispute(stripeDisputeId);
-      return now && !awaitsResponse(now.status) ? now : null;
-    },
-    send: (key) => stripe.submitEvidence(key, stripeDisputeId, evidence),
-    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
+  const code = await askBank(till, view.dispute, attempt, {
+    mark: 'submittedAt',
+    isDone: ({ status }) => !awaitsResponse(status),
+    send: (key, stripeId) => till.stripe.submitEvidence(key, stripeId, evidence),
   });
-  const code = outcome.kind === 'done' ? null : outcome.code;
-  await endSubmission(db, id, attempt, code);
   const now = await refreshDispute(till, id);
   if (code !== null && awaitsResponse(now.dispute.status))
     throw new ProblemError('invalid_state', 'Stripe does not take what speaks against it', {
       extras: { stripeCode: code },
     });
-  return now;
+  return { view: now, isSent: code === null };
 }
 
 /**
@@ -78,21 +76,43 @@ export async function submitEvidence(till: Till, id: string, stepKey: string): P
  * @throws ProblemError not_found; invalid_state when it is over, or only an inquiry; rate_limited, upstream_unavailable
  */
 export async function acceptDispute(till: Till, id: string): Promise<DisputeView> {
-  const { db, stripe } = till;
-  const { stripeDisputeId } = (await refreshDispute(till, id)).dispute;
-  const attempt = await beginAcceptance(db, id, `dispute:${id}/accept`);
+  const { dispute } = await refreshDispute(till, id);
+  const attempt = await beginAcceptance(till.db, id, `dispute:${id}/accept`);
   if (!attempt) return refreshDispute(till, id);
-  const outcome = await perform(attempt, {
-    async find() {
-      const now = await stripe.readDispute(stripeDisputeId);
-      return now?.status === 'lost' ? now : null;
-    },
-    send: (key) => stripe.closeDispute(key, stripeDisputeId),
-    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
+  const code = await askBank(till, dispute, attempt, {
+    mark: 'acceptedAt',
+    isDone: ({ status }) => status === 'lost',
+    send: (key, stripeId) => till.stripe.closeDispute(key, stripeId),
   });
-  const code = outcome.kind === 'done' ? null : outcome.code;
-  await endAcceptance(db, id, attempt, code);
   const now = await refreshDispute(till, id);
   if (code !== null) throw new ProblemError('invalid_state', 'Stripe does not let it be given up any more');
   return now;
+}
+
+/** What is asked of a bank once. `isDone`: whether the dispute, as Stripe has it, shows that it was. */
+interface Asked {
+  mark: 'acceptedAt' | 'submittedAt';
+  isDone(now: StripeDispute): boolean;
+  send(key: string, stripeId: string): Promise<Answer<StripeDispute>>;
+}
+
+/** @returns the code of Stripe's refusal; null when it is done, and noted */
+async function askBank(
+  { db, stripe }: Till,
+  dispute: DisputeRow,
+  attempt: Attempt,
+  { mark, isDone, send }: Asked,
+): Promise<string | null> {
+  const { stripeDisputeId } = dispute;
+  const outcome = await perform(attempt, {
+    async find() {
+      const now = await stripe.readDispute(stripeDisputeId);
+      return now && isDone(now) ? now : null;
+    },
+    send: (key) => send(key, stripeDisputeId),
+    giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
+  });
+  const code = outcome.kind === 'done' ? null : outcome.code;
+  await endAtStripe(db, dispute, { attempt, code, mark });
+  return code;
 }

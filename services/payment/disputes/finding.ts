@@ -5,9 +5,9 @@ import type { Sagas } from '../../../platform/temporal';
 import type { DisputesFound, FindDisputes } from '../contract';
 import type { StripeDispute } from '../stripe/answers';
 import type { Till } from '../till';
-import { refreshByStripeId } from './dispute';
-import { isToSee, wakeDispute } from './sagas';
-import { knownDisputes } from './store/disputes';
+import { refreshDisputed } from './dispute';
+import { wakeDispute } from './sagas';
+import { type DisputeRow, knownDisputes } from './store/disputes';
 
 /** A bank decides within three months, and one that was lost can be won late (docs.stripe.com/disputes/how-disputes-work). */
 const LISTED_FOR_MS = 180 * DAY;
@@ -29,9 +29,9 @@ export async function findDisputes(
   );
   const found = { found: 0, failed: 0 };
   for (const said of items) {
-    if (!isToSee(known.get(said.id), { status: said.status, withdrawn: withdrawnOf(said) })) continue;
+    if (!isToSee(known.get(said.id), said)) continue;
     try {
-      for (const one of await refreshByStripeId(till, said.id)) {
+      for (const one of await refreshDisputed(till, said.intentId)) {
         if (one.isNews) found.found += 1;
         await wakeDispute(till, sagas, one);
       }
@@ -44,6 +44,9 @@ export async function findDisputes(
   return { ...found, seen: items.length, next: hasMore ? (items.at(-1)?.id ?? null) : null };
 }
 
-function withdrawnOf({ movements }: StripeDispute): number {
-  return movements.reduce((sum, { amount }) => sum - amount, 0);
+/** Whether what Stripe lists of a dispute is news, or its saga has yet to show it. */
+function isToSee(known: DisputeRow | undefined, { status, movements }: StripeDispute): boolean {
+  const withdrawn = movements.reduce((sum, { amount }) => sum - amount, 0);
+  if (!known || known.status !== status || known.withdrawn !== withdrawn) return true;
+  return known.decidedAt === null || known.closedVersion !== known.version;
 }

@@ -140,19 +140,25 @@ export interface DisputeFacts {
   version: number;
 }
 
-/** A dispute as its saga sees it. `statement`: what its payee says. */
-export function disputeStateOf(dispute: DisputeFacts, payment: PaymentFacts, statement: string | null): DisputeState {
-  const { currency } = dispute;
+/** What everybody who sees a dispute is told of it. */
+function toldOfAll({ paymentId, status, currency, amount, withdrawn, respondBy }: DisputeFacts, payment: PaymentFacts) {
   return {
-    disputeId: dispute.id,
-    paymentId: dispute.paymentId,
+    paymentId,
     bookingId: bookingIdOf(payment),
     payeeId: payment.payeeId,
+    status,
+    amount: { amount, currency },
+    withdrawn: { amount: withdrawn, currency },
+    respondBy: respondBy?.toISOString() ?? null,
+  };
+}
+
+/** A dispute as its saga sees it. `statement`: what its payee says. */
+export function disputeStateOf(dispute: DisputeFacts, payment: PaymentFacts, statement: string | null): DisputeState {
+  return {
+    ...toldOfAll(dispute, payment),
+    disputeId: dispute.id,
     version: dispute.version,
-    status: dispute.status,
-    amount: { amount: dispute.amount, currency },
-    withdrawn: { amount: dispute.withdrawn, currency },
-    respondBy: dispute.respondBy?.toISOString() ?? null,
     submitBy: submitBy(dispute)?.toISOString() ?? null,
     stated: statement !== null,
     submitted: dispute.submittedAt !== null,
@@ -162,17 +168,10 @@ export function disputeStateOf(dispute: DisputeFacts, payment: PaymentFacts, sta
 
 /** A dispute as its payee sees it. */
 export function shownDispute(dispute: DisputeFacts, payment: PaymentFacts, statement: string | null): Dispute {
-  const { currency } = dispute;
   return {
+    ...toldOfAll(dispute, payment),
     id: dispute.id,
-    paymentId: dispute.paymentId,
-    bookingId: bookingIdOf(payment),
-    payeeId: payment.payeeId,
-    status: dispute.status,
     reason: dispute.reason,
-    amount: { amount: dispute.amount, currency },
-    withdrawn: { amount: dispute.withdrawn, currency },
-    respondBy: dispute.respondBy?.toISOString() ?? null,
     editableUntil: submitBy(dispute)?.toISOString() ?? null,
     statement,
     submittedAt: dispute.submittedAt?.toISOString() ?? null,

@@ -6,8 +6,8 @@ import { wakeRefundSagas } from '../refunds/sagas';
 import { listRefunds } from '../refunds/store/refunds';
 import type { StripeEvent } from '../stripe/answers';
 import type { Till } from '../till';
-import { refreshByStripeId } from './dispute';
-import { type DisputeRow, unseenDisputes } from './store/disputes';
+import { refreshDisputed } from './dispute';
+import { unseenDisputes } from './store/disputes';
 import type { Recorded } from './store/record';
 
 /** Whether an event may concern a dispute. What has become of it Stripe is asked. */
@@ -25,8 +25,8 @@ export async function actOnDispute(
   { objectId }: StripeEvent,
   { again }: { again: boolean },
 ): Promise<void> {
-  if (objectId === null) return;
-  for (const one of await refreshByStripeId(till, objectId))
+  const said = objectId === null ? null : await till.stripe.readDispute(objectId);
+  for (const one of await refreshDisputed(till, said?.intentId))
     if (again || one.isNews) await wakeDispute(till, sagas, one);
 }
 
@@ -58,13 +58,4 @@ export async function wakeRefundsOf({ db }: Pick<Till, 'db'>, sagas: Sagas, paym
 /** Wakes the sagas of a payment's disputes that came to light beside another thing, not by a webhook of their own. @throws ProblemError upstream_unavailable */
 export async function wakeUnseenDisputes({ db }: Pick<Till, 'db'>, sagas: Sagas, payment: PaymentRow): Promise<void> {
   for (const dispute of await unseenDisputes(db, payment.id)) await wakeDispute({ db }, sagas, { dispute, payment });
-}
-
-/** Whether what Stripe lists of a dispute is news, or its saga has yet to show it. */
-export function isToSee(
-  known: DisputeRow | undefined,
-  { status, withdrawn }: { status: string; withdrawn: number },
-): boolean {
-  if (!known || known.status !== status || known.withdrawn !== withdrawn) return true;
-  return known.decidedAt === null || known.closedVersion !== known.version;
 }

@@ -5,7 +5,7 @@ import { ok } from '../../../platform/replies';
 import { Uuid } from '../../../platform/schemas';
 import type { Sagas } from '../../../platform/temporal';
 import { paymentContract as contract } from '../contract';
-import { acceptDispute, refreshDispute, submitEvidence } from '../disputes/dispute';
+import { acceptDispute, submitEvidence } from '../disputes/dispute';
 import { shownDispute } from '../disputes/rules';
 import { wakeDispute } from '../disputes/sagas';
 import { type DisputeView, listDisputes, readDispute } from '../disputes/store/disputes';
@@ -50,12 +50,14 @@ export function serveDisputes(service: Service, till: Till, sagas: Sagas): void 
   });
 
   service.serve(contract.submitDispute, async ({ params: { id } }) => {
-    const before = await refreshDispute(till, id);
-    if (before.dispute.submittedAt !== null) throw new ProblemError('invalid_state', 'It has been sent already');
-    const after = await told(await submitEvidence(till, id, `dispute:${id}/submit`));
-    if (after.dispute.submittedAt === null)
-      throw new ProblemError('invalid_state', 'The bank waits for nothing any more, or there is nothing to say');
-    return shown(after);
+    const { view, isSent } = await submitEvidence(till, id, `dispute:${id}/submit`);
+    await told(view);
+    if (isSent) return shown(view);
+    const wasSent = view.dispute.submittedAt !== null;
+    throw new ProblemError(
+      'invalid_state',
+      wasSent ? 'It has been sent already' : 'The bank waits for nothing any more, or there is nothing to say',
+    );
   });
 
   service.serve(contract.acceptDispute, async ({ params }) => shown(await told(await acceptDispute(till, params.id))));

@@ -253,7 +253,7 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
   });
 
   service.serve(contract.submitEvidence, async ({ params, idempotencyKey }) => {
-    return disputeOf(await submitEvidence(till, params.id, idempotencyKey));
+    return disputeOf((await submitEvidence(till, params.id, idempotencyKey)).view);
   });
 
   service.serve(contract.closeDispute, async ({ params, body }) => {

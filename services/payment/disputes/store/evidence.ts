@@ -8,7 +8,7 @@ import { numberOf } from '../../receipts/rules';
 import type { StripeEvidence } from '../../stripe/answers';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
 import { awaitsResponse, submitBy } from '../rules';
-import { type DisputeView, lockDispute, readDispute } from './disputes';
+import { type DisputeRow, type DisputeView, lockDispute, readDispute } from './disputes';
 
 // What is said against a dispute, until it is sent.
 
@@ -76,7 +76,7 @@ export interface BegunSubmission {
 }
 
 /**
- * Begins to send what speaks against a dispute. From then on nothing is changed of it.
+ * Begins to send what speaks against a dispute, as it is then: what is said later is sent no more once Stripe has this.
  * @returns null when the bank waits for nothing, or there is nothing to say
  * @throws ProblemError not_found
  */
@@ -128,26 +128,22 @@ export async function beginAcceptance(db: Database, id: string, stepKey: string)
   });
 }
 
-/** Notes what came of giving a dispute up. */
-export async function endAcceptance(db: Database, id: string, attempt: Attempt, code: string | null): Promise<void> {
+/**
+ * Notes what came of asking the bank for something, in the moment that it is noted when: a look that comes after it may find the bank
+ * further already. `code`: of Stripe's refusal.
+ */
+export async function endAtStripe(
+  db: Database,
+  { id }: Pick<DisputeRow, 'id'>,
+  { attempt, code, mark }: { attempt: Attempt; code: string | null; mark: 'acceptedAt' | 'submittedAt' },
+): Promise<void> {
   await db.transaction(async (tx) => {
     await closeAttempt(tx, attempt, code === null ? 'done' : 'refused', code);
-    if (code === null)
-      await tx
-        .update(disputes)
-        .set({ acceptedAt: sql`coalesce(${disputes.acceptedAt}, now())` })
-        .where(eq(disputes.id, id));
-  });
-}
-
-/** Notes what came of sending evidence. The bank may have decided before it is asked again. */
-export async function endSubmission(db: Database, id: string, attempt: Attempt, code: string | null): Promise<void> {
-  await db.transaction(async (tx) => {
-    await closeAttempt(tx, attempt, code === null ? 'done' : 'refused', code);
-    if (code === null)
-      await tx
-        .update(disputes)
-        .set({ submittedAt: sql`coalesce(${disputes.submittedAt}, now())` })
-        .where(eq(disputes.id, id));
+    if (code !== null) return;
+    const at = sql`coalesce(${disputes[mark]}, now())`;
+    await tx
+      .update(disputes)
+      .set(mark === 'acceptedAt' ? { acceptedAt: at } : { submittedAt: at })
+      .where(eq(disputes.id, id));
   });
 }

@@ -58,7 +58,6 @@ export async function recordDispute(db: Database, of: PaymentRow, said: StripeDi
     const decided = isDecided(status);
     await postLines(tx, before, said);
     const withdrawn = (await movedByDispute(tx, before.id, 'stripe'))(DISPUTED);
-    await hold(tx, before, decided);
     const news = {
       ...{ status, withdrawn, amount: said.amount, respondBy: said.respondBy },
       submittedAt: submittedAt(before, status),
@@ -71,6 +70,7 @@ export async function recordDispute(db: Database, of: PaymentRow, said: StripeDi
       said.amount !== before.amount ||
       said.respondBy?.getTime() !== before.respondBy?.getTime();
     if (!isNews) return { dispute: before, payment, isNews };
+    await hold(tx, before, decided);
     const version = before.version + 1;
     const claim = { withdrawn, decided };
     const settled = await settleClaim(tx, payment, { ...before, version }, claim);

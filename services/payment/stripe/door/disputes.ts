@@ -4,7 +4,7 @@ import { DISPUTE_STATUSES, type DisputeStatus } from '../../../../kernel/statuse
 import type { DisputeMovement, StripeDispute, StripeEvidence } from '../answers';
 import { type Asking, isAnyAnswer } from './asking';
 
-/** So many are looked at in one operation, each with three questions of its own. */
+/** So many are looked at in one operation, each with two questions of its own. */
 const A_PAGE = 20;
 
 /** The calls about payments that a card's holder disputes. */
