@@ -1,4 +1,4 @@
-import { historyOf, textOf } from '../../dev/chaos/histories';
+import { currentDetails, historyOf, textOf } from '../../dev/chaos/histories';
 import { contradictions } from '../../dev/chaos/reconciliation';
 import { uuidv7 } from '../../platform/ids';
 import { type DailyDisputesResult, dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
@@ -160,6 +160,10 @@ test('a dispute of which no webhook tells is found in the night, and what became
   const stripeId = await disputes(paymentId);
   expect((await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).found).toBe(1);
   const dispute = await seen(paymentId);
+  // Its saga has looked, and looks again in a day: the night is before that.
+  await eventually('the saga waits for the bank', async () =>
+    (await currentDetails(sagaOf(dispute)).catch(() => '')).includes('Waits for its bank'),
+  );
   await bank(stripeId, { to: 'lost' });
   expect((await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).found).toBe(1);
   expect(await sagaOf(dispute).result()).toEqual({ status: 'lost' });
