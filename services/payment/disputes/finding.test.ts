@@ -81,7 +81,7 @@ describe('a webhook', () => {
         return bank(id, { to: 'won' });
       }),
     );
-    await quiet(60_000);
+    await quiet(120_000);
     await stack.webhooksOff();
     const ids = payments.map(({ paymentId }) => paymentId);
     const rows = await stack.service.database.sql<{ id: string; status: string; version: number }[]>`
@@ -92,7 +92,8 @@ describe('a webhook', () => {
     const told = new Set(stack.signals.slice(before.signals).map(({ workflowId }) => workflowId));
     expect(rows.filter(({ id }) => !told.has(`dispute:${id}`))).toEqual([]);
     for (const { id, version } of rows) await stack.post(`/disputes/${id}/close`, `dispute:${id}/close`, { version });
-  });
+    // Some 20 s on an idle machine: what is proved is who wins, not how fast.
+  }, 240_000);
 });
 
 describe('the night', () => {
