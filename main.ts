@@ -1,4 +1,5 @@
 import { PART_GROUPS, partsNamed } from './kernel/modules';
+import { openBus } from './platform/bus/open';
 import { ConfigError, loadConfig } from './platform/config';
 import type { Listening } from './platform/listen';
 import { startManagement } from './platform/management';
@@ -22,15 +23,17 @@ async function main(names: string[]): Promise<void> {
   const chosen = partsNamed(names, config.contexts);
   const parts = [...STARTS].filter(([name]) => chosen.has(name));
   const sagas = createSagas(config);
-  const platform: Platform = { config, sagas };
+  const bus = openBus(config);
+  const platform: Platform = { config, sagas, bus };
   const running: Running[] = [];
   let management: Listening | undefined;
   const stopParts = async () => {
     const isWorker = ({ name }: Running) => name.startsWith('worker:');
     // Workers first: their last activities still need the services.
     await closeAll(running.filter(isWorker));
+    bus.stopWaiting();
     await closeAll(running.filter((part) => !isWorker(part)));
-    await closeAll([sagas, ...(management ? [management] : [])]);
+    await closeAll([sagas, bus, ...(management ? [management] : [])]);
   };
   let stopped: Promise<void> | undefined;
   const stop = () => {

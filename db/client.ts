@@ -34,13 +34,69 @@ const LONGEST_PAUSE_SECONDS = 0.5;
 
 /** Opens a pool of at most `poolSize` connections. Nothing is connected until the first query. */
 export function openDatabase(url: string, options: PoolOptions): DatabaseClient {
-  // Patched (decision 30): as published, postgres.js 3.4.9 ends the process when connections end under load.
-  const sql = postgres(url, {
+  const sql = postgres(url, { ...driverOptions(options), idle_timeout: 60 });
+  return { db: drizzle(preparing(sql, options.onStatement)), sql, close: () => sql.end({ timeout: 5 }) };
+}
+
+/** One connection that both asks and hears what others notify. */
+export interface ListeningClient {
+  sql: Sql;
+  /** Hears a channel from now on, also on later connections. `listening` is called whenever it begins to: what was told before nobody heard. */
+  listen(channel: string, heard: (payload: string) => void, listening: () => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** By itself the driver listens on a connection beside its pool. This is one connection for both, for where connections are counted. */
+export function openListening(url: string, applicationName: string): ListeningClient {
+  const channels = new Map<string, { heard: (payload: string) => void; listening: () => void }>();
+  const asked = new Set<string>();
+  let closed = false;
+  const options = {
+    ...driverOptions({ poolSize: 1, applicationName }),
+    // What the driver calls for its own listening connection.
+    onnotify: (channel: string, payload: string) => channels.get(channel)?.heard(payload),
+    onclose: () => {
+      for (const channel of channels.keys()) void hear(channel);
+    },
+  };
+  const sql = postgres(url, options);
+
+  /** Asks until it is granted; a connection that ends meanwhile is one reason more to go on. */
+  async function hear(channel: string): Promise<void> {
+    if (asked.has(channel)) return;
+    asked.add(channel);
+    while (!closed && asked.has(channel)) {
+      try {
+        await sql`listen ${sql(channel)}`;
+        asked.delete(channel);
+        channels.get(channel)?.listening();
+      } catch {
+        // The server is away. Whoever asks for rows meanwhile is told so.
+        await new Promise((resolve) => setTimeout(resolve, LONGEST_PAUSE_SECONDS * 1_000).unref());
+      }
+    }
+  }
+
+  return {
+    sql,
+    listen(channel, heard, listening) {
+      channels.set(channel, { heard, listening });
+      return hear(channel);
+    },
+    close() {
+      closed = true;
+      return sql.end({ timeout: 5 });
+    },
+  };
+}
+
+function driverOptions(options: PoolOptions) {
+  return {
+    // Patched (decision 30): as published, postgres.js 3.4.9 ends the process when connections end under load.
     max: options.poolSize,
     connect_timeout: CONNECTED_WITHIN_SECONDS,
     connection_wait: CONNECTED_WITHIN_SECONDS,
-    backoff: (retries) => Math.min(SHORTEST_PAUSE_SECONDS * 2 ** Math.min(retries, 10), LONGEST_PAUSE_SECONDS),
-    idle_timeout: 60,
+    backoff: (retries: number) => Math.min(SHORTEST_PAUSE_SECONDS * 2 ** Math.min(retries, 10), LONGEST_PAUSE_SECONDS),
     connection: {
       application_name: options.applicationName,
       // A statement that hangs must not hold its connection, nor a forgotten transaction its locks.
@@ -50,8 +106,7 @@ export function openDatabase(url: string, options: PoolOptions): DatabaseClient 
       ...(options.planByValue && { plan_cache_mode: 'force_custom_plan' }),
     },
     onnotice: () => undefined,
-  });
-  return { db: drizzle(preparing(sql, options.onStatement)), sql, close: () => sql.end({ timeout: 5 }) };
+  };
 }
 
 /**

@@ -6,8 +6,8 @@ import postgres, { type Sql } from 'postgres';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import { sqlState } from './client';
-import { ensureDatabase, migrateContext } from './migrate';
-import { contextUrl, databaseName, rolePassword } from './roles';
+import { ensureDatabase, migrateDatabase } from './migrate';
+import { databaseName, ownerUrl, rolePassword } from './roles';
 
 // A server of its own: roles are shared by all databases of a server.
 let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
@@ -27,7 +27,7 @@ async function connected<T>(url: string, work: (sql: Sql) => Promise<T>): Promis
 }
 const stateOf = (url: string, work: (sql: Sql) => Promise<unknown>) =>
   connected(url, work).then(() => 'done', sqlState);
-const urlOf = (context: DatabaseContext) => contextUrl(server.url, context, secret);
+const urlOf = (context: DatabaseContext) => ownerUrl(server.url, context, secret);
 const inDatabase = (role: DatabaseContext, database: string) => {
   const url = new URL(urlOf(role));
   url.pathname = `/${database}`;
@@ -39,7 +39,7 @@ test('several processes that start at once make each database once and migrate i
     await Promise.all(
       [1, 2, 3].map(async () => {
         await ensureDatabase(server.url, context, secret);
-        await migrateContext(urlOf(context), context);
+        await migrateDatabase(urlOf(context), context);
       }),
     );
     const applied = await connected(urlOf(context), (sql) => sql`select hash from drizzle.__drizzle_migrations`);
@@ -78,7 +78,7 @@ test("another role's password, or that of another secret, opens nothing", async 
   const url = new URL(urlOf('payment'));
   url.password = rolePassword('booking', secret);
   expect(await stateOf(url.toString(), (sql) => sql`select 1`)).toBe('28P01');
-  const guess = contextUrl(server.url, 'payment', `${secret}x`);
+  const guess = ownerUrl(server.url, 'payment', `${secret}x`);
   expect(await stateOf(guess, (sql) => sql`select 1`)).toBe('28P01');
 });
 
@@ -87,7 +87,7 @@ test('a new secret takes effect at the next start, and the data stays', async ()
   await connected(urlOf('booking'), (sql) => sql`create table kept ()`);
   await ensureDatabase(server.url, 'booking', next);
   expect(await stateOf(urlOf('booking'), (sql) => sql`select 1`)).toBe('28P01');
-  expect(await stateOf(contextUrl(server.url, 'booking', next), (sql) => sql`drop table kept`)).toBe('done');
+  expect(await stateOf(ownerUrl(server.url, 'booking', next), (sql) => sql`drop table kept`)).toBe('done');
   await ensureDatabase(server.url, 'booking', secret);
 });
 
@@ -102,7 +102,7 @@ test('a user that may make roles and databases, though no superuser, is enough',
   url.password = 'operator';
   await ensureDatabase(url.toString(), 'identity', secret);
   await ensureDatabase(url.toString(), 'identity', secret);
-  await migrateContext(urlOf('identity'), 'identity');
+  await migrateDatabase(urlOf('identity'), 'identity');
   expect(await stateOf(inDatabase('booking', 'identity_db'), (sql) => sql`select 1`)).toBe('42501');
 }, 30_000);
 
@@ -113,14 +113,14 @@ test('a migration that fails is reported with its cause and leaves nothing of it
   const journal = { version: '7', dialect: 'postgresql', entries: [entry] };
   writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify(journal));
   writeFileSync(join(folder, '0000_bad.sql'), 'create table half ();--> statement-breakpoint\nselect nonsense;');
-  const failure = await migrateContext(urlOf('booking'), 'booking', folder).catch((error: unknown) => error);
+  const failure = await migrateDatabase(urlOf('booking'), 'booking', folder).catch((error: unknown) => error);
   expect(sqlState(failure)).toBe('42703');
   expect(await stateOf(urlOf('booking'), (sql) => sql`select from half`)).toBe('42P01');
   rmSync(folder, { recursive: true });
 });
 
 test('the connection string names role and database and keeps the rest of the server address', () => {
-  const url = new URL(contextUrl('postgres://root:a%40b@db.example:6000/postgres?sslmode=require', 'booking', secret));
+  const url = new URL(ownerUrl('postgres://root:a%40b@db.example:6000/postgres?sslmode=require', 'booking', secret));
   expect([url.username, url.host, url.pathname, url.search]).toEqual([
     'booking',
     'db.example:6000',
@@ -128,5 +128,5 @@ test('the connection string names role and database and keeps the rest of the se
     '?sslmode=require',
   ]);
   expect(url.password).toMatch(/^[\w-]{43}$/);
-  expect(() => contextUrl('not a url', 'booking', secret)).toThrow('Invalid URL');
+  expect(() => ownerUrl('not a url', 'booking', secret)).toThrow('Invalid URL');
 });

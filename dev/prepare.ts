@@ -12,10 +12,11 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const say = (line: string) => console.log(line);
   const settings = await prepareDatabases({
-    databaseUrl: config.databaseUrl,
+    databaseUrl: { ...config.databaseUrl, bus: config.BUS_DATABASE_URL },
+    busUrl: config.busUrl,
     serverUrl: process.env.PREPARE_DATABASE_SERVER || undefined,
     embedded: process.env.PREPARE_EMBEDDED === 'true',
-    contexts: DATABASE_CONTEXTS.filter((context) => config.contexts.has(context)),
+    owners: ['bus', ...DATABASE_CONTEXTS.filter((context) => config.contexts.has(context))],
     roleSecret: config.DATABASE_ROLE_SECRET ?? '',
     say,
   });

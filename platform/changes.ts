@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { DatabaseClient, Transaction } from '../db/client';
+import type { Transaction } from '../db/client';
 import { SECOND } from '../kernel/time';
 import type { Logger } from './telemetry';
 
@@ -40,15 +40,16 @@ export interface Changes {
   close(): void;
 }
 
+/** What hears a channel of a database, as the driver does by a connection of its own. */
+interface Ear {
+  listen(channel: string, heard: (payload: string) => void, listening: () => void): PromiseLike<unknown>;
+}
+
 /**
  * Lets requests wait for changes that are announced in this database: one connection listens for the whole service,
  * however many wait, and none before the first does.
  */
-export function createChanges(
-  database: Pick<DatabaseClient, 'sql'>,
-  logger: Logger,
-  lookEveryMs = LOOK_EVERY_MS,
-): Changes {
+export function createChanges(database: { sql: Ear }, logger: Logger, lookEveryMs = LOOK_EVERY_MS): Changes {
   const waiting = new Map<string, Set<() => void>>();
   let listening = false;
   let closed = false;
@@ -65,7 +66,7 @@ export function createChanges(
     listening = true;
     // The driver listens again by itself whenever the connection is lost or could not be had. What was announced meanwhile
     // nobody heard: so all look when it does.
-    database.sql.listen(CHANNEL, wake, wakeAll).catch((err: unknown) => {
+    database.sql.listen(CHANNEL, wake, wakeAll).then(undefined, (err: unknown) => {
       if (!closed) logger.warn({ err }, 'cannot listen for changes yet; those who wait look for themselves');
     });
   }

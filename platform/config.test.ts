@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { contextUrl } from '../db/roles';
+import { ownerUrl } from '../db/roles';
 import { CONTEXT_NAMES, contextOf, DATABASE_CONTEXTS } from '../kernel/modules';
 import { ConfigError, listSettings, loadConfig } from './config';
 
@@ -71,13 +71,13 @@ describe("a context's database", () => {
 
   test('is derived from the server and the secret of roles', () => {
     const { databaseUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET });
-    for (const name of DATABASE_CONTEXTS) expect(databaseUrl[name]).toBe(contextUrl(DATABASE_URL, name, SECRET));
+    for (const name of DATABASE_CONTEXTS) expect(databaseUrl[name]).toBe(ownerUrl(DATABASE_URL, name, SECRET));
   });
 
   test('is the one that was given for it alone', () => {
     const { databaseUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET, BOOKING_DATABASE_URL: given });
     expect(databaseUrl.booking).toBe(given);
-    expect(databaseUrl.payment).toBe(contextUrl(DATABASE_URL, 'payment', SECRET));
+    expect(databaseUrl.payment).toBe(ownerUrl(DATABASE_URL, 'payment', SECRET));
   });
 
   test('cannot be known from only one of the two', () => {

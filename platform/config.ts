@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
-import { contextUrl } from '../db/roles';
+import { BUS_ROLES, type BusRole, busUrl, ownerUrl } from '../db/roles';
 import { isChargeable } from '../kernel/currencies';
 import {
   CONTEXT_NAMES,
@@ -108,6 +108,15 @@ const settings = {
     .default(8)
     .describe('Connections each service keeps at most'),
   DATABASE_ROLE_SECRET: secret.optional().describe("The password of each context's database role is derived from it"),
+  BUS_DATABASE_URL: url('postgres:', 'postgresql:')
+    .optional()
+    .describe('Database of the event bus, made beforehand, and the role that owns it; needed to migrate it alone'),
+  BUS_APPENDER_DATABASE_URL: url('postgres:', 'postgresql:')
+    .optional()
+    .describe('The same database for the role bus_appender, by which services publish their events'),
+  BUS_READER_DATABASE_URL: url('postgres:', 'postgresql:')
+    .optional()
+    .describe('The same database for the role bus_reader, by which events are read'),
   SERVICE_TOKEN_SECRET: secret.describe("Signs the tokens by which the platform's parts call /internal"),
   IDENTITY_KEY_SECRET: secret
     .optional()
@@ -266,6 +275,8 @@ export interface Config
     | 'STRIPE_API_BASE'
     | 'STRIPE_SCRIPT_URL'
     | 'SMTP_URL'
+    | 'BUS_APPENDER_DATABASE_URL'
+    | 'BUS_READER_DATABASE_URL'
   > {
   /** Those that run: of the modules that are switched on. */
   contexts: ReadonlySet<ContextName>;
@@ -285,6 +296,8 @@ export interface Config
   servicePort: Record<ContextName, number>;
   /** Connection string of each context's own database and role; undefined when no setting says where it is. */
   databaseUrl: Record<DatabaseContext, string | undefined>;
+  /** Connection string of the event bus for each of its roles; undefined when no setting says where it is. */
+  busUrl: Record<BusRole, string | undefined>;
 }
 
 /** Settings that cannot be used. Its message is written for a person and names each setting and what to do. */
@@ -364,9 +377,10 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
     DATABASE_CONTEXTS,
     (name) =>
       given[`${name.toUpperCase()}_DATABASE_URL`] ??
-      (server && roleSecret ? contextUrl(server, name, roleSecret) : undefined),
+      (server && roleSecret ? ownerUrl(server, name, roleSecret) : undefined),
   );
-  const { MODULES: modules, ...rest } = base;
+  const { MODULES: modules, BUS_APPENDER_DATABASE_URL: appender, BUS_READER_DATABASE_URL: reader, ...rest } = base;
+  const busGiven = { bus_appender: appender, bus_reader: reader };
   return {
     ...rest,
     contexts: contextsOf(modules),
@@ -379,6 +393,10 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
     servicePort,
     serviceUrl,
     databaseUrl,
+    busUrl: byName(
+      BUS_ROLES,
+      (role) => busGiven[role] ?? (server && roleSecret ? busUrl(server, role, roleSecret) : undefined),
+    ),
   };
 }
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../tests/support/database';
 import { freePort } from '../tests/support/ports';
-import { ask } from '../tests/support/service';
+import { ask, noBus } from '../tests/support/service';
 import { loadConfig } from './config';
 import { endpoint } from './endpoint';
 import { type Platform, runService, type ServiceDefinition } from './service';
@@ -78,6 +78,7 @@ const sagas: Sagas = {
 };
 const platform = (environment: Record<string, string> = {}): Platform => ({
   sagas,
+  bus: noBus,
   config: loadConfig(
     {
       LOG_LEVEL: 'silent',

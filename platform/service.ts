@@ -2,6 +2,12 @@ import { type DatabaseClient, openDatabase } from '../db/client';
 import type { ContextName, DatabaseContext } from '../kernel/modules';
 import { HOUR } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
+import { startConsumer } from './bus/consume';
+import type { Consumer } from './bus/consumer';
+import type { Loop } from './bus/loop';
+import type { Bus } from './bus/open';
+import { type Outbox, outboxOf } from './bus/outbox';
+import { startRelay } from './bus/relay';
 import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
@@ -17,6 +23,8 @@ export interface Platform {
   config: Config;
   /** Starts and drives sagas; made once per process. */
   sagas: Sagas;
+  /** Where events go and come from; made once per process. */
+  bus: Bus;
 }
 
 /** What the routes of a service with a database work with. */
@@ -43,6 +51,10 @@ export interface ServiceDefinition {
   planByValue?: boolean;
   /** Registers a handler for every operation of the contract. What it returns is closed before the database is. */
   routes(service: Service, deps: ServiceDeps): Promise<{ close(): Promise<void> } | undefined> | undefined;
+  /** What it publishes beside the events of its context. */
+  outboxes?: (deps: ServiceDeps) => Outbox[];
+  /** What it does of the events of the bus. */
+  consumers?: readonly Consumer[];
   /** identity checks tokens with its own keys; everybody else by identity's JWKS. */
   verifyUser?: (deps: ServiceDeps) => VerifyUser;
 }
@@ -83,9 +95,10 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     serviceTokens: serviceTokens(config.SERVICE_TOKEN_SECRET),
   });
   let opened: Awaited<ReturnType<ServiceDefinition['routes']>>;
+  const loops: Loop[] = [];
   const closeRest = async () => {
     try {
-      await opened?.close();
+      await Promise.all([opened?.close(), ...loops.map((loop) => loop.close())]);
     } finally {
       await database.close();
     }
@@ -93,6 +106,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   try {
     opened = await definition.routes(service, deps);
     service.finish();
+    loops.push(...startLoops(definition, deps));
     const listening = await listenOrExplain(service.app, addressOf(name, config));
     const tidying = setInterval(() => {
       forgetOldKeys(database.db).catch((error: unknown) =>
@@ -102,7 +116,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     return {
       name,
       port: listening.port,
-      readiness: () => readinessOf(database, platform.sagas),
+      readiness: () => readinessOf(database, platform),
       async close() {
         clearInterval(tidying);
         const stopped = listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
@@ -117,13 +131,29 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   }
 }
 
+/** What runs beside the requests of a service: its relays and its consumers. @throws Error when it is not known where the bus is */
+function startLoops(definition: ServiceDefinition, deps: ServiceDeps): Loop[] {
+  const { name: service, outboxes, consumers = [] } = definition;
+  const { bus, logger, changes, database } = deps;
+  const appender = bus.appender();
+  const published = [outboxOf(service, database.db), ...(outboxes?.(deps) ?? [])];
+  return [
+    ...published.map((outbox) => startRelay({ bus: appender, outbox, changes, logger, holder: bus.holder })),
+    ...consumers.map((consumer) => startConsumer({ service, bus: bus.reader(), db: database.db, consumer, logger })),
+  ];
+}
+
 /** Where a service listens. */
 export function addressOf(name: ContextName, { HOST: host, servicePort }: Config): Address {
   return { host, port: servicePort[name], settings: { host: 'HOST', port: `${name.toUpperCase()}_PORT` } };
 }
 
-/** A service is ready when its reads can be answered; they do not need Temporal. */
-async function readinessOf(database: DatabaseClient, sagas: Sagas): Promise<Readiness> {
-  const [db, temporal] = await Promise.all([answers(() => database.sql`select 1`), answers(() => sagas.ping())]);
-  return { ready: db, degraded: temporal ? [] : ['temporal'] };
+/** A service is ready when its reads can be answered; they need neither Temporal nor the bus. */
+async function readinessOf(database: DatabaseClient, { sagas, bus }: Platform): Promise<Readiness> {
+  const [db, ...others] = await Promise.all([
+    answers(() => database.sql`select 1`),
+    answers(() => sagas.ping()),
+    answers(() => bus.reader().ping()),
+  ]);
+  return { ready: db, degraded: ['temporal', 'bus'].filter((_, index) => !others[index]) };
 }

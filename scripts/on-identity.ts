@@ -1,5 +1,5 @@
 import { type DatabaseClient, openDatabase } from '../db/client';
-import { contextUrl } from '../db/roles';
+import { ownerUrl } from '../db/roles';
 import { messageOf } from '../dev/machine/error-code';
 import { readSettings } from '../dev/stack/settings';
 import { causesOf } from '../kernel/errors';
@@ -17,7 +17,7 @@ export async function onIdentity(
     const { config, secrets } = readSettings();
     const embedded = `postgres://127.0.0.1:${config.POSTGRES_PORT}/postgres`;
     const secret = config.DATABASE_ROLE_SECRET ?? secrets.DATABASE_ROLE_SECRET;
-    const url = config.databaseUrl.identity ?? contextUrl(config.DATABASE_URL ?? embedded, 'identity', secret);
+    const url = config.databaseUrl.identity ?? ownerUrl(config.DATABASE_URL ?? embedded, 'identity', secret);
     const database = openDatabase(url, { poolSize: 1, applicationName: name });
     try {
       console.log(await work({ config, database }));

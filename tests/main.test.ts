@@ -6,8 +6,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ensureDatabase, migrateContext } from '../db/migrate';
-import { contextUrl } from '../db/roles';
+import { ensureDatabase, migrateDatabase } from '../db/migrate';
+import { ownerUrl } from '../db/roles';
 import { compiledPath } from '../dev/machine/paths';
 import { freePortSettings } from '../dev/machine/ports';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await buildOnce();
   server = await startThrowawayPostgres();
   await ensureDatabase(server.url, 'notification', SECRET);
-  await migrateContext(contextUrl(server.url, 'notification', SECRET), 'notification');
+  await migrateDatabase(ownerUrl(server.url, 'notification', SECRET), 'notification');
 });
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');

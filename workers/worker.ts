@@ -19,7 +19,7 @@ const STICKY_PATIENCE = '1s';
  * Serves a task queue, and its former ones for as long as sagas run there. Waits until Temporal answers.
  * @throws Error when the workflows cannot be loaded
  */
-export async function startWorker(queue: TaskQueue, { config, sagas }: Platform): Promise<Running> {
+export async function startWorker(queue: TaskQueue, { config, sagas }: Omit<Platform, 'bus'>): Promise<Running> {
   const name = workerOf(queue);
   const logger = createLogger(name, config.LOG_LEVEL);
   installRuntime(config.LOG_LEVEL);

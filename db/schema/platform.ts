@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import {
   bigint,
   bigserial,
+  check,
   index,
   integer,
   json,
@@ -54,6 +55,48 @@ export const idempotencyKeys = pgTable(
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.owner, t.key] }), index('idempotency_keys_created').on(t.createdAt)],
+);
+
+/** How far a consumer of this context has read its topic: moved in the transaction of what it did of the events. */
+export const consumerCursors = pgTable('consumer_cursors', {
+  consumer: text().primaryKey(),
+  topic: text().notNull(),
+  /** As the bus gave it; null before the first event. */
+  cursor: text(),
+  /** How many events a reactor left out because they were too old to act on. */
+  leftOut: bigint('left_out', { mode: 'number' }).notNull().default(0),
+  movedAt: timestamp('moved_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+/**
+ * Events that a consumer could not apply, and those of the same stream that came behind: they are applied in this order. One is dead once it was
+ * tried often enough; it holds its stream until somebody has it tried again, or skips it and says why.
+ */
+export const parkedEvents = pgTable(
+  'parked_events',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    consumer: text().notNull(),
+    /** Where its topic has it. What it says is not copied. */
+    cursor: text().notNull(),
+    eventId: uuid('event_id').notNull(),
+    streamId: text('stream_id').notNull(),
+    version: integer().notNull(),
+    type: text().notNull(),
+    tries: integer().notNull().default(0),
+    /** Of the last try: the name of the error and its code, and nothing of what it was about. */
+    error: text(),
+    nextTryAt: timestamp('next_try_at', { withTimezone: true }).notNull().defaultNow(),
+    deadAt: timestamp('dead_at', { withTimezone: true }),
+    skippedAt: timestamp('skipped_at', { withTimezone: true }),
+    skipReason: text('skip_reason'),
+    parkedAt: timestamp('parked_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [
+    unique('parked_events_once').on(t.consumer, t.cursor),
+    index('parked_events_stream').on(t.consumer, t.streamId, t.id).where(sql`skipped_at is null`),
+    check('parked_events_skipped', sql`(${t.skippedAt} is null) = (${t.skipReason} is null)`),
+  ],
 );
 
 /** An amount in minor units. bigint in Postgres; every amount fits a JavaScript integer. */

@@ -1,6 +1,6 @@
 import { Client, Connection, ScheduleOverlapPolicy } from '@temporalio/client';
 import postgres from 'postgres';
-import { contextUrl } from '../../db/roles';
+import { ownerUrl } from '../../db/roles';
 import type { Config } from '../../platform/config';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { until } from '../processes/identify';
@@ -23,7 +23,7 @@ export function calendarOf(config: Config): Calendar | undefined {
   const server = `postgres://127.0.0.1:${config.POSTGRES_PORT}`;
   return {
     async letEarningsFallDue(paymentIds) {
-      const payments = postgres(contextUrl(server, 'payment', config.DATABASE_ROLE_SECRET ?? ''), { max: 1 });
+      const payments = postgres(ownerUrl(server, 'payment', config.DATABASE_ROLE_SECRET ?? ''), { max: 1 });
       const moved = () => payments`
         update payments set earnings_due_at = least(earnings_due_at, now())
         where id = any(${paymentIds}::uuid[]) and earnings_due_at is not null`;

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres';
 import { openDatabase } from '../../db/client';
-import { contextUrl } from '../../db/roles';
+import { ownerUrl } from '../../db/roles';
 import type { Config } from '../../platform/config';
 import { grantAdmin } from '../../services/identity/store/roles';
 
@@ -17,7 +17,7 @@ export function databaseHolderOf(config: Config): DatabaseHolder | undefined {
   const { identity, payment } = config.databaseUrl;
   if (identity || payment) return undefined;
   const urlOf = (context: 'identity' | 'payment') =>
-    contextUrl(`postgres://127.0.0.1:${config.POSTGRES_PORT}`, context, config.DATABASE_ROLE_SECRET ?? '');
+    ownerUrl(`postgres://127.0.0.1:${config.POSTGRES_PORT}`, context, config.DATABASE_ROLE_SECRET ?? '');
   return {
     async makeAdmin(email) {
       const database = openDatabase(urlOf('identity'), { poolSize: 1, applicationName: 'demo' });

@@ -5,7 +5,7 @@ import { createServer, connect as tcp } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { contextUrl } from '../../db/roles';
+import { ownerUrl } from '../../db/roles';
 import type { DatabaseContext } from '../../kernel/modules';
 import { freePorts } from '../machine/ports';
 import { removeDataDir, temporaryDataDir } from '../machine/temporary-data';
@@ -103,9 +103,9 @@ test('the first start makes a durable database server on the loopback interface 
 test("each context's role opens its own database and no other", async () => {
   await kill();
   const { url } = await start();
-  const options = { serverUrl: url, embedded: true, roleSecret: ROLE_SECRET, contexts: CONTEXTS };
+  const options = { serverUrl: url, embedded: true, roleSecret: ROLE_SECRET, busUrl: {}, owners: CONTEXTS };
   const settings = await prepareDatabases({ ...options, databaseUrl: {}, say: () => undefined });
-  const booking = contextUrl(url, 'booking', ROLE_SECRET);
+  const booking = ownerUrl(url, 'booking', ROLE_SECRET);
   expect(settings.BOOKING_DATABASE_URL).toBe(booking);
   const rows = await query(booking, (sql) => sql`select current_user as role, current_database() as database`);
   expect(rows[0]).toEqual({ role: 'booking', database: 'booking_db' });
@@ -114,23 +114,24 @@ test("each context's role opens its own database and no other", async () => {
     foreign.pathname = `/${other}`;
     await expect(query(foreign.toString(), (sql) => sql`select 1`)).rejects.toMatchObject({ code: '42501' });
   }
-  const guess = new URL(contextUrl(url, 'payment', ROLE_SECRET));
+  const guess = new URL(ownerUrl(url, 'payment', ROLE_SECRET));
   guess.password = new URL(booking).password;
   await expect(query(guess.toString(), (sql) => sql`select 1`)).rejects.toMatchObject({ code: '28P01' });
 });
 
 test('a database that a setting names is used as it is', async () => {
-  const url = contextUrl(`postgres://127.0.0.1:${port}`, 'booking', ROLE_SECRET);
+  const url = ownerUrl(`postgres://127.0.0.1:${port}`, 'booking', ROLE_SECRET);
   const given = {
     databaseUrl: { booking: url },
+    busUrl: {},
     serverUrl: undefined,
     embedded: false,
     roleSecret: '',
     say: () => undefined,
   };
-  const settings = await prepareDatabases({ ...given, contexts: ['booking'] });
+  const settings = await prepareDatabases({ ...given, owners: ['booking'] });
   expect(settings).toEqual({ BOOKING_DATABASE_URL: url });
-  await expect(prepareDatabases({ ...given, contexts: ['payment'] })).rejects.toThrow(
+  await expect(prepareDatabases({ ...given, owners: ['payment'] })).rejects.toThrow(
     'The database of payment could not be prepared: set PAYMENT_DATABASE_URL, or DATABASE_URL',
   );
 });

@@ -31,12 +31,13 @@ export function readSettings(overrides: Record<string, string> = {}, envFile = '
   const config = loadConfig(environment, envFile);
   // The server's superuser is for making databases: no service is given it.
   delete environment.DATABASE_URL;
+  const bus = [config.BUS_DATABASE_URL, ...Object.values(config.busUrl)];
   return {
     config,
     secrets,
     environment,
     embedded: {
-      postgres: !given.DATABASE_URL && Object.values(config.databaseUrl).includes(undefined),
+      postgres: !given.DATABASE_URL && [...Object.values(config.databaseUrl), ...bus].includes(undefined),
       temporal: !given.TEMPORAL_ADDRESS,
       mail: !given.SMTP_URL,
       stripe: !given.STRIPE_SECRET_KEY && !given.STRIPE_API_BASE,

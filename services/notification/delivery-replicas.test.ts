@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../../tests/support/datab
 import { until } from '../../tests/support/gateway';
 import { type ScriptedSmtp, startScriptedSmtp } from '../../tests/support/mail';
 import { announcement, newKey, sampleMessage } from '../../tests/support/notifications';
-import { noSagas } from '../../tests/support/service';
+import { noBus, noSagas } from '../../tests/support/service';
 import { startDelivery } from './delivery';
 import { createMailer } from './mailer';
 import { createFactsSealer } from './sealed-facts';
@@ -38,7 +38,7 @@ function replica(secret = SECRET) {
   const changes = createChanges(database, logger);
   const mailer = createMailer(smtp.url, 'no-reply@tutorconnect.example');
   const config = configOf(secret);
-  const deps = { config, database, changes, logger, sagas: noSagas };
+  const deps = { config, database, changes, logger, sagas: noSagas, bus: noBus };
   const delivery = startDelivery(deps, mailer, createFactsSealer(config));
   return {
     lines,

@@ -12,6 +12,7 @@ beforeAll(async () => {
   const none = Object.fromEntries(DATABASE_CONTEXTS.map((context) => [context, undefined]));
   const settings = await prepareDatabases({
     databaseUrl: none as Record<DatabaseContext, undefined>,
+    busUrl: {},
     serverUrl: server.url,
     embedded: true,
     roleSecret: 'only-for-tests-only-for-tests-only-for-tests',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
-import { contextUrl } from '../../db/roles';
+import { ownerUrl } from '../../db/roles';
 import { freePortSettings } from '../../dev/machine/ports';
 import { startThrowawayPostgres } from '../../dev/postgres/throwaway';
 import { buildOnce } from '../../dev/processes/build-once';
@@ -95,7 +95,7 @@ test(
   async () => {
     const started = Object.keys(services).map((name, index) => {
       const context = DATABASE_CONTEXTS.find((candidate) => candidate === name);
-      const own = context && { [`${name.toUpperCase()}_DATABASE_URL`]: contextUrl(postgres.url, context, SECRET) };
+      const own = context && { [`${name.toUpperCase()}_DATABASE_URL`]: ownerUrl(postgres.url, context, SECRET) };
       const keys = SEALING.has(name) && { [`${name.toUpperCase()}_KEY_SECRET`]: SECRET };
       return { name, ...run(name, 'main.js', [name], { ...settings, ...own, ...keys, ...managementPort(index) }) };
     });

@@ -3,9 +3,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { type DatabaseClient, openDatabase } from '../../db/client';
-import { migrateContext } from '../../db/migrate';
+import { migrateDatabase } from '../../db/migrate';
+import { BUS_ROLES, type DatabaseOwner } from '../../db/roles';
 import { withLock } from '../../dev/processes/lock';
-import type { DatabaseContext } from '../../kernel/modules';
 
 /** The server of this test run. @throws Error outside `jest` with the project's configuration */
 export function serverUrl(): string {
@@ -20,10 +20,10 @@ export interface TestDatabase extends DatabaseClient {
   drop(): Promise<void>;
 }
 
-/** A fresh database with the context's migrations applied, for one test file. */
-export async function createTestDatabase(context: DatabaseContext): Promise<TestDatabase> {
-  const name = `${context}_${randomBytes(6).toString('hex')}`;
-  const template = await migratedTemplate(context);
+/** A fresh database with the migrations of a context or of the event bus applied, for one test file. */
+export async function createTestDatabase(owner: DatabaseOwner): Promise<TestDatabase> {
+  const name = `${owner}_${randomBytes(6).toString('hex')}`;
+  const template = await migratedTemplate(owner);
   await onServer((sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   const url = urlOf(name);
   const client = openDatabase(url, { poolSize: 20, applicationName: name });
@@ -38,10 +38,10 @@ export async function createTestDatabase(context: DatabaseContext): Promise<Test
 }
 
 /** A database of this run that is only copied: to migrate one takes many times as long. The first test file that asks makes it. */
-async function migratedTemplate(context: DatabaseContext): Promise<string> {
+async function migratedTemplate(owner: DatabaseOwner): Promise<string> {
   const { TEST_FOLDER: folder } = process.env;
   if (!folder) throw new Error('TEST_FOLDER is not set: run the tests by `npm test` or `npx jest`');
-  const name = `${context}_template`;
+  const name = `${owner}_template`;
   const isMade = join(folder, name);
   if (existsSync(isMade)) return name;
   await withLock(`${isMade}.lock`, async () => {
@@ -50,8 +50,10 @@ async function migratedTemplate(context: DatabaseContext): Promise<string> {
       // Of a test process that was ended while it made one.
       await sql`drop database if exists ${sql(name)} with (force)`;
       await sql`create database ${sql(name)}`;
+      // Its migrations grant them what they may; who tests that has a server of its own.
+      for (const role of owner === 'bus' ? BUS_ROLES : []) await sql`create role ${sql(role)}`;
     });
-    await migrateContext(urlOf(name), context);
+    await migrateDatabase(urlOf(name), owner);
     writeFileSync(isMade, '');
   });
   return name;

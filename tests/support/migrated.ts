@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
-import { ensureDatabase, migrateContext } from '../../db/migrate';
-import { contextUrl } from '../../db/roles';
+import { ensureDatabase, migrateDatabase } from '../../db/migrate';
+import { ownerUrl } from '../../db/roles';
 import type { DatabaseContext } from '../../kernel/modules';
 import { ROOT } from './repository';
 
@@ -29,13 +29,13 @@ export async function migrated<T>(
   after: (sql: Sql) => Promise<T>,
 ): Promise<T> {
   await ensureDatabase(server.url, context, SECRET);
-  const url = contextUrl(server.url, context, SECRET);
+  const url = ownerUrl(server.url, context, SECRET);
   const folder = migrationsBefore(context, name);
-  await migrateContext(url, context, folder);
+  await migrateDatabase(url, context, folder);
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
     await before(sql);
-    await migrateContext(url, context);
+    await migrateDatabase(url, context);
     return await after(sql);
   } finally {
     await sql.end();

@@ -4,6 +4,8 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { request } from 'undici';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
 import { serviceTokens, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER, type User } from '../../platform/auth';
+import type { Bus } from '../../platform/bus/open';
+import type { Change } from '../../platform/changes';
 import { type Config, loadConfig } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import { runService, type ServiceDefinition } from '../../platform/service';
@@ -86,11 +88,12 @@ export interface TestService {
 
 /**
  * Runs one service as production does (real HTTP, real database, real token checks) with `sagas` in place of a Temporal
- * server: pass one that records or refuses for tests of the routes alone; the sagas themselves have tests with the real server.
+ * server: pass one that records or refuses for tests of the routes alone; the sagas themselves have tests with the real server. Without a
+ * `bus` nothing is published and nothing is read.
  */
 export async function startTestService(
   definition: ServiceDefinition,
-  options: { sagas?: Partial<Sagas>; environment?: Record<string, string> } = {},
+  options: { sagas?: Partial<Sagas>; bus?: Bus; environment?: Record<string, string> } = {},
 ): Promise<TestService> {
   const name: DatabaseContext = definition.name;
   const issuer = await startTokenIssuer();
@@ -112,7 +115,11 @@ export async function startTestService(
     },
     'no-env-file-in-tests',
   );
-  const running = await runService(definition, { config, sagas: { ...noSagas, ...options.sagas } });
+  const running = await runService(definition, {
+    config,
+    sagas: { ...noSagas, ...options.sagas },
+    bus: options.bus ?? noBus,
+  });
   const tokens = serviceTokens(SERVICE_TOKEN_SECRET);
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -143,3 +150,37 @@ export const noSagas: Sagas = {
   ping: async () => undefined,
   close: async () => undefined,
 };
+
+/** A bus that others have the lease of, and on which nothing happens. */
+export const noBus: Bus = {
+  holder: 'test',
+  appender: () => ({
+    takeLease: async () => undefined,
+    keepLease: async () => undefined,
+    endLease: async () => undefined,
+    append: unexpected,
+  }),
+  reader: () => ({
+    read: async () => ({ items: [], behind: 0 }),
+    tail: async () => null,
+    before: async () => null,
+    at: async () => undefined,
+    cursor: unexpected,
+    ping: async () => undefined,
+    appended: (_topic, ms) => aPause(ms),
+  }),
+  stopWaiting: () => undefined,
+  close: async () => undefined,
+};
+
+function aPause(ms: number): Change {
+  let stop = (): void => undefined;
+  const happened = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stop = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  return { happened, stop };
+}

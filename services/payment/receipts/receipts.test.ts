@@ -11,7 +11,7 @@ import {
 } from '../../../tests/support/payment';
 import { wordsOf } from '../../../tests/support/pdf';
 import { freePort } from '../../../tests/support/ports';
-import { noSagas } from '../../../tests/support/service';
+import { noBus, noSagas } from '../../../tests/support/service';
 import { paymentService } from '../routes';
 
 jest.setTimeout(30_000);
@@ -223,6 +223,7 @@ test('payment does not start with another secret than that of its newest receipt
     const running = await runService(paymentService, {
       config: { ...config, servicePort, PAYMENT_KEY_SECRET: secret },
       sagas: noSagas,
+      bus: noBus,
     });
     await running.close();
   };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { sqlState, violatedConstraint } from '../../../db/client';
-import { migrateContext } from '../../../db/migrate';
+import { migrateDatabase } from '../../../db/migrate';
 import { slots } from '../../../db/schema/tutoring';
 import { DAY, MINUTE } from '../../../kernel/time';
 import { uuidv7 } from '../../../platform/ids';
@@ -182,7 +182,7 @@ describe('the database itself', () => {
       url.pathname = `/${name}`;
       url.username = name;
       url.password = 'only-for-this-test';
-      await migrateContext(url.toString(), 'tutoring');
+      await migrateDatabase(url.toString(), 'tutoring');
       const own = postgres(url.toString(), { max: 1 });
       const [found] = await own`select conname from pg_constraint where conname = 'slots_never_overlap'`;
       await own.end();

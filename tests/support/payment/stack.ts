@@ -13,7 +13,7 @@ import { definePaymentService, type PaymentOptions } from '../../../services/pay
 import { createStripe } from '../../../services/payment/stripe/door';
 import type { Till } from '../../../services/payment/till';
 import { freePort } from '../ports';
-import { ask, noSagas, type Reply, startTestService } from '../service';
+import { ask, noBus, noSagas, type Reply, startTestService } from '../service';
 import { calledByTests } from '../vendors';
 
 export const WEBHOOK_SECRET = 'whsec_only_for_tests';
@@ -84,6 +84,7 @@ export async function startPaymentStack({
   const impatient = await runService(definePaymentService({ ...options, stripeTimeoutMs: IMPATIENT_MS }), {
     config: { ...service.config, servicePort: { ...service.config.servicePort, payment: port } },
     sagas: { ...noSagas, ...sagas },
+    bus: noBus,
   });
   /** What the service's flows work with, for tests that take a part away in the middle. */
   const till: Till = {

@@ -1,0 +1,176 @@
+import type { Database, Transaction } from '../../db/client';
+import { SECOND } from '../../kernel/time';
+import { counter, gauge, type Logger } from '../telemetry';
+import type { Consumer } from './consumer';
+import { type Loop, startLoop } from './loop';
+import {
+  beginAt,
+  countDead,
+  dueEvents,
+  heldStreams,
+  lockCursor,
+  moveCursor,
+  noteFailure,
+  type Parked,
+  park,
+  unpark,
+} from './store';
+import type { Batch, BusReader, Cursor, Placed } from './transport';
+
+/** So many events are applied in one transaction at most. */
+const BATCH = 500;
+/** What was appended can be told by a connection that ends: a consumer looks for itself so often. */
+const LOOK_EVERY_MS = SECOND;
+
+const LABELS: ('service' | 'consumer')[] = ['service', 'consumer'];
+const applied = counter('bus_events_applied_total', 'Events that consumers have applied', LABELS);
+const leftOutCount = counter('bus_events_left_out_total', 'Events that were too old for a reactor to act on', LABELS);
+const lag = gauge('bus_consumer_lag_events', 'Events of its topic that a consumer has not read yet', LABELS);
+const dead = gauge(
+  'bus_dead_events',
+  'Events that a consumer failed at for good and that wait for an operator',
+  LABELS,
+);
+
+/** The cursor is not where it was read from: another replica has moved it, or it was set back. */
+class Moved extends Error {
+  constructor(readonly cursor: string | null) {
+    super('the cursor has moved');
+  }
+}
+
+/**
+ * Applies the events of a consumer's topic in their order, each once: its effect and the cursor are one transaction in the context's database. An
+ * event that cannot be applied is parked with all that follow of its stream, and tried again; the others go on. Replicas may run it at the same
+ * time.
+ */
+export function startConsumer(deps: {
+  service: string;
+  bus: BusReader;
+  db: Database;
+  consumer: Consumer;
+  logger: Logger;
+}): Loop {
+  const { bus, db, consumer, logger } = deps;
+  const { name, topic } = consumer;
+  const labels = { service: deps.service, consumer: name };
+  let at: { cursor: Cursor | null } | undefined;
+
+  const asCursor = (text: string | null) => (text === null ? null : bus.cursor(text));
+
+  /** Applies in one transaction what stands at the cursor, or parks it all where an error is given. */
+  async function applyAll(items: readonly Placed[], from: Cursor | null, failure?: { error: unknown }): Promise<void> {
+    const last = items.at(-1);
+    if (!last) return;
+    const counts = { applied: 0, leftOut: 0 };
+    await db.transaction(async (tx) => {
+      const { cursor, now } = await lockCursor(tx, name);
+      if (cursor !== from) throw new Moved(cursor);
+      const held = await heldStreams(tx, name);
+      for (const item of items) {
+        if (held.has(item.event.subject)) await park(tx, name, item);
+        else if (failure) await park(tx, name, item, failure.error);
+        else if (await act(tx, item, now)) counts.applied += 1;
+        else counts.leftOut += 1;
+      }
+      await moveCursor(tx, name, last.cursor, counts.leftOut);
+    });
+    applied.inc(labels, counts.applied);
+    leftOutCount.inc(labels, counts.leftOut);
+    at = { cursor: last.cursor };
+  }
+
+  /** @returns false when the event is too old to act on */
+  async function act(tx: Transaction, { event }: Pick<Placed, 'event'>, now: Date): Promise<boolean> {
+    if (consumer.kind === 'reactor') {
+      const age = now.getTime() - Date.parse(event.time);
+      if (age > consumer.actsWithinSeconds * SECOND) return false;
+    }
+    await consumer.apply(tx, event);
+    return true;
+  }
+
+  /** All at once, and where that fails one by one: the one that fails is parked. */
+  async function applyBatch({ items }: Batch, from: Cursor | null): Promise<void> {
+    try {
+      await applyAll(items, from);
+    } catch (error) {
+      if (error instanceof Moved) throw error;
+      let before = from;
+      for (const item of items) {
+        await applyOne(item, before);
+        before = item.cursor;
+      }
+    }
+  }
+
+  async function applyOne(item: Placed, from: Cursor | null): Promise<void> {
+    try {
+      await applyAll([item], from);
+    } catch (error) {
+      if (error instanceof Moved) throw error;
+      logger.warn(
+        { err: error, consumer: name, eventId: item.event.id },
+        'an event could not be applied: it is parked',
+      );
+      // Where the database is away this fails as well, nothing is noted, and the event is next again.
+      await applyAll([item], from, { error });
+    }
+  }
+
+  async function retryParked(): Promise<boolean> {
+    const due = await dueEvents(db, name);
+    for (const parked of due) await retry(parked);
+    if (due.length > 0) dead.set(labels, await countDead(db, name));
+    return due.length > 0;
+  }
+
+  async function retry(parked: Parked): Promise<void> {
+    const cursor = bus.cursor(parked.cursor);
+    const event = await bus.at(topic, cursor);
+    try {
+      const acted = await db.transaction(async (tx) => {
+        const { now } = await lockCursor(tx, name);
+        // Of a keyed topic a newer event of the stream stands behind the one that is gone, and says all.
+        return (await unpark(tx, parked.id)) && event ? act(tx, { event }, now) : undefined;
+      });
+      if (acted !== undefined) (acted ? applied : leftOutCount).inc(labels);
+    } catch (error) {
+      const isDead = await noteFailure(db, parked, error);
+      if (isDead) {
+        logger.error(
+          { err: error, consumer: name, eventId: parked.eventId, streamId: parked.streamId },
+          'an event is dead: its stream waits until an operator has it tried again or skips it',
+        );
+      }
+    }
+  }
+
+  /** @returns whether there may be more */
+  async function step(): Promise<boolean> {
+    if (!at) {
+      const begin = () => (consumer.kind === 'reactor' ? bus.tail(topic) : Promise.resolve(null));
+      at = { cursor: asCursor(await beginAt(db, consumer, begin)) };
+      dead.set(labels, await countDead(db, name));
+    }
+    const retried = await retryParked();
+    const { cursor } = at;
+    const batch = await bus.read(topic, cursor, BATCH);
+    lag.set(labels, batch.behind + batch.items.length);
+    await applyBatch(batch, cursor);
+    lag.set(labels, batch.behind);
+    return retried || batch.behind > 0;
+  }
+
+  return startLoop({
+    wait: () => bus.appended(topic, LOOK_EVERY_MS),
+    step,
+    failed(err, again) {
+      // Where it stands is asked again: another replica may have moved it, also in the moment of an error.
+      at = err instanceof Moved ? { cursor: asCursor(err.cursor) } : undefined;
+      if (err instanceof Moved) return true;
+      if (!again) logger.warn({ err, consumer: name }, 'events are not read for now; it is tried again');
+      return false;
+    },
+  });
+}

@@ -1,0 +1,31 @@
+import type { Transaction } from '../../db/client';
+import type { BusEvent } from './transport';
+
+/** What a consumer does of an event, in the transaction that moves its cursor: it happens once. */
+export type Apply = (tx: Transaction, event: BusEvent) => Promise<void>;
+
+interface Reader {
+  /** Names it in its context's database: another name begins anew. */
+  name: string;
+  topic: string;
+  apply: Apply;
+}
+
+/**
+ * Keeps rows that say what the events said. It begins with the first event there is, and can be rebuilt from it at any time: every value of its
+ * rows comes from events, times and ids included.
+ */
+export interface Projection extends Reader {
+  kind: 'projection';
+  /** All that it writes, and nobody else does. */
+  tables: readonly string[];
+}
+
+/** Acts on what is new. It begins behind the last event there is and is never rebuilt. */
+export interface Reactor extends Reader {
+  kind: 'reactor';
+  /** An event that happened longer ago is left out and counted: what it would do is of no use any more. */
+  actsWithinSeconds: number;
+}
+
+export type Consumer = Projection | Reactor;

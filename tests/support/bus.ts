@@ -1,0 +1,57 @@
+import { openBus } from '../../platform/bus/open';
+import type { BusEvent, BusReader, Cursor, Placed } from '../../platform/bus/transport';
+import { uuidv7 } from '../../platform/ids';
+import { createTestDatabase } from './database';
+
+/** A bus of its own for one test file, in Postgres. */
+export async function startTestBus() {
+  const database = await createTestDatabase('bus');
+  const open = (url = database.url) => openBus({ busUrl: { bus_appender: url, bus_reader: url }, LOG_LEVEL: 'silent' });
+  const bus = open();
+  return {
+    ...bus,
+    /** As another process has it. */
+    open,
+    sql: database.sql,
+    async close() {
+      bus.stopWaiting();
+      await bus.close();
+      await database.drop();
+    },
+  };
+}
+
+export type TestBus = Awaited<ReturnType<typeof startTestBus>>;
+
+/** An event of a topic, as a relay hands it over. */
+export function busEvent(given: Partial<BusEvent> = {}): BusEvent {
+  return {
+    specversion: '1.0',
+    id: uuidv7(),
+    source: '/notification',
+    type: 'Happened',
+    subject: uuidv7(),
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    streamversion: 1,
+    data: {},
+    ...given,
+  };
+}
+
+/** All of a topic from a cursor on, read page by page. */
+export async function readAll(
+  reader: BusReader,
+  topic: string,
+  after: Cursor | null = null,
+  page = 100,
+): Promise<Placed[]> {
+  const all: Placed[] = [];
+  for (let at = after; ; ) {
+    const { items } = await reader.read(topic, at, page);
+    const last = items.at(-1);
+    if (!last) return all;
+    all.push(...items);
+    at = last.cursor;
+  }
+}
