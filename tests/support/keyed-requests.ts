@@ -1,7 +1,10 @@
+import { event } from '../../platform/event-schema';
 import type { KeyedRequest, once } from '../../platform/idempotency';
 import { uuidv7 } from '../../platform/ids';
 import { appendEvent } from '../../platform/outbox';
 import { createTestDatabase, type TestDatabase } from './database';
+
+const EVENTS = { Happened: event('A command took effect.', {}) };
 
 /** A request of a service under a key of its own, but for what `overrides` says. */
 export const request = (overrides: Partial<KeyedRequest> = {}): KeyedRequest => ({
@@ -38,7 +41,7 @@ export function keyedRequests() {
     command(streamId = uuidv7()) {
       return {
         effect: async (tx: Parameters<Parameters<typeof once>[2]>[0]) => {
-          await appendEvent(tx, { streamId, type: 'Happened', data: {} });
+          await appendEvent(tx, EVENTS, { streamId, type: 'Happened', data: {} });
           return { status: 201, body: { z: 1, a: [streamId] } };
         },
         times: async () => {

@@ -2,8 +2,10 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { bookings } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
+import { appendEvent } from '../../../platform/outbox';
+import { bookingEvents } from '../events';
 import { isLive } from '../rules/life';
-import { appendBookingEvent, lockBooking } from './row';
+import { lockBooking, toldOf } from './row';
 
 /**
  * Sets or clears where the session takes place. The link opens a room, so the event says only that it changed.
@@ -15,6 +17,10 @@ export async function setMeetingUrl(db: Database, id: string, meetingUrl: string
     if (!isLive(row.status)) throw new ProblemError('invalid_state', `A booking that is ${row.status} takes no link`);
     if (row.meetingUrl === meetingUrl) return;
     await tx.update(bookings).set({ meetingUrl, updatedAt: sql`now()` }).where(eq(bookings.id, id));
-    await appendBookingEvent(tx, id, 'BookingMeetingUrlChanged', 'tutor', {});
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingMeetingUrlChanged',
+      data: toldOf(row, 'tutor'),
+    });
   });
 }

@@ -4,10 +4,12 @@ import { bookingSnapshots, payments, refunds } from '../../../db/schema/booking'
 import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, onceWith } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
+import { appendEvent } from '../../../platform/outbox';
 import { done } from '../../../platform/replies';
 import type { PaymentProjection } from '../contract';
+import { bookingEvents } from '../events';
 import { statusOfCancelled } from '../rules/life';
-import { appendBookingEvent, type BookingRow, become, type Change, lockBooking, update, waiting } from './row';
+import { type BookingRow, become, type Change, lockBooking, toldOf, update, waiting } from './row';
 
 // Booking's copy of its payment: payment says what is true, and a higher version is newer.
 
@@ -97,8 +99,13 @@ async function project(
     .onConflictDoUpdate({ target: payments.id, set: { ...state, clientSecret, declineCode, updatedAt: sql`now()` } });
   await update(tx, booking.id, change);
   const { studentId, tutorId } = booking;
-  const facts = { studentId, tutorId, paymentId: id, status, amount, captured, refunded };
-  if (known?.status !== status) await appendBookingEvent(tx, booking.id, 'PaymentProcessed', 'system', facts);
+  const told = { ...toldOf(booking, 'system'), studentId, tutorId, paymentId: id };
+  if (known?.status !== status)
+    await appendEvent(tx, bookingEvents, {
+      streamId: booking.id,
+      type: 'PaymentProcessed',
+      data: { ...told, status, amount, captured, refunded },
+    });
 
   const moved = refunded.amount - (known?.refunded ?? 0);
   if (moved !== 0) {
@@ -107,7 +114,7 @@ async function project(
       .values({ id: uuidv7(), bookingId: booking.id, paymentId: id, version, amount: moved, currency });
     const type = moved > 0 ? 'RefundIssued' : 'RefundReversed';
     const refund = { amount: Math.abs(moved), currency };
-    await appendBookingEvent(tx, booking.id, type, 'system', { studentId, tutorId, paymentId: id, refund });
+    await appendEvent(tx, bookingEvents, { streamId: booking.id, type, data: { ...told, refund } });
   }
   await showRefunded(tx, booking, { captured: captured.amount, refunded: refunded.amount });
 }

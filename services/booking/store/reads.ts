@@ -314,7 +314,8 @@ const timeline = builtOnce((db: Database) =>
 /** What happened to the booking, oldest first. Events of bookings hold no personal data. */
 export async function readTimeline(db: Database, id: string): Promise<TimelineItem[]> {
   const rows = await timeline(db, {}).execute({ id });
-  return rows.map(({ occurredAt, type, data: { actor, ...data } }) => ({
+  // Who is told of it is nothing that happened: whoever reads a timeline is.
+  return rows.map(({ occurredAt, type, data: { actor, participantIds: _, ...data } }) => ({
     at: occurredAt.toISOString(),
     type,
     actor: actor === 'student' || actor === 'tutor' || actor === 'operator' ? actor : 'system',

@@ -4,7 +4,7 @@ import { bookings } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import { announcing } from '../../../platform/changes';
-import { appendEvent } from '../../../platform/outbox';
+import { participants } from '../../../platform/event-schema';
 import { requireTransition } from '../rules/life';
 
 // The booking's row: locked, changed by the table of transitions, told of by an event.
@@ -54,15 +54,12 @@ export function waiting(statusReason: 'awaiting_payment' | 'awaiting_tutor' | nu
   return { statusReason, waitingUntil: until === null ? null : new Date(until) };
 }
 
-/** Tells of a change of a locked booking. `data` holds ids, states and money, nothing personal. */
-export function appendBookingEvent(
-  tx: Transaction,
-  id: string,
-  type: string,
+/** What every event of a booking tells: of which, and who did it. */
+export function toldOf(
+  { id, studentId, tutorId }: Pick<BookingRow, 'id' | 'studentId' | 'tutorId'>,
   actor: Party | 'system',
-  data: Record<string, unknown>,
 ) {
-  return appendEvent(tx, { streamId: id, type, data: { bookingId: id, actor, ...data } });
+  return { bookingId: id, actor, participantIds: participants(studentId, tutorId) };
 }
 
 /** Who meets when, for events. */

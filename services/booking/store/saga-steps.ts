@@ -6,8 +6,10 @@ import { MOST_UNPAID, type Party } from '../../../kernel/session';
 import type { CancelReason } from '../../../kernel/statuses';
 import { endOf } from '../../../kernel/time';
 import { isUndo, type KeyedRequest, once, onceWith, type UndoRequest, undoOnce } from '../../../platform/idempotency';
+import { appendEvent } from '../../../platform/outbox';
 import { done } from '../../../platform/replies';
 import type { CancelTerms, Created, Creation, MoveWish, Refusal, StoredRequest } from '../contract';
+import { bookingEvents } from '../events';
 import { moveRefusal } from '../rules/commands';
 import { confirmationMode } from '../rules/life';
 import { refusalAfter } from '../rules/request';
@@ -16,7 +18,7 @@ import { amountsOf, refundPercent } from '../rules/terms';
 import { paidFor, showRefunded } from './payment-copy';
 import { asStored } from './reads';
 import { lockRequest, settleRefused } from './requests';
-import { appendBookingEvent, become, lockBooking, requireStatus, sessionOf, update, waiting } from './row';
+import { become, lockBooking, requireStatus, sessionOf, toldOf, update, waiting } from './row';
 
 // What the saga writes. Each command commits with its key and its event, locks the row it changes, and is harmless when
 // the row already is as the step wants it.
@@ -90,13 +92,10 @@ export async function createPending(db: Database, key: KeyedRequest, id: string,
       price: price.amount,
       currency: price.currency,
     });
-    await appendBookingEvent(tx, id, 'BookingRequested', 'student', {
-      studentId,
-      tutorId,
-      subject,
-      startsAt,
-      endsAt,
-      price,
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingRequested',
+      data: { ...toldOf(request, 'student'), studentId, tutorId, startsAt, endsAt, price },
     });
     return { status: 200, body: { bookingId: id, price, startsAt, endsAt, instantBooking } };
   });
@@ -118,7 +117,11 @@ export async function awaitTutor(db: Database, key: KeyedRequest, id: string, re
     const booking = await lockBooking(tx, id);
     requireStatus(booking, 'pending');
     await update(tx, id, waiting('awaiting_tutor', respondBy));
-    await appendBookingEvent(tx, id, 'BookingAwaitingTutor', 'system', { respondBy });
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingAwaitingTutor',
+      data: { ...toldOf(booking, 'system'), respondBy },
+    });
   });
 }
 
@@ -129,7 +132,11 @@ export async function confirmPending(db: Database, key: KeyedRequest, id: string
     if (booking.status === 'confirmed') return;
     await become(tx, booking, 'confirmed', waiting(null, null));
     const actor = confirmationMode(booking.instantBooking) === 'by_tutor' ? 'tutor' : 'system';
-    await appendBookingEvent(tx, id, 'BookingConfirmed', actor, sessionOf(booking));
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingConfirmed',
+      data: { ...toldOf(booking, actor), ...sessionOf(booking) },
+    });
   });
 }
 
@@ -155,7 +162,11 @@ export async function cancelPending(
     if (booking.status === 'cancelled' || booking.status === 'refunded') return done;
     requireStatus(booking, 'pending');
     await become(tx, booking, 'cancelled', { statusReason: reason, waitingUntil: null, noteId, cancelledBy });
-    await appendBookingEvent(tx, id, 'BookingCancelled', cancelledBy ?? 'system', { ...sessionOf(booking), reason });
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingCancelled',
+      data: { ...toldOf(booking, cancelledBy ?? 'system'), ...sessionOf(booking), reason },
+    });
     await showRefunded(tx, { id, status: 'cancelled' }, await paidFor(tx, id));
     return done;
   });
@@ -192,7 +203,11 @@ export async function cancelConfirmed(
     });
     const reason = `cancelled_by_${by}` as const;
     await become(tx, booking, 'cancelled', { statusReason: reason, cancelledBy: by, noteId, refundPercent: percent });
-    await appendBookingEvent(tx, id, 'BookingCancelled', by, { ...sessionOf(booking), reason, refundPercent: percent });
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingCancelled',
+      data: { ...toldOf(booking, by), ...sessionOf(booking), reason, refundPercent: percent },
+    });
     await showRefunded(tx, { id, status: 'cancelled' }, { captured, refunded });
     return { status: 200, body: termsOf(percent) };
   });
@@ -254,7 +269,11 @@ export async function moveConfirmed(
     await update(tx, id, moved).catch(refuseOverlap);
     const body = { previousStart, startsAt: scheduledAt, endsAt };
     const { studentId, tutorId } = booking;
-    await appendBookingEvent(tx, id, 'BookingRescheduled', by ?? 'system', { studentId, tutorId, ...body });
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingRescheduled',
+      data: { ...toldOf(booking, by ?? 'system'), studentId, tutorId, ...body },
+    });
     return { status: 200, body };
   };
   const reply = await (undo ? undoOnce<Moved>(db, key, move) : once<Moved>(db, key, move));
@@ -273,9 +292,11 @@ export async function completeConfirmed(
     if (booking.status === 'completed') return;
     const statusReason = `completed_by_${by}` as const;
     await become(tx, booking, 'completed', { statusReason });
-    await appendBookingEvent(tx, id, 'BookingCompleted', by === 'tutor' ? 'tutor' : 'system', {
-      ...sessionOf(booking),
-      statusReason,
+    const actor = by === 'tutor' ? 'tutor' : 'system';
+    await appendEvent(tx, bookingEvents, {
+      streamId: id,
+      type: 'BookingCompleted',
+      data: { ...toldOf(booking, actor), ...sessionOf(booking), statusReason },
     });
   });
 }

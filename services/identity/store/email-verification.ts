@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../../../db/client';
 import { emailVerifications, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
+import { identityEvents } from '../events';
 import { provesEmail } from '../rules';
 import { hashToken } from '../secrets';
 import { lockUser } from './users';
@@ -19,7 +20,11 @@ export async function verifyEmail(db: Database, token: string): Promise<void> {
     await tx.update(emailVerifications).set({ usedAt: now }).where(eq(emailVerifications.tokenHash, tokenHash));
     if (user.emailVerifiedAt) return;
     await tx.update(users).set({ emailVerifiedAt: now, updatedAt: now }).where(eq(users.id, user.id));
-    await appendEvent(tx, { streamId: user.id, type: 'UserEmailVerified', data: { userId: user.id } });
+    await appendEvent(tx, identityEvents, {
+      streamId: user.id,
+      type: 'UserEmailVerified',
+      data: { userId: user.id, participantIds: [user.id] },
+    });
   });
 }
 

@@ -3,6 +3,7 @@ import type { Database } from '../../../db/client';
 import { users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
+import { identityEvents } from '../events';
 
 /**
  * Makes an active user an admin. Nobody can register as one, so the first is made by whoever holds the database.
@@ -19,10 +20,10 @@ export async function grantAdmin(db: Database, email: string): Promise<string> {
     if (!user) throw new ProblemError('not_found', 'No active user has this address');
     if (user.role === 'admin') return user.id;
     await tx.update(users).set({ role: 'admin', updatedAt: sql`now()` }).where(eq(users.id, user.id));
-    await appendEvent(tx, {
+    await appendEvent(tx, identityEvents, {
       streamId: user.id,
       type: 'UserRoleChanged',
-      data: { userId: user.id, from: user.role, to: 'admin' },
+      data: { userId: user.id, participantIds: [user.id], from: user.role, to: 'admin' },
     });
     return user.id;
   });

@@ -6,6 +6,7 @@ import { announce } from '../../../platform/changes';
 import { type KeyedRequest, once, type StoredReply, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import type { CreatedProfile, EmailVerification } from '../contract';
+import { identityEvents } from '../events';
 import { displayName, EMAIL_TOKEN_HOURS } from '../rules';
 import { emailToken, hashToken } from '../secrets';
 import { readVerification } from './email-verification';
@@ -67,7 +68,11 @@ export async function activateUser(
         .update(users)
         .set({ status: 'active', registration: null, updatedAt: sql`now()` })
         .where(eq(users.id, id));
-      await appendEvent(tx, { streamId: id, type: 'UserRegistered', data: { userId: id, role: user.role } });
+      await appendEvent(tx, identityEvents, {
+        streamId: id,
+        type: 'UserRegistered',
+        data: { userId: id, participantIds: [id], role: user.role },
+      });
       await announce(tx, id);
     }
     return { status: 200, body: { status: 'active' } };

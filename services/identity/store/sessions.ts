@@ -7,6 +7,7 @@ import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import { Uuid } from '../../../platform/schemas';
 import type { Session } from '../contract';
+import { identityEvents } from '../events';
 import { decideRefresh, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from '../rules';
 import { hashToken, randomToken } from '../secrets';
 
@@ -32,7 +33,12 @@ export async function openSession(db: Database, input: NewSession): Promise<Refr
   const expiresAt = sessionExpiry(now);
   return db.transaction(async (tx) => {
     await tx.insert(userSessions).values({ id, ...values, expiresAt });
-    await appendEvent(tx, { streamId: id, type: 'UserLoggedIn', data: { userId: input.userId, sessionId: id, by } });
+    const { userId } = input;
+    await appendEvent(tx, identityEvents, {
+      streamId: id,
+      type: 'UserLoggedIn',
+      data: { userId, participantIds: [userId], sessionId: id, by },
+    });
     return { sessionId: id, ...(await issueRefreshToken(tx, id, refreshTokenExpiry(now, expiresAt))) };
   });
 }
@@ -99,7 +105,11 @@ async function markEnded(
   reason: SessionEnd,
 ): Promise<void> {
   await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(eq(userSessions.id, sessionId));
-  await appendEvent(tx, { streamId: sessionId, type: 'UserLoggedOut', data: { userId, sessionId, reason } });
+  await appendEvent(tx, identityEvents, {
+    streamId: sessionId,
+    type: 'UserLoggedOut',
+    data: { userId, participantIds: [userId], sessionId, reason },
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, once, type StoredReply } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import type { InternalUser, UpdateUserRequest, User } from '../contract';
-import { displayName } from '../rules';
+import { identityEvents } from '../events';
 
 /** The user of an address, whatever the case of its letters. */
 export const hasEmail = (email: string) => eq(sql`lower(${users.email})`, email.toLowerCase());
@@ -115,19 +115,12 @@ export async function updateProfile(
       .update(userProfiles)
       .set({ ...change, updatedAt: sql`now()` })
       .where(eq(userProfiles.userId, id))
-      .returning();
+      .returning({ userId: userProfiles.userId });
     if (!user || !profile) throw new ProblemError('not_found');
-    // Names, zone and locale are what read models of other contexts keep of a person.
-    await appendEvent(tx, {
+    await appendEvent(tx, identityEvents, {
       streamId: id,
       type: 'UserProfileUpdated',
-      data: {
-        userId: id,
-        displayName: displayName(profile),
-        avatarUrl: profile.avatarUrl,
-        timeZone: profile.timeZone,
-        locale: profile.locale,
-      },
+      data: { userId: id, participantIds: [id] },
     });
     return { status: 200, body: await readUser(tx, id) };
   });

@@ -23,6 +23,7 @@ import {
 } from '../../../db/schema/notification';
 import { appendEvent } from '../../../platform/outbox';
 import type { DeliveryStatus } from '../contract';
+import { notificationEvents } from '../events';
 import { pauseAfter, type SendOutcome, TRIED_FOR_HOURS, templatesOf } from '../rules';
 
 /** What is announced when a mail is to be sent: see `platform/changes.ts`. */
@@ -194,7 +195,7 @@ export async function recordOutcome(
         ),
       )
       .returning();
-    if (row?.status === 'sent' || row?.status === 'failed') await appendEvent(tx, eventOf(row));
+    if (row?.status === 'sent' || row?.status === 'failed') await appendEvent(tx, notificationEvents, eventOf(row));
     if (row) return row.status;
     const [settled] = await tx
       .select({ status: notifications.status })
@@ -221,7 +222,7 @@ export async function settleOverdue(db: Database, keyId: string): Promise<void> 
       })
       .where(and(open, notLeased, or(isReplaced, past, off, nobodyOpens)))
       .returning();
-    for (const row of settled) if (row.status === 'failed') await appendEvent(tx, eventOf(row));
+    for (const row of settled) if (row.status === 'failed') await appendEvent(tx, notificationEvents, eventOf(row));
   });
 }
 
@@ -240,12 +241,13 @@ export async function countWaiting(db: Database, keyId: string): Promise<{ own: 
 function eventOf(row: Row) {
   return {
     streamId: row.id,
-    type: row.status === 'sent' ? 'NotificationSent' : 'NotificationFailed',
+    type: row.status === 'sent' ? ('NotificationSent' as const) : ('NotificationFailed' as const),
     data: {
       notificationId: row.id,
       recipientId: row.recipientId,
+      participantIds: [row.recipientId],
       template: row.template,
-      channel: 'email',
+      channel: 'email' as const,
       bookingId: row.bookingId,
       paymentId: row.paymentId,
     },

@@ -3,6 +3,7 @@ import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { stripeAccounts } from '../../../db/schema/payment';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
+import { paymentEvents } from '../events';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../stripe/store';
 
 // Who users are at Stripe. A removed user's row stays as the mark by which a late step is refused.
@@ -40,10 +41,10 @@ export async function recordAccountMade(
     const isFirst = await closeAttempt(tx, attempt, 'done');
     if (isFirst) {
       await tx.update(stripeAccounts).set({ stripeId }).where(eq(stripeAccounts.userId, userId));
-      await appendEvent(tx, {
+      await appendEvent(tx, paymentEvents, {
         streamId: userId,
         type: 'StripeAccountOpened',
-        data: { userId, role: account.role },
+        data: { userId, participantIds: [userId], role: account.role },
       });
     }
     return account.removedAt !== null;
@@ -119,7 +120,11 @@ export async function recordAccountRemoved(db: Database, userId: string, attempt
     for (const attempt of attempts) await closeAttempt(tx, attempt, 'nothing');
     if (!account.stripeId) return;
     await tx.update(stripeAccounts).set({ stripeId: null }).where(eq(stripeAccounts.userId, userId));
-    await appendEvent(tx, { streamId: userId, type: 'StripeAccountRemoved', data: { userId, role: account.role } });
+    await appendEvent(tx, paymentEvents, {
+      streamId: userId,
+      type: 'StripeAccountRemoved',
+      data: { userId, participantIds: [userId], role: account.role },
+    });
   });
 }
 

@@ -6,6 +6,7 @@ import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import type { DebtState, SettleDebt } from '../contract';
 import { lockPayee, releaseAllDue } from '../earnings/store';
+import { paymentEvents } from '../events';
 import { debtByHandEntries, tutorPayable } from '../ledger/rules';
 import { post } from '../ledger/store';
 import { type BelowZero, debtStateOf, isForOperator } from './rules';
@@ -178,12 +179,14 @@ async function belowZero(db: Database | Transaction, payeeIds: readonly string[]
   });
 }
 
+type DebtEvent = Extract<keyof typeof paymentEvents, `Debt${string}`>;
+
 /** Tells of a debt. `amount`: what it was when this happened, in minor units. */
-async function appendDebtEvent(tx: Transaction, type: string, row: DebtRow, amount: number): Promise<void> {
+async function appendDebtEvent(tx: Transaction, type: DebtEvent, row: DebtRow, amount: number): Promise<void> {
   const { id: debtId, payeeId, currency, status, since, closedAs } = row;
   const data = {
-    ...{ debtId, payeeId, status, amount: { amount, currency }, since: since.toISOString() },
+    ...{ debtId, payeeId, participantIds: [payeeId], status, amount: { amount, currency }, since: since.toISOString() },
     ...(closedAs && { closedAs }),
   };
-  await appendEvent(tx, { streamId: debtId, type, data });
+  await appendEvent(tx, paymentEvents, { streamId: debtId, type, data });
 }

@@ -8,6 +8,7 @@ import { ok } from '../../../platform/replies';
 import { bookingIdOf } from '../charges/rules';
 import { lockPayment, type PaymentRow, readPayment } from '../charges/store/payments';
 import type { EarningsReleased } from '../contract';
+import { paymentEvents } from '../events';
 import { releaseEntries, tutorPayable } from '../ledger/rules';
 import { entriesOf, type PaymentPosting, post, standingOf } from '../ledger/store';
 import { postOwed } from '../refunds/store/owed';
@@ -114,8 +115,12 @@ async function release(tx: Transaction, row: PaymentRow): Promise<boolean> {
   await postOwed(tx, row, id);
   const { pending } = await standingOf(tx, id, payeeId);
   await post(tx, { ...postingOf(row), entries: releaseEntries(pending, payeeId) });
-  const data = { paymentId: id, bookingId: bookingIdOf(row), payeeId, released: { amount: pending, currency } };
-  await appendEvent(tx, { streamId: id, type: 'EarningsReleased', data });
+  const released = { amount: pending, currency };
+  await appendEvent(tx, paymentEvents, {
+    streamId: id,
+    type: 'EarningsReleased',
+    data: { paymentId: id, bookingId: bookingIdOf(row), payeeId, participantIds: [payeeId], released },
+  });
   return true;
 }
 

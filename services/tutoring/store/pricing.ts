@@ -5,8 +5,9 @@ import { type KeyedRequest, once } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import type { PricesRefused, PricingBody, PricingOption } from '../contract';
+import { tutoringEvents } from '../events';
 import { lowestHourly, priceFault, rulesUnder, withIds } from '../rules/prices';
-import { lockTutor } from './profile';
+import { appendTutorEvent, lockTutor } from './profile';
 import { readAnyTutor } from './reads';
 
 // Prices in the database, and whether they can be charged by the rules of today: stored ones may be older than those.
@@ -46,10 +47,10 @@ export async function setPricing(
       .update(profiles)
       .set({ ...foundBy(wanted), pricesRefusedAt: null, pricesToldAt: null, updatedAt: sql`now()` })
       .where(eq(profiles.id, tutorId));
-    await appendEvent(tx, {
+    await appendEvent(tx, tutoringEvents, {
       streamId: tutorId,
       type: 'TutorPricingChanged',
-      data: { tutorId, options: kept.map(({ label: _, ...option }) => option) },
+      data: { tutorId, participantIds: [tutorId], options: kept.map(({ label: _, ...option }) => option) },
     });
     return { status: 200, body: kept };
   });
@@ -132,7 +133,7 @@ async function unlist(tx: Transaction, tutorId: string): Promise<void> {
       updatedAt: sql`now()`,
     })
     .where(eq(profiles.id, tutorId));
-  await appendEvent(tx, { streamId: tutorId, type: 'TutorUnlisted', data: { tutorId } });
+  await appendTutorEvent(tx, 'TutorUnlisted', tutorId);
 }
 
 /** The prices of some tutors, each in their order. */

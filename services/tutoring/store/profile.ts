@@ -6,6 +6,7 @@ import { type KeyedRequest, once, type UndoRequest, undoOnce } from '../../../pl
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
 import type { Availability, Certification, CertificationBody, ProfileBody, ProfilePatch, Tutor } from '../contract';
+import { PROFILE_FIELDS, tutoringEvents } from '../events';
 import { minutesOf } from '../rules/hours';
 import { indexedWords, searchKey } from '../rules/search';
 import { readAnyTutor, readTutor } from './reads';
@@ -44,7 +45,7 @@ export async function createTutor(
       .returning({ id: tutorProfiles.id });
     if (made.length > 0) {
       await tx.insert(tutorRatings).values({ tutorId: id });
-      await appendEvent(tx, { streamId: id, type: 'TutorRegistered', data: { tutorId: id } });
+      await appendTutorEvent(tx, 'TutorRegistered', id);
     }
     return { status: 201, body: { id } };
   });
@@ -58,7 +59,7 @@ export async function removeTutor(db: Database, request: UndoRequest, id: string
       .delete(tutorProfiles)
       .where(and(eq(tutorProfiles.id, id), isNull(tutorProfiles.completedAt)))
       .returning({ id: tutorProfiles.id });
-    if (removed.length > 0) await appendEvent(tx, { streamId: id, type: 'TutorRemoved', data: { tutorId: id } });
+    if (removed.length > 0) await appendTutorEvent(tx, 'TutorRemoved', id);
     return { status: 204, body: undefined };
   });
 }
@@ -75,11 +76,11 @@ export async function createProfile(
     if (completedAt) throw new ProblemError('profile_exists');
     await writeProfile(tx, id, profile);
     await tx.update(tutorProfiles).set({ completedAt: sql`now()` }).where(eq(tutorProfiles.id, id));
-    const { timeZone, instantBooking } = profile;
-    await appendEvent(tx, {
+    const { instantBooking } = profile;
+    await appendEvent(tx, tutoringEvents, {
       streamId: id,
       type: 'TutorProfileCreated',
-      data: { tutorId: id, timeZone, instantBooking },
+      data: { tutorId: id, participantIds: [id], instantBooking },
     });
     return { status: 201, body: await readAnyTutor(tx, id) };
   });
@@ -95,10 +96,13 @@ export async function updateProfile(
 ): Promise<Tutor> {
   const reply = await once(db, request, async (tx) => {
     await lockTutor(tx, id);
-    const fields = Object.keys(patch);
-    if (fields.length > 0) {
+    if (Object.keys(patch).length > 0) {
       await writeProfile(tx, id, patch);
-      await appendEvent(tx, { streamId: id, type: 'TutorProfileUpdated', data: { tutorId: id, fields } });
+      await appendEvent(tx, tutoringEvents, {
+        streamId: id,
+        type: 'TutorProfileUpdated',
+        data: { tutorId: id, participantIds: [id], fields: PROFILE_FIELDS.filter((field) => field in patch) },
+      });
     }
     return { status: 200, body: await readAnyTutor(tx, id) };
   });
@@ -159,10 +163,19 @@ export async function setAvailability(
       .update(tutorProfiles)
       .set({ timeZone, hasHours: days.some((day) => 'from' in day), updatedAt: sql`now()` })
       .where(eq(tutorProfiles.id, tutorId));
-    await appendEvent(tx, { streamId: tutorId, type: 'TutorAvailabilityUpdated', data: { tutorId, timeZone } });
+    await appendTutorEvent(tx, 'TutorAvailabilityUpdated', tutorId);
     return { status: 200, body: hours };
   });
   return reply.body;
+}
+
+/** Tells what can be told of a locked tutor in one word. */
+export async function appendTutorEvent(
+  tx: Transaction,
+  type: 'TutorRegistered' | 'TutorRemoved' | 'TutorAvailabilityUpdated' | 'TutorUnlisted',
+  tutorId: string,
+): Promise<void> {
+  await appendEvent(tx, tutoringEvents, { streamId: tutorId, type, data: { tutorId, participantIds: [tutorId] } });
 }
 
 /** Makes a new version of the profile's row when only what hangs on it has changed: searches look at that version alone. */
@@ -185,10 +198,10 @@ export async function addCertification(
     const certification = { id: uuidv7(), ...named, issuedOn, expiresOn, credentialUrl };
     await tx.insert(certifications).values({ tutorId, ...certification });
     await touchProfile(tx, tutorId);
-    await appendEvent(tx, {
+    await appendEvent(tx, tutoringEvents, {
       streamId: tutorId,
       type: 'TutorCertificationAdded',
-      data: { tutorId, certificationId: certification.id },
+      data: { tutorId, participantIds: [tutorId], certificationId: certification.id },
     });
     return { status: 201, body: certification };
   });
@@ -210,7 +223,11 @@ export async function removeCertification(
       .returning({ id: certifications.id });
     if (removed.length === 0) throw new ProblemError('not_found', 'There is no such certification');
     await touchProfile(tx, tutorId);
-    await appendEvent(tx, { streamId: tutorId, type: 'TutorCertificationRemoved', data: { tutorId, certificationId } });
+    await appendEvent(tx, tutoringEvents, {
+      streamId: tutorId,
+      type: 'TutorCertificationRemoved',
+      data: { tutorId, participantIds: [tutorId], certificationId },
+    });
     return { status: 204, body: undefined };
   });
 }
@@ -227,7 +244,11 @@ export async function verifyTutor(
     const tutor = await readTutor(tx, tutorId);
     if (tutor.verified) return { status: 200, body: tutor };
     await tx.update(tutorProfiles).set({ verifiedAt: sql`now()` }).where(eq(tutorProfiles.id, tutorId));
-    await appendEvent(tx, { streamId: tutorId, type: 'TutorVerified', data: { tutorId, verifiedBy: adminId } });
+    await appendEvent(tx, tutoringEvents, {
+      streamId: tutorId,
+      type: 'TutorVerified',
+      data: { tutorId, participantIds: [tutorId], verifiedBy: adminId },
+    });
     return { status: 200, body: { ...tutor, verified: true } };
   });
   return reply.body;

@@ -6,6 +6,7 @@ import { MINUTE } from '../../../kernel/time';
 import type { Span } from '../../../kernel/zone';
 import { appendEvent } from '../../../platform/outbox';
 import type { Slot } from '../contract';
+import { tutoringEvents } from '../events';
 import { assertOffered } from '../rules/hours';
 import { lockTutor } from './profile';
 import { readAvailability } from './reads';
@@ -106,7 +107,7 @@ export async function lockSlot(tx: Transaction, bookingId: string): Promise<Slot
 type Change = Partial<Pick<SlotRow, 'state' | 'start' | 'end' | 'expiresAt'>>;
 
 /** Writes what changes of a session's slot whose tutor is locked, and says so. @throws ProblemError slot_unavailable */
-export async function change(tx: Transaction, slot: SlotRow, event: string, changed: Change): Promise<Slot> {
+export async function change(tx: Transaction, slot: SlotRow, event: SlotEvent, changed: Change): Promise<Slot> {
   const row = { ...slot, ...changed };
   const { state, expiresAt } = row;
   const during = rangeOf({ start: row.start.getTime(), end: row.end.getTime() });
@@ -130,9 +131,15 @@ export async function unlessTaken<T>(write: PromiseLike<T>): Promise<T> {
   }
 }
 
+type SlotEvent = Extract<keyof typeof tutoringEvents, `Slot${string}`>;
+
 /** Appends the event to the tutor's stream, whose lock every caller holds. */
-export async function appendSlotEvent(tx: Transaction, type: string, row: SlotRow): Promise<Slot> {
+export async function appendSlotEvent(tx: Transaction, type: SlotEvent, row: SlotRow): Promise<Slot> {
   const slot = toSlot(row);
-  await appendEvent(tx, { streamId: row.tutorId, type, data: { ...slot } });
+  await appendEvent(tx, tutoringEvents, {
+    streamId: row.tutorId,
+    type,
+    data: { ...slot, participantIds: [row.tutorId] },
+  });
   return slot;
 }

@@ -4,7 +4,9 @@ import { payments } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { Subject } from '../../../../kernel/payment-subject';
 import { announce } from '../../../../platform/changes';
+import { codeOf, participants } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
+import { paymentEvents } from '../../events';
 import { bookingIdOf, EVENT_OF, platformFee } from '../rules';
 
 // Payments in the database. Each function of a store is one transaction that locks the payment's row; none is open while
@@ -117,13 +119,14 @@ export async function changePayment(tx: Transaction, row: PaymentRow, patch: Pay
 }
 
 /** What every event of a payment tells. */
-export function paymentFacts(row: PaymentRow): Record<string, unknown> {
+export function paymentFacts(row: PaymentRow) {
   const { currency } = row;
   return {
     paymentId: row.id,
     bookingId: bookingIdOf(row),
     payerId: row.payerId,
     payeeId: row.payeeId,
+    participantIds: participants(row.payerId, row.payeeId),
     status: row.status,
     paymentVersion: row.version,
     amount: { amount: row.amount, currency },
@@ -132,7 +135,10 @@ export function paymentFacts(row: PaymentRow): Record<string, unknown> {
   };
 }
 
-async function appendPaymentEvent(tx: Transaction, type: string, row: PaymentRow): Promise<void> {
-  const decline = row.status === 'failed' ? { declineCode: row.declineCode } : {};
-  await appendEvent(tx, { streamId: row.id, type, data: { ...paymentFacts(row), ...decline } });
+type PaymentEvent = NonNullable<(typeof EVENT_OF)[PaymentRow['status']]>;
+
+async function appendPaymentEvent(tx: Transaction, type: PaymentEvent, row: PaymentRow): Promise<void> {
+  const { id: streamId, status, declineCode } = row;
+  const decline = status === 'failed' ? { declineCode: declineCode && codeOf(declineCode) } : {};
+  await appendEvent(tx, paymentEvents, { streamId, type, data: { ...paymentFacts(row), ...decline } });
 }

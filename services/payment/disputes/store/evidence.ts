@@ -2,8 +2,10 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { disputeEvidence, disputes, receipts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import { participants } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
 import type { GatheredEvidence } from '../../contract';
+import { paymentEvents } from '../../events';
 import { numberOf } from '../../receipts/rules';
 import type { StripeEvidence } from '../../stripe/answers';
 import { type Attempt, closeAttempt, doubtfulAttempts, openAttempt } from '../../stripe/store';
@@ -28,12 +30,14 @@ export async function stateDispute(db: Database, id: string, text: string): Prom
       .update(disputes)
       .set({ version: dispute.version + 1, updatedAt: sql`now()` })
       .where(eq(disputes.id, id));
-    await appendEvent(tx, {
+    const stated = await readDispute(tx, id);
+    const { id: paymentId, payerId, payeeId } = stated.payment;
+    await appendEvent(tx, paymentEvents, {
       streamId: id,
       type: 'DisputeStated',
-      data: { disputeId: id, paymentId: dispute.paymentId },
+      data: { disputeId: id, paymentId, participantIds: participants(payerId, payeeId) },
     });
-    return readDispute(tx, id);
+    return stated;
   });
 }
 

@@ -2,11 +2,13 @@ import { eq, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { disputes, earningHolds } from '../../../../db/schema/payment';
 import type { DisputeStatus } from '../../../../kernel/statuses';
+import { codeOf, participants } from '../../../../platform/event-schema';
 import { uuidv7 } from '../../../../platform/ids';
 import { appendEvent } from '../../../../platform/outbox';
 import { bookingIdOf, feeOf } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow } from '../../charges/store/payments';
 import { lockPayee } from '../../earnings/store';
+import { paymentEvents } from '../../events';
 import {
   DISPUTE_LOSSES,
   DISPUTED,
@@ -197,15 +199,17 @@ const EVENT_OF = {
 
 async function tell(tx: Transaction, before: DisputeRow, dispute: DisputeRow, payment: PaymentRow): Promise<void> {
   const { id: disputeId, status, reason, currency } = dispute;
+  const { id: paymentId, payerId, payeeId } = payment;
   const data = {
-    ...{ disputeId, paymentId: payment.id, bookingId: bookingIdOf(payment), status, reason },
-    ...{ payerId: payment.payerId, payeeId: payment.payeeId },
+    ...{ disputeId, paymentId, bookingId: bookingIdOf(payment), status, reason: codeOf(reason) },
+    ...{ payerId, payeeId, participantIds: participants(payerId, payeeId) },
     amount: { amount: dispute.amount, currency },
     withdrawn: { amount: dispute.withdrawn, currency },
   };
   const isNew = before.version === 0;
-  if (isNew) await appendEvent(tx, { streamId: disputeId, type: 'DisputeOpened', data });
+  if (isNew) await appendEvent(tx, paymentEvents, { streamId: disputeId, type: 'DisputeOpened', data });
   const isOver = isDecided(status);
   const type = isNew && !isOver ? null : EVENT_OF[status];
-  if (type && (isNew || before.status !== status)) await appendEvent(tx, { streamId: disputeId, type, data });
+  if (type && (isNew || before.status !== status))
+    await appendEvent(tx, paymentEvents, { streamId: disputeId, type, data });
 }

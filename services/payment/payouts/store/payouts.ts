@@ -3,11 +3,13 @@ import { type Database, type Transaction, theOnly } from '../../../../db/client'
 import { ledgerEntries, ledgerTransactions, payments, payouts, stripeAttempts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { PayoutStatus } from '../../../../kernel/statuses';
+import { codeOf } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
 import { LEASE_SECONDS } from '../../../../platform/saga-request';
 import { bookingIdOf } from '../../charges/rules';
 import type { PayoutDetails } from '../../contract';
 import { lockPayee } from '../../earnings/store';
+import { paymentEvents } from '../../events';
 import { tutorPayable } from '../../ledger/rules';
 import { failureText, payoutStateOf, payoutText } from '../rules';
 
@@ -213,15 +215,17 @@ const EVENT_OF = {
   cancelled: 'PayoutCancelled',
 } as const satisfies Record<PayoutStatus, string>;
 
+type PayoutEvent = (typeof EVENT_OF)[PayoutStatus];
+
 /** Tells of a payout. */
-export async function appendPayoutEvent(tx: Transaction, type: string, row: PayoutRow): Promise<void> {
+export async function appendPayoutEvent(tx: Transaction, type: PayoutEvent, row: PayoutRow): Promise<void> {
   const { id: payoutId, payeeId, status, statusReason, amount, currency, failureCode } = row;
-  await appendEvent(tx, {
+  await appendEvent(tx, paymentEvents, {
     streamId: payoutId,
     type,
     data: {
-      ...{ payoutId, payeeId, status, statusReason, amount: { amount, currency } },
-      ...(failureCode && { failureCode }),
+      ...{ payoutId, payeeId, participantIds: [payeeId], status, statusReason, amount: { amount, currency } },
+      ...(failureCode && { failureCode: codeOf(failureCode) }),
     },
   });
 }

@@ -2,12 +2,14 @@ import { and, eq, isNull, or } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../../db/client';
 import { payments, refunds } from '../../../../db/schema/payment';
 import type { Subject } from '../../../../kernel/payment-subject';
+import { participants } from '../../../../platform/event-schema';
 import { type UndoRequest, undoOnce } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { appendEvent } from '../../../../platform/outbox';
 import { done } from '../../../../platform/replies';
 import { isFor, lockPayment, type PaymentRow } from '../../charges/store/payments';
 import type { SettledByHand, SettledStep } from '../../contract';
+import { paymentEvents } from '../../events';
 import { isPromised, shareOf } from '../rules';
 import { postGivenUp, postOwed } from './owed';
 import { changeRefund, insertRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
@@ -73,7 +75,12 @@ async function giveUp(tx: Transaction, payment: PaymentRow, refund: RefundRow, a
   const isAtStripe = refund.status === 'pending' && refund.stripeRefundId !== null;
   if (isAtStripe || !isPromised(refund)) return { refund, payment };
   const { id: refundId, paymentId } = refund;
-  await appendEvent(tx, { streamId: refundId, type: 'RefundSettledByHand', data: { refundId, paymentId, as } });
+  const participantIds = participants(payment.payerId, payment.payeeId);
+  await appendEvent(tx, paymentEvents, {
+    streamId: refundId,
+    type: 'RefundSettledByHand',
+    data: { refundId, paymentId, participantIds, as },
+  });
   // One that the code of before reserved is owed nothing in the ledger yet.
   await postOwed(tx, payment, refundId);
   const given = await changeRefund(tx, payment, refund, {

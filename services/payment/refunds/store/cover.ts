@@ -1,8 +1,10 @@
 import { eq } from 'drizzle-orm';
 import type { Transaction } from '../../../../db/client';
 import { refunds } from '../../../../db/schema/payment';
+import { participants } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
 import type { PaymentRow } from '../../charges/store/payments';
+import { paymentEvents } from '../../events';
 import { isPromised, REFUNDED_OTHERWISE } from '../rules';
 import { changeRefund, type RefundAndPayment, type RefundRow } from './refunds';
 
@@ -63,7 +65,12 @@ async function takeOff(
 async function lower(tx: Transaction, payment: PaymentRow, refund: RefundRow, by: number): Promise<PaymentRow> {
   const { id: refundId, paymentId, currency } = refund;
   const covered = { amount: by, currency };
-  await appendEvent(tx, { streamId: refundId, type: 'RefundCovered', data: { refundId, paymentId, covered } });
+  const participantIds = participants(payment.payerId, payment.payeeId);
+  await appendEvent(tx, paymentEvents, {
+    streamId: refundId,
+    type: 'RefundCovered',
+    data: { refundId, paymentId, participantIds, covered },
+  });
   const patch =
     by < refund.amount
       ? { amount: refund.amount - by }

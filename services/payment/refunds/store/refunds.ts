@@ -3,10 +3,12 @@ import { type Database, type Transaction, theOnly } from '../../../../db/client'
 import { payments, refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { announce } from '../../../../platform/changes';
+import { codeOf } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
 import { LEASE_SECONDS } from '../../../../platform/saga-request';
 import { bookingIdOf, statusOfCaptured } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
+import { paymentEvents } from '../../events';
 import { REFUNDED_OTHERWISE } from '../rules';
 import { countRefunds, postOwed } from './owed';
 
@@ -150,7 +152,7 @@ const REFUND_EVENT = { pending: 'RefundRequested', succeeded: 'RefundProcessed',
 async function appendRefundEvent(tx: Transaction, refund: RefundRow, payment: PaymentRow): Promise<void> {
   const { currency } = refund;
   const { status: paymentStatus, amount: paymentAmount, ...facts } = paymentFacts(payment);
-  await appendEvent(tx, {
+  await appendEvent(tx, paymentEvents, {
     streamId: refund.id,
     type: REFUND_EVENT[refund.status],
     data: {
@@ -160,7 +162,7 @@ async function appendRefundEvent(tx: Transaction, refund: RefundRow, payment: Pa
       amount: { amount: refund.amount, currency },
       paymentStatus,
       paymentAmount,
-      ...(refund.failureCode && { failureCode: refund.failureCode }),
+      ...(refund.failureCode && { failureCode: codeOf(refund.failureCode) }),
     },
   });
 }

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { event, Id, ParticipantIds } from '../../platform/event-schema';
+
+// What identity tells others.
+
+const ofUser = { userId: Id, participantIds: ParticipantIds.describe('The user') };
+const Role = z.enum(['student', 'tutor', 'admin']);
+
+export const identityEvents = {
+  UserRegistered: event('A person has an account and can sign in. Nobody hears of a sign-up that was undone.', {
+    ...ofUser,
+    role: Role,
+  }),
+  UserProfileUpdated: event('A person has changed their profile. `identity.people` has what it says now.', ofUser),
+  UserEmailVerified: event('A person has shown that their e-mail address is theirs.', ofUser),
+  UserRoleChanged: event('A person has another role. Tokens from before keep the old one until they expire.', {
+    ...ofUser,
+    from: Role,
+    to: Role,
+  }),
+  UserLoggedIn: event('A session was opened.', {
+    ...ofUser,
+    sessionId: Id,
+    by: z.enum(['registration', 'password']).describe('By what the person showed who they are'),
+  }),
+  UserLoggedOut: event('A session has ended. `token_reuse`: somebody used a token again that was spent.', {
+    ...ofUser,
+    sessionId: Id,
+    reason: z.enum(['logout', 'revoked', 'token_reuse']),
+  }),
+};
+
+/**
+ * What others may keep of a person, under their user id: names and all that changes with a person stand here and in no event, so that they
+ * are gone everywhere once the key is.
+ */
+export const identityPeople = z
+  .strictObject({
+    displayName: z.string(),
+    avatarUrl: z.string().nullable(),
+    role: Role,
+    timeZone: z.string().describe('A name of the IANA time zone database'),
+    locale: z.string().describe('A BCP 47 language tag'),
+    status: z.enum(['pending', 'active']),
+  })
+  .describe('A person as they are now.');
