@@ -6,6 +6,8 @@
 const TEST = '\\.test\\.ts$';
 // A room is a file, or the folder of its name that it grew into, at any depth: `rules.ts`, `rules/hours.ts`, `ledger/rules.ts`.
 const room = (name) => `^services/.+/${name}(?:\\.ts$|/)`;
+// What a context tells others is a room of the context itself, and none of its capabilities.
+const EVENTS = '^services/([^/]+)/events(?:\\.ts$|/)';
 const compiledRoom = (name) => `^dist/services/.+/${name}(?:\\.js$|/)`;
 const PRODUCT = '^(main\\.ts$|(kernel|platform|db|workflows|activities|services|workers)/)';
 
@@ -72,8 +74,16 @@ module.exports = {
     {
       name: 'services-do-not-import-each-other',
       severity: 'error',
+      comment: 'But for what the other publishes: its events.',
       from: { path: '^services/([^/]+)/' },
-      to: { path: '^services/[^/]+/', pathNot: '^services/$1/' },
+      to: { path: '^services/[^/]+/', pathNot: ['^services/$1/', EVENTS] },
+    },
+    {
+      name: 'events-are-made-of-building-blocks',
+      severity: 'error',
+      comment: 'Whoever imports them gets nothing else of the context with them.',
+      from: { path: EVENTS, pathNot: TEST },
+      to: { pathNot: ['^kernel/', '^platform/event-schema\\.ts$', '^services/$1/events/', '^node_modules/zod/'] },
     },
     {
       name: 'services-start-workflows-by-api',

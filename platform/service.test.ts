@@ -31,6 +31,7 @@ const closed: string[] = [];
 const definition: ServiceDefinition = {
   name: 'notification',
   contract,
+  events: {},
   async routes(service, { database, changes }) {
     service.serve(contract.wait, async () => {
       const read = async () => {

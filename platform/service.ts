@@ -11,6 +11,7 @@ import { startRelay } from './bus/relay';
 import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
+import type { EventSchemas, KeyedTopics } from './event-schema';
 import { createService, type Service } from './http-server';
 import { forgetOldKeys } from './idempotency';
 import { type Address, listenOrExplain } from './listen';
@@ -47,6 +48,10 @@ export interface Running {
 export interface ServiceDefinition {
   name: DatabaseContext;
   contract: Readonly<Record<string, Endpoint>>;
+  /** What it tells others: they hear of it by the topic `<name>.events`. */
+  events: EventSchemas;
+  /** Its topics that keep the newest state of each key. */
+  keyed?: KeyedTopics;
   /** Whether what its users look for decides how its database finds it; see `openDatabase`. */
   planByValue?: boolean;
   /** Registers a handler for every operation of the contract. What it returns is closed before the database is. */

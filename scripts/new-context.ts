@@ -18,7 +18,7 @@ import {
 
 const USAGE = `npm run new-context -- <name> [--module <module>] [--path <path>] [--about <what it is for>]
 
-Makes services/<name> with contract, rules, store, routes, client and tests, its table and its first migration, and enters it in
+Makes services/<name> with contract, events, rules, store, routes, client and tests, its table and its first migration, and enters it in
 kernel/modules.ts, docker-compose.temporal.yml, .env.example and README.md.
   <name>     one word of a-z: its folder, its settings, its database and its role
   --module   the module it belongs to, core by default; one that there is not is made, and can be switched off by MODULES

@@ -86,6 +86,7 @@ test('an operation that delivers inline though its contract says nothing of it f
   const service = await startTestService({
     name: 'notification',
     contract: { inline },
+    events: {},
     routes(routes) {
       const mailer = createMailer(smtp.url, 'no-reply@tutorconnect.example');
       routes.serve(inline, async () => {

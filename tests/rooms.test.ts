@@ -70,8 +70,8 @@ describe.each(DATABASE_CONTEXTS)('in %s', (context) => {
     return Object.entries(found[name] ?? {});
   };
 
-  test('contract, routes and client are there', () => {
-    const missing = ['contract', 'routes', 'client'].filter(
+  test('contract, events, routes and client are there', () => {
+    const missing = ['contract', 'events', 'routes', 'client'].filter(
       (room) => !existsSync(at(`${room}.ts`)) && !existsSync(at(room)),
     );
     expect(missing).toEqual([]);

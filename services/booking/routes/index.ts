@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
+import { bookingEvents } from '../events';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -7,6 +8,7 @@ import { serveSagaSteps } from './saga-steps';
 export const bookingService: ServiceDefinition = {
   name: 'booking',
   contract,
+  events: bookingEvents,
   routes(service, deps) {
     servePeople(service, deps);
     serveSagaSteps(service, deps);

@@ -2,6 +2,7 @@ import { ProblemError } from '../../../kernel/errors';
 import { HOUR } from '../../../kernel/time';
 import type { ServiceDefinition, ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
+import { identityEvents, identityPeople } from '../events';
 import { createKeyring } from '../keyring';
 import { preparePasswords } from '../passwords';
 import { forgetOldVerifications } from '../store/email-verification';
@@ -17,6 +18,8 @@ import { serveVerificationPage } from './verification-page';
 export const identityService: ServiceDefinition = {
   name: 'identity',
   contract,
+  events: identityEvents,
+  keyed: { 'identity.people': identityPeople },
   verifyUser(deps) {
     const keyring = createKeyring(deps);
     return async (token) => {

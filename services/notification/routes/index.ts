@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { notificationContract as contract } from '../contract';
 import { startDelivery } from '../delivery';
+import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
 import { createFactsSealer } from '../sealed-facts';
 import { servePeople } from './people';
@@ -10,6 +11,7 @@ import { serveSagaSteps } from './saga-steps';
 export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
+  events: notificationEvents,
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

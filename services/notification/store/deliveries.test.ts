@@ -124,7 +124,10 @@ describe('an outcome', () => {
     expect(await recordOutcome(database.db, sending, outcome)).toBe(status);
     expect(await rowOf(id)).toMatchObject({ status, facts: null, due_at: null, leased_until: null });
     expect(await claim()).toEqual([]);
-    const about = { notificationId: id, recipientId, template: 'booking_confirmed_student', channel: 'email' };
+    const about = {
+      ...{ notificationId: id, recipientId, participantIds: [recipientId] },
+      ...{ template: 'booking_confirmed_student', channel: 'email' },
+    };
     expect(await eventsOf(id)).toEqual([{ type, data: { ...about, bookingId, paymentId: null } }]);
   });
 

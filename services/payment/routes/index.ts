@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { paymentContract as contract } from '../contract';
+import { paymentEvents } from '../events';
 import { createNameSealer, refuseOtherSecret } from '../receipts/sealed-names';
 import { newestReceipt } from '../receipts/store';
 import { createStripe } from '../stripe/door';
@@ -27,6 +28,7 @@ export function definePaymentService({ stripeTimeoutMs, answerWithinMs }: Paymen
   return {
     name: 'payment',
     contract,
+    events: paymentEvents,
     async routes(service, { config, logger, database: { db }, changes, sagas }) {
       const stripe = createStripe(config, logger, stripeTimeoutMs);
       const till: Till = {

@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { tutoringContract as contract } from '../contract';
+import { tutoringEvents } from '../events';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -7,6 +8,7 @@ import { serveSagaSteps } from './saga-steps';
 export const tutoringService: ServiceDefinition = {
   name: 'tutoring',
   contract,
+  events: tutoringEvents,
   // A plan for all languages would gather every speaker of English to sort them, to show twenty.
   planByValue: true,
   routes(service, deps) {

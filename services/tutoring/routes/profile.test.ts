@@ -3,6 +3,8 @@ import { events } from '../../../db/schema/tutoring';
 import { uuidv7 } from '../../../platform/ids';
 import { startTestService, type TestService } from '../../../tests/support/service';
 import { asTutor, listedTutor, newTutor, nowhere, PROFILE, paths } from '../../../tests/support/tutors';
+import { ProfilePatch } from '../contract/profile';
+import { PROFILE_FIELDS } from '../events';
 import { tutoringService } from '.';
 
 let service: TestService;
@@ -60,6 +62,15 @@ describe('a profile', () => {
     const cleared = await as(tutor, 'PATCH', '/api/tutors/profile', { education: [] });
     expect(cleared.body).toMatchObject({ education: [], subjects: ['Chemistry'] });
     expect((await as(tutor, 'PATCH', '/api/tutors/profile', {})).body).toEqual(cleared.body);
+    const told = await service.database.sql<{ fields: string[] }[]>`
+      select data -> 'fields' as fields from events
+      where stream_id = ${tutor.id} and type = 'TutorProfileUpdated' order by version`;
+    const changes = [['headline', 'subjects', 'displayName', 'education'], ['education']];
+    expect(told.map(({ fields }) => fields)).toEqual(changes);
+  });
+
+  test('consists of what an event can name', () => {
+    expect([...PROFILE_FIELDS].toSorted()).toEqual(Object.keys(ProfilePatch.shape).toSorted());
   });
 
   test('that sign-up has not made is nowhere to be found', async () => {
@@ -215,7 +226,7 @@ test('an admin verifies a tutor once, and the event says who', async () => {
   const told = (await db.select().from(events).where(eq(events.streamId, tutor.id))).filter(
     ({ type }) => type === 'TutorVerified',
   );
-  expect(told.map(({ data }) => data)).toEqual([{ tutorId: tutor.id, verifiedBy: admin }]);
+  expect(told.map(({ data }) => data)).toEqual([{ tutorId: tutor.id, participantIds: [tutor.id], verifiedBy: admin }]);
   expect((await verify((await newTutor(service)).id)).status).toBe(404);
   expect((await verify(nowhere)).status).toBe(404);
 });
