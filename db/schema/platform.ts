@@ -17,7 +17,8 @@ import {
 
 /**
  * Outbox and audit log in one: written in the transaction of the state change it tells of. `version` counts per stream
- * (one stream per aggregate), so that a consumer can ignore what is older than what it holds.
+ * (one stream per aggregate), so that a consumer can ignore what is older than what it holds. What `data` may be the room `events` of the
+ * context says, and nobody but `appendEvent` writes it.
  */
 export const events = pgTable(
   'events',
