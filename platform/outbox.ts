@@ -1,7 +1,10 @@
-import { sql } from 'drizzle-orm';
+import { asc, isNull, sql } from 'drizzle-orm';
 import type { z } from 'zod';
-import type { Transaction } from '../db/client';
+import type { Database, Transaction } from '../db/client';
 import { events } from '../db/schema/platform';
+import type { DatabaseContext } from '../kernel/modules';
+import { OUTBOX, type Outbox } from './bus/relay';
+import { announcing } from './changes';
 import type { EventSchemas } from './event-schema';
 import { uuidv7 } from './ids';
 
@@ -31,11 +34,51 @@ export async function appendEvent<Schemas extends EventSchemas, Type extends key
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'data'}: ${message}`);
     throw new Error(`${type} is not what its schema says: ${faults.join('; ')}`);
   }
-  await tx.insert(events).values({
-    eventId: uuidv7(),
-    streamId,
-    type,
-    data: parsed.data,
-    version: sql`(select coalesce(max(version), 0) + 1 from events where stream_id = ${streamId})`,
-  });
+  await tx
+    .insert(events)
+    .values({
+      eventId: uuidv7(),
+      streamId,
+      type,
+      data: parsed.data,
+      version: sql`(select coalesce(max(version), 0) + 1 from events where stream_id = ${streamId})`,
+    })
+    .returning(announcing(OUTBOX));
+}
+
+/**
+ * The outbox of every context: its table `events`. Its positions are no cursor, since they are handed out before the commit: what is unpublished
+ * is found by its mark, whatever its position.
+ */
+export function outboxOf(context: DatabaseContext, db: Database): Outbox {
+  return {
+    topic: `${context}.events`,
+    keyed: false,
+    async unpublished(limit) {
+      // A later version is written under the lock of the earlier one's row: in one stream positions and versions have one order.
+      const rows = await db
+        .select()
+        .from(events)
+        .where(isNull(events.publishedAt))
+        .orderBy(asc(events.position))
+        .limit(limit);
+      return rows.map((row) => ({
+        specversion: '1.0',
+        id: row.eventId,
+        source: `/${context}`,
+        type: row.type,
+        subject: row.streamId,
+        time: row.occurredAt.toISOString(),
+        datacontenttype: 'application/json',
+        streamversion: row.version,
+        data: row.data,
+      }));
+    },
+    async published(batch) {
+      await db
+        .update(events)
+        .set({ publishedAt: sql`now()` })
+        .where(sql`${events.eventId} = any(${sql.param(batch.map(({ id }) => id))}::uuid[])`);
+    },
+  };
 }

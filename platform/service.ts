@@ -6,8 +6,7 @@ import { startConsumer } from './bus/consume';
 import type { Consumer } from './bus/consumer';
 import type { Loop } from './bus/loop';
 import type { Bus } from './bus/open';
-import { type Outbox, outboxOf } from './bus/outbox';
-import { startRelay } from './bus/relay';
+import { type Outbox, startRelay } from './bus/relay';
 import { type Changes, createChanges } from './changes';
 import type { Config } from './config';
 import type { Endpoint } from './endpoint';
@@ -16,6 +15,7 @@ import { createService, type Service } from './http-server';
 import { forgetOldKeys } from './idempotency';
 import { type Address, listenOrExplain } from './listen';
 import { answers, type Readiness } from './management';
+import { outboxOf } from './outbox';
 import { createLogger, type Logger, statementCounter } from './telemetry';
 import type { Sagas } from './temporal';
 

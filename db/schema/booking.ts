@@ -5,7 +5,7 @@ import type { Party } from '../../kernel/session';
 import type { BookingStatus, PaymentStatus, StatusReason } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
-export { events, idempotencyKeys } from './platform';
+export { consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
 
 /**
  * What a student asked for, stored with the idempotency key before the saga starts; its id is the booking's. `settled_at`
@@ -104,6 +104,14 @@ export const bookingSnapshots = pgTable(
   },
   (t) => [check('booking_snapshots_price', sql`${t.price} > 0`)],
 );
+
+/** What identity says of people: a projection of the topic `identity.people`. */
+export const people = pgTable('people', {
+  userId: uuid('user_id').primaryKey(),
+  /** Of what identity said: an older one changes nothing. */
+  version: integer().notNull(),
+  displayName: text('display_name').notNull(),
+});
 
 /** payment's newest known state of the booking's payment. */
 export const payments = pgTable(

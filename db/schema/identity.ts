@@ -69,6 +69,23 @@ export const userProfiles = pgTable('user_profiles', {
   updatedAt: instant('updated_at').notNull().defaultNow(),
 });
 
+/**
+ * One row per person of whom others know: the outbox of the topic `identity.people`. It says that there is something to publish and not what:
+ * that stands in the account. It stays when the account is gone, and tells that.
+ */
+export const peoplePublished = pgTable(
+  'people_published',
+  {
+    userId: uuid('user_id').primaryKey(),
+    /** Counts the changes. */
+    version: integer().notNull(),
+    /** The latest that is on the bus. */
+    publishedVersion: integer('published_version').notNull().default(0),
+    changedAt: instant('changed_at').notNull().defaultNow(),
+  },
+  (t) => [index('people_unpublished').on(t.changedAt).where(sql`published_version < version`)],
+);
+
 export type SessionEnd = 'logout' | 'revoked' | 'token_reuse';
 
 /** A sign-in on one device: the family of refresh tokens that descend from it. */

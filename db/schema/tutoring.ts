@@ -16,7 +16,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { instant, minorUnits } from './platform';
 
-export { events, idempotencyKeys } from './platform';
+export { consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
 
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 const tstzrange = customType<{ data: string }>({ dataType: () => 'tstzrange' });
@@ -164,10 +164,13 @@ export const education = pgTable(
  * Projection of the reviews' events; every tutor has a row from the start. A trigger, made by a custom migration, carries
  * both numbers to the profile, whoever writes them here: a search looks at one table only.
  */
+/** How a tutor was rated, once somebody has: a projection of the reviews among the events of tutoring. */
 export const tutorRatings = pgTable('tutor_ratings', {
   tutorId: tutorId().primaryKey(),
   average: ratingAverage('average'),
   count: integer().notNull().default(0),
+  /** The sum of all ratings, from which the average is rounded. */
+  total: integer().notNull().default(0),
 });
 
 /**

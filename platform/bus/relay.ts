@@ -2,10 +2,20 @@ import { SECOND } from '../../kernel/time';
 import type { Changes } from '../changes';
 import { counter, type Logger } from '../telemetry';
 import { type Loop, startLoop } from './loop';
-import type { Outbox } from './outbox';
-import { type BusAppender, LEASE_SECONDS, type Lease, LeaseOver } from './transport';
+import { type BusAppender, type BusEvent, LEASE_SECONDS, type Lease, LeaseOver } from './transport';
 
-/** What writes to an outbox announces this in its transaction, which wakes the relay. */
+/** What a relay publishes: rows that tell what is not on the bus yet. */
+export interface Outbox {
+  topic: string;
+  /** Whether of each stream only the newest is kept. */
+  keyed: boolean;
+  /** The oldest of what is unpublished, those of one stream in the order of their versions; at most `limit`. */
+  unpublished(limit: number): Promise<BusEvent[]>;
+  /** Marks them as published. Harmless twice. */
+  published(events: readonly BusEvent[]): Promise<void>;
+}
+
+/** What is announced with every row that waits to be published: it wakes the relay. */
 export const OUTBOX = 'outbox';
 
 /** So many are appended at once at most. */

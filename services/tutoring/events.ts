@@ -31,6 +31,11 @@ const ofCertification = { ...ofTutor, certificationId: Id };
 export const tutoringEvents = {
   TutorRegistered: event('A new tutor has an empty profile.', ofTutor),
   TutorRemoved: event('An empty profile is gone, because the sign-up was undone.', ofTutor),
+  TutorReviewReceived: event('A review of a tutor was published. The stream is that of the review.', {
+    ...ofTutor,
+    reviewId: Id,
+    rating: z.int().min(1).max(5),
+  }),
   TutorProfileCreated: event('A tutor has completed their profile.', { ...ofTutor, instantBooking: z.boolean() }),
   TutorProfileUpdated: event('A tutor has changed their profile.', {
     ...ofTutor,

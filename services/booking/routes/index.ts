@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
 import { bookingEvents } from '../events';
+import { peopleProjection } from '../store/people';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -9,6 +10,7 @@ export const bookingService: ServiceDefinition = {
   name: 'booking',
   contract,
   events: bookingEvents,
+  consumers: [peopleProjection],
   routes(service, deps) {
     servePeople(service, deps);
     serveSagaSteps(service, deps);

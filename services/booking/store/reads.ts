@@ -8,6 +8,7 @@ import {
   bookings,
   events,
   payments,
+  people,
 } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
 import { listCursor } from '../../../platform/cursor';
@@ -39,7 +40,8 @@ const columns = {
     updatedAt: bookings.updatedAt,
   },
   snapshot: {
-    studentName: bookingSnapshots.studentName,
+    // As identity has them now; as they were when booked until that is known.
+    studentName: sql<string>`coalesce(${people.displayName}, ${bookingSnapshots.studentName})`,
     studentEmail: bookingSnapshots.studentEmail,
     studentTimeZone: bookingSnapshots.studentTimeZone,
     studentLocale: bookingSnapshots.studentLocale,
@@ -70,6 +72,7 @@ function selectBookings(db: Handle) {
     .innerJoin(bookingSnapshots, eq(bookingSnapshots.bookingId, bookings.id))
     .leftJoin(payments, eq(payments.bookingId, bookings.id))
     .leftJoin(bookingNotes, eq(bookingNotes.id, bookings.noteId))
+    .leftJoin(people, eq(people.userId, bookings.studentId))
     .$dynamic();
 }
 

@@ -8,6 +8,7 @@ import { preparePasswords } from '../passwords';
 import { forgetOldVerifications } from '../store/email-verification';
 import { forgetOldLimits } from '../store/limits';
 import { forgetOldAddresses } from '../store/login-addresses';
+import { peopleOutbox } from '../store/people';
 import { forgetOldSessions, isSessionOpen } from '../store/sessions';
 import { forgetOldSigningKeys } from '../store/signing-keys';
 import { servePeople } from './people';
@@ -20,6 +21,7 @@ export const identityService: ServiceDefinition = {
   contract,
   events: identityEvents,
   keyed: { 'identity.people': identityPeople },
+  outboxes: ({ database }) => [peopleOutbox(database.db)],
   verifyUser(deps) {
     const keyring = createKeyring(deps);
     return async (token) => {

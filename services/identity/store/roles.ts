@@ -4,6 +4,7 @@ import { users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
+import { publishPerson } from './people';
 
 /**
  * Makes an active user an admin. Nobody can register as one, so the first is made by whoever holds the database.
@@ -25,6 +26,7 @@ export async function grantAdmin(db: Database, email: string): Promise<string> {
       type: 'UserRoleChanged',
       data: { userId: user.id, participantIds: [user.id], from: user.role, to: 'admin' },
     });
+    await publishPerson(tx, user.id);
     return user.id;
   });
 }

@@ -10,6 +10,7 @@ import { identityEvents } from '../events';
 import { displayName, EMAIL_TOKEN_HOURS } from '../rules';
 import { emailToken, hashToken } from '../secrets';
 import { readVerification } from './email-verification';
+import { publishPerson } from './people';
 import { lockUser, readUser } from './users';
 
 /** Saga step: makes the profile from what was registered. @throws ProblemError not_found, undone */
@@ -73,6 +74,7 @@ export async function activateUser(
         type: 'UserRegistered',
         data: { userId: id, participantIds: [id], role: user.role },
       });
+      await publishPerson(tx, id);
       await announce(tx, id);
     }
     return { status: 200, body: { status: 'active' } };

@@ -6,6 +6,7 @@ import { type KeyedRequest, once, type StoredReply } from '../../../platform/ide
 import { appendEvent } from '../../../platform/outbox';
 import type { InternalUser, UpdateUserRequest, User } from '../contract';
 import { identityEvents } from '../events';
+import { publishPerson } from './people';
 
 /** The user of an address, whatever the case of its letters. */
 export const hasEmail = (email: string) => eq(sql`lower(${users.email})`, email.toLowerCase());
@@ -122,6 +123,7 @@ export async function updateProfile(
       type: 'UserProfileUpdated',
       data: { userId: id, participantIds: [id] },
     });
+    await publishPerson(tx, id);
     return { status: 200, body: await readUser(tx, id) };
   });
 }

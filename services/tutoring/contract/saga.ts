@@ -46,6 +46,7 @@ export const PricesRefused = z
   .meta({ id: 'PricesRefused' });
 export type PricesRefused = z.output<typeof PricesRefused>;
 
+const ReviewParams = z.strictObject({ id: Uuid, reviewId: Uuid });
 const BookingParams = z.strictObject({ bookingId: Uuid });
 
 /** The steps of sagas: sign-up's and booking's, and the sweep's. */
@@ -62,6 +63,19 @@ export const sagaOperations = {
     body: z.strictObject({ userId: Uuid, displayName: KnownName, timeZone: KnownTimeZone }),
     replies: { 201: z.strictObject({ id: Uuid }) },
     errors: ['undone'],
+  }),
+  receiveReview: endpoint({
+    method: 'post',
+    path: '/internal/tutors/{id}/reviews/{reviewId}',
+    operationId: 'receiveReview',
+    summary: 'Count a published review of a tutor',
+    description: 'A review counts once, whatever is said of it later.',
+    access: 'service',
+    idempotency: 'required',
+    params: ReviewParams,
+    body: z.strictObject({ rating: z.int().min(1).max(5) }),
+    replies: { 204: null },
+    errors: ['not_found'],
   }),
   removeTutor: endpoint({
     method: 'post',

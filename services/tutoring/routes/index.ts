@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '../../../platform/service';
 import { tutoringContract as contract } from '../contract';
 import { tutoringEvents } from '../events';
+import { ratingsProjection } from '../store/ratings';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -11,6 +12,7 @@ export const tutoringService: ServiceDefinition = {
   events: tutoringEvents,
   // A plan for all languages would gather every speaker of English to sort them, to show twenty.
   planByValue: true,
+  consumers: [ratingsProjection],
   routes(service, deps) {
     servePeople(service, deps);
     serveSagaSteps(service, deps);

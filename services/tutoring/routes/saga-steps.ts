@@ -8,6 +8,7 @@ import { quoteFor } from '../rules/quote';
 import { keepSlot, moveSlot, reserveSlot, unreserveSlot } from '../store/moves';
 import { judgePrices, markPricesTold, untoldRefusals } from '../store/pricing';
 import { createTutor, removeTutor } from '../store/profile';
+import { receiveReview } from '../store/ratings';
 import { readAvailability, readTutor } from '../store/reads';
 import { blockSlot, extendHold, holdSlot, releaseSlot } from '../store/slots';
 
@@ -22,6 +23,11 @@ export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
 
 function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void {
   service.serve(contract.createTutor, async (call) => created(await createTutor(db, byService(call), call.body)));
+
+  service.serve(contract.receiveReview, async (call) => {
+    await receiveReview(db, byService(call), { ...call.params, tutorId: call.params.id, ...call.body });
+    return done;
+  });
 
   service.serve(contract.removeTutor, async (call) => {
     await removeTutor(db, byService(call), call.params.id);

@@ -1,6 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import { certifications, education, tutorAvailability, tutorProfiles, tutorRatings } from '../../../db/schema/tutoring';
+import { certifications, education, tutorAvailability, tutorProfiles } from '../../../db/schema/tutoring';
 import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, once, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
@@ -44,7 +44,6 @@ export async function createTutor(
       .onConflictDoNothing()
       .returning({ id: tutorProfiles.id });
     if (made.length > 0) {
-      await tx.insert(tutorRatings).values({ tutorId: id });
       await appendTutorEvent(tx, 'TutorRegistered', id);
     }
     return { status: 201, body: { id } };
