@@ -3,14 +3,17 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import { ProblemError } from '../../kernel/errors';
 import { moduleOf } from '../../kernel/modules';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
+import type { Bus } from '../../platform/bus/open';
 import type { Config } from '../../platform/config';
 import { answerErrors, requestContext } from '../../platform/http-server';
 import { listenOrExplain } from '../../platform/listen';
+import { answers } from '../../platform/management';
 import { addressOf, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger } from '../../platform/telemetry';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs/pages';
 import { apiReference } from './docs/reference';
+import { type EndedSessions, knowEndedSessions } from './ended-sessions';
 import { apiLimit, type TakeAllowance } from './limits';
 import { readBody } from './proxy/body';
 import { forward } from './proxy/forward';
@@ -25,33 +28,44 @@ import { openUpstreams, PATIENCE, type Patience, type Upstreams } from './upstre
  * @throws Error naming the setting when its port is taken
  */
 export async function startGateway(
-  { config }: Pick<Platform, 'config'>,
+  { config, bus }: Pick<Platform, 'config' | 'bus'>,
   patience: Partial<Patience> = {},
 ): Promise<Running> {
   const logger = createLogger('gateway', config.LOG_LEVEL);
   const waits = { ...PATIENCE, ...patience };
+  const endedSessions = knowEndedSessions(bus.reader(), logger);
   const upstreams = openUpstreams(config, waits);
   const app = createApp({
     config,
     logger,
     upstreams,
     patience: waits,
-    verifyUser: userVerifier(config.serviceUrl.identity),
+    verifyUser: verifierOf(userVerifier(config.serviceUrl.identity), endedSessions),
     takeAllowance: apiLimit(config.RATE_LIMIT_API),
   });
   const listening = await listenOrExplain(app, addressOf('gateway', config)).catch(async (error: unknown) => {
-    await upstreams.close();
+    await Promise.all([upstreams.close(), endedSessions.close()]);
     throw error;
   });
   return {
     name: 'gateway',
     port: listening.port,
-    // The gateway needs none of them for itself.
-    readiness: async () => ({ ready: true, degraded: await unreachable(upstreams) }),
+    // The gateway needs none of the services for itself, but it has to know whose token is no longer good.
+    readiness: async () => ({ ready: endedSessions.caughtUp(), degraded: await unreachable(upstreams, bus) }),
     async close() {
       await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await upstreams.close();
+      await Promise.all([upstreams.close(), endedSessions.close()]);
     },
+  };
+}
+
+/** Refuses the tokens of sessions that have ended, too. @throws ProblemError unauthenticated */
+function verifierOf(verify: VerifyUser, ended: EndedSessions): VerifyUser {
+  return async (token) => {
+    const user = await verify(token);
+    if (ended.has(user.sessionId))
+      throw new ProblemError('unauthenticated', 'The session of this access token has ended');
+    return user;
   };
 }
 
@@ -153,15 +167,15 @@ function passOn({ config, upstreams, patience, verifyUser, takeAllowance }: Part
   };
 }
 
-/** The services that do not answer. */
-async function unreachable(upstreams: Upstreams): Promise<string[]> {
-  const states = await Promise.all(
-    upstreams.contexts.map((context) =>
-      upstreams.get(context, '/healthz').then(
-        () => undefined,
-        () => context,
-      ),
-    ),
-  );
-  return states.filter((context) => context !== undefined);
+/** The services that do not answer, and the bus if it does not. */
+async function unreachable(upstreams: Upstreams, bus: Bus): Promise<string[]> {
+  const asked: [name: string, ask: () => Promise<unknown>][] = [
+    ...upstreams.contexts.map((name): [string, () => Promise<unknown>] => [
+      name,
+      () => upstreams.get(name, '/healthz'),
+    ]),
+    ['bus', () => bus.reader().ping()],
+  ];
+  const states = await Promise.all(asked.map(async ([name, ask]) => ((await answers(ask)) ? undefined : name)));
+  return states.filter((name) => name !== undefined);
 }

@@ -3,12 +3,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { ROUTED_CONTEXTS, type RoutedContext } from '../../kernel/modules';
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../platform/auth';
+import type { Bus } from '../../platform/bus/open';
 import { loadConfig } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import { startGateway } from '../../services/gateway/routes';
 import type { Patience } from '../../services/gateway/upstreams';
 import { freePort } from './ports';
-import { type Ask, ask, type Reply } from './service';
+import { type Ask, ask, noBus, type Reply } from './service';
 
 /** A request as it reached an upstream, its body read whole. */
 interface Received {
@@ -69,6 +70,7 @@ export async function tokenSigner() {
     sign(
       claims: {
         id?: string;
+        sessionId?: string;
         role?: string;
         audience?: string;
         issuer?: string;
@@ -76,7 +78,7 @@ export async function tokenSigner() {
         kid?: string;
       } = {},
     ) {
-      return new SignJWT({ role: claims.role ?? 'student', sid: uuidv7() })
+      return new SignJWT({ role: claims.role ?? 'student', sid: claims.sessionId ?? uuidv7() })
         .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: claims.kid ?? current.kid })
         .setSubject(claims.id ?? uuidv7())
         .setIssuer(claims.issuer ?? TOKEN_ISSUER)
@@ -90,7 +92,12 @@ export async function tokenSigner() {
 
 /** The gateway as production starts it, before a real HTTP server per context. `without`: contexts that are switched off. */
 export async function startTestGateway(
-  options: { environment?: Record<string, string>; patience?: Partial<Patience>; without?: RoutedContext[] } = {},
+  options: {
+    environment?: Record<string, string>;
+    patience?: Partial<Patience>;
+    without?: RoutedContext[];
+    bus?: Bus;
+  } = {},
 ) {
   const signer = await tokenSigner();
   const upstreams = {} as Record<RoutedContext, TestUpstream>;
@@ -116,10 +123,12 @@ export async function startTestGateway(
   const off = new Set<string>(options.without);
   const config = { ...loaded, contexts: new Set([...loaded.contexts].filter((name) => !off.has(name))) };
   const closeUpstreams = () => Promise.all(ROUTED_CONTEXTS.map((context) => upstreams[context].close()));
-  const running = await startGateway({ config }, options.patience).catch(async (error: unknown) => {
-    await closeUpstreams();
-    throw error;
-  });
+  const running = await startGateway({ config, bus: options.bus ?? noBus }, options.patience).catch(
+    async (error: unknown) => {
+      await closeUpstreams();
+      throw error;
+    },
+  );
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
