@@ -75,12 +75,12 @@ export function openReader(url: string, applicationName: string, logger: Logger)
   const { sql } = client;
   const changes: Changes = createChanges({ sql: client }, logger);
   return {
-    async read(topic, after, limit) {
+    async read(topic, after, limit, upTo) {
       const rows = await sql<(MessageRow & { next_offset: string })[]>`
         select t.next_offset, m.* from topics t
         cross join lateral (
           select "offset", event_id, stream_id, version, type, data, occurred_at from messages
-          where topic = t.name and "offset" > ${offsetOf(after)} order by "offset" limit ${limit}
+          where topic = t.name and "offset" > ${offsetOf(after)} and "offset" <= ${upTo ? offsetOf(upTo) : LAST_OFFSET} order by "offset" limit ${limit}
         ) m
         where t.name = ${topic} order by m."offset"`;
       const last = rows.at(-1);
@@ -113,6 +113,9 @@ export function openReader(url: string, applicationName: string, logger: Logger)
     close: () => client.close(),
   };
 }
+
+/** More than any topic will have. */
+const LAST_OFFSET = Number.MAX_SAFE_INTEGER;
 
 /** `pg` and the offset of the event it stands behind. */
 const CURSOR = /^pg(\d+)$/;

@@ -38,8 +38,8 @@ export interface Batch {
 }
 
 export interface BusReader {
-  /** The next events behind a cursor, or from the first on, in the order in which they were appended. */
-  read(topic: string, after: Cursor | null, limit: number): Promise<Batch>;
+  /** The next events behind a cursor, or from the first on, in the order in which they were appended; none behind `upTo`. */
+  read(topic: string, after: Cursor | null, limit: number, upTo?: Cursor): Promise<Batch>;
   /** Behind the last event there is; null while there is none. */
   tail(topic: string): Promise<Cursor | null>;
   /** Behind the last event that was appended more than so many seconds ago; null when there is none. */

@@ -38,6 +38,8 @@ export function describeTransport(name: string, transport: () => TestedTransport
       );
       expect((await reader.read(of, fourth, 1)).behind).toBe(2);
       expect((await reader.read(of, null, 100)).behind).toBe(0);
+      const upTo = (await reader.read(of, null, 100, fourth)).items;
+      expect(upTo.map(({ event }) => event.id)).toEqual(events.slice(0, 4).map(({ id }) => id));
     });
 
     test('knows nothing of a topic that nobody has appended to', async () => {
