@@ -10,6 +10,7 @@ import express, {
 import stringify from 'safe-stable-stringify';
 import { ProblemError } from '../kernel/errors';
 import { isUndoKey } from '../kernel/step-key';
+import { asyncApiDocument, type Published } from './asyncapi';
 import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
 import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endpoint';
 import { openApiDocument } from './openapi';
@@ -26,6 +27,8 @@ export interface ServiceOptions {
   name: string;
   logger: Logger;
   contract: Readonly<Record<string, Endpoint>>;
+  /** What it tells others, for the document. */
+  published?: Published;
   verifyUser: VerifyUser;
   serviceTokens: ServiceTokens;
   /** The currencies in which amounts are taken that are to be charged, for the document. */
@@ -63,7 +66,7 @@ export interface Service {
 }
 
 /**
- * An Express service with what every service has: health, its OpenAPI document, request ids, trace
+ * An Express service with what every service has: health, its OpenAPI and AsyncAPI documents, request ids, trace
  * context, authentication, validation by contract and problem+json errors.
  */
 export function createService(options: ServiceOptions): Service {
@@ -78,6 +81,8 @@ export function createService(options: ServiceOptions): Service {
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
   const document = openApiDocument(options.name, options.contract, { settling: options.settling });
   app.get('/openapi.json', (_request, response) => void response.json(document));
+  const told = asyncApiDocument(options.name, options.published ?? { events: {} });
+  app.get('/asyncapi.json', (_request, response) => void response.json(told));
 
   return {
     app,

@@ -58,12 +58,19 @@ test('metrics are in the text format of Prometheus', async () => {
   expect(body).toMatch(/^# TYPE http_request_duration_seconds histogram$/m);
 });
 
-test.each(['/', '/openapi.json', '/docs', '/api/bookings', '/internal/users', '/metrics/', '/METRICS', '/readyz/x'])(
-  '%s is not served',
-  async (path) => {
-    expectProblem(await ask(url(), 'GET', path), 404, 'not_found');
-  },
-);
+test.each([
+  '/',
+  '/openapi.json',
+  '/asyncapi.json',
+  '/docs',
+  '/api/bookings',
+  '/internal/users',
+  '/metrics/',
+  '/METRICS',
+  '/readyz/x',
+])('%s is not served', async (path) => {
+  expectProblem(await ask(url(), 'GET', path), 404, 'not_found');
+});
 
 test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
   for (const path of ['/healthz', '/readyz', '/metrics']) {

@@ -95,6 +95,7 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
     name,
     logger,
     contract: definition.contract,
+    published: definition,
     settling: config.SETTLEMENT_CURRENCIES,
     verifyUser: definition.verifyUser?.(deps) ?? userVerifier(config.serviceUrl.identity),
     serviceTokens: serviceTokens(config.SERVICE_TOKEN_SECRET),

@@ -118,7 +118,14 @@ test('health, readiness and metrics of a process are on its management port, whi
   const { body } = await ask(url('MANAGEMENT'), 'GET', '/metrics');
   for (const service of ['gateway', 'notification'])
     expect(body).toMatch(new RegExp(`^http_request_duration_seconds_count\\{service="${service}"`, 'm'));
-  for (const path of ['/', '/openapi.json', '/docs', '/api/notifications', '/api/auth/.well-known/jwks.json'])
+  for (const path of [
+    '/',
+    '/openapi.json',
+    '/asyncapi.json',
+    '/docs',
+    '/api/notifications',
+    '/api/auth/.well-known/jwks.json',
+  ])
     expectProblem(await ask(url('MANAGEMENT'), 'GET', path), 404, 'not_found');
 });
 

@@ -28,14 +28,19 @@ test('requests for it are counted as all others are', async () => {
 
 test('the reference and readiness do without it', async () => {
   const describe = { openapi: '3.1.0', info: {}, paths: {}, components: {} };
+  const topics = { 'booking.events': {}, 'payment.events': {} };
+  const tell = { asyncapi: '3.0.0', channels: topics, operations: topics };
   for (const [context, upstream] of Object.entries(gateway.upstreams))
     if (context !== 'identity')
       upstream.answer = (_, response) =>
-        void response.setHeader('content-type', 'application/json').end(JSON.stringify(describe));
+        void response.setHeader('content-type', 'application/json').end(JSON.stringify({ ...describe, ...tell }));
   const { body } = await gateway.ask('GET', '/openapi.json');
   expect(body.tags.map(({ name }: { name: string }) => name)).not.toContain('payment');
   expect(body.tags.map(({ name }: { name: string }) => name)).toContain('booking');
   expect(body['x-degraded'] ?? []).not.toContain('payment');
+  const events = await gateway.ask('GET', '/asyncapi.json');
+  expect(Object.keys(events.body.channels)).toEqual(['booking.events']);
+  expect(events.body['x-degraded'] ?? []).not.toContain('payment');
   await gateway.upstreams.payment.close();
   expect(await gateway.readiness()).toEqual({ ready: true, degraded: [] });
   expect(gateway.upstreams.payment.received).toEqual([]);

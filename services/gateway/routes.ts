@@ -12,7 +12,7 @@ import { addressOf, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger } from '../../platform/telemetry';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs/pages';
-import { apiReference } from './docs/reference';
+import { apiReference, eventReference } from './docs/reference';
 import { type EndedSessions, knowEndedSessions } from './ended-sessions';
 import { apiLimit, type TakeAllowance } from './limits';
 import { readBody } from './proxy/body';
@@ -94,7 +94,10 @@ function createApp(parts: Parts): Express {
   });
 
   app.get('/healthz', (_request, response) => void response.set(NO_STORE).json({ status: 'ok' }));
-  serveDocs(app, apiReference(upstreams, config.PUBLIC_URL, logger));
+  serveDocs(app, {
+    '/openapi.json': apiReference(upstreams, config.PUBLIC_URL, logger),
+    '/asyncapi.json': eventReference(upstreams, config.PUBLIC_URL, logger),
+  });
   app.use(passOn(parts));
   app.use(answerErrors(logger));
   return app;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../../../kernel/errors';
 import { contextOf, DATABASE_CONTEXTS, type RoutedContext } from '../../../kernel/modules';
+import { asyncApiDocument } from '../../../platform/asyncapi';
 import { type Endpoint, endpoint } from '../../../platform/endpoint';
+import { event, Id } from '../../../platform/event-schema';
 import { openApiDocument } from '../../../platform/openapi';
 import { type Answer, echo, startTestGateway, type TestGateway, until } from '../../../tests/support/gateway';
 
@@ -25,8 +27,13 @@ const pathsWithout = (...missing: RoutedContext[]) =>
 
 function describing(context: RoutedContext, described = contract(pathOf(context), `read_${context}`)): Answer {
   return (received, response, request) => {
-    if (received.url !== '/openapi.json') return echo(received, response, request);
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(openApiDocument(context, described)));
+    const documents = new Map<string | undefined, () => unknown>([
+      ['/openapi.json', () => openApiDocument(context, described)],
+      ['/asyncapi.json', () => asyncApiDocument(context, { events: { Happened: event('Something.', { id: Id }) } })],
+    ]);
+    const document = documents.get(received.url);
+    if (!document) return echo(received, response, request);
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(document()));
   };
 }
 
@@ -111,6 +118,38 @@ describe('/openapi.json', () => {
   });
 });
 
+describe('/asyncapi.json', () => {
+  test('describes what every service tells, and asks them once for many readers', async () => {
+    const replies = await Promise.all(Array.from({ length: 20 }, () => gateway.ask('GET', '/asyncapi.json')));
+    for (const { status, headers, body } of replies) {
+      expect({ status, cache: headers['cache-control'] }).toEqual({ status: 200, cache: 'no-cache' });
+      expect(headers).not.toHaveProperty('x-degraded');
+      expect(body).toMatchObject({ asyncapi: '3.0.0', info: { contact: { url: 'https://api.example.org/docs' } } });
+      expect(Object.keys(body.channels)).toEqual(DATABASE_CONTEXTS.map((context) => `${context}.events`));
+      expect(Object.keys(body.operations)).toEqual(Object.keys(body.channels));
+    }
+    expect(gateway.reached()).toBe(DATABASE_CONTEXTS.length);
+  });
+
+  test('says which part is missing while a service is down', async () => {
+    gateway.upstreams.booking.answer = down;
+    const without = await gateway.ask('GET', '/asyncapi.json');
+    expect(without).toMatchObject({ headers: { 'x-degraded': 'booking' }, body: { 'x-degraded': ['booking'] } });
+    expect(Object.keys(without.body.channels)).not.toContain('booking.events');
+    expect(Object.keys(without.body.channels)).toContain('payment.events');
+  });
+
+  test('takes of a service what is its own to tell, and nothing else for a description', async () => {
+    const foreign = asyncApiDocument('payment', { events: {} });
+    gateway.upstreams.booking.answer = (_received, response) => void response.end(JSON.stringify(foreign));
+    gateway.upstreams.tutoring.answer = (_received, response) => void response.end('{"asyncapi":"2.6.0"}');
+    const { headers, body } = await gateway.ask('GET', '/asyncapi.json');
+    expect(headers['x-degraded']).toBe('tutoring');
+    expect(Object.keys(body.channels)).toEqual(['identity.events', 'notification.events', 'payment.events']);
+    expect(body.channels['payment.events'].messages).toHaveProperty('Happened');
+  });
+});
+
 describe('the pages', () => {
   test('/ leads to the reference', async () => {
     expect(await gateway.ask('GET', '/')).toMatchObject({ status: 302, headers: { location: '/docs' } });
@@ -161,7 +200,7 @@ describe('the pages', () => {
   });
 
   test('are only read', async () => {
-    for (const path of ['/', '/docs', '/openapi.json', '/docs/errors'])
+    for (const path of ['/', '/docs', '/openapi.json', '/asyncapi.json', '/docs/errors'])
       expect(await gateway.ask('POST', path)).toMatchObject({
         status: 405,
         headers: { allow: 'GET, HEAD' },

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import type { Express, Request, Response } from 'express';
 import { ProblemError } from '../../../kernel/errors';
 import { explainErrors } from './error-guide';
-import type { CurrentReference } from './reference';
+import type { ReadReference } from './reference';
 
 /** Served from the installed package, so that the pages work without any other host. */
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
@@ -10,10 +10,10 @@ const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 const ONE_DAY_MS = 86_400_000;
 
 /**
- * Adds the documentation of the API: `/openapi.json`, `/docs` to browse and try it, and `/docs/errors`, where the `type`
- * of every problem leads.
+ * Adds the documentation of the API: its `documents` by their paths, `/docs` to browse and try it, and `/docs/errors`, where the
+ * `type` of every problem leads.
  */
-export function serveDocs(app: Express, reference: () => Promise<CurrentReference>): void {
+export function serveDocs(app: Express, documents: Readonly<Record<string, ReadReference>>): void {
   const page = (path: string, answer: (request: Request, response: Response) => unknown) => {
     app.get(path, answer);
     app.all(path, (_request, response) => {
@@ -22,11 +22,13 @@ export function serveDocs(app: Express, reference: () => Promise<CurrentReferenc
     });
   };
   page('/', (_request, response) => response.redirect('/docs'));
-  page('/openapi.json', async (_request, response) => {
-    const { json, degraded } = await reference();
-    if (degraded.length > 0) response.set('X-Degraded', degraded.join(', '));
-    response.type('application/json').set('Cache-Control', 'no-cache').send(json);
-  });
+  for (const [path, reference] of Object.entries(documents)) {
+    page(path, async (_request, response) => {
+      const { json, degraded } = await reference();
+      if (degraded.length > 0) response.set('X-Degraded', degraded.join(', '));
+      response.type('application/json').set('Cache-Control', 'no-cache').send(json);
+    });
+  }
   page('/docs', (_request, response) => response.type('html').send(REFERENCE_PAGE));
   page('/docs/errors', (_request, response) => response.type('html').send(errorsPage()));
   page('/docs/start.js', (_request, response) => response.type('text/javascript').send(START_SCRIPT));
@@ -49,7 +51,7 @@ function layout(title: string, head: string, body: string): string {
 <link rel="stylesheet" href="/docs/docs.css">
 ${head}</head>
 <body>
-<nav><strong>TutorConnect API</strong> <a href="/docs">Reference</a> <a href="/docs/errors">Errors</a> <a href="/openapi.json">OpenAPI</a></nav>
+<nav><strong>TutorConnect API</strong> <a href="/docs">Reference</a> <a href="/docs/errors">Errors</a> <a href="/openapi.json">OpenAPI</a> <a href="/asyncapi.json">AsyncAPI</a></nav>
 ${body}
 </body>
 </html>

@@ -1,25 +1,58 @@
+import type { z } from 'zod';
 import type { RoutedContext } from '../../../kernel/modules';
 import type { Logger } from '../../../platform/telemetry';
 import type { Upstreams } from '../upstreams';
-import { mergeDocuments, type Reference, ReferenceConflict, ServiceDocument } from './openapi';
+import { mergeTopics, ServiceTopics } from './asyncapi';
+import { mergeDocuments, ReferenceConflict, ServiceDocument } from './openapi';
 
 const FRESH_MS = 30_000;
 /** While a part is missing it is looked for more often. */
 const FRESH_DEGRADED_MS = 2_000;
 
 export interface CurrentReference {
-  /** The OpenAPI document as JSON. Its `x-degraded` member repeats `degraded`. */
+  /** The document as JSON. Its `x-degraded` member repeats `degraded`. */
   json: string;
   /** Contexts whose part is missing or contradicts the others', or is an earlier copy because they do not answer. */
   degraded: RoutedContext[];
 }
 
+/** The document as it stands; those who ask at the same time share one round of questions. */
+export type ReadReference = () => Promise<CurrentReference>;
+
+type Asked = Pick<Upstreams, 'contexts' | 'get'>;
+
+/** The API reference: what can be asked of the services. */
+export function apiReference(upstreams: Asked, publicUrl: string, logger: Logger): ReadReference {
+  return gathered(upstreams, logger, {
+    path: '/openapi.json',
+    part: ServiceDocument,
+    merge: (parts) => mergeDocuments(upstreams.contexts, parts, publicUrl),
+  });
+}
+
+/** The reference of events: what services tell. */
+export function eventReference(upstreams: Asked, publicUrl: string, logger: Logger): ReadReference {
+  return gathered(upstreams, logger, {
+    path: '/asyncapi.json',
+    part: ServiceTopics,
+    merge: (parts) => mergeTopics(upstreams.contexts, parts, publicUrl),
+  });
+}
+
+interface Gathering<Part> {
+  /** Where every service has its part. */
+  path: string;
+  part: z.ZodType<Part>;
+  /** @throws ReferenceConflict naming a context whose part contradicts the others' */
+  merge(parts: ReadonlyMap<RoutedContext, Part>): object;
+}
+
 /**
- * The API reference, gathered from the services when somebody asks and kept for half a minute. A service that is down is
+ * A document of all services, gathered from them when somebody asks and kept for half a minute. A service that is down is
  * represented by the last copy it gave; one that contradicts the others is left out, and the log says why.
  */
-export function apiReference(upstreams: Pick<Upstreams, 'contexts' | 'get'>, publicUrl: string, logger: Logger) {
-  const copies = new Map<RoutedContext, ServiceDocument>();
+function gathered<Part>(upstreams: Asked, logger: Logger, { path, part, merge }: Gathering<Part>): ReadReference {
+  const copies = new Map<RoutedContext, Part>();
   let kept: { until: number; reference: Promise<CurrentReference> } | undefined;
 
   async function gather(): Promise<CurrentReference> {
@@ -27,14 +60,14 @@ export function apiReference(upstreams: Pick<Upstreams, 'contexts' | 'get'>, pub
     await Promise.all(
       upstreams.contexts.map(async (context) => {
         try {
-          copies.set(context, ServiceDocument.parse(await upstreams.get(context, '/openapi.json')));
+          copies.set(context, part.parse(await upstreams.get(context, path)));
         } catch (error) {
-          logger.warn({ err: error, context }, 'no API description');
+          logger.warn({ err: error, context, path }, 'no API description');
           degraded.push(context);
         }
       }),
     );
-    const reference = merge(degraded);
+    const reference = mergeAll(degraded);
     degraded.sort();
     return {
       json: JSON.stringify(degraded.length > 0 ? { ...reference, 'x-degraded': degraded } : reference),
@@ -43,11 +76,11 @@ export function apiReference(upstreams: Pick<Upstreams, 'contexts' | 'get'>, pub
   }
 
   /** Merges all copies; a context that contradicts the others is left out and added to `degraded`. */
-  function merge(degraded: RoutedContext[]): Reference {
+  function mergeAll(degraded: RoutedContext[]): object {
     const parts = new Map(copies);
     for (;;) {
       try {
-        return mergeDocuments(upstreams.contexts, parts, publicUrl);
+        return merge(parts);
       } catch (error) {
         if (!(error instanceof ReferenceConflict) || !parts.delete(error.context)) throw error;
         logger.error({ err: error, context: error.context }, 'left out of the API reference');
@@ -56,7 +89,6 @@ export function apiReference(upstreams: Pick<Upstreams, 'contexts' | 'get'>, pub
     }
   }
 
-  /** The reference as it stands; those who ask at the same time share one round of questions. */
   return async function current(): Promise<CurrentReference> {
     if (kept && kept.until > performance.now()) return kept.reference;
     const reference = gather();
