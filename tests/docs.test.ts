@@ -35,7 +35,7 @@ function brokenLinks(page: string): string[] {
 // `workflows/booking.ts`, `docker-compose.temporal.yml`: a file's name with at least one letter of extension. What a
 // placeholder, a build or a person makes does not exist in the sources.
 const FILE = /^[\w.-]+(?:\/[\w.-]+)*\.(?:ts|js|json|md|yml|sql|example)$/;
-const SOMEWHERE = /^(?:contract|routes|rules|store|client)(?:\/[\w-]+)?\.ts$|^secrets\.json$/;
+const SOMEWHERE = /^(?:contract|events|routes|rules|store|client)(?:\/[\w-]+)?\.ts$|^secrets\.json$/;
 
 function missingFiles(page: string): string[] {
   const named = [...textOf(page).matchAll(/`([^`\s]+)`/g)].map(([, name = '']) => name);

@@ -143,9 +143,16 @@ test('all of it compiles, is written as the project is, and passes its own tests
   const suites = [
     ...['services/shelf', 'services/notification/(templates|rules)', 'workflows/(loan|api)', 'kernel/modules'],
     ...['compose-env', 'compose-services', 'env-example', 'readme-lists'].map((name) => `scripts/${name}`),
-    ...['checklists', 'docs', 'fingerprints', 'named-scripts', 'reference', 'rooms', 'undo-scenes'].map(
-      (name) => `tests/${name}.test`,
-    ),
+    ...[
+      'checklists',
+      'docs',
+      'event-schemas',
+      'fingerprints',
+      'named-scripts',
+      'reference',
+      'rooms',
+      'undo-scenes',
+    ].map((name) => `tests/${name}.test`),
   ];
   const { code, output } = await inCopy('npx', ['jest', '-i', ...suites]);
   expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining(' passed, 0 failed') });
@@ -187,6 +194,8 @@ test('it is migrated, started, routed and described; switched off it is not ther
     expect.arrayContaining(['/api/shelves', '/api/shelves/{id}', '/api/shelves/{id}/loans']),
   );
   expect(body.tags).toContainEqual({ name: 'shelf', description: 'What people keep' });
+  const events = await ask(gateway, 'GET', '/asyncapi.json');
+  expect(Object.keys(events.body.channels['shelf.events'].messages)).toContain('ShelfCreated');
 
   const small: Record<string, string> = { ...environment, ...(await freePortSettings()), MODULES: 'core' };
   expect(await start(['gateway'], small)).toBe('ready');

@@ -81,8 +81,6 @@ export function mergeDocuments(
   };
 }
 
-export type Reference = ReturnType<typeof mergeDocuments>;
-
 type Named = Record<string, unknown>;
 
 function addComponents(known: Named, added: Named, context: RoutedContext, kind: string): Named {

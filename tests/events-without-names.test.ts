@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Sql } from 'postgres';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import type { DatabaseContext } from '../kernel/modules';
@@ -8,7 +10,8 @@ import { identityEvents } from '../services/identity/events';
 import { notificationEvents } from '../services/notification/events';
 import { paymentEvents } from '../services/payment/events';
 import { tutoringEvents } from '../services/tutoring/events';
-import { migrated } from '../tests/support/migrated';
+import { migrated } from './support/migrated';
+import { ROOT } from './support/repository';
 
 // Events as they were written before anything said what may be in them.
 
@@ -18,6 +21,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
+const MIGRATION = '_events_without_names';
 const NAME = 'Łukasz Nowak';
 const AT = new Date().toISOString();
 const [student, tutor, admin] = [randomUUID(), randomUUID(), randomUUID()];
@@ -26,28 +30,49 @@ const money = { amount: 4_500, currency: 'EUR' };
 
 type Row = [type: string, streamId: string, data: Record<string, unknown>];
 
-/** Plants rows in a context's events, and what they are about; @returns what became of each, once all conform and nobody is named. */
+/** Writes events as the code of before does. */
+async function write(sql: Sql, rows: readonly Row[], from = 1): Promise<void> {
+  for (const [index, [type, streamId, data]] of rows.entries())
+    await sql`insert into events (event_id, stream_id, version, type, data)
+      values (${randomUUID()}, ${streamId}, ${from + index}, ${type}, ${sql.json(JSON.parse(JSON.stringify(data)))})`;
+}
+
+/** The data of all events, once each is found to conform, and nobody to be named. */
+async function conforming(sql: Sql, schemas: EventSchemas): Promise<Record<string, unknown>[]> {
+  const found = await sql<{ type: string; data: Record<string, unknown> }[]>`
+    select type, data from events order by position`;
+  for (const { type, data } of found)
+    expect({ type, fault: schemas[type]?.safeParse(data).error?.message }).toEqual({ type, fault: undefined });
+  expect(await sql`select from events where events::text ~ ${NAME.replace(' ', '|')}`).toEqual([]);
+  return found.map(({ data }) => data);
+}
+
+function migrationOf(context: DatabaseContext): string {
+  const folder = join(ROOT, 'db/migrations', context);
+  const file = readdirSync(folder).find((name) => name.endsWith(`${MIGRATION}.sql`));
+  return readFileSync(join(folder, String(file)), 'utf8');
+}
+
+/**
+ * What becomes of a row of every type that a context has. The same becomes of rows that services of before write while the migration is
+ * done already, once its statements are run again, which change no row that conforms.
+ */
 async function afterwards(context: DatabaseContext, schemas: EventSchemas, rows: Row[], about = async (_: Sql) => {}) {
-  const planted = new Set(rows.map(([type]) => type));
-  expect([...planted].toSorted()).toEqual(Object.keys(schemas).toSorted());
+  expect([...new Set(rows.map(([type]) => type))].toSorted()).toEqual(Object.keys(schemas).toSorted());
   return migrated(
     server,
-    { context, name: '_events_without_names' },
+    { context, name: MIGRATION },
     async (sql) => {
       await about(sql);
-      for (const [index, [type, streamId, data]] of rows.entries())
-        await sql`insert into events (event_id, stream_id, version, type, data)
-          values (${randomUUID()}, ${streamId}, ${index + 1}, ${type}, ${sql.json(JSON.parse(JSON.stringify(data)))})`;
-      expect(await sql`select from events where data::text ~ 'participantIds'`).toEqual([]);
+      await write(sql, rows);
     },
     async (sql) => {
-      const found = await sql<{ type: string; data: Record<string, unknown> }[]>`
-        select type, data from events order by position`;
-      expect(found.map(({ type }) => type)).toEqual(rows.map(([type]) => type));
-      for (const { type, data } of found)
-        expect({ type, fault: schemas[type]?.safeParse(data).error?.message }).toEqual({ type, fault: undefined });
-      expect(await sql`select from events where events::text ~ ${NAME.split(' ').join('|')}`).toEqual([]);
-      return found.map(({ data }) => data);
+      const found = await conforming(sql, schemas);
+      expect(found).toHaveLength(rows.length);
+      await write(sql, rows, rows.length + 1);
+      await sql.unsafe(migrationOf(context));
+      expect(await conforming(sql, schemas)).toEqual([...found, ...found]);
+      return found;
     },
   );
 }
