@@ -9,6 +9,16 @@ import { completeConfirmed, confirmPending } from './saga-steps';
 
 const { db, database, created, confirmed } = bookingRows();
 
+test('a timeline tells what happened, and not who is told of it', async () => {
+  const { id, studentId, tutorId } = await readBooking(db(), (await confirmed()).id);
+  const [requested] = await readTimeline(db(), id);
+  expect(requested).toMatchObject({ type: 'BookingRequested', actor: 'student', data: { studentId, tutorId } });
+  const members = ['bookingId', 'endsAt', 'price', 'startsAt', 'studentId', 'tutorId'];
+  expect(Object.keys(requested?.data ?? {}).toSorted()).toEqual(members);
+  const [row] = await database.sql`select data from events where stream_id = ${id} and version = 1`;
+  expect(row?.data.participantIds).toEqual([studentId, tutorId]);
+});
+
 describe('the meeting link', () => {
   test('is set, replaced and cleared without telling it to the log', async () => {
     const { id } = await confirmed();

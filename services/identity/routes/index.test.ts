@@ -2,6 +2,7 @@ import { uuidv7 } from '../../../platform/ids';
 import { openApiDocument } from '../../../platform/openapi';
 import { type Accounts, startAccounts } from '../../../tests/support/accounts';
 import { identityContract as contract } from '../contract';
+import { identityEvents } from '../events';
 
 let accounts: Accounts;
 
@@ -24,4 +25,11 @@ test('every operation is served, and the document of them is complete', async ()
     }
   }
   expect(JSON.stringify(served.body)).not.toContain('/internal/');
+});
+
+test('what it tells is served too, with the topic of people beside the events', async () => {
+  const { status, headers, body } = await accounts.service.ask('GET', '/asyncapi.json');
+  expect({ status, type: headers['content-type'] }).toEqual({ status: 200, type: 'application/json; charset=utf-8' });
+  expect(Object.keys(body.channels)).toEqual(['identity.events', 'identity.people']);
+  expect(Object.keys(body.channels['identity.events'].messages)).toEqual(Object.keys(identityEvents));
 });
