@@ -58,7 +58,7 @@ function eventLine({ at, type, actor, data }: TimelineItem): Line[] {
     BookingRequested: 'the student asked for the session',
     BookingAwaitingTutor: 'the tutor was asked to confirm it',
     BookingConfirmed: actor === 'tutor' ? 'the tutor confirmed it' : 'it was confirmed',
-    BookingRescheduled: typeof data.scheduledAt === 'string' && `${who} moved it to ${when(data.scheduledAt)}`,
+    BookingRescheduled: typeof data.startsAt === 'string' && `${who} moved it to ${when(data.startsAt)}`,
     BookingMeetingUrlChanged: 'the tutor set the link of its online meeting',
     BookingCancelled: `${who} cancelled it${typeof data.refundPercent === 'number' ? `, with ${data.refundPercent} % to be given back` : ''}`,
     BookingCompleted:

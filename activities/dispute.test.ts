@@ -1,4 +1,5 @@
 import { uuidv7 } from '../platform/ids';
+import { bookingEvents } from '../services/booking/events';
 import { type StandIns, startStandIns } from '../tests/support/stand-ins';
 import { createDisputeActivities, type DisputeActivities, type DisputeSummary } from './dispute';
 
@@ -66,7 +67,12 @@ test('a page of disputes is asked for from where the one before ended', async ()
 });
 
 describe('what is gathered', () => {
-  const event = (at: string, type: string, actor: string, data: object = {}) => ({ at, type, actor, data });
+  /** As a timeline has it: with no field that booking does not tell. */
+  function event(at: string, type: string, actor: string, data: object = {}) {
+    const schema = Object.entries(bookingEvents).find(([name]) => name === type)?.[1];
+    if (schema) expect(Object.keys(schema.shape)).toEqual(expect.arrayContaining(Object.keys(data)));
+    return { at, type, actor, data };
+  }
   const notice = (template: string, recipientId: string, sentAt: string | null) => ({
     ...{ template, recipientId, status: sentAt === null ? 'expired' : 'sent' },
     ...{ recordedAt: '2030-03-01T09:30:00.000Z', sentAt },
@@ -113,7 +119,7 @@ describe('what is gathered', () => {
         event('2030-03-01T09:00:02.000Z', 'PaymentProcessed', 'system', { status: 'authorized' }),
         event('2030-03-01T09:20:00.000Z', 'PaymentProcessed', 'system', { status: 'captured' }),
         event('2030-03-01T09:20:00.000Z', 'BookingConfirmed', 'tutor'),
-        event('2030-03-01T10:00:00.000Z', 'BookingRescheduled', 'tutor', { scheduledAt: '2030-03-04T09:00:00.000Z' }),
+        event('2030-03-01T10:00:00.000Z', 'BookingRescheduled', 'tutor', { startsAt: '2030-03-04T09:00:00.000Z' }),
         event('2030-03-01T10:00:00.000Z', 'BookingRescheduled', 'tutor'),
         event('2030-03-01T11:00:00.000Z', 'BookingMeetingUrlChanged', 'tutor'),
         event('2030-03-04T10:30:00.000Z', 'BookingCompleted', 'tutor'),
@@ -171,7 +177,7 @@ describe('what is gathered', () => {
   test('fits into what a bank reads, however often a session was moved: the latest counts', async () => {
     const moved = Array.from({ length: 500 }, (_, index) =>
       event(new Date(Date.UTC(2030, 2, 1) + index * 60_000).toISOString(), 'BookingRescheduled', 'student', {
-        scheduledAt: '2030-09-24T09:00:00.000Z',
+        startsAt: '2030-09-24T09:00:00.000Z',
       }),
     );
     const body = await gathered({}, moved);
