@@ -53,7 +53,19 @@ export function openAppender(url: string, applicationName: string): Appending {
   };
 }
 
+/** What there is of a topic, for operators. */
+export interface TopicState {
+  topic: string;
+  /** How many events were appended; of a keyed topic the newest of each stream are kept of them. */
+  appended: number;
+  /** When the last one was. */
+  appendedAt: Date | null;
+  /** Whose relay has the lease; null: it is free, or has run out. */
+  holder: string | null;
+}
+
 export interface Reading extends BusReader {
+  topics(): Promise<TopicState[]>;
   /** From now on nobody waits. */
   stopWaiting(): void;
   close(): Promise<void>;
@@ -105,6 +117,15 @@ export function openReader(url: string, applicationName: string, logger: Logger)
         select "offset", event_id, stream_id, version, type, data, occurred_at from messages
         where topic = ${topic} and "offset" = ${offsetOf(cursor)}`;
       return row && placed(topic, row).event;
+    },
+    async topics() {
+      const rows = await sql<{ name: string; next_offset: string; holder: string | null; last: Date | null }[]>`
+        select t.name, t.next_offset, case when t.leased_until > now() then t.holder end as holder,
+               (select m.appended_at from messages m where m.topic = t.name order by m."offset" desc limit 1) as last
+        from topics t order by t.name`;
+      return rows.map((row) => ({
+        ...{ topic: row.name, appended: Number(row.next_offset), appendedAt: row.last, holder: row.holder },
+      }));
     },
     cursor: cursorFrom,
     ping: () => sql`select 1`,

@@ -109,6 +109,17 @@ export async function countDead(db: Database, name: string): Promise<number> {
   return db.$count(parkedEvents, and(waiting(name), sql`${parkedEvents.deadAt} is not null`));
 }
 
+/** How far each consumer of a context has come, and what it has parked. */
+export async function consumerStates(db: Database) {
+  const cursors = await db.select().from(consumerCursors).orderBy(asc(consumerCursors.consumer));
+  const parked = await db
+    .select()
+    .from(parkedEvents)
+    .where(isNull(parkedEvents.skippedAt))
+    .orderBy(asc(parkedEvents.id));
+  return cursors.map((row) => ({ ...row, parked: parked.filter(({ consumer }) => consumer === row.consumer) }));
+}
+
 /** Has a dead event tried again as if it were new; those behind it follow. False: there is no such dead event. */
 export async function retryDead(db: Database, id: number): Promise<boolean> {
   const rows = await db

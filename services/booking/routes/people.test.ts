@@ -157,3 +157,16 @@ test('every reply is what the contract and its document say', async () => {
   const reply = await book(await people());
   expect(contract.bookSession.replies[201].parse(reply.body)).toEqual(reply.body);
 });
+
+test('a student is shown by the name of today, and a stranger to the bus by that of the booking', async () => {
+  const who = await given(confirmedAtOnce);
+  const seen = async () => (await service.ask('GET', `/api/bookings/${who.id}`, { token: who.tutorToken })).body;
+  const booked = (await seen()).studentName;
+  await service.database.sql`
+    insert into people (user_id, version, display_name) values (${who.student}, 1, 'Ada King')`;
+  expect((await seen()).studentName).toBe('Ada King');
+  const list = await service.ask('GET', '/api/bookings?role=tutor', { token: who.tutorToken });
+  expect(list.body.items.map(({ studentName }: { studentName: string }) => studentName)).toEqual(['Ada King']);
+  await service.database.sql`delete from people where user_id = ${who.student}`;
+  expect((await seen()).studentName).toBe(booked);
+});
