@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const say = (line: string) => console.log(line);
   const settings = await prepareDatabases({
-    databaseUrl: { ...config.databaseUrl, bus: config.BUS_DATABASE_URL },
+    databaseUrl: { ...config.databaseUrl, bus: config.busUrl.bus },
     busUrl: config.busUrl,
     serverUrl: process.env.PREPARE_DATABASE_SERVER || undefined,
     embedded: process.env.PREPARE_EMBEDDED === 'true',

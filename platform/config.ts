@@ -33,6 +33,7 @@ const url = (...protocols: string[]) =>
       (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
       `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     );
+const postgres = () => url('postgres:', 'postgresql:').optional();
 /** An IP address, or a network in CIDR form; not one of all addresses, which would let every client choose its own. */
 function isAddressOrNetwork(value: string): boolean {
   const [address = '', bits, ...rest] = value.split('/');
@@ -97,9 +98,7 @@ const settings = {
     .optional()
     .describe('Where clients reach the gateway; links in mails start with it'),
   POSTGRES_PORT: port(5433).describe('Port of the embedded Postgres'),
-  DATABASE_URL: url('postgres:', 'postgresql:')
-    .optional()
-    .describe('A Postgres server and a user that may create roles and databases'),
+  DATABASE_URL: postgres().describe('A Postgres server and a user that may create roles and databases'),
   DATABASE_POOL_SIZE: z.coerce
     .number()
     .int()
@@ -108,15 +107,6 @@ const settings = {
     .default(8)
     .describe('Connections each service keeps at most'),
   DATABASE_ROLE_SECRET: secret.optional().describe("The password of each context's database role is derived from it"),
-  BUS_DATABASE_URL: url('postgres:', 'postgresql:')
-    .optional()
-    .describe('Database of the event bus, made beforehand, and the role that owns it; needed to migrate it alone'),
-  BUS_APPENDER_DATABASE_URL: url('postgres:', 'postgresql:')
-    .optional()
-    .describe('The same database for the role bus_appender, by which services publish their events'),
-  BUS_READER_DATABASE_URL: url('postgres:', 'postgresql:')
-    .optional()
-    .describe('The same database for the role bus_reader, by which events are read'),
   SERVICE_TOKEN_SECRET: secret.describe("Signs the tokens by which the platform's parts call /internal"),
   IDENTITY_KEY_SECRET: secret
     .optional()
@@ -222,7 +212,13 @@ const settings = {
     .describe('How long running work may take to end at a stop'),
 } as const;
 
-const perContext = Object.fromEntries(
+const ofBus = {
+  BUS_DATABASE_URL: postgres().describe('Database of the event bus, made beforehand; needed to migrate it'),
+  BUS_APPENDER_DATABASE_URL: postgres().describe('The same for the role bus_appender, by which events are published'),
+  BUS_READER_DATABASE_URL: postgres().describe('The same for the role bus_reader, by which events are read'),
+};
+
+const perContext: Record<string, z.ZodType> = Object.fromEntries(
   CONTEXT_NAMES.flatMap((name): [string, z.ZodType][] => [
     [`${name.toUpperCase()}_PORT`, port(contextOf(name).port).describe(`Port of the ${name} service`)],
     [
@@ -235,8 +231,7 @@ const perContext = Object.fromEntries(
 
 function databaseSetting(name: ContextName): [string, z.ZodType][] {
   if (!contextOf(name).database) return [];
-  const schema = url('postgres:', 'postgresql:').optional().describe(`Database of ${name} alone, made beforehand`);
-  return [[`${name.toUpperCase()}_DATABASE_URL`, schema]];
+  return [[`${name.toUpperCase()}_DATABASE_URL`, postgres().describe(`Database of ${name} alone, made beforehand`)]];
 }
 
 /** Settings of which there can be one for every currency, as the one for EUR. */
@@ -250,11 +245,11 @@ const perCurrency = {
 };
 
 const baseSchema = z.object(settings);
-const contextSchema = z.object(perContext);
+const contextSchema = z.object({ ...ofBus, ...perContext });
 
 /** Name, default and meaning of every setting, for `.env.example` and the reference in the documentation. */
 export function listSettings(): { name: string; meaning: string; schema: z.ZodType }[] {
-  return Object.entries({ ...settings, ...perCurrency, ...perContext }).map(([name, schema]) => ({
+  return Object.entries({ ...settings, ...perCurrency, ...ofBus, ...perContext }).map(([name, schema]) => ({
     name,
     meaning: schema.description ?? '',
     schema,
@@ -275,8 +270,6 @@ export interface Config
     | 'STRIPE_API_BASE'
     | 'STRIPE_SCRIPT_URL'
     | 'SMTP_URL'
-    | 'BUS_APPENDER_DATABASE_URL'
-    | 'BUS_READER_DATABASE_URL'
   > {
   /** Those that run: of the modules that are switched on. */
   contexts: ReadonlySet<ContextName>;
@@ -296,8 +289,8 @@ export interface Config
   servicePort: Record<ContextName, number>;
   /** Connection string of each context's own database and role; undefined when no setting says where it is. */
   databaseUrl: Record<DatabaseContext, string | undefined>;
-  /** Connection string of the event bus for each of its roles; undefined when no setting says where it is. */
-  busUrl: Record<BusRole, string | undefined>;
+  /** The same of the event bus for each of its roles, and for its owner where it was made beforehand. */
+  busUrl: Record<BusRole | 'bus', string | undefined>;
 }
 
 /** Settings that cannot be used. Its message is written for a person and names each setting and what to do. */
@@ -311,7 +304,7 @@ export class ConfigError extends Error {
  */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile = '.env'): Config {
   const file = readEnvFile(envFile);
-  const known = new Set([...Object.keys(settings), ...Object.keys(perContext)]);
+  const known = new Set([...Object.keys(settings), ...Object.keys(ofBus), ...Object.keys(perContext)]);
   const problems = Object.keys(file)
     .filter((key) => !known.has(key) && !isPayoutMinimum(key))
     .map((key) => `${key} in ${envFile} is not a setting; .env.example lists them all`);
@@ -379,8 +372,10 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
       given[`${name.toUpperCase()}_DATABASE_URL`] ??
       (server && roleSecret ? ownerUrl(server, name, roleSecret) : undefined),
   );
-  const { MODULES: modules, BUS_APPENDER_DATABASE_URL: appender, BUS_READER_DATABASE_URL: reader, ...rest } = base;
-  const busGiven = { bus_appender: appender, bus_reader: reader };
+  const busUrlOf = (role: BusRole) =>
+    given[`${role.toUpperCase()}_DATABASE_URL`] ??
+    (server && roleSecret ? busUrl(server, role, roleSecret) : undefined);
+  const { MODULES: modules, ...rest } = base;
   return {
     ...rest,
     contexts: contextsOf(modules),
@@ -393,10 +388,7 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
     servicePort,
     serviceUrl,
     databaseUrl,
-    busUrl: byName(
-      BUS_ROLES,
-      (role) => busGiven[role] ?? (server && roleSecret ? busUrl(server, role, roleSecret) : undefined),
-    ),
+    busUrl: { bus: given.BUS_DATABASE_URL, ...byName(BUS_ROLES, busUrlOf) },
   };
 }
 

@@ -35,6 +35,7 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'services/README.md': 'this page',
     'docs/sagas/user-creation.md': 'the sign-up saga calls almost all of them',
     'activities/booking.ts': 'the booking saga calls almost all of them',
+    'kernel/facts.ts': 'says what contexts know of each other; a new one knows nothing yet',
     'docs/sagas/sweep.md': 'the sweep asks each context that has something to see to',
     'activities/sweep.ts': 'as its page',
     'activities/user-creation.ts': 'as its page',

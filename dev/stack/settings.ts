@@ -31,7 +31,7 @@ export function readSettings(overrides: Record<string, string> = {}, envFile = '
   const config = loadConfig(environment, envFile);
   // The server's superuser is for making databases: no service is given it.
   delete environment.DATABASE_URL;
-  const bus = [config.BUS_DATABASE_URL, ...Object.values(config.busUrl)];
+  const bus = Object.values(config.busUrl);
   return {
     config,
     secrets,

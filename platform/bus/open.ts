@@ -19,7 +19,7 @@ export interface Bus {
 }
 
 /** The bus that the settings name. A process has two connections to it at most, and none before one is needed. */
-export function openBus(config: Pick<Config, 'busUrl' | 'LOG_LEVEL'>): Bus {
+export function openBus(config: { busUrl: Partial<Config['busUrl']>; LOG_LEVEL: string }): Bus {
   const logger = createLogger('bus', config.LOG_LEVEL);
   const holder = `${hostname()}:${process.pid}`;
   let appending: Appending | undefined;

@@ -73,6 +73,7 @@ export const sagaOperations = {
     access: 'service',
     idempotency: 'required',
     params: ReviewParams,
+    fingerprint: ['rating'],
     body: z.strictObject({ rating: z.int().min(1).max(5) }),
     replies: { 204: null },
     errors: ['not_found'],
