@@ -13,6 +13,8 @@ npm run ops:bus -- skip <context> <id> --reason <text>        give a dead event 
 npm run ops:bus -- compare <context> <projection>             make a projection anew beside its rows, and compare
 npm run ops:bus -- rebuild <context> <projection>             the same, and put the new rows in their place`;
 
+const PLAIN = { head: [], border: [] };
+
 /** `npm run ops:bus`: the event bus, for operators. */
 void asOperator('ops-bus', async (operated) => {
   const [command = 'status', ...given] = process.argv.slice(2);
@@ -48,16 +50,16 @@ function idOf(text: string): number {
 }
 
 async function status({ bus, config, database }: Operated): Promise<string> {
-  const topics = new Table({ head: ['topic', 'appended', 'last', 'relay'], style: { head: [] } });
+  const topics = new Table({ head: ['topic', 'appended', 'last', 'relay'], style: PLAIN });
   for (const { topic, appended, appendedAt, holder } of await bus().topics()) {
     topics.push([topic, appended, appendedAt?.toISOString() ?? '-', holder ?? 'nobody']);
   }
-  const outboxes = new Table({ head: ['outbox', 'unpublished', 'oldest'], style: { head: [] } });
+  const outboxes = new Table({ head: ['outbox', 'unpublished', 'oldest'], style: PLAIN });
   const consumers = new Table({
     head: ['consumer', 'topic', 'behind', 'waiting', 'dead', 'left out'],
-    style: { head: [] },
+    style: PLAIN,
   });
-  const dead = new Table({ head: ['dead', 'consumer', 'event', 'stream', 'error', 'since'], style: { head: [] } });
+  const dead = new Table({ head: ['dead', 'consumer', 'event', 'stream', 'error', 'since'], style: PLAIN });
   for (const context of DATABASE_CONTEXTS.filter((candidate) => config.contexts.has(candidate))) {
     const { db } = database(context);
     const [outbox] = await db.execute<{ count: string; oldest: string | null }>(

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_GONE_SECONDS } from '../../platform/saga-request';
 import { SWEEP_EVERY_MS } from '../../workflows/sweep.api';
 import type { RunningPlatform } from '../stack/platform';
+import { busNotSettled } from './bus';
 import type { ChaosEvidence } from './evidence';
 import { mailsMissing } from './mails';
 import { SCHEDULED, WAITING } from './reconciliation';
@@ -90,6 +91,7 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     ...atStripe.filter((one) => !isOver(one)).map(({ id }) => `dispute ${id} is still to be seen to`),
     ...(await busySagas(evidence)),
     ...(await mailsMissing(evidence)),
+    ...(await busNotSettled(evidence)),
   ];
 }
 

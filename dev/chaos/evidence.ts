@@ -1,9 +1,11 @@
 import { Client, Connection } from '@temporalio/client';
+import type { Sql } from 'postgres';
 import { request } from 'undici';
 import { z } from 'zod';
 import { openDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';
 import { uncaughtIn } from '../stack/uncaught';
+import { projectionsDiffer } from './projections';
 import type { Evidence } from './reconciliation';
 
 /** A mail in the catcher's inbox. */
@@ -11,6 +13,10 @@ export type CaughtMail = z.output<typeof mailSchema>;
 
 export interface ChaosEvidence extends Evidence {
   mails(): Promise<CaughtMail[]>;
+  /** The event bus, as who reads it sees it. */
+  bus: Sql;
+  /** Projections that are not what their events give, in sentences. */
+  projectionsDiffer(): Promise<string[]>;
   /** Errors that nobody caught, of which processes died by themselves. */
   uncaught(): string[];
   /** The sender of all mails. Message ids are made of it. */
@@ -35,6 +41,8 @@ export async function openEvidence(platform: RunningPlatform): Promise<ChaosEvid
     temporal: new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }),
     mailFrom: config.MAIL_FROM,
     database: databases.database,
+    bus: databases.bus,
+    projectionsDiffer: () => projectionsDiffer(platform),
     sandbox: (method, path) => ask(`${urls.stripeSandbox}${path}`, method === 'GET' ? 'GET' : 'POST'),
     mails: async () => {
       const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);

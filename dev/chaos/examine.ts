@@ -1,3 +1,4 @@
+import { aboutBus } from './bus';
 import { claimsByPayment, UNCLAIMED } from './claims';
 import { disputeBooks, disputeSagas } from './dispute-books';
 import { judgeDispute } from './dispute-promises';
@@ -49,7 +50,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     ...records.signUps.map(({ person }) => person),
   ];
   const ends = new Map<string, number>();
-  const [books, left, sagas, post, promises, accounts, payouts, disputes] = await Promise.all([
+  const [books, left, sagas, post, promises, accounts, payouts, disputes, bus] = await Promise.all([
     contradictions(evidence),
     halfDone(evidence),
     workflowTroubles(evidence, [...people, ...records.strangers]),
@@ -58,6 +59,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     accountsBroken(people, evidence),
     payoutsBroken(cast, records, evidence),
     disputesBroken(cast, records, evidence),
+    aboutBus(evidence),
   ]);
   return {
     violations: [
@@ -72,6 +74,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
       ...disputes.wrong,
       ...sagas.troubles,
       ...post.wrong,
+      ...bus,
     ],
     mailsTwice: post.twice,
     mails: post.mails,

@@ -17,6 +17,8 @@ export const NO_LIMITS: Readonly<Record<string, string>> = Object.fromEntries(RA
 export interface OpenDatabases {
   /** A pool with the rights of the context's own role. */
   database(context: DatabaseContext): Sql;
+  /** The event bus, as who reads it sees it. */
+  bus: Sql;
   close(): Promise<void>;
 }
 
@@ -32,14 +34,16 @@ export function openDatabases(
       return [context, postgres(url, { max, onnotice: () => undefined, connection })];
     }),
   );
+  const bus = postgres(environment.BUS_READER_DATABASE_URL ?? '', { max, onnotice: () => undefined, connection });
   return {
+    bus,
     database(context) {
       const pool = pools.get(context);
       if (!pool) throw new Error(`${context} has no database`);
       return pool;
     },
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.end({ timeout: 1 })));
+      await Promise.all([...pools.values(), bus].map((pool) => pool.end({ timeout: 1 })));
     },
   };
 }

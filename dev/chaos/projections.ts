@@ -1,0 +1,35 @@
+import { openDatabase } from '../../db/client';
+import { DATABASE_CONTEXTS } from '../../kernel/modules';
+import type { Projection } from '../../platform/bus/consumer';
+import { openReader } from '../../platform/bus/postgres';
+import { rebuild } from '../../platform/bus/rebuild';
+import { createLogger } from '../../platform/telemetry';
+import { definitionOf } from '../../services';
+import type { RunningPlatform } from '../stack/platform';
+
+/** Makes each projection anew from the first event on, and says which differ from their rows. */
+export async function projectionsDiffer({ environment }: Pick<RunningPlatform, 'environment'>): Promise<string[]> {
+  const reader = openReader(environment.BUS_READER_DATABASE_URL ?? '', 'chaos', createLogger('chaos', 'warn'));
+  const wrong: string[] = [];
+  try {
+    for (const context of DATABASE_CONTEXTS) {
+      const consumers = definitionOf(context).consumers ?? [];
+      for (const projection of consumers.filter((one): one is Projection => one.kind === 'projection')) {
+        const url = environment[`${context.toUpperCase()}_DATABASE_URL`] ?? '';
+        const own = openDatabase(url, { poolSize: 1, applicationName: 'chaos' });
+        try {
+          const { different, behind } = await rebuild(own.db, reader, projection, { replace: false });
+          if (behind > 0) wrong.push(`${context} has not read ${behind} events of ${projection.topic}`);
+          for (const [table, rows] of Object.entries(different)) {
+            if (rows > 0) wrong.push(`${table} of ${context}, made anew from its events, differs by ${rows} rows`);
+          }
+        } finally {
+          await own.close();
+        }
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+  return wrong;
+}
