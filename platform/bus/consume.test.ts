@@ -194,11 +194,16 @@ describe('an event that cannot be applied', () => {
 });
 
 describe('a reactor', () => {
-  test('does nothing of what was there before it, and acts on what comes', async () => {
-    const old = some(1_500);
-    await append(...old);
+  test('does nothing of a hundred thousand events that were there before it, and acts on what comes', async () => {
+    await append(busEvent());
+    await bus.sql`
+      insert into messages (topic, "offset", event_id, stream_id, version, type, data, keyed, occurred_at, appended_at)
+      select topic, n, gen_random_uuid(), gen_random_uuid(), 1, type, data, keyed, now(), now()
+      from messages, generate_series(1, 100000) as n`;
+    await bus.sql`update topics set next_offset = 100001 where name = ${TOPIC}`;
     start(reactor());
-    await until(async () => (await cursor())?.cursor !== undefined);
+    await until(async () => (await cursor()) !== undefined);
+    expect((await cursor())?.cursor).toBe(await bus.reader().tail(TOPIC));
     const fresh = some(3);
     await append(...fresh);
     await until(async () => (await seen()).length === 3);
@@ -267,4 +272,15 @@ test('while its database or the bus is away nothing is lost, and nothing is park
   await until(async () => (await seen().catch(() => [])).length === 4);
   expect(await seen()).toEqual(ids([...events, ...more]));
   expect(await parked()).toHaveLength(0);
+});
+
+test('a consumer that hears of nothing looks for itself', async () => {
+  const reader = bus.reader();
+  start(projection(), { ...reader, appended: (_topic, ms) => reader.appended('nothing is ever told of this', ms) });
+  const events = some(3);
+  for (const [n, event] of events.entries()) {
+    await append(event);
+    await until(async () => (await seen()).length === n + 1);
+  }
+  expect(await seen()).toEqual(ids(events));
 });

@@ -255,3 +255,21 @@ test('while the bus is away events wait in the outbox, and are published when it
   expect(await onBus()).toEqual(await written());
   await away.close();
 });
+
+test('a relay that hears of nothing looks for itself', async () => {
+  const deaf = createChanges({ sql: { listen: () => new Promise(() => undefined) } }, logger);
+  running.push(
+    startRelay({
+      bus: bus.appender(),
+      outbox: outboxOf('notification', database.db),
+      changes: deaf,
+      logger,
+      holder: 'test',
+    }),
+  );
+  for (let n = 0; n < 3; n++) {
+    await append(uuidv7(), n);
+    await until(async () => (await unpublished()) === 0);
+  }
+  expect(await onBus()).toEqual(await written());
+});

@@ -100,3 +100,17 @@ test('what is no end of a session, or makes no sense, ends none and is passed ov
   expect([sessions.has(loggedIn), sessions.has(broken)]).toEqual([false, false]);
   await sessions.close();
 });
+
+test('a gateway that hears of nothing looks for itself', async () => {
+  const reader = bus.reader();
+  const deaf = {
+    ...reader,
+    appended: (_topic: string, ms: number) => reader.appended('nothing is ever told of this', ms),
+  };
+  const sessions = knowEndedSessions(deaf, logger);
+  await until(() => sessions.caughtUp());
+  const session = uuidv7();
+  await ended(session);
+  await until(() => sessions.has(session));
+  await sessions.close();
+});
