@@ -1,4 +1,3 @@
-import { eq } from 'drizzle-orm';
 import { tutorRatings } from '../../../db/schema/tutoring';
 import { type Reply, startTestService, type TestService } from '../../../tests/support/service';
 import {
@@ -41,9 +40,9 @@ describe('search', () => {
   }
   const rate = (tutor: TestTutor | undefined, average: number, count: number) =>
     service.database.db
-      .update(tutorRatings)
-      .set({ average, count })
-      .where(eq(tutorRatings.tutorId, tutor?.id ?? nowhere));
+      .insert(tutorRatings)
+      .values({ tutorId: tutor?.id ?? nowhere, average, count })
+      .onConflictDoUpdate({ target: tutorRatings.tutorId, set: { average, count } });
 
   test('shows a tutor as they are after each change of anything of theirs, however often they were found before', async () => {
     const { fresh } = await tutors('Freshness', { fresh: { profile: { subjects: ['Freshness'] } } });
