@@ -39,6 +39,7 @@ beforeAll(async () => {
       select uuidv7(), id, 1, 'captured', 4500, 4500, 0, 'EUR' from made;
     insert into events (event_id, stream_id, version, type, data)
       select uuidv7(), id::text, v, 'BookingRequested', '{}' from made, generate_series(1, 3) v;
+    insert into people (user_id, version, display_name) select md5('s' || n)::uuid, 1, 'Ada' from generate_series(0, 1999) n;
     insert into idempotency_keys (owner, key, fingerprint, resource_id)
       select student_id::text, n::text, 'f', id from made;
     analyze`);
