@@ -11,6 +11,8 @@ export interface DatabaseClient {
   db: Database;
   /** The driver itself, for LISTEN. */
   sql: Sql;
+  /** The same pool for work whose statements are told to somebody else. */
+  countedBy(onStatement: () => void): Database;
   close(): Promise<void>;
 }
 
@@ -35,7 +37,8 @@ const LONGEST_PAUSE_SECONDS = 0.5;
 /** Opens a pool of at most `poolSize` connections. Nothing is connected until the first query. */
 export function openDatabase(url: string, options: PoolOptions): DatabaseClient {
   const sql = postgres(url, { ...driverOptions(options), idle_timeout: 60 });
-  return { db: drizzle(preparing(sql, options.onStatement)), sql, close: () => sql.end({ timeout: 5 }) };
+  const countedBy = (onStatement?: () => void) => drizzle(preparing(sql, onStatement));
+  return { db: countedBy(options.onStatement), sql, countedBy, close: () => sql.end({ timeout: 5 }) };
 }
 
 /** One connection that both asks and hears what others notify. */

@@ -1,4 +1,4 @@
-import { type DatabaseClient, openDatabase } from '../db/client';
+import { type Database, type DatabaseClient, openDatabase } from '../db/client';
 import type { ContextName, DatabaseContext } from '../kernel/modules';
 import { HOUR } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
@@ -57,7 +57,7 @@ export interface ServiceDefinition {
   /** Registers a handler for every operation of the contract. What it returns is closed before the database is. */
   routes(service: Service, deps: ServiceDeps): Promise<{ close(): Promise<void> } | undefined> | undefined;
   /** What it publishes beside the events of its context. */
-  outboxes?: (deps: ServiceDeps) => Outbox[];
+  outboxes?: (db: Database) => Outbox[];
   /** What it does of the events of the bus. */
   consumers?: readonly Consumer[];
   /** identity checks tokens with its own keys; everybody else by identity's JWKS. */
@@ -142,10 +142,12 @@ function startLoops(definition: ServiceDefinition, deps: ServiceDeps): Loop[] {
   const { name: service, outboxes, consumers = [] } = definition;
   const { bus, logger, changes, database } = deps;
   const appender = bus.appender();
-  const published = [outboxOf(service, database.db), ...(outboxes?.(deps) ?? [])];
+  // What it asks of the database is nobody's request.
+  const db = database.countedBy(statementCounter('bus'));
+  const published = [outboxOf(service, db), ...(outboxes?.(db) ?? [])];
   return [
     ...published.map((outbox) => startRelay({ bus: appender, outbox, changes, logger, holder: bus.holder })),
-    ...consumers.map((consumer) => startConsumer({ service, bus: bus.reader(), db: database.db, consumer, logger })),
+    ...consumers.map((consumer) => startConsumer({ service, bus: bus.reader(), db, consumer, logger })),
   ];
 }
 

@@ -139,7 +139,8 @@ async function counted(): Promise<Counts> {
   for (const line of (await platform.metrics()).split('\n')) {
     const [, name, text = '', value] = SERIES.exec(line) ?? [];
     const { service, operation } = Object.fromEntries([...text.matchAll(LABEL)].map(([, key, is]) => [key, is]));
-    if (name === 'database_statements_total') {
+    // Relays and consumers look once a second, whatever is booked: how many statements that is says nothing. The benchmark has their cost.
+    if (name === 'database_statements_total' && service !== 'bus') {
       add('SQL statements', Number(value));
       add(`SQL statements of ${service}`, Number(value));
     }

@@ -284,3 +284,17 @@ test('a consumer that hears of nothing looks for itself', async () => {
   }
   expect(await seen()).toEqual(ids(events));
 });
+
+test('what it does nothing of is passed over, and noted when nothing else is to be done or much has gone by', async () => {
+  start({ ...projection(), types: ['Wanted'] });
+  const wanted = some(2, { type: 'Wanted' });
+  const [first, second] = wanted;
+  if (!first || !second) throw new Error('there are two');
+  await append(...some(1_200), first, ...some(3));
+  await until(async () => (await seen()).length === 1);
+  const tail = await bus.reader().tail(TOPIC);
+  await until(async () => (await cursor())?.cursor === tail);
+  await append(...some(3), second);
+  await until(async () => (await seen()).length === 2);
+  expect(await seen()).toEqual(ids(wanted));
+});

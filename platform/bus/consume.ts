@@ -15,7 +15,7 @@ import {
   park,
   unpark,
 } from './store';
-import type { Batch, BusReader, Cursor, Placed } from './transport';
+import type { BusReader, Cursor, Placed } from './transport';
 
 /** So many events are applied in one transaction at most. */
 const BATCH = 500;
@@ -54,30 +54,37 @@ export function startConsumer(deps: {
   const { bus, db, consumer, logger } = deps;
   const { name, topic } = consumer;
   const labels = { service: deps.service, consumer: name };
-  let at: { cursor: Cursor | null } | undefined;
+  /** How far it has read, and how far its database says: what it passes over is noted when there is nothing else to do. */
+  let at: { read: Cursor | null; noted: Cursor | null; passedOver: number } | undefined;
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
-  const asCursor = (text: string | null) => (text === null ? null : bus.cursor(text));
+  const placeOf = (text: string | null) => {
+    const cursor = text === null ? null : bus.cursor(text);
+    return { read: cursor, noted: cursor, passedOver: 0 };
+  };
+  const isOfInterest = ({ event }: Placed) => consumer.types?.includes(event.type) ?? true;
 
-  /** Applies in one transaction what stands at the cursor, or parks it all where an error is given. */
-  async function applyAll(items: readonly Placed[], from: Cursor | null, failure?: { error: unknown }): Promise<void> {
-    const last = items.at(-1);
-    if (!last) return;
+  /**
+   * Applies in one transaction what stands behind the noted cursor, or parks it all where an error is given, and moves the cursor.
+   * @throws Moved
+   */
+  async function applyAll(items: readonly Placed[], to: Cursor, failure?: { error: unknown }): Promise<void> {
     const counts = { applied: 0, leftOut: 0 };
     await db.transaction(async (tx) => {
       const { cursor, now } = await lockCursor(tx, name);
-      if (cursor !== from) throw new Moved(cursor);
-      const held = await heldStreams(tx, name);
+      if (cursor !== at?.noted) throw new Moved(cursor);
+      const held = items.length > 0 ? await heldStreams(tx, name) : new Set();
       for (const item of items) {
         if (held.has(item.event.subject)) await park(tx, name, item);
         else if (failure) await park(tx, name, item, failure.error);
         else if (await act(tx, item, now)) counts.applied += 1;
         else counts.leftOut += 1;
       }
-      await moveCursor(tx, name, last.cursor, counts.leftOut);
+      await moveCursor(tx, name, to, counts.leftOut);
     });
     applied.inc(labels, counts.applied);
     leftOutCount.inc(labels, counts.leftOut);
-    at = { cursor: last.cursor };
+    at = { read: to, noted: to, passedOver: 0 };
   }
 
   /** @returns false when the event is too old to act on */
@@ -91,22 +98,18 @@ export function startConsumer(deps: {
   }
 
   /** All at once, and where that fails one by one: the one that fails is parked. */
-  async function applyBatch({ items }: Batch, from: Cursor | null): Promise<void> {
+  async function applyBatch(items: readonly Placed[], to: Cursor): Promise<void> {
     try {
-      await applyAll(items, from);
+      await applyAll(items, to);
     } catch (error) {
       if (error instanceof Moved) throw error;
-      let before = from;
-      for (const item of items) {
-        await applyOne(item, before);
-        before = item.cursor;
-      }
+      for (const item of items) await applyOne(item);
     }
   }
 
-  async function applyOne(item: Placed, from: Cursor | null): Promise<void> {
+  async function applyOne(item: Placed): Promise<void> {
     try {
-      await applyAll([item], from);
+      await applyAll([item], item.cursor);
     } catch (error) {
       if (error instanceof Moved) throw error;
       logger.warn(
@@ -114,11 +117,13 @@ export function startConsumer(deps: {
         'an event could not be applied: it is parked',
       );
       // Where the database is away this fails as well, nothing is noted, and the event is next again.
-      await applyAll([item], from, { error });
+      await applyAll([item], item.cursor, { error });
     }
   }
 
   async function retryParked(): Promise<boolean> {
+    if (performance.now() - lookedAt < LOOK_EVERY_MS) return false;
+    lookedAt = performance.now();
     const due = await dueEvents(db, name);
     for (const parked of due) await retry(parked);
     if (due.length > 0) dead.set(labels, await countDead(db, name));
@@ -146,20 +151,29 @@ export function startConsumer(deps: {
     }
   }
 
+  async function consume(items: readonly Placed[], { read, noted, passedOver }: NonNullable<typeof at>): Promise<void> {
+    const last = items.at(-1)?.cursor;
+    const ofInterest = items.filter(isOfInterest);
+    const passed = passedOver + items.length;
+    if (last === undefined) {
+      if (read !== null && read !== noted) await applyAll([], read);
+    } else if (ofInterest.length > 0 || passed >= BATCH) await applyBatch(ofInterest, last);
+    else at = { read: last, noted, passedOver: passed };
+  }
+
   /** @returns whether there may be more */
   async function step(): Promise<boolean> {
     if (!at) {
       const begin = () => (consumer.kind === 'reactor' ? bus.tail(topic) : Promise.resolve(null));
-      at = { cursor: asCursor(await beginAt(db, consumer, begin)) };
+      at = placeOf(await beginAt(db, consumer, begin));
       dead.set(labels, await countDead(db, name));
     }
     const retried = await retryParked();
-    const { cursor } = at;
-    const batch = await bus.read(topic, cursor, BATCH);
-    lag.set(labels, batch.behind + batch.items.length);
-    await applyBatch(batch, cursor);
-    lag.set(labels, batch.behind);
-    return retried || batch.behind > 0;
+    const { items, behind } = await bus.read(topic, at.read, BATCH);
+    lag.set(labels, behind + items.length);
+    await consume(items, at);
+    lag.set(labels, behind);
+    return retried || behind > 0;
   }
 
   return startLoop({
@@ -167,7 +181,7 @@ export function startConsumer(deps: {
     step,
     failed(err, again) {
       // Where it stands is asked again: another replica may have moved it, also in the moment of an error.
-      at = err instanceof Moved ? { cursor: asCursor(err.cursor) } : undefined;
+      at = err instanceof Moved ? placeOf(err.cursor) : undefined;
       if (err instanceof Moved) return true;
       if (!again) logger.warn({ err, consumer: name }, 'events are not read for now; it is tried again');
       return false;

@@ -8,6 +8,8 @@ interface Reader {
   /** Names it in its context's database: another name begins anew. */
   name: string;
   topic: string;
+  /** The types that it does something of; left out: all. Of the others nothing is noted. */
+  types?: readonly string[];
   apply: Apply;
 }
 

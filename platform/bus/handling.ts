@@ -13,13 +13,13 @@ type Handle<Schema extends z.ZodObject> = (tx: Transaction, data: z.output<Schem
 export function handling<Of extends Schemas>(
   schemas: Of,
   handlers: { [Type in keyof Of & string]?: Handle<Of[Type]> },
-): Apply {
+): { types: readonly string[]; apply: Apply } {
   const known = new Map<string, Apply>();
   for (const type in handlers) {
     const [schema, handle] = [schemas[type], handlers[type]];
     if (schema && handle) known.set(type, reading(schema, handle));
   }
-  return async (tx, event) => known.get(event.type)?.(tx, event);
+  return { types: [...known.keys()], apply: async (tx, event) => known.get(event.type)?.(tx, event) };
 }
 
 function reading<Schema extends z.ZodObject>(schema: Schema, handle: Handle<Schema>): Apply {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../changes';
 
 export interface Loop {
@@ -12,6 +13,8 @@ export interface Loop {
 export function startLoop(work: {
   /** Called before a step, so that what happens during it is not waited for. */
   wait(): Change;
+  /** Waits so long once it is woken, so that what comes at the same time is one step's. */
+  gatherMs?: number;
   step(): Promise<boolean>;
   failed(error: unknown, again: boolean): boolean;
 }): Loop {
@@ -30,7 +33,10 @@ export function startLoop(work: {
         atOnce = work.failed(error, failing);
         failing = true;
       }
-      if (!atOnce && !closed) await change.happened;
+      if (!atOnce && !closed) {
+        await change.happened;
+        if (work.gatherMs !== undefined && !closed) await pause(work.gatherMs);
+      }
       change.stop();
     }
   }

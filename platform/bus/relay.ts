@@ -22,6 +22,8 @@ export const OUTBOX = 'outbox';
 const BATCH = 500;
 /** An announcement can be lost with its connection: a relay looks for itself so often. */
 const LOOK_EVERY_MS = SECOND;
+/** What follows within so long is published with it: one statement does for all. */
+const GATHERED_WITHIN_MS = 50;
 /** A lease that has little left is kept, also where there is nothing to append. */
 const KEEP_EVERY_MS = (LEASE_SECONDS / 3) * SECOND;
 
@@ -70,6 +72,7 @@ export function startRelay(deps: {
 
   const loop = startLoop({
     wait: () => changes.next(OUTBOX, LOOK_EVERY_MS),
+    gatherMs: GATHERED_WITHIN_MS,
     step: publish,
     failed(err, again) {
       if (err instanceof LeaseOver) {

@@ -21,7 +21,7 @@ export const identityService: ServiceDefinition = {
   contract,
   events: identityEvents,
   keyed: { 'identity.people': identityPeople },
-  outboxes: ({ database }) => [peopleOutbox(database.db)],
+  outboxes: (db) => [peopleOutbox(db)],
   verifyUser(deps) {
     const keyring = createKeyring(deps);
     return async (token) => {

@@ -41,7 +41,7 @@ export const ratingsProjection: Projection = {
   name: 'ratings',
   topic: 'tutoring.events',
   tables: ['tutor_ratings'],
-  apply: handling(tutoringEvents, {
+  ...handling(tutoringEvents, {
     async TutorReviewReceived(tx, { tutorId, rating }) {
       // Of a tutor who is gone there is nothing to keep.
       const [tutor] = await tx
