@@ -273,3 +273,21 @@ test('a relay that hears of nothing looks for itself', async () => {
   }
   expect(await onBus()).toEqual(await written());
 });
+
+test('what the bus did not take stays in the outbox', async () => {
+  const through = bus.appender();
+  let refusals = 3;
+  relay(undefined, {
+    ...through,
+    async append(lease, events, keyed) {
+      refusals -= 1;
+      if (refusals >= 0) throw new Error('the bus is full');
+      await through.append(lease, events, keyed);
+    },
+  });
+  await append(uuidv7(), 1);
+  await until(() => refusals < 3);
+  expect(await unpublished()).toBe(1);
+  await until(async () => (await unpublished()) === 0);
+  expect(await onBus()).toEqual(await written());
+});
