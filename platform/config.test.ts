@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ownerUrl } from '../db/roles';
+import { BUS_ROLES, busUrl as busUrlOf, ownerUrl } from '../db/roles';
 import { CONTEXT_NAMES, contextOf, DATABASE_CONTEXTS } from '../kernel/modules';
 import { ConfigError, listSettings, loadConfig } from './config';
 
@@ -86,6 +86,28 @@ describe("a context's database", () => {
   });
 });
 
+describe('the event bus', () => {
+  const DATABASE_URL = 'postgres://root:pw@db.example:5432/postgres';
+  const given = 'postgres://bus_reader:x@elsewhere/bus_db';
+
+  test('is derived for each of its roles from the server and the secret of roles', () => {
+    const { busUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET });
+    for (const role of BUS_ROLES) expect(busUrl[role]).toBe(busUrlOf(DATABASE_URL, role, SECRET));
+    expect(new Set(Object.values(busUrl).map((url) => new URL(url ?? '').password)).size).toBe(BUS_ROLES.length);
+  });
+
+  test('is the one that was given for a role, which says nothing of the other', () => {
+    expect(load({ BUS_READER_DATABASE_URL: given }).busUrl).toEqual({ bus_reader: given, bus_appender: undefined });
+    const both = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET, BUS_READER_DATABASE_URL: given }).busUrl;
+    expect(both).toEqual({ bus_reader: given, bus_appender: busUrlOf(DATABASE_URL, 'bus_appender', SECRET) });
+  });
+
+  test('is not opened by what owns it: that is for migrating it', () => {
+    const owner = 'postgres://bus:x@elsewhere/bus_db';
+    expect(load({ BUS_DATABASE_URL: owner }).busUrl).toEqual({ bus_reader: undefined, bus_appender: undefined });
+  });
+});
+
 test('ports and addresses of services follow their settings, without a slash behind', () => {
   const config = load({ BOOKING_PORT: '9003', PAYMENT_URL: 'http://payment:80/', PUBLIC_URL: 'https://api.example/' });
   expect(config.servicePort.booking).toBe(9003);
@@ -113,6 +135,7 @@ test.each([
   ['BOOKING_PORT', '80.5'],
   ['DATABASE_URL', 'mysql://x'],
   ['BOOKING_DATABASE_URL', 'booking'],
+  ['BUS_READER_DATABASE_URL', 'bus'],
   ['TEMPORAL_ADDRESS', 'http://temporal:7233'],
   ['STRIPE_SECRET_KEY', 'pk_test_1'],
   ['STRIPE_PUBLISHABLE_KEY', 'sk_test_1'],

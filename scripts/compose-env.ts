@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { rolePassword } from '../db/roles';
+import { BUS_ROLES, rolePassword } from '../db/roles';
 import { DATABASE_CONTEXTS, MODULE_NAMES } from '../kernel/modules';
 
 const OPTIONAL = ' A module is left out here and in MODULES, which names those that stay.';
 
 /**
- * The settings that `docker-compose.temporal.yml` asks for, with new random secrets. The password of each context's
- * database role is derived as `db/migrate.ts` does it, so that no service is given what opens another's database.
+ * The settings that `docker-compose.temporal.yml` asks for, with new random secrets. The passwords of the
+ * database roles, of contexts and of the event bus, are derived as `db/migrate.ts` does it, so that no service is given what opens another's
+ * database.
  */
 export function composeEnv(secret: () => string = () => randomBytes(32).toString('base64url')): string {
   const roleSecret = secret();
-  const passwords = DATABASE_CONTEXTS.map(
-    (context) => `${context.toUpperCase()}_DATABASE_PASSWORD=${rolePassword(context, roleSecret)}`,
+  const passwords = [...DATABASE_CONTEXTS, ...BUS_ROLES].map(
+    (role) => `${role.toUpperCase()}_DATABASE_PASSWORD=${rolePassword(role, roleSecret)}`,
   );
   const modules = MODULE_NAMES.filter((name) => name !== 'core');
   return `# Settings of docker-compose.temporal.yml. Keep this file out of version control and readable by yourself only.

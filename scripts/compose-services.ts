@@ -11,18 +11,21 @@ import {
 } from '../kernel/modules';
 import { withMarked } from './marked';
 
-// Writes the services and workers of docker-compose.temporal.yml from the one list. Run it from the root of the project after a change of
+// Writes the services and workers of docker-compose.temporal.yml, and what operators may open, from the one list. Run it from the root of the project after a change of
 // kernel/modules.ts.
 
 const ADDRESSES = '  # from kernel/modules.ts: addresses\n';
 const PARTS = '  # from kernel/modules.ts: services with a database, and workers\n';
 const END = '  # end\n';
+const DATABASES = '      # from kernel/modules.ts: databases\n';
+const DATABASES_END = '      # end\n';
 
 /** @returns docker-compose.temporal.yml as it should be. @throws Error when a place for what is written is missing */
 export function withServices(compose: string): string {
   const addressed = withMarked(compose, ADDRESSES, END, addresses());
   const services = DATABASE_CONTEXTS.map((name) => service(name, addressed.includes(`: &${name}-settings\n`)));
-  return withMarked(addressed, PARTS, END, [...services, ...QUEUES.map(worker)].join('\n'));
+  const running = withMarked(addressed, PARTS, END, [...services, ...QUEUES.map(worker)].join('\n'));
+  return withMarked(running, DATABASES, DATABASES_END, DATABASE_CONTEXTS.map(operatorsDatabase).join(''));
 }
 
 function addresses(): string {
@@ -39,10 +42,13 @@ function service(name: (typeof DATABASE_CONTEXTS)[number], hasSettings: boolean)
     <<: *service
 ${profile([moduleOf(name)])}    command: [${name}]
     environment:
-      <<: ${hasSettings ? `[*environment, *${name}-settings]` : '*environment'}
+      <<: [*environment, *bus-reader, *bus-appender${hasSettings ? `, *${name}-settings` : ''}]
       ${upper}_DATABASE_URL: &${name}-database-url postgres://${name}:${password}@postgres:5432/${name}_db
 `;
 }
+
+/** Operators open the database of each context. */
+const operatorsDatabase = (name: string) => `      ${name.toUpperCase()}_DATABASE_URL: *${name}-database-url\n`;
 
 function worker({ name, contexts }: (typeof QUEUES)[number]): string {
   return `  worker-${name}:

@@ -5,7 +5,7 @@ import { createServer, connect as tcp } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { ownerUrl } from '../../db/roles';
+import { busUrl, ownerUrl } from '../../db/roles';
 import type { DatabaseContext } from '../../kernel/modules';
 import { freePorts } from '../machine/ports';
 import { removeDataDir, temporaryDataDir } from '../machine/temporary-data';
@@ -133,6 +133,29 @@ test('a database that a setting names is used as it is', async () => {
   expect(settings).toEqual({ BOOKING_DATABASE_URL: url });
   await expect(prepareDatabases({ ...given, owners: ['payment'] })).rejects.toThrow(
     'The database of payment could not be prepared: set PAYMENT_DATABASE_URL, or DATABASE_URL',
+  );
+});
+
+test('the event bus of a server is made and its roles are told; one that settings name is only migrated', async () => {
+  const serverUrl = await start().then(({ url }) => url);
+  const common = { embedded: false, say: () => undefined, owners: ['bus'] as const };
+  const made = await prepareDatabases({ databaseUrl: {}, busUrl: {}, serverUrl, roleSecret: ROLE_SECRET, ...common });
+  const [appender, reader] = [
+    busUrl(serverUrl, 'bus_appender', ROLE_SECRET),
+    busUrl(serverUrl, 'bus_reader', ROLE_SECRET),
+  ];
+  const roles = { BUS_APPENDER_DATABASE_URL: appender, BUS_READER_DATABASE_URL: reader };
+  expect(made).toEqual(roles);
+  expect(await query(reader, (sql) => sql`select * from topics`)).toEqual([]);
+
+  const given = { databaseUrl: { bus: ownerUrl(serverUrl, 'bus', ROLE_SECRET) }, serverUrl: undefined, roleSecret: '' };
+  const both = { bus_appender: appender, bus_reader: reader };
+  expect(await prepareDatabases({ ...given, ...common, busUrl: both })).toEqual(roles);
+  await expect(prepareDatabases({ ...given, ...common, busUrl: { bus_appender: appender } })).rejects.toThrow(
+    'The database of bus could not be prepared: set BUS_READER_DATABASE_URL, or DATABASE_URL',
+  );
+  await expect(prepareDatabases({ ...given, ...common, busUrl: both, databaseUrl: {} })).rejects.toThrow(
+    'The database of bus could not be prepared: set BUS_DATABASE_URL, or DATABASE_URL',
   );
 });
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BUS_ROLES } from '../../db/roles';
 import { DATABASE_CONTEXTS } from '../../kernel/modules';
 import { readSettings } from './settings';
 
@@ -34,13 +35,15 @@ test('what a setting names is not embedded', () => {
   expect(embedded).toEqual({ postgres: false, temporal: false, mail: false, stripe: false });
 });
 
-test('Postgres is embedded until every context has its own database', () => {
-  const urls = DATABASE_CONTEXTS.map((context): [string, string] => [
-    `${context.toUpperCase()}_DATABASE_URL`,
+test('Postgres is embedded until every context has its own database, and the event bus one for each of its roles', () => {
+  const names = [...DATABASE_CONTEXTS, 'bus', ...BUS_ROLES];
+  const urls = names.map((name): [string, string] => [
+    `${name.toUpperCase()}_DATABASE_URL`,
     'postgres://db.example/one',
   ]);
   expect(read(Object.fromEntries(urls)).embedded.postgres).toBe(false);
-  expect(read(Object.fromEntries(urls.slice(1))).embedded.postgres).toBe(true);
+  for (const one of urls)
+    expect(read(Object.fromEntries(urls.filter((other) => other !== one))).embedded.postgres).toBe(true);
 });
 
 test('an override wins over .env, an empty one takes its value away, and children get all of them', () => {
