@@ -28,8 +28,10 @@ const folder = mkdtempSync(join(tmpdir(), 'tutorconnect-main-'));
 beforeAll(async () => {
   await buildOnce();
   server = await startThrowawayPostgres();
-  await ensureDatabase(server.url, 'notification', SECRET);
-  await migrateDatabase(ownerUrl(server.url, 'notification', SECRET), 'notification');
+  for (const owner of ['bus', 'notification'] as const) {
+    await ensureDatabase(server.url, owner, SECRET);
+    await migrateDatabase(ownerUrl(server.url, owner, SECRET), owner);
+  }
 });
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
@@ -152,6 +154,29 @@ test("from a server's address and the secret of roles each service finds its own
   expect(reply.status).toBeLessThan(500);
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0, errors: '' });
+});
+
+test('while the event bus is away a service works and says so, a gateway that has read nothing is not ready, and both can be stopped', async () => {
+  const away = 'postgres://nobody@127.0.0.1:1/bus_db';
+  const settings = { BUS_APPENDER_DATABASE_URL: away, BUS_READER_DATABASE_URL: away };
+  const { child, ready, ended } = run(['notification'], settings);
+  await ready;
+  expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({
+    status: 200,
+    body: { status: 'degraded', degraded: ['bus', 'temporal'], notReady: [] },
+  });
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, errors: '' });
+
+  const gateway = run(['gateway'], settings);
+  await gateway.ready;
+  expect(await ask(url('GATEWAY'), 'GET', '/healthz')).toMatchObject({ status: 200 });
+  expect(await ask(url('MANAGEMENT'), 'GET', '/readyz')).toMatchObject({
+    status: 503,
+    body: { notReady: ['gateway'] },
+  });
+  gateway.child.kill('SIGTERM');
+  expect(await gateway.ended).toMatchObject({ code: 0, errors: '' });
 });
 
 /** A request that is under way: its head has arrived, and its body is yet to be sent. */

@@ -8,7 +8,8 @@ import { outcomeOf, tally } from '../support/outcomes';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import type { Reply } from '../support/service';
 
-// A part of the platform hangs, is away or dies while bookings are under way. Tutoring runs in a process of its own.
+// A part of the platform hangs, is away or dies while bookings are under way. Tutoring runs in a process of its own. Before that the platform is
+// whole, and what it keeps open under load is counted.
 
 jest.setTimeout(180_000);
 
@@ -40,6 +41,7 @@ const COMMAND_MS = 3_000;
 /** More than a worker has slots for workflow tasks, and less than a service takes on at once. */
 const HUNG = 50;
 const CALM = 8;
+const TWO_TO_THE_BUS = { bus_appender: 1, bus_reader: 1 };
 
 async function confirmedBooking(): Promise<string> {
   const student = nextStudent();
@@ -70,6 +72,23 @@ async function cancelled(ids: string[]): Promise<number> {
 
 const together = <T>(times: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: times }, work));
+
+test('while many book at once, each process of services has one connection that appends to the event bus and one that reads it', async () => {
+  const most: Record<string, Record<string, number>> = {};
+  const look = async () => {
+    const rows = await platform.database('booking')<{ process: string; role: string; open: number }[]>`
+      select application_name as process, usename as role, count(*)::int as open from pg_stat_activity
+      where datname = 'bus_db' group by 1, 2`;
+    for (const { process, role, open } of rows) {
+      const before = most[process] ?? {};
+      most[process] = { ...before, [role]: Math.max(before[role] ?? 0, open) };
+    }
+  };
+  await together(HUNG, () => confirmedBooking().then(look));
+  // Tutoring, and all other services with the gateway; workers have none.
+  expect(Object.values(most)).toEqual([TWO_TO_THE_BUS, TWO_TO_THE_BUS]);
+  expect(Object.keys(most)).toEqual(Array(2).fill(expect.stringMatching(/^bus .+:\d+$/)));
+});
 
 test('while tutoring hangs, commands of other bookings that do not need it answer within three seconds; what hung is booked afterwards', async () => {
   const before = await cancelled(await together(CALM, confirmedBooking));
