@@ -45,6 +45,7 @@ function newContextOf(args: string[]): NewContext {
   if (/['\\\n]/.test(about)) throw new UsageError('--about is a line without quotes');
   const taken = CONTEXT_NAMES.find((context) => context === name);
   if (taken || existsSync(sourcePath(`services/${name}`))) throw new UsageError(`There is a context ${name} already`);
+  if (name === 'bus') throw new UsageError('bus names the database of the event bus: say another name');
   const owner = ROUTED_CONTEXTS.find((context) =>
     contextOf(context).prefixes.some((prefix) => prefix === `/api/${path}`),
   );

@@ -4,10 +4,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import postgres from 'postgres';
+import { busUrl } from '../db/roles';
 import { freePortSettings } from '../dev/machine/ports';
 import { runCommand } from '../dev/machine/run-command';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import { buildOnce } from '../dev/processes/build-once';
+import { eventually } from './support/platform';
 import { filesBelow, ROOT, textOf } from './support/repository';
 import { ask } from './support/service';
 
@@ -74,6 +77,7 @@ describe.each([
     'new-context',
     [
       ['There is a context booking already', 'booking'],
+      ['bus names the database of the event bus', 'bus'],
       ['one word of a-z', 'study-group'],
       ['/api/tutors leads to tutoring already: say another --path', 'shop', '--path', 'tutors'],
       ['--colour', 'shop', '--colour', 'red'],
@@ -176,7 +180,7 @@ async function start(names: string[], environment: Record<string, string>): Prom
   return Promise.race([ready, once(child, 'close').then(() => said)]);
 }
 
-test('it is migrated, started, routed and described; switched off it is not there', async () => {
+test('it is migrated, started, routed, described and has a topic; switched off it is not there', async () => {
   const environment: Record<string, string> = {
     ...(await freePortSettings()),
     LOG_LEVEL: 'warn',
@@ -185,8 +189,12 @@ test('it is migrated, started, routed and described; switched off it is not ther
     DATABASE_ROLE_SECRET: SECRET,
   };
   const migrated = await inCopy(process.execPath, ['dist/db/migrate-all.js'], environment);
-  expect(migrated).toMatchObject({ code: 0, output: expect.stringContaining('shelf: up to date') });
+  expect(migrated).toMatchObject({ code: 0, output: expect.stringMatching(/bus: up to date.*shelf: up to date/s) });
   expect(await start(['gateway', 'shelf'], environment)).toBe('ready');
+  const bus = postgres(busUrl(server.url, 'bus_reader', SECRET), { max: 1 });
+  const held = () => bus`select from topics where name = 'shelf.events' and leased_until > now()`;
+  await eventually('its relay has the lease of its topic', async () => (await held()).length === 1);
+  await bus.end();
   const gateway = `http://127.0.0.1:${environment.GATEWAY_PORT}`;
   expect(await ask(gateway, 'GET', '/api/shelves/1')).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   const { body } = await ask(gateway, 'GET', '/openapi.json');
