@@ -47,6 +47,8 @@ test('operators open the database of each context, and read the event bus', () =
     expect(lines).toContain(`      ${name.toUpperCase()}_DATABASE_URL: *${name}-database-url\n`);
   expect(lines).toContain('<<: *bus-reader');
   expect(lines).not.toContain('appender');
+  // A module that is switched off has no database that could be asked.
+  expect(lines).toContain('MODULES: *modules');
 });
 
 test('a service is told what the file has for it alone', () => {
