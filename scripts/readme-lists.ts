@@ -23,6 +23,7 @@ const DIAGRAM: Record<string, string> = {
   '  gateway --> ': joined(DATABASE_CONTEXTS),
   '  temporal --- ': `workers[workers: ${QUEUES.map(({ name }) => name).join(', ')}]`,
   '  workers -- each step once, by idempotency key --> ': joined(DATABASE_CONTEXTS),
+  '  bus[(event bus)] <-- events --> ': joined(DATABASE_CONTEXTS),
 };
 
 const BEGIN = '<!-- from kernel/modules.ts -->';
