@@ -88,23 +88,28 @@ describe("a context's database", () => {
 
 describe('the event bus', () => {
   const DATABASE_URL = 'postgres://root:pw@db.example:5432/postgres';
-  const given = 'postgres://bus_reader:x@elsewhere/bus_db';
+  const reader = 'postgres://bus_reader:x@elsewhere/bus_db';
+  const owner = 'postgres://bus:x@elsewhere/bus_db';
 
-  test('is derived for each of its roles from the server and the secret of roles', () => {
+  test('is derived for each of its roles from the server and the secret of roles, each with its password', () => {
     const { busUrl } = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET });
     for (const role of BUS_ROLES) expect(busUrl[role]).toBe(busUrlOf(DATABASE_URL, role, SECRET));
-    expect(new Set(Object.values(busUrl).map((url) => new URL(url ?? '').password)).size).toBe(BUS_ROLES.length);
+    const passwords = BUS_ROLES.map((role) => new URL(busUrl[role] ?? '').password);
+    expect(new Set(passwords).size).toBe(BUS_ROLES.length);
   });
 
-  test('is the one that was given for a role, which says nothing of the other', () => {
-    expect(load({ BUS_READER_DATABASE_URL: given }).busUrl).toEqual({ bus_reader: given, bus_appender: undefined });
-    const both = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET, BUS_READER_DATABASE_URL: given }).busUrl;
-    expect(both).toEqual({ bus_reader: given, bus_appender: busUrlOf(DATABASE_URL, 'bus_appender', SECRET) });
+  test('is the one that was given for a role, which says nothing of the others', () => {
+    const { busUrl } = load({ BUS_READER_DATABASE_URL: reader });
+    expect(busUrl).toEqual({ bus: undefined, bus_appender: undefined, bus_reader: reader });
+    const beside = load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET, BUS_READER_DATABASE_URL: reader }).busUrl;
+    expect(beside.bus_reader).toBe(reader);
+    expect(beside.bus_appender).toBe(busUrlOf(DATABASE_URL, 'bus_appender', SECRET));
   });
 
-  test('is not opened by what owns it: that is for migrating it', () => {
-    const owner = 'postgres://bus:x@elsewhere/bus_db';
-    expect(load({ BUS_DATABASE_URL: owner }).busUrl).toEqual({ bus_reader: undefined, bus_appender: undefined });
+  test('has an owner only where one was given, and that one opens it for no other role', () => {
+    expect(load({ DATABASE_URL, DATABASE_ROLE_SECRET: SECRET }).busUrl.bus).toBeUndefined();
+    const { busUrl } = load({ BUS_DATABASE_URL: owner });
+    expect(busUrl).toEqual({ bus: owner, bus_appender: undefined, bus_reader: undefined });
   });
 });
 
