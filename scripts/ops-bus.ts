@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { sql } from 'drizzle-orm';
+import type { Database } from '../db/client';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../kernel/modules';
 import type { Projection } from '../platform/bus/consumer';
 import { rebuild } from '../platform/bus/rebuild';
@@ -66,6 +67,7 @@ async function status({ bus, config, database }: Operated): Promise<string> {
       sql`select count(*), min(occurred_at) as oldest from events where published_at is null`,
     );
     outboxes.push([context, Number(outbox?.count), outbox?.oldest ? new Date(outbox.oldest).toISOString() : '-']);
+    if (context === 'identity') outboxes.push(await people(db));
     if (!definitionOf(context).consumers) continue;
     for (const { consumer, topic, cursor, leftOut, parked } of await consumerStates(db)) {
       const { items, behind } = await bus().read(topic, cursor === null ? null : bus().cursor(cursor), 1);
@@ -91,6 +93,14 @@ async function status({ bus, config, database }: Operated): Promise<string> {
     }
   }
   return [topics, outboxes, consumers, ...(dead.length > 0 ? [dead] : [])].map(String).join('\n');
+}
+
+/** The outbox of the keyed topic of people. */
+async function people(db: Database): Promise<string[]> {
+  const [outbox] = await db.execute<{ count: string; oldest: string | null }>(
+    sql`select count(*), min(changed_at) as oldest from people_published where published_version < version`,
+  );
+  return ['identity people', outbox?.count ?? '0', outbox?.oldest ? new Date(outbox.oldest).toISOString() : '-'];
 }
 
 async function decide(

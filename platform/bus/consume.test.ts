@@ -180,6 +180,11 @@ describe('an event that cannot be applied', () => {
     expect(await skipDead(database.db, id, 'written by a bug that is mended')).toBe(true);
     await untilTried(async () => (await parked()).length === 0);
     expect(await versions()).toEqual([1, 3, 4]);
+    await until(async () =>
+      (await metrics.getSingleMetricAsString('bus_dead_events')).includes(
+        'bus_dead_events{service="booking",consumer="seen"} 0',
+      ),
+    );
     const [skipped] = await database.sql`select skip_reason from parked_events where id = ${id}`;
     expect(skipped?.skip_reason).toBe('written by a bug that is mended');
     expect([await skipDead(database.db, id, 'again'), await retryDead(database.db, id)]).toEqual([false, false]);

@@ -57,6 +57,7 @@ export function startConsumer(deps: {
   /** How far it has read, and how far its database says: what it passes over is noted when there is nothing else to do. */
   let at: { read: Cursor | null; noted: Cursor | null; passedOver: number } | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
+  let deadBefore = 0;
 
   const placeOf = (text: string | null) => {
     const cursor = text === null ? null : bus.cursor(text);
@@ -121,12 +122,18 @@ export function startConsumer(deps: {
     }
   }
 
+  async function noteDead(): Promise<void> {
+    deadBefore = await countDead(db, name);
+    dead.set(labels, deadBefore);
+  }
+
   async function retryParked(): Promise<boolean> {
     if (performance.now() - lookedAt < LOOK_EVERY_MS) return false;
     lookedAt = performance.now();
     const due = await dueEvents(db, name);
     for (const parked of due) await retry(parked);
-    if (due.length > 0) dead.set(labels, await countDead(db, name));
+    // Also of what an operator has decided.
+    if (due.length > 0 || deadBefore > 0) await noteDead();
     return due.length > 0;
   }
 
@@ -166,7 +173,7 @@ export function startConsumer(deps: {
     if (!at) {
       const begin = () => (consumer.kind === 'reactor' ? bus.tail(topic) : Promise.resolve(null));
       at = placeOf(await beginAt(db, consumer, begin));
-      dead.set(labels, await countDead(db, name));
+      await noteDead();
     }
     const retried = await retryParked();
     const { items, behind } = await bus.read(topic, at.read, BATCH);

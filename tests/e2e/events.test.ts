@@ -1,3 +1,4 @@
+import { DATABASE_CONTEXTS } from '../../kernel/modules';
 import { createMarketplace, type Marketplace } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 
@@ -51,7 +52,7 @@ test('every event that was written is on the bus, and nothing in any of them is 
   const [student, tutor] = people;
   if (!student || !tutor) throw new Error('there are two');
   expect((await market.book({ student, tutor })).status).toBe(201);
-  for (const context of ['identity', 'tutoring', 'booking', 'payment', 'notification'] as const) {
+  for (const context of DATABASE_CONTEXTS) {
     await eventually(`what ${context} tells is published`, async () => {
       const [row] = await platform.database(context)`select count(*)::int from events where published_at is null`;
       return row?.count === 0;
