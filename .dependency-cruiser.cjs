@@ -51,10 +51,10 @@ module.exports = {
       to: { path: '^dist/activities/' },
     },
     {
-      name: 'rules-see-contract-as-types',
+      name: 'rules-see-contract-and-events-as-types',
       severity: 'error',
       from: { path: compiledRoom('rules') },
-      to: { path: compiledRoom('contract') },
+      to: { path: [compiledRoom('contract'), compiledRoom('events')] },
     },
     {
       name: 'activities-only-call-clients',
@@ -107,7 +107,7 @@ module.exports = {
       name: 'rules-are-pure',
       severity: 'error',
       from: { path: room('rules'), pathNot: TEST },
-      to: { pathNot: ['^kernel/', room('contract'), room('rules')] },
+      to: { pathNot: ['^kernel/', room('contract'), room('rules'), EVENTS] },
     },
     {
       name: 'one-door-to-stripe',

@@ -7,6 +7,19 @@ import { CurrencyCode, InstantOut, Uuid } from './schemas';
 /** The events of a context: the type of each, and what its data is. */
 export type EventSchemas = Readonly<Record<string, z.ZodType<Record<string, unknown>>>>;
 
+/** An event of a context that has happened: `at` is when, ISO 8601. */
+export type Happened<Schemas extends EventSchemas> = {
+  [Type in keyof Schemas & string]: { type: Type; data: z.output<Schemas[Type]>; at: string };
+}[keyof Schemas & string];
+
+const Envelope = z.object({ type: z.string(), data: z.unknown(), at: InstantOut });
+
+/** Whether something is an event as its schema says. */
+export function isHappened<Schemas extends EventSchemas>(schemas: Schemas, what: unknown): what is Happened<Schemas> {
+  const { success, data: envelope } = Envelope.safeParse(what);
+  return success && schemas[envelope.type]?.safeParse(envelope.data).success === true;
+}
+
 /** What the keyed topics of a context hold: of each key the newest state, by the topic's address. */
 export type KeyedTopics = Readonly<Record<string, z.ZodType<Record<string, unknown>>>>;
 

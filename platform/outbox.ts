@@ -24,26 +24,37 @@ export interface DomainEvent<Schemas extends EventSchemas, Type extends keyof Sc
 export async function appendEvent<Schemas extends EventSchemas, Type extends keyof Schemas & string>(
   tx: Transaction,
   schemas: Schemas,
-  { streamId, type, data }: DomainEvent<Schemas, Type>,
+  event: DomainEvent<Schemas, Type>,
 ): Promise<void> {
+  return appendEvents(tx, schemas, [event]);
+}
+
+/** Appends events as `appendEvent` does, in this order and in one statement; none: does nothing. @throws as appendEvent */
+export async function appendEvents<Schemas extends EventSchemas, Type extends keyof Schemas & string>(
+  tx: Transaction,
+  schemas: Schemas,
+  appended: readonly DomainEvent<Schemas, Type>[],
+): Promise<void> {
+  if (appended.length === 0) return;
+  const before = new Map<string, number>();
+  const rows = appended.map(({ streamId, type, data }) => {
+    // All rows of a statement see the same events before it.
+    const ahead = (before.get(streamId) ?? 0) + 1;
+    before.set(streamId, ahead);
+    const version = sql`(select coalesce(max(version), 0) + ${ahead}::integer from events where stream_id = ${streamId})`;
+    return { eventId: uuidv7(), streamId, type, data: conforming(schemas, type, data), version };
+  });
+  await tx.insert(events).values(rows).returning(announcing(OUTBOX));
+}
+
+function conforming<Schemas extends EventSchemas>(schemas: Schemas, type: string, data: unknown) {
   const schema: EventSchemas[string] | undefined = schemas[type];
   if (!schema) throw new Error(`No schema says what ${type} is`);
   const parsed = schema.safeParse(data);
-  if (!parsed.success) {
-    // Not their values: an error is logged, and what does not belong into an event does not belong into a log either.
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'data'}: ${message}`);
-    throw new Error(`${type} is not what its schema says: ${faults.join('; ')}`);
-  }
-  await tx
-    .insert(events)
-    .values({
-      eventId: uuidv7(),
-      streamId,
-      type,
-      data: parsed.data,
-      version: sql`(select coalesce(max(version), 0) + 1 from events where stream_id = ${streamId})`,
-    })
-    .returning(announcing(OUTBOX));
+  if (parsed.success) return parsed.data;
+  // Not their values: an error is logged, and what does not belong into an event does not belong into a log either.
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'data'}: ${message}`);
+  throw new Error(`${type} is not what its schema says: ${faults.join('; ')}`);
 }
 
 /**

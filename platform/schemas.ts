@@ -265,3 +265,33 @@ export const Swept = z
   .strictObject({ found: z.int().min(0), started: z.int().min(0), refused: z.int().min(0) })
   .meta({ id: 'Swept' });
 export type Swept = z.output<typeof Swept>;
+
+/** The most rows that one check of folds looks at, in all tables together. */
+export const MOST_CHECKED = 1_000;
+
+/** What is asked of a check whether rows are what their events say. The same `seed` chooses the same rows of a table that has not changed. */
+export const CheckFolds = z.strictObject({
+  limit: z.int().min(1).max(MOST_CHECKED),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31)
+    .optional(),
+});
+export type CheckFolds = z.output<typeof CheckFolds>;
+
+/** A row of a table of rows that are what their events say. */
+export const FoldedRow = z.strictObject({ kind: z.string().min(1).max(50), id: Uuid });
+
+/** How many rows a check looked at, and the columns of those that are not what their events say. */
+export const FoldsChecked = z
+  .strictObject({
+    checked: z.int().min(0),
+    different: z.array(z.strictObject({ ...FoldedRow.shape, columns: z.array(z.string()).min(1) })),
+  })
+  .meta({ id: 'FoldsChecked' });
+export type FoldsChecked = z.output<typeof FoldsChecked>;
+
+/** Rows whose folds are to begin anew with the rows as they stand, and after it those whose folds had to. */
+export const RebaseFolds = z.strictObject({ rows: z.array(FoldedRow).min(1).max(100) });
+export const FoldsRebased = z.strictObject({ rebased: z.array(FoldedRow) });

@@ -88,9 +88,9 @@ const PLANTED: [rule: string, from: string[], to: string | string[]][] = [
   ],
   ['rules-are-pure', places('booking', 'rules'), places('booking', 'store')],
   [
-    'rules-see-contract-as-types',
+    'rules-see-contract-and-events-as-types',
     places('booking', 'rules').map(compiled),
-    places('booking', 'contract').map(compiled),
+    [...places('booking', 'contract'), 'services/booking/events.ts'].map(compiled),
   ],
   ['one-door-to-stripe', ['services/payment/a.ts', 'services/payment/stripe/attempt.ts'], 'stripe'],
   ['one-door-to-mail', ['services/notification/a.ts', 'services/notification/delivery/send.ts'], 'nodemailer'],
@@ -106,7 +106,7 @@ const PLANTED: [rule: string, from: string[], to: string | string[]][] = [
 const ALLOWED: [from: string[], to: string | string[]][] = [
   [['activities/b.ts'], [...places('payment', 'client'), ...places('payment', 'contract')]],
   [places('payment', 'store'), ['db/schema/payment.ts', 'db/client.ts']],
-  [places('payment', 'rules'), [...places('payment', 'contract'), 'kernel/money.ts']],
+  [places('payment', 'rules'), [...places('payment', 'contract'), 'services/payment/events.ts', 'kernel/money.ts']],
   [
     ['dev/stack/c.ts'],
     ['dev/machine/b.ts', 'dev/processes/b.ts', 'dev/temporal/b.ts', 'dev/stack/b.ts', 'platform/config.ts'],

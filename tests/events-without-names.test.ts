@@ -28,6 +28,9 @@ const [student, tutor, admin] = [randomUUID(), randomUUID(), randomUUID()];
 const [bookingId, paymentId, refundId] = [randomUUID(), randomUUID(), randomUUID()];
 const money = { amount: 4_500, currency: 'EUR' };
 
+/** Types of which there was none when it was migrated. */
+const SINCE = /^(?:.+Baseline|(?:Payment|Refund|Payout)Changed|LedgerTransactionPosted|TutorReviewReceived|BookingRefunded|BookingRefundReversed)$/;
+
 type Row = [type: string, streamId: string, data: Record<string, unknown>];
 
 /** Writes events as the code of before does. */
@@ -58,10 +61,11 @@ function migrationOf(context: DatabaseContext): string {
  * done already, once its statements are run again, which change no row that conforms.
  */
 async function afterwards(context: DatabaseContext, schemas: EventSchemas, rows: Row[], about = async (_: Sql) => {}) {
-  expect([...new Set(rows.map(([type]) => type))].toSorted()).toEqual(Object.keys(schemas).toSorted());
+  const ofBefore = Object.keys(schemas).filter((type) => !SINCE.test(type));
+  expect([...new Set(rows.map(([type]) => type))].toSorted()).toEqual(ofBefore.toSorted());
   return migrated(
     server,
-    { context, name: MIGRATION },
+    { context, name: MIGRATION, alone: true },
     async (sql) => {
       await about(sql);
       await write(sql, rows);

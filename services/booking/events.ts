@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { PARTIES } from '../../kernel/session';
-import { CANCEL_REASONS, COMPLETION_REASONS, PAYMENT_STATUSES } from '../../kernel/statuses';
-import { Amount, At, event, Id, ParticipantIds } from '../../platform/event-schema';
+import {
+  BOOKING_STATUSES,
+  CANCEL_REASONS,
+  COMPLETION_REASONS,
+  PAYMENT_STATUSES,
+  STATUS_REASONS,
+  WAIT_REASONS,
+} from '../../kernel/statuses';
+import { Amount, At, event, type Happened, Id, ParticipantIds } from '../../platform/event-schema';
 
 // What booking tells others. What is taught, notes and the link of the session are asked of booking itself.
 
@@ -13,12 +20,37 @@ const ofBooking = {
 const parties = { studentId: Id, tutorId: Id };
 const session = { ...parties, startsAt: At, endsAt: At };
 const ofPayment = { ...parties, paymentId: Id };
+/** Events of before do not say what was added since. */
+const sinceFolds = {
+  ofRequest: { durationMinutes: z.int().optional(), instantBooking: z.boolean().optional() },
+  ofMove: {
+    movedByTutorAt: At.nullable()
+      .optional()
+      .describe('When the tutor moved it there; null: the student did, or it went back'),
+  },
+  ofWait: {
+    waiting: z
+      .strictObject({ reason: z.enum(WAIT_REASONS).nullable(), until: At.nullable() })
+      .optional()
+      .describe('What the booking waits for from now on, where that is another; a reason of null: nothing'),
+  },
+};
 
 export const bookingEvents = {
-  BookingRequested: event('A student has asked for a session.', { ...ofBooking, ...session, price: Amount }),
+  BookingRequested: event('A student has asked for a session.', {
+    ...ofBooking,
+    ...session,
+    ...sinceFolds.ofRequest,
+    price: Amount,
+  }),
   BookingAwaitingTutor: event('The tutor is asked to confirm.', { ...ofBooking, respondBy: At }),
   BookingConfirmed: event('The session takes place.', { ...ofBooking, ...session }),
-  BookingRescheduled: event('The session is at another time.', { ...ofBooking, ...session, previousStart: At }),
+  BookingRescheduled: event('The session is at another time.', {
+    ...ofBooking,
+    ...session,
+    ...sinceFolds.ofMove,
+    previousStart: At,
+  }),
   BookingMeetingUrlChanged: event('The tutor has set or cleared the link of the session.', ofBooking),
   BookingCancelled: event('The session does not take place.', {
     ...ofBooking,
@@ -31,9 +63,15 @@ export const bookingEvents = {
     ...session,
     statusReason: z.enum(COMPLETION_REASONS),
   }),
-  PaymentProcessed: event('The payment of a booking is in another state.', {
+  BookingRefunded: event('All that was taken for a session that does not take place has come back.', ofBooking),
+  BookingRefundReversed: event(
+    'Not all that was taken for a session that does not take place is back any more.',
+    ofBooking,
+  ),
+  PaymentProcessed: event('The payment of a booking is in another state, or is waited for until another time.', {
     ...ofBooking,
     ...ofPayment,
+    ...sinceFolds.ofWait,
     status: z.enum(PAYMENT_STATUSES),
     amount: Amount,
     captured: Amount,
@@ -45,4 +83,22 @@ export const bookingEvents = {
     ...ofPayment,
     refund: Amount,
   }),
+  BookingBaseline: event('What a booking is like at this moment, whatever its earlier events say.', {
+    ...ofBooking,
+    ...session,
+    status: z.enum(BOOKING_STATUSES),
+    statusReason: z.enum(STATUS_REASONS).nullable(),
+    waitingUntil: At.nullable(),
+    durationMinutes: z.int(),
+    instantBooking: z.boolean(),
+    cancelledBy: z.enum(PARTIES).nullable(),
+    movedByTutorAt: At.nullable(),
+    refundPercent: z.int().min(0).max(100).nullable(),
+    refundDue: z.int().nullable().describe('Of a cancel of before, in minor units: what it gave back'),
+    retained: z.int().nullable().describe('Of a cancel of before, in minor units: what it did not give back'),
+    createdAt: At,
+  }),
 };
+
+/** An event of a booking that has happened. */
+export type BookingEvent = Happened<typeof bookingEvents>;

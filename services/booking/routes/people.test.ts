@@ -68,6 +68,7 @@ describe('reading', () => {
         ['BookingCancelled', 'tutor'],
         ['PaymentProcessed', 'system'],
         ['RefundIssued', 'system'],
+        ['BookingRefunded', 'system'],
       ]);
       const text = JSON.stringify(body);
       for (const secret of ['example.org', 'ada', 'sam']) expect(text).not.toContain(`"${secret}`);

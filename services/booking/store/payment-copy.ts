@@ -9,7 +9,7 @@ import { done } from '../../../platform/replies';
 import type { PaymentProjection } from '../contract';
 import { bookingEvents } from '../events';
 import { statusOfCancelled } from '../rules/life';
-import { type BookingRow, become, type Change, lockBooking, toldOf, update, waiting } from './row';
+import { type BookingRow, become, lockBooking, toldOf, update, waiting } from './row';
 
 // Booking's copy of its payment: payment says what is true, and a higher version is newer.
 
@@ -40,11 +40,22 @@ export async function recordRefund(
   });
 }
 
+type Wait = ReturnType<typeof waiting>;
+type NoChange = Record<never, never>;
+
 /** What a pending booking waits for after this news of its payment. */
-function waitOf(booking: BookingRow, payment: PaymentProjection, awaitingUntil: string | null): Change {
+function waitOf(booking: BookingRow, payment: PaymentProjection, awaitingUntil: string | null): Wait | NoChange {
   if (booking.status !== 'pending') return {};
   if (payment.status === 'requires_action') return waiting('awaiting_payment', awaitingUntil);
   return booking.statusReason === 'awaiting_payment' ? waiting(null, null) : {};
+}
+
+/** What a booking waits for after this change; undefined where it is the same as before. */
+function waitingAfter(booking: BookingRow, change: Wait | NoChange) {
+  if (!('statusReason' in change)) return undefined;
+  const { statusReason: reason, waitingUntil } = change;
+  const isSame = reason === booking.statusReason && waitingUntil?.getTime() === booking.waitingUntil?.getTime();
+  return isSame ? undefined : { reason, until: waitingUntil?.toISOString() ?? null };
 }
 
 /** What was taken and given back so far, in minor units; zero before there is a payment. @throws ProblemError not_found */
@@ -62,12 +73,15 @@ export async function paidFor(tx: Transaction, bookingId: string) {
  */
 export async function showRefunded(
   tx: Transaction,
-  booking: Pick<BookingRow, 'id' | 'status'>,
+  booking: Pick<BookingRow, 'id' | 'studentId' | 'tutorId' | 'status'>,
   paid: { captured: number; refunded: number },
 ): Promise<void> {
   if (booking.status !== 'cancelled' && booking.status !== 'refunded') return;
   const status = statusOfCancelled(paid);
-  if (status !== booking.status) await become(tx, booking, status);
+  if (status === booking.status) return;
+  await become(tx, booking, status);
+  const type = status === 'refunded' ? 'BookingRefunded' : 'BookingRefundReversed';
+  await appendEvent(tx, bookingEvents, { streamId: booking.id, type, data: toldOf(booking, 'system') });
 }
 
 /** Writes the payment's state, and `change` of the booking with it, unless a version at least as new is known. */
@@ -75,7 +89,7 @@ async function project(
   tx: Transaction,
   booking: BookingRow,
   payment: PaymentProjection,
-  change: Change = {},
+  change: Wait | NoChange = {},
 ): Promise<void> {
   const [known] = await tx.select().from(payments).where(eq(payments.bookingId, booking.id));
   if (known && known.id !== payment.id) throw new ProblemError('conflict', 'The booking has another payment');
@@ -100,11 +114,12 @@ async function project(
   await update(tx, booking.id, change);
   const { studentId, tutorId } = booking;
   const told = { ...toldOf(booking, 'system'), studentId, tutorId, paymentId: id };
-  if (known?.status !== status)
+  const waits = waitingAfter(booking, change);
+  if (known?.status !== status || waits)
     await appendEvent(tx, bookingEvents, {
       streamId: booking.id,
       type: 'PaymentProcessed',
-      data: { ...told, status, amount, captured, refunded },
+      data: { ...told, status, amount, captured, refunded, ...(waits && { waiting: waits }) },
     });
 
   const moved = refunded.amount - (known?.refunded ?? 0);

@@ -13,7 +13,10 @@ test('a timeline tells what happened, and not who is told of it', async () => {
   const { id, studentId, tutorId } = await readBooking(db(), (await confirmed()).id);
   const [requested] = await readTimeline(db(), id);
   expect(requested).toMatchObject({ type: 'BookingRequested', actor: 'student', data: { studentId, tutorId } });
-  const members = ['bookingId', 'endsAt', 'price', 'startsAt', 'studentId', 'tutorId'];
+  const members = [
+    ...['bookingId', 'durationMinutes', 'endsAt', 'instantBooking', 'price'],
+    ...['startsAt', 'studentId', 'tutorId'],
+  ];
   expect(Object.keys(requested?.data ?? {}).toSorted()).toEqual(members);
   const [row] = await database.sql`select data from events where stream_id = ${id} and version = 1`;
   expect(row?.data.participantIds).toEqual([studentId, tutorId]);

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, lt, ne, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { builtOnce, type Database, type Transaction } from '../../../db/client';
 import {
@@ -309,7 +309,8 @@ const timeline = builtOnce((db: Database) =>
   db
     .select({ type: events.type, data: events.data, occurredAt: events.occurredAt })
     .from(events)
-    .where(eq(events.streamId, sql.placeholder('id')))
+    // A baseline is nothing that happened to the booking.
+    .where(and(eq(events.streamId, sql.placeholder('id')), ne(events.type, 'BookingBaseline')))
     .orderBy(events.version)
     .prepare('timeline'),
 );

@@ -95,7 +95,10 @@ export async function createPending(db: Database, key: KeyedRequest, id: string,
     await appendEvent(tx, bookingEvents, {
       streamId: id,
       type: 'BookingRequested',
-      data: { ...toldOf(request, 'student'), studentId, tutorId, startsAt, endsAt, price },
+      data: {
+        ...{ ...toldOf(request, 'student'), studentId, tutorId, startsAt, endsAt, price },
+        ...{ durationMinutes, instantBooking },
+      },
     });
     return { status: 200, body: { bookingId: id, price, startsAt, endsAt, instantBooking } };
   });
@@ -167,7 +170,7 @@ export async function cancelPending(
       type: 'BookingCancelled',
       data: { ...toldOf(booking, cancelledBy ?? 'system'), ...sessionOf(booking), reason },
     });
-    await showRefunded(tx, { id, status: 'cancelled' }, await paidFor(tx, id));
+    await showRefunded(tx, { ...booking, status: 'cancelled' }, await paidFor(tx, id));
     return done;
   });
 }
@@ -208,7 +211,7 @@ export async function cancelConfirmed(
       type: 'BookingCancelled',
       data: { ...toldOf(booking, by), ...sessionOf(booking), reason, refundPercent: percent },
     });
-    await showRefunded(tx, { id, status: 'cancelled' }, { captured, refunded });
+    await showRefunded(tx, { ...booking, status: 'cancelled' }, { captured, refunded });
     return { status: 200, body: termsOf(percent) };
   });
   return reply.body;
@@ -272,7 +275,10 @@ export async function moveConfirmed(
     await appendEvent(tx, bookingEvents, {
       streamId: id,
       type: 'BookingRescheduled',
-      data: { ...toldOf(booking, by ?? 'system'), studentId, tutorId, ...body },
+      data: {
+        ...{ ...toldOf(booking, by ?? 'system'), studentId, tutorId, ...body },
+        movedByTutorAt: movedByTutorAt?.toISOString() ?? null,
+      },
     });
     return { status: 200, body };
   };
