@@ -48,12 +48,23 @@ export const PAYMENT_STATUSES = [
 ] as const;
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
+/** Whether a payment is only authorised at first. */
+export const CAPTURES = ['manual', 'automatic'] as const;
+/** Why a payment has failed that no bank declined. */
+export const PAYMENT_REFUSALS = ['request_expired', 'payment_rejected'] as const;
+
 export const REFUND_STATUSES = ['pending', 'succeeded', 'failed'] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
+/** Who caused a refund: a person or saga asked, a settlement to zero, or somebody in Stripe's own dashboard. */
+export const REFUND_ORIGINS = ['request', 'settlement', 'stripe'] as const;
+/** The states of a refund that somebody can have seen to. */
+export const REFUND_ENDS = ['succeeded', 'failed'] as const satisfies readonly RefundStatus[];
 
 /** A payout from its opening to the bank. `failed`: its bank refused it, or sent it back days after it was paid. */
 export const PAYOUT_STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const;
 export type PayoutStatus = (typeof PAYOUT_STATUSES)[number];
+/** Who asked for a payout: the payee, or the week's Schedule. */
+export const PAYOUT_ORIGINS = ['request', 'schedule'] as const;
 
 /** What a pending payout waits for. */
 export const PAYOUT_WAITS = ['awaiting_onboarding', 'awaiting_bank_account', 'awaiting_funds'] as const;

@@ -34,6 +34,9 @@ export const Id = Uuid;
 /** When something happened or is due. */
 export const At = InstantOut;
 
+/** An ISO 4217 code, such as EUR. */
+export const Currency = CurrencyCode;
+
 /** Integer minor units of an ISO 4217 currency. Negative only where a field says so. */
 export const Amount = z.strictObject({ amount: z.int(), currency: CurrencyCode });
 

@@ -34,8 +34,9 @@ export interface Fold<Schemas extends EventSchemas, Row extends { id: string }> 
 /** A table that can be held to its events, whatever its rows are. */
 export interface FoldedTable {
   kind: string;
-  /** Up to `limit` random rows, and of those that are not what their events say the columns. */
-  check(tx: Transaction, limit: number, seed: number): Promise<FoldsChecked>;
+  table: PgTable;
+  /** How many of these rows there are, and those that are not what their events say, by their columns. */
+  differing(tx: Transaction, ids: readonly string[]): Promise<FoldsChecked>;
   /** Has the fold of a row begin anew with the row as it stands. @returns whether it had to: false where it said so already. @throws ProblemError not_found */
   rebase(db: Database, id: string): Promise<boolean>;
 }
@@ -85,8 +86,9 @@ export function foldedTable<Schemas extends EventSchemas, Row extends { id: stri
 
   return {
     kind,
-    async check(tx, limit, seed) {
-      const rows = await of.read(tx, await someIds(tx, of.table, limit, seed));
+    table: of.table,
+    async differing(tx, ids) {
+      const rows = await of.read(tx, ids);
       const found = (await compared(tx, rows)).filter((one) => one.columns.length > 0);
       return { checked: rows.length, different: found.map((one) => ({ kind, id: one.row.id, columns: one.columns })) };
     },
@@ -112,7 +114,10 @@ export async function checkFolds(
   const found = await db.transaction(
     async (tx) => {
       const each: FoldsChecked[] = [];
-      for (const table of tables) each.push(await table.check(tx, Math.ceil(limit / tables.length), seed));
+      for (const table of tables) {
+        const ids = await someIds(tx, table.table, Math.ceil(limit / tables.length), seed);
+        each.push(await table.differing(tx, ids));
+      }
       return each;
     },
     { isolationLevel: 'repeatable read', accessMode: 'read only' },

@@ -280,18 +280,11 @@ export const CheckFolds = z.strictObject({
 });
 export type CheckFolds = z.output<typeof CheckFolds>;
 
-/** A row of a table of rows that are what their events say. */
-export const FoldedRow = z.strictObject({ kind: z.string().min(1).max(50), id: Uuid });
-
 /** How many rows a check looked at, and the columns of those that are not what their events say. */
 export const FoldsChecked = z
   .strictObject({
     checked: z.int().min(0),
-    different: z.array(z.strictObject({ ...FoldedRow.shape, columns: z.array(z.string()).min(1) })),
+    different: z.array(z.strictObject({ kind: z.string(), id: Uuid, columns: z.array(z.string()).min(1) })),
   })
   .meta({ id: 'FoldsChecked' });
 export type FoldsChecked = z.output<typeof FoldsChecked>;
-
-/** Rows whose folds are to begin anew with the rows as they stand, and after it those whose folds had to. */
-export const RebaseFolds = z.strictObject({ rows: z.array(FoldedRow).min(1).max(100) });
-export const FoldsRebased = z.strictObject({ rebased: z.array(FoldedRow) });

@@ -19,7 +19,7 @@ type Counts = Map<string, number>;
 const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['workflow tasks', 3, 'up to the charge; after it, up to confirm; after that, with the notice and the first timer'],
   ['history events', 21, 'the start, the tasks 9, two recorded activities 6, three local steps 3, a state and a timer'],
-  ['SQL statements', 88, 'the sum of the services'],
+  ['SQL statements', 89, 'the sum of the services'],
   [
     'SQL statements of booking',
     35,
@@ -33,8 +33,8 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['SQL statements of notification', 20, 'two mails: record 5, claim 1, outcome 4'],
   [
     'SQL statements of payment',
-    21,
-    'attempt 8, outcome and ledger 8, a webhook that could matter 3 and two that cannot 1',
+    22,
+    'attempt 8, outcome, ledger and what tells of it 9, a webhook that could matter 3 and two that cannot 1',
   ],
   ['SQL statements of tutoring', 10, 'quote 2, hold 8'],
   ['calls to Stripe', 1, 'the charge; the webhook about it finds all of it in the ledger'],
@@ -66,7 +66,7 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
   ],
   [
     'SQL statements',
-    162,
+    163,
     'as above, and two more mails 20, authorising apart from capturing, asking the tutor, the command, block 8',
   ],
   ['calls to Stripe', 3, 'authorise, capture, and one look at what the webhook of the authorisation tells of'],
@@ -80,8 +80,8 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
 const OF_THE_BUNDLE: Budget[] = [
   [
     'kB',
-    690,
-    'mostly Temporal’s own; comments and names count, so up to the next ten. A library adds more than that. Thirty were added with moves that reserve first, shares, and what sagas of before go by, ten with payouts, ten with debts and the tries of weekly payouts, twenty with disputes and the refunds that wait for them',
+    700,
+    'mostly Temporal’s own; comments and names count, so up to the next ten. A library adds more than that. Thirty were added with moves that reserve first, shares, and what sagas of before go by, ten with payouts, ten with debts and the tries of weekly payouts, twenty with disputes and the refunds that wait for them, ten with what holds rows to their events',
   ],
 ];
 

@@ -43,7 +43,8 @@ const patternOf = (schema: z.ZodType) => Node.parse(z.toJSONSchema(schema)).patt
 const BOUNDED = [patternOf(Code), patternOf(Amount.shape.currency)];
 
 /** Ids of things. Every other id is taken for a person's: who adds a thing says so here. */
-const THINGS = /^(?:id|(?:booking|certification|debt|dispute|notification|payment|payout|refund|session)Id)$/;
+const THINGS =
+  /^(?:id|(?:booking|certification|debt|dispute|notification|payment|payout|refund|session|subject|transaction)Id)$/;
 /** Who did it or whom it concerns, whatever its schema is. */
 const PERSON = /(?:user|tutor|student|payer|payee|recipient|owner|author|admin|person|member)Ids?$|[a-z]By$/i;
 
@@ -191,7 +192,7 @@ function faultsOfWriting(context: string, types: readonly string[], texts: Reado
   const writers = own.filter(([path]) => !path.startsWith(`services/${context}/events`));
   const unwritten = types.filter((type) => !writers.some(([, text]) => text.includes(`'${type}'`)));
   const foreign = own.flatMap(([path, text]) =>
-    [...text.matchAll(/appendEvent\(\s*\w+,\s*(\w+)/g)]
+    [...text.matchAll(/appendEvents?\(\s*\w+,\s*(\w+)/g)]
       .filter(([, schemas]) => schemas !== `${context}Events`)
       .map(([, schemas]) => `${path}: writes ${schemas}`),
   );

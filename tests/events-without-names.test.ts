@@ -29,7 +29,8 @@ const [bookingId, paymentId, refundId] = [randomUUID(), randomUUID(), randomUUID
 const money = { amount: 4_500, currency: 'EUR' };
 
 /** Types of which there was none when it was migrated. */
-const SINCE = /^(?:.+Baseline|(?:Payment|Refund|Payout)Changed|LedgerTransactionPosted|TutorReviewReceived|BookingRefunded|BookingRefundReversed)$/;
+const SINCE =
+  /^(?:.+Baseline|(?:Payment|Refund|Payout)Changed|LedgerTransactionPosted|TutorReviewReceived|BookingRefunded|BookingRefundReversed)$/;
 
 type Row = [type: string, streamId: string, data: Record<string, unknown>];
 

@@ -13,9 +13,17 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { MOVEMENT_KINDS } from '../../kernel/ledger';
 import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
-import { PAYOUT_REASONS, PAYOUT_STATUSES, REFUND_STATUSES } from '../../kernel/statuses';
+import {
+  PAYOUT_ORIGINS,
+  PAYOUT_REASONS,
+  PAYOUT_STATUSES,
+  REFUND_ENDS,
+  REFUND_ORIGINS,
+  REFUND_STATUSES,
+} from '../../kernel/statuses';
 import { debts } from './payment/debts';
 import { disputeEvidence, disputes } from './payment/disputes';
 import { payments } from './payment/payments';
@@ -57,7 +65,7 @@ export const refunds = pgTable(
       .notNull()
       .references(() => payments.id),
     /** Who caused it: a person or saga asked, a settlement to zero, or somebody in Stripe's own dashboard. */
-    origin: text({ enum: ['request', 'settlement', 'stripe'] }).notNull(),
+    origin: text({ enum: REFUND_ORIGINS }).notNull(),
     requestedBy: uuid('requested_by'),
     reason: text().notNull(),
     status: text({ enum: REFUND_STATUSES }).notNull(),
@@ -72,7 +80,7 @@ export const refunds = pgTable(
      * The state that somebody has seen to: its saga has shown it and ended, or an operator settled a failure by other means. As long as
      * `status` is another, a saga pursues the refund, or has to be woken for it.
      */
-    closedAs: text('closed_as', { enum: ['succeeded', 'failed'] }),
+    closedAs: text('closed_as', { enum: REFUND_ENDS }),
     /** Why Stripe refused it or the bank sent it back; `refunded_otherwise`: another refund has taken its place. */
     failureCode: text('failure_code'),
     /** The latest try of which its payer has been told that it is made: should it come back, they are told that too. */
@@ -203,7 +211,7 @@ export const payouts = pgTable(
     id: uuid().primaryKey(),
     payeeId: uuid('payee_id').notNull(),
     /** Who asked for it: the payee, or the week's Schedule. */
-    origin: text({ enum: ['request', 'schedule'] }).notNull(),
+    origin: text({ enum: PAYOUT_ORIGINS }).notNull(),
     status: text({ enum: PAYOUT_STATUSES }).notNull(),
     statusReason: text('status_reason', { enum: PAYOUT_REASONS }),
     currency: text().notNull(),
@@ -264,29 +272,7 @@ export const ledgerTransactions = pgTable(
     payoutId: uuid('payout_id').references(() => payouts.id),
     disputeId: uuid('dispute_id'),
     debtId: uuid('debt_id').references(() => debts.id),
-    kind: text({
-      enum: [
-        'capture',
-        'stripe_fee',
-        'refund_owed',
-        'refund',
-        'refund_reversal',
-        // What an operator has given up is posted by the name that they gave it.
-        ...SETTLEMENTS,
-        'release',
-        'stray_capture',
-        'stray_refund',
-        'payout_open',
-        'payout_cancel',
-        'transfer',
-        'transfer_reversal',
-        'dispute_withdrawn',
-        'dispute_reinstated',
-        'dispute_frozen',
-        'dispute_released',
-        'dispute_lost',
-      ],
-    }).notNull(),
+    kind: text({ enum: MOVEMENT_KINDS }).notNull(),
     /** The id at Stripe (or here) that makes this movement happen once. */
     reference: text().notNull(),
     currency: text().notNull(),

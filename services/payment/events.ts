@@ -1,14 +1,21 @@
 import { z } from 'zod';
+import { ACCOUNT_KINDS, MOVEMENT_KINDS } from '../../kernel/ledger';
+import { SUBJECT_KINDS } from '../../kernel/payment-subject';
 import { SETTLEMENTS } from '../../kernel/saga-type';
 import {
+  CAPTURES,
   DEBT_STATUSES,
   DISPUTE_STATUSES,
+  PAYMENT_REFUSALS,
   PAYMENT_STATUSES,
+  PAYOUT_ORIGINS,
   PAYOUT_REASONS,
   PAYOUT_STATUSES,
+  REFUND_ENDS,
+  REFUND_ORIGINS,
   REFUND_STATUSES,
 } from '../../kernel/statuses';
-import { Amount, At, Code, event, Id, ParticipantIds } from '../../platform/event-schema';
+import { Amount, At, Code, Currency, event, type Happened, Id, ParticipantIds } from '../../platform/event-schema';
 
 // What payment tells others. Money is named by our ids alone: what a thing is called at Stripe, and what people wrote, is asked of payment.
 
@@ -28,9 +35,45 @@ const paid = {
   refunded: Amount,
 };
 
-const ofPayment = { ...paid, status: z.enum(PAYMENT_STATUSES), amount: Amount };
+/** What else a payment, refund or payout is, with each of its events. Events of before do not say it. */
+const PaymentState = z.strictObject({
+  subjectKind: z.enum(SUBJECT_KINDS),
+  subjectId: Id.describe('What is paid for; of a direct payment its own id'),
+  capture: z.enum(CAPTURES),
+  fee: Amount.describe("The platform's share of the amount"),
+  refundPending: Amount.describe('Promised to the payer and not yet through'),
+  disputed: Amount.describe('What banks have taken of it for disputes that are not decided'),
+  chargedBack: Amount.describe('What its payer has got back by disputes that were lost'),
+  captureBefore: At.nullable().describe('Until when the bank promises the money'),
+  declineCode: Code.nullable(),
+  refusal: z.enum(PAYMENT_REFUSALS).nullable().describe('Why it has failed that no bank declined'),
+  settledAt: At.nullable().describe('Since when no money is taken for it any more'),
+  earningsDueAt: At.nullable().describe("When the payee's share can become payable at the earliest"),
+});
+const RefundState = z.strictObject({
+  origin: z.enum(REFUND_ORIGINS),
+  requestedBy: Id.nullable().describe('The payee or an administrator; null: no person'),
+  tries: z.int(),
+  closedAs: z.enum(REFUND_ENDS).nullable().describe('The state that somebody has seen to'),
+});
+const PayoutState = z.strictObject({
+  origin: z.enum(PAYOUT_ORIGINS),
+  periodFrom: At.nullable(),
+  periodTo: At,
+  transferredAt: At.nullable(),
+  reversedAt: At.nullable(),
+  expectedAt: At.nullable(),
+  arrivedAt: At.nullable(),
+  stoppedAt: At.nullable(),
+  returnedAt: At.nullable(),
+  closedAs: z.enum(SETTLEMENTS).nullable(),
+  version: z.int().describe('A higher one is newer'),
+});
 
-const ofRefund = {
+const paymentAtAll = { ...paid, status: z.enum(PAYMENT_STATUSES), amount: Amount };
+const ofPayment = { ...paymentAtAll, state: PaymentState.optional() };
+
+const refundAtAll = {
   ...paid,
   refundId: Id,
   status: z.enum(REFUND_STATUSES),
@@ -39,10 +82,11 @@ const ofRefund = {
   paymentAmount: Amount,
   failureCode: Code.optional().describe('Why Stripe refused it or the bank sent it back'),
 };
+const ofRefund = { ...refundAtAll, state: RefundState.optional() };
 
 const ofPromise = { refundId: Id, paymentId: Id, participantIds: payerAndPayee };
 
-const ofPayout = {
+const payoutAtAll = {
   payoutId: Id,
   payeeId: Id,
   participantIds: justPayee,
@@ -51,6 +95,7 @@ const ofPayout = {
   amount: Amount,
   failureCode: Code.optional().describe('Why Stripe or the bank refused it'),
 };
+const ofPayout = { ...payoutAtAll, state: PayoutState.optional() };
 
 const ofDebt = {
   debtId: Id,
@@ -61,6 +106,8 @@ const ofDebt = {
   since: At.describe('When the payee came below zero'),
   closedAs: z.enum(SETTLEMENTS).optional().describe('How an operator settled it'),
 };
+
+const belongs = Id.nullable().describe('What it belongs to, which is one of these');
 
 const ofDispute = {
   disputeId: Id,
@@ -93,6 +140,14 @@ export const paymentEvents = {
   }),
   PaymentVoided: event('The payment was given up before money was taken.', ofPayment),
 
+  PaymentChanged: event('Something of a payment is different of which no other event tells.', ofPayment),
+  PaymentBaseline: event('What a payment is like at this moment, whatever its earlier events say.', {
+    ...paymentAtAll,
+    state: PaymentState,
+    releasedAt: At.nullable(),
+    createdAt: At,
+  }),
+
   EarningsReleased: event("The payee's share of a payment can be paid out.", {
     paymentId: Id,
     bookingId,
@@ -113,11 +168,25 @@ export const paymentEvents = {
     as: z.enum(SETTLEMENTS),
   }),
 
+  RefundChanged: event('Something of a refund is different of which no other event tells.', ofRefund),
+  RefundBaseline: event('What a refund is like at this moment, whatever its earlier events say.', {
+    ...refundAtAll,
+    state: RefundState,
+    createdAt: At,
+  }),
+
   PayoutInitiated: event("A payee's earnings are to be paid out.", ofPayout),
   PayoutTransferred: event("The money is on its way to the payee's bank.", ofPayout),
   PayoutCompleted: event('The bank has the money.', ofPayout),
   PayoutFailed: event('The bank refused the money or sent it back, or Stripe refused it.', ofPayout),
   PayoutCancelled: event('The payout was called off before the money left.', ofPayout),
+
+  PayoutChanged: event('Something of a payout is different of which no other event tells.', ofPayout),
+  PayoutBaseline: event('What a payout is like at this moment, whatever its earlier events say.', {
+    ...payoutAtAll,
+    state: PayoutState,
+    createdAt: At,
+  }),
 
   DebtOpened: event('A payee is below zero so far or so long that an operator sees to it.', ofDebt),
   DebtRecovered: event('What was earned since has paid a debt.', ofDebt),
@@ -137,4 +206,31 @@ export const paymentEvents = {
 
   StripeAccountOpened: event('A user has an account at Stripe.', ofAccount),
   StripeAccountRemoved: event('A user has no account at Stripe any more.', ofAccount),
+
+  LedgerTransactionPosted: event('Money has moved from account to account.', {
+    transactionId: Id,
+    paymentId: belongs,
+    payoutId: belongs,
+    disputeId: belongs,
+    debtId: belongs,
+    kind: z.enum(MOVEMENT_KINDS),
+    currency: Currency,
+    postedAt: At,
+    entries: z
+      .array(
+        z.strictObject({
+          account: z.enum(ACCOUNT_KINDS),
+          ownerId: Id.nullable().describe(
+            'The payee, payment or payout whose account it is; null: the platform has one',
+          ),
+          amount: z.int().describe('In minor units; positive: a debit, negative: a credit'),
+        }),
+      )
+      .min(1)
+      .describe('They come to zero'),
+    participantIds: ParticipantIds.describe('Payer and payee, or the payee, of what it belongs to'),
+  }),
 };
+
+/** An event of payment's that has happened. */
+export type PaymentEvent = Happened<typeof paymentEvents>;

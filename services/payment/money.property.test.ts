@@ -1,4 +1,5 @@
 import { stepOf, stripeEntry, toStripe } from '../../kernel/currencies';
+import { expectFolded } from '../../tests/support/folds';
 import {
   type BookingCharge,
   chargeBooking,
@@ -9,10 +10,11 @@ import {
   startPaymentStack,
   until,
 } from '../../tests/support/payment';
+import { foldedTables } from './folds/store';
 
 // A long random story, the same at every run: charges, captures, refunds, shares, settlements, releases and what operators do cross each
 // other while Stripe fails in every way it can and webhooks come and go. All the while each payment's books must be sound, and at its end
-// they must agree with Stripe's to the cent.
+// they must agree with Stripe's to the cent. Every row is what its events say.
 
 const SEED = 20_261_121;
 const STEPS = 180;
@@ -203,6 +205,7 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   for (let step = 0; step < STEPS; step += AT_ONCE) {
     await Promise.all(Array.from({ length: AT_ONCE }, () => oneOf(deeds)()));
     expect(await unsound(stack)).toEqual([]);
+    await expectFolded(stack.service.database.db, foldedTables);
   }
 
   await stack.noFaults();
@@ -258,6 +261,7 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   const failed = await sql`select id from refunds where status = 'failed'`;
   for (const { id } of failed) expect((await again(id)).status).toBe(200);
   expect(await unsound(stack)).toEqual([]);
+  await expectFolded(stack.service.database.db, foldedTables);
   const left = Object.entries(await stack.ledger()).filter(([account]) => /^(tutor|payer)_/.test(account));
   expect(left).toEqual([]);
   expect((await stack.ledger()).platform_revenue ?? 0).toBe(0);

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { check, index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { SUBJECT_KINDS } from '../../../kernel/payment-subject';
-import { PAYMENT_STATUSES } from '../../../kernel/statuses';
+import { CAPTURES, PAYMENT_REFUSALS, PAYMENT_STATUSES } from '../../../kernel/statuses';
 import { instant, minorUnits } from '../platform';
 
 /** What somebody pays somebody else for something: the money at Stripe, and what came back of it. */
@@ -17,7 +17,7 @@ export const payments = pgTable(
     payerId: uuid('payer_id').notNull(),
     payeeId: uuid('payee_id').notNull(),
     status: text({ enum: PAYMENT_STATUSES }).notNull(),
-    capture: text({ enum: ['manual', 'automatic'] }).notNull(),
+    capture: text({ enum: CAPTURES }).notNull(),
     currency: text().notNull(),
     amount: minorUnits('amount').notNull(),
     /** The platform's share of `amount`, fixed when the payment is made so that a later change of the rate alters nothing. */
@@ -45,7 +45,7 @@ export const payments = pgTable(
      * Why a payment has failed that no bank declined. `request_expired`: a direct payment whose saga had not begun; Stripe never heard of it.
      * `payment_rejected`: Stripe called our request invalid; the code is that of the attempt.
      */
-    refusal: text({ enum: ['request_expired', 'payment_rejected'] }),
+    refusal: text({ enum: PAYMENT_REFUSALS }),
     /** Settled to zero: steps that arrive later are refused. */
     settledAt: instant('settled_at'),
     /**

@@ -106,14 +106,14 @@ test('whatever becomes of a booking, its row is what its events say', async () =
   await fc.assert(
     fc.asyncProperty(life, async ({ instantBooking, hours, acts }) => {
       const { id } = await created({ instantBooking, scheduledAt: inHours(hours) });
-      await expectFolded(db(), foldedBookings);
+      await expectFolded(db(), [foldedBookings]);
       const paid = { id: uuidv7(), version: 0 };
       for (const [n, one] of acts.entries()) {
         // Refusals are right answers here: not every act fits where the life stands.
         await play(id, one, n, paid).catch((error: unknown) => {
           if (!(error instanceof ProblemError)) throw error;
         });
-        await expectFolded(db(), foldedBookings);
+        await expectFolded(db(), [foldedBookings]);
       }
     }),
     { seed: SEED, numRuns: STORIES, endOnFailure: true },
@@ -130,11 +130,11 @@ test('a row that its events do not tell of as it is is found by its columns, unt
   const { id } = await created();
   expect(await foldedBookings.rebase(db(), id)).toBe(false);
   await db().update(bookings).set({ refundPercent: 50, movedByTutorAt: new Date() }).where(eq(bookings.id, id));
-  await expect(expectFolded(db(), foldedBookings)).rejects.toMatchObject({
+  await expect(expectFolded(db(), [foldedBookings])).rejects.toMatchObject({
     matcherResult: { actual: [{ kind: 'booking', id, columns: ['movedByTutorAt', 'refundPercent'] }] },
   });
   expect(await foldedBookings.rebase(db(), id)).toBe(true);
-  await expectFolded(db(), foldedBookings);
+  await expectFolded(db(), [foldedBookings]);
   expect(await foldedBookings.rebase(db(), id)).toBe(false);
 });
 

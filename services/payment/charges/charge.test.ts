@@ -125,7 +125,8 @@ describe('a declined card', () => {
     const second = await chargeBooking(stack, booking, { card });
     expect(second.body).toEqual({ ...first.body, requestId: second.body.requestId });
     expect((await intentsOf(booking)).map(({ status }) => status)).toEqual(['canceled']);
-    expect(await stack.events(first.body.paymentId)).toEqual(['PaymentRequested', 'PaymentFailed']);
+    // Declined, its intent lies open for a moment.
+    expect(await stack.events(first.body.paymentId)).toEqual(['PaymentRequested', 'PaymentChanged', 'PaymentFailed']);
     await expectLedgerIsStripes();
   });
 

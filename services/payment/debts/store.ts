@@ -90,7 +90,7 @@ export async function settleDebt(db: Database, of: DebtOf, { debtId, as }: Settl
     const left = await leftOf(tx, row);
     if (left === 0) return recovered(tx, row);
     const entries = debtByHandEntries(left, payeeId);
-    await post(tx, { debtId, kind: as, reference: debtId, currency, entries });
+    await post(tx, of, { debtId, kind: as, reference: debtId, currency, entries });
     const settled = await close(tx, row, { status: 'settled', closedAs: as });
     await appendDebtEvent(tx, 'DebtSettled', settled, left);
     return debtStateOf(settled, 0);

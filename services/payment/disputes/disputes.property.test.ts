@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { uuidv7 } from '../../../platform/ids';
+import { expectFolded } from '../../../tests/support/folds';
 import {
   disputesAt,
   EUR,
@@ -12,10 +13,11 @@ import {
   webhooksAt,
 } from '../../../tests/support/payment';
 import type { Reply } from '../../../tests/support/service';
+import { foldedTables } from '../folds/store';
 
 // Any story of a payment that is disputed: given back, cancelled, paid out, claimed in part or beyond what was paid, won, lost, won late.
 // Webhooks are lost, doubled, or call things by other names. Whatever its order, the ledger is what Stripe has, nobody is below zero, and what
-// is left is shared as it was.
+// is left is shared as it was. Every row is what its events say, after each act.
 
 jest.setTimeout(600_000);
 
@@ -171,6 +173,7 @@ test('whatever happens in whatever order, the ledger is what Stripe has, and wha
   await fc.assert(
     fc.asyncProperty(story, async (acts) => {
       const who = await payee();
+      const begins = uuidv7();
       const bookingId = uuidv7();
       const charged = await stack.post(`/bookings/${bookingId}/payment`, `booking:${bookingId}/take-payment`, {
         ...{ payerId: uuidv7(), payeeId: who.id, amount: EUR(CHARGED) },
@@ -182,6 +185,7 @@ test('whatever happens in whatever order, the ledger is what Stripe has, and wha
         await one(told, each);
         pairs.add(`${acts[n - 1]?.act ?? 'charge'} ${each.act}`);
         expect(await unsoundPayments(paymentId)).toEqual([]);
+        await expectFolded(stack.service.database.db, foldedTables, begins);
       }
       // The night comes, and banks decide.
       for (const id of told.disputes)
@@ -199,6 +203,7 @@ test('whatever happens in whatever order, the ledger is what Stripe has, and wha
       for (const { id, version } of await stored(paymentId))
         await asked(stack.post(`/disputes/${id}/close`, `dispute:${id}/close`, { version }));
       expect(await unsoundPayments(paymentId)).toEqual([]);
+      await expectFolded(stack.service.database.db, foldedTables, begins);
       expect(await unsound(stack, who, 'EUR')).toEqual([]);
       const { disputed, payer_owed: owed, tutor_frozen: frozen } = await standing({ paymentId, payeeId: who.id });
       expect({ disputed, owed, frozen }).toEqual({ disputed: undefined, owed: undefined, frozen: undefined });

@@ -6,7 +6,7 @@ import { type KeyedRequest, once } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import { ok } from '../../../platform/replies';
 import { bookingIdOf } from '../charges/rules';
-import { lockPayment, type PaymentRow, readPayment } from '../charges/store/payments';
+import { lockPayment, type PaymentRow, readPayment, tellPayment } from '../charges/store/payments';
 import type { EarningsReleased } from '../contract';
 import { paymentEvents } from '../events';
 import { releaseEntries, tutorPayable } from '../ledger/rules';
@@ -47,6 +47,7 @@ export async function releaseEarnings(
       .where(eq(payments.id, id))
       .returning();
     const noted = theOnly(updated);
+    if (!row.earningsDueAt) await tellPayment(tx, 'PaymentChanged', noted);
     await release(tx, noted);
     return ok({
       paymentId: id,
@@ -114,7 +115,7 @@ async function release(tx: Transaction, row: PaymentRow): Promise<boolean> {
   if (moved.length === 0) return false;
   await postOwed(tx, row, id);
   const { pending } = await standingOf(tx, id, payeeId);
-  await post(tx, { ...postingOf(row), entries: releaseEntries(pending, payeeId) });
+  await post(tx, row, { ...postingOf(row), entries: releaseEntries(pending, payeeId) });
   const released = { amount: pending, currency };
   await appendEvent(tx, paymentEvents, {
     streamId: id,

@@ -1,3 +1,4 @@
+import { ACCOUNT_KINDS, type AccountKind } from '../../../kernel/ledger';
 import { scaleHalfUp } from '../../../kernel/money';
 
 /** One side of a movement: positive is a debit, negative a credit. The sides of a movement sum to zero. */
@@ -30,6 +31,19 @@ export const DISPUTE_LOSSES = 'dispute_losses';
 export const DISPUTE_FEES = 'dispute_fees';
 /** A tutor's share of what banks have taken for disputes that are not decided. */
 export const tutorFrozen = (tutorId: string) => `tutor_frozen:${tutorId}`;
+
+/** What kind of account it is, and whose; null: the platform has one. @throws Error for what is no account: a defect of the caller */
+export function accountOf(account: string): { account: AccountKind; ownerId: string | null } {
+  const [name, ownerId = null] = account.split(':');
+  const kind = ACCOUNT_KINDS.find((one) => one === name);
+  if (!kind) throw new Error(`The ledger has no account ${name}`);
+  return { account: kind, ownerId };
+}
+
+/** An account's name. */
+export function accountName({ account, ownerId }: { account: AccountKind; ownerId: string | null }): string {
+  return ownerId === null ? account : `${account}:${ownerId}`;
+}
 
 /** What is left of one payment in each of its accounts, as positive amounts (balances of credit accounts). */
 export interface Shares {

@@ -9,6 +9,7 @@ import { entriesOf, type PaymentPosting, post, standingOf } from './store';
 let database: TestDatabase;
 let paymentId: string;
 const TUTOR = uuidv7();
+const WHOM = { payerId: uuidv7(), payeeId: TUTOR };
 
 beforeAll(async () => {
   database = await createTestDatabase('payment');
@@ -20,8 +21,7 @@ beforeEach(async () => {
     id: paymentId,
     subjectKind: 'direct',
     subjectId: paymentId,
-    payerId: uuidv7(),
-    payeeId: TUTOR,
+    ...WHOM,
     status: 'captured',
     capture: 'automatic',
     currency: 'EUR',
@@ -43,7 +43,7 @@ const capture = (): PaymentPosting => ({
     { account: 'platform_revenue', amount: -150 },
   ],
 });
-const posted = (posting: PaymentPosting) => database.db.transaction((tx) => post(tx, posting));
+const posted = (posting: PaymentPosting) => database.db.transaction((tx) => post(tx, WHOM, posting));
 const refusal = (work: Promise<unknown>) =>
   work.then(
     () => 'accepted',
@@ -67,7 +67,7 @@ test('of several movements those are posted that were not yet, each with its own
       { account: 'stripe_balance', amount: -54 },
     ],
   };
-  const both = () => database.db.transaction((tx) => post(tx, capture(), { ...fee, entries: [] }, fee));
+  const both = () => database.db.transaction((tx) => post(tx, WHOM, capture(), { ...fee, entries: [] }, fee));
   await posted(capture());
   expect([await both(), await both()]).toEqual([1, 0]);
   const entries = await database.db.transaction(async (tx) => [

@@ -1,9 +1,14 @@
 import { and, eq, inArray, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type Transaction, theOnly } from '../../../db/client';
 import { disputes, ledgerEntries, ledgerTransactions } from '../../../db/schema/payment';
+import type { MovementKind } from '../../../kernel/ledger';
+import { participants } from '../../../platform/event-schema';
 import { uuidv7 } from '../../../platform/ids';
-import type { Movement } from '../stripe/answers';
+import { appendEvents } from '../../../platform/outbox';
+import { paymentEvents } from '../events';
+import type { Movement as Line } from '../stripe/answers';
 import {
+  accountOf,
   DISPUTE_LOSSES,
   DISPUTED,
   type Entry,
@@ -16,11 +21,9 @@ import {
   tutorPending,
 } from './rules';
 
-type Kind = (typeof ledgerTransactions.$inferSelect)['kind'];
-
 /** A movement of money that is to be in the ledger once. */
 interface Posting {
-  kind: Kind;
+  kind: MovementKind;
   /** What makes this posting happen once: an id at Stripe, or here. */
   reference: string;
   currency: string;
@@ -47,12 +50,19 @@ interface DebtPosting extends Posting {
   debtId: string;
 }
 
+/** Whose money moves: of a payment and its disputes payer and payee, of a payout or a debt the payee. */
+interface Concerned {
+  payerId?: string;
+  payeeId: string;
+}
+
 /**
- * Posts movements of money, each once: a second posting with the same owner, kind and reference is left out. A movement
+ * Posts movements of money, each once, and tells of them: a second posting with the same owner, kind and reference is left out. A movement
  * of nothing is none. @returns how many were posted now
  */
 export async function post(
   tx: Transaction,
+  { payerId, payeeId }: Concerned,
   ...postings: (PaymentPosting | PayoutPosting | DisputePosting | DebtPosting)[]
 ): Promise<number> {
   const moving = postings.filter(({ entries }) => entries.length > 0).map((posting) => ({ ...posting, id: uuidv7() }));
@@ -61,18 +71,54 @@ export async function post(
     .insert(ledgerTransactions)
     .values(moving.map(({ entries: _, ...transaction }) => transaction))
     .onConflictDoNothing()
-    .returning({ id: ledgerTransactions.id });
+    .returning();
   if (posted.length === 0) return 0;
-  const isNew = new Set(posted.map(({ id }) => id));
-  const entries = moving.flatMap(({ id: transactionId, currency, entries }) =>
-    isNew.has(transactionId) ? entries.map((entry) => ({ transactionId, currency, ...entry })) : [],
-  );
-  await tx.insert(ledgerEntries).values(entries);
+  const entriesOfNew = new Map(moving.map(({ id, entries }) => [id, entries]));
+  const movements = posted.map((transaction) => ({ transaction, entries: entriesOfNew.get(transaction.id) ?? [] }));
+  await tx
+    .insert(ledgerEntries)
+    .values(
+      movements.flatMap(({ transaction: { id: transactionId, currency }, entries }) =>
+        entries.map((entry) => ({ transactionId, currency, ...entry })),
+      ),
+    );
+  const whom = payerId === undefined ? [payeeId] : participants(payerId, payeeId);
+  await tellPosted(tx, movements, whom);
   return posted.length;
 }
 
+/** A movement of money as it is stored. */
+export interface Movement {
+  transaction: typeof ledgerTransactions.$inferSelect;
+  entries: readonly Entry[];
+}
+
+/** Tells of movements of money that concern these users. */
+export async function tellPosted(
+  tx: Transaction,
+  movements: readonly Movement[],
+  participantIds: string[],
+): Promise<void> {
+  await appendEvents(
+    tx,
+    paymentEvents,
+    movements.map(({ transaction, entries }) => {
+      const { id: transactionId, paymentId, payoutId, disputeId, debtId, kind, currency, postedAt } = transaction;
+      const told = entries.map(({ account, amount }) => ({ ...accountOf(account), amount }));
+      return {
+        streamId: transactionId,
+        type: 'LedgerTransactionPosted' as const,
+        data: {
+          ...{ transactionId, paymentId, payoutId, disputeId, debtId, kind, currency },
+          ...{ postedAt: postedAt.toISOString(), entries: told, participantIds },
+        },
+      };
+    }),
+  );
+}
+
 /** Stripe's own fee, once its line in Stripe's books exists; empty before that. */
-export function stripeFeePostings(paymentId: string, movement: Movement | null): PaymentPosting[] {
+export function stripeFeePostings(paymentId: string, movement: Line | null): PaymentPosting[] {
   if (!movement) return [];
   const { id: reference, currency, fee } = movement;
   return [{ paymentId, kind: 'stripe_fee', reference, currency, entries: stripeFeeEntries(fee) }];

@@ -123,7 +123,9 @@ describe('a payout', () => {
     const { body } = await who.see(`/api/payouts/${id}`);
     expect(body).toMatchObject({ status: 'completed', statusText: 'It is at your bank.', returnedAt: null });
     expect(Date.parse(body.arrivedAt)).toBeLessThanOrEqual(Date.now());
-    expect(await stack.events(id)).toEqual(['PayoutInitiated', 'PayoutTransferred', 'PayoutCompleted']);
+    expect(await stack.events(id)).toEqual([
+      ...['PayoutInitiated', 'PayoutChanged', 'PayoutTransferred', 'PayoutChanged', 'PayoutCompleted'],
+    ]);
     const [balance] = (await who.see('/api/wallet')).body.balances;
     expect(balance).toMatchObject({ payable: 0, inPayout: 0, paidOut: 3_400, minimum: 1_000 });
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { stepOf } from '../../../kernel/currencies';
 import { uuidv7 } from '../../../platform/ids';
+import { expectFolded } from '../../../tests/support/folds';
 import {
   type Payee,
   type PaymentStack,
@@ -10,9 +11,11 @@ import {
   unsound,
 } from '../../../tests/support/payment';
 import type { Reply } from '../../../tests/support/service';
+import { foldedTables } from '../folds/store';
 
 // Any story of somebody's money: charged, given back, payable, paid out, refused by the bank, fetched back. Whatever its order, every
-// account is the sum of its entries, the payee's accounts are what their wallet and the payouts' rows say, and the whole is what Stripe has.
+// account is the sum of its entries, the payee's accounts are what their wallet and the payouts' rows say, and the whole is what Stripe has. Every row is what its events say,
+// before each act and in the end.
 
 jest.setTimeout(240_000);
 
@@ -80,7 +83,9 @@ async function play(who: Payee, currency: string, acts: readonly Act[]): Promise
       select id, stripe_payout_id as po from payouts where payee_id = ${who.id} order by created_at desc, id desc limit 1`;
     return row;
   };
+  const begins = uuidv7();
   for (const one of acts) {
+    await expectFolded(stack.service.database.db, foldedTables, begins);
     const payout = await latest();
     const id = payout?.id ?? uuidv7();
     switch (one.act) {
@@ -149,6 +154,7 @@ test('whatever happens in whatever order, each account is the sum of its entries
       const who = await payee({ currency: currency.toLowerCase(), country, account_number: 'DE89370400440532013000' });
       await play(who, currency, acts);
       expect(await unsound(stack, who, currency)).toEqual([]);
+      await expectFolded(stack.service.database.db, foldedTables);
     }),
     { seed: SEED, numRuns: STORIES, endOnFailure: true },
   );

@@ -4,9 +4,9 @@ import { payments, refunds } from '../../../db/schema/payment';
 import type { Subject } from '../../../kernel/payment-subject';
 import { uuidv7 } from '../../../platform/ids';
 import { settleGuard } from '../charges/store/guards';
-import { changePayment, isFor, lockPayment, type PaymentRow } from '../charges/store/payments';
+import { changePayment, isFor, lockPayment, type PaymentRow, tellPayment } from '../charges/store/payments';
 import { REFUNDED_OTHERWISE, toSettle } from '../refunds/rules';
-import { insertRefund, isUnseen, type RefundRow } from '../refunds/store/refunds';
+import { insertRefund, isUnseen, type RefundRow, tellRefunds } from '../refunds/store/refunds';
 import { closeAttempt, doubtfulAttempts } from '../stripe/store';
 
 /** The reason of a refund for which no person gave one. */
@@ -31,7 +31,11 @@ export async function markPaymentSettled(db: Database, id: string): Promise<Paym
 
 async function markSettled(tx: Transaction, row: PaymentRow): Promise<PaymentRow> {
   if (row.settledAt) return row;
-  return theOnly(await tx.update(payments).set({ settledAt: sql`now()` }).where(eq(payments.id, row.id)).returning());
+  const settled = theOnly(
+    await tx.update(payments).set({ settledAt: sql`now()` }).where(eq(payments.id, row.id)).returning(),
+  );
+  await tellPayment(tx, 'PaymentChanged', settled);
+  return settled;
 }
 
 /**
@@ -76,5 +80,10 @@ export async function refundWhatIsLeft(db: Database, paymentId: string): Promise
  */
 export async function handOverRefunds(db: Database, paymentId: string): Promise<RefundRow[]> {
   const settlements = and(isUnseen(paymentId), eq(refunds.origin, 'settlement'));
-  return db.update(refunds).set({ closedAs: null }).where(settlements).returning();
+  return db.transaction(async (tx) => {
+    const payment = await lockPayment(tx, paymentId);
+    const handed = await tx.update(refunds).set({ closedAs: null }).where(settlements).returning();
+    await tellRefunds(tx, 'RefundChanged', handed, payment);
+    return handed;
+  });
 }

@@ -89,5 +89,5 @@ async function postCapture(tx: Transaction, row: PaymentRow, intent: Intent): Pr
   const entries = captureEntries(row.captured, feeOf(row), row.payeeId);
   const { id: paymentId, currency } = row;
   const money: PaymentPosting = { paymentId, kind: 'capture', reference: intent.id, currency, entries };
-  await post(tx, money, ...stripeFeePostings(paymentId, intent.movement));
+  await post(tx, row, money, ...stripeFeePostings(paymentId, intent.movement));
 }

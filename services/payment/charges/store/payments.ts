@@ -93,7 +93,7 @@ export async function insertPayment(
     .values({ ...values, subjectKind: subject.kind, subjectId: subject.id, fee, status: 'pending' })
     .onConflictDoNothing({ target: [payments.subjectKind, payments.subjectId] })
     .returning();
-  if (row) await appendPaymentEvent(tx, EVENT_OF.pending, row);
+  if (row) await tellPayment(tx, EVENT_OF.pending, row);
   return row;
 }
 
@@ -101,7 +101,7 @@ export async function insertPayment(
 export type PaymentPatch = Partial<Omit<PaymentRow, 'id' | 'version' | 'createdAt' | 'updatedAt'>>;
 
 /**
- * Changes a locked payment: a higher version, an event if its status is another, and a word to those who wait for it.
+ * Changes a locked payment: a higher version, an event, and a word to those who wait for it.
  * Nobody waits for the payment of anything but itself: of a booking they wait for the booking.
  */
 export async function changePayment(tx: Transaction, row: PaymentRow, patch: PaymentPatch): Promise<PaymentRow> {
@@ -113,7 +113,7 @@ export async function changePayment(tx: Transaction, row: PaymentRow, patch: Pay
   const changed = theOnly(updated);
   // From the capture on only refunds move it, even back to captured.
   const event = changed.status !== row.status && row.captured === 0 ? EVENT_OF[changed.status] : null;
-  if (event) await appendPaymentEvent(tx, event, changed);
+  await tellPayment(tx, event ?? 'PaymentChanged', changed);
   if (row.subjectKind === 'direct') await announce(tx, row.id);
   return changed;
 }
@@ -135,10 +135,26 @@ export function paymentFacts(row: PaymentRow) {
   };
 }
 
-type PaymentEvent = NonNullable<(typeof EVENT_OF)[PaymentRow['status']]>;
+/** What an event of a payment alone tells beside that. */
+export function paymentState(row: PaymentRow) {
+  const { subjectKind, subjectId, capture, refusal, declineCode, currency } = row;
+  const { captureBefore, settledAt, earningsDueAt } = row;
+  const money = (amount: number) => ({ amount, currency });
+  return {
+    ...{ subjectKind, subjectId, capture, refusal, declineCode: declineCode && codeOf(declineCode) },
+    ...{ fee: money(row.fee), refundPending: money(row.refundPending) },
+    ...{ disputed: money(row.disputed), chargedBack: money(row.chargedBack) },
+    captureBefore: captureBefore?.toISOString() ?? null,
+    settledAt: settledAt?.toISOString() ?? null,
+    earningsDueAt: earningsDueAt?.toISOString() ?? null,
+  };
+}
 
-async function appendPaymentEvent(tx: Transaction, type: PaymentEvent, row: PaymentRow): Promise<void> {
-  const { id: streamId, status, declineCode } = row;
-  const decline = status === 'failed' ? { declineCode: declineCode && codeOf(declineCode) } : {};
-  await appendEvent(tx, paymentEvents, { streamId, type, data: { ...paymentFacts(row), ...decline } });
+type Told = NonNullable<(typeof EVENT_OF)[PaymentRow['status']]> | 'PaymentChanged';
+
+/** Tells of a payment. */
+export async function tellPayment(tx: Transaction, type: Told, row: PaymentRow): Promise<void> {
+  const state = paymentState(row);
+  const decline = type === 'PaymentFailed' ? { declineCode: state.declineCode } : {};
+  await appendEvent(tx, paymentEvents, { streamId: row.id, type, data: { ...paymentFacts(row), state, ...decline } });
 }

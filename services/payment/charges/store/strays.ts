@@ -24,11 +24,11 @@ export async function beginStray(
 /** Posts the money of a stray: nobody's, until it is sent back. @throws ProblemError not_found */
 export async function recordStrayCapture(db: Database, paymentId: string, intent: Intent): Promise<void> {
   await db.transaction(async (tx) => {
-    await lockPayment(tx, paymentId);
+    const payment = await lockPayment(tx, paymentId);
     const entries = strayEntries(intent.received);
     const { id: reference, currency } = intent;
     const money: PaymentPosting = { paymentId, kind: 'stray_capture', reference, currency, entries };
-    await post(tx, money, ...stripeFeePostings(paymentId, intent.movement));
+    await post(tx, payment, money, ...stripeFeePostings(paymentId, intent.movement));
   });
 }
 
@@ -40,9 +40,9 @@ export async function recordStrayRefund(
   made: StripeRefund,
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    await lockPayment(tx, paymentId);
+    const payment = await lockPayment(tx, paymentId);
     const entries = strayEntries(-made.amount);
     const money: PaymentPosting = { paymentId, kind: 'stray_refund', reference: made.id, currency, entries };
-    await post(tx, money, ...stripeFeePostings(paymentId, made.movement));
+    await post(tx, payment, money, ...stripeFeePostings(paymentId, made.movement));
   });
 }

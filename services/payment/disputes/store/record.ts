@@ -58,7 +58,7 @@ export async function recordDispute(db: Database, of: PaymentRow, said: StripeDi
     const before = await lockKnown(tx, payment, said);
     const status = disputeStatusAfter(before.status, said.status);
     const decided = isDecided(status);
-    await postLines(tx, before, said);
+    await postLines(tx, payment, before, said);
     const withdrawn = (await movedByDispute(tx, before.id, 'stripe'))(DISPUTED);
     const news = {
       ...{ status, withdrawn, amount: said.amount, respondBy: said.respondBy },
@@ -116,11 +116,16 @@ function submittedAt({ submittedAt: sent }: DisputeRow, status: DisputeStatus): 
 }
 
 /** Posts what Stripe's books say of a dispute: then the ledger's balance is Stripe's at any moment. */
-async function postLines(tx: Transaction, { id: disputeId, currency }: DisputeRow, said: StripeDispute): Promise<void> {
+async function postLines(
+  tx: Transaction,
+  payment: PaymentRow,
+  { id: disputeId, currency }: DisputeRow,
+  said: StripeDispute,
+): Promise<void> {
   for (const { id: reference, amount, fee, currency: counted } of said.movements) {
     if (counted !== currency) throw new Error(`Stripe counts dispute ${said.id} in ${counted}, not in ${currency}`);
     const kind = amount < 0 ? 'dispute_withdrawn' : 'dispute_reinstated';
-    await post(tx, { disputeId, kind, reference, currency, entries: disputeEntries(amount, fee) });
+    await post(tx, payment, { disputeId, kind, reference, currency, entries: disputeEntries(amount, fee) });
   }
 }
 
@@ -158,7 +163,7 @@ async function settleClaim(
   const covers = Math.min(Math.max(0, claim.withdrawn), await coverable(tx, paymentId));
   const shared = { id: paymentId, currency, captured, fee: feeOf(payment), tutorId };
   const entries = claimEntries(claim, shared, money, { covers, released: payment.releasedAt !== null });
-  await post(tx, { disputeId: dispute.id, kind: claimKind(claim), reference, currency, entries });
+  await post(tx, payment, { disputeId: dispute.id, kind: claimKind(claim), reference, currency, entries });
   const counted = await disputesOf(tx, paymentId);
   payment = await changePayment(tx, payment, { ...counted, ...(await countRefunds(tx, { ...payment, ...counted })) });
   // Lost and won after all, what the bank had given is owed by us again.

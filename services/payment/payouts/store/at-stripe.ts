@@ -47,7 +47,7 @@ export async function recordTransfer(
     if (row.stripeTransferId) return row;
     const { amount, currency } = row;
     const entries = transferEntries(amount, id);
-    await post(tx, { payoutId: id, kind: 'transfer', reference: stripeTransferId, currency, entries });
+    await post(tx, row, { payoutId: id, kind: 'transfer', reference: stripeTransferId, currency, entries });
     await postAfterSettlement(tx, row, -amount, stripeTransferId);
     const status = payoutStatusAfter(row.status, 'processing');
     return changePayout(tx, row, { status, statusReason: null, stripeTransferId, now: ['transferredAt'] });
@@ -107,7 +107,7 @@ export async function recordReversal(
     if (row.reversedAt) return row;
     const { amount, currency } = row;
     const entries = transferEntries(-amount, id);
-    await post(tx, { payoutId: id, kind: 'transfer_reversal', reference: stripeReversalId, currency, entries });
+    await post(tx, row, { payoutId: id, kind: 'transfer_reversal', reference: stripeReversalId, currency, entries });
     await postAfterSettlement(tx, row, amount, stripeReversalId);
     return changePayout(tx, row, { stripeReversalId, now: ['reversedAt'] });
   });
@@ -119,13 +119,13 @@ export async function recordReversal(
  */
 async function postAfterSettlement(
   tx: Transaction,
-  { id: payoutId, closedAs: kind, currency }: PayoutRow,
+  { id: payoutId, payeeId, closedAs: kind, currency }: PayoutRow,
   gained: number,
   reference: string,
 ): Promise<void> {
   if (kind === null) return;
   const entries = payoutByHandEntries(gained, payoutId);
-  await post(tx, { payoutId, kind, reference, currency, entries });
+  await post(tx, { payeeId }, { payoutId, kind, reference, currency, entries });
 }
 
 /** Begins sending a payout's money to the bank. @throws ProblemError not_found; undone when it was stopped; invalid_state before the transfer */
@@ -205,7 +205,7 @@ export async function giveBack(db: Database, id: string): Promise<PayoutRow> {
 /** Posts a locked payout's amount back to what is payable. */
 export async function postBack(tx: Transaction, { id, payeeId, amount, currency }: PayoutRow): Promise<void> {
   const entries = payoutEntries(-amount, id, payeeId);
-  await post(tx, { payoutId: id, kind: 'payout_cancel', reference: id, currency, entries });
+  await post(tx, { payeeId }, { payoutId: id, kind: 'payout_cancel', reference: id, currency, entries });
 }
 
 const target = (kind: AttemptTarget['kind'], stepKey: string, subject: string): AttemptTarget => ({

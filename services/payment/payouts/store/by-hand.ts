@@ -17,10 +17,10 @@ export async function settlePayoutByHand(db: Database, id: string, as: Settlemen
     const isAway = transferredAt !== null && reversedAt === null;
     const posting = { ...{ payoutId: id, kind: as, reference: id, currency } };
     if (as === 'paid_elsewhere') {
-      if (!isAway) await post(tx, { ...posting, entries: payoutByHandEntries(amount, id) });
+      if (!isAway) await post(tx, row, { ...posting, entries: payoutByHandEntries(amount, id) });
       return changePayout(tx, row, { status: 'completed', closedAs: as, now: ['stoppedAt', 'arrivedAt'] });
     }
-    if (isAway) await post(tx, { ...posting, entries: payoutByHandEntries(-amount, id) });
+    if (isAway) await post(tx, row, { ...posting, entries: payoutByHandEntries(-amount, id) });
     await postBack(tx, row);
     const status = stripePayoutId === null ? 'cancelled' : 'failed';
     return changePayout(tx, row, { status, closedAs: as, now: ['stoppedAt', 'returnedAt'] });

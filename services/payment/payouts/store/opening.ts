@@ -169,7 +169,7 @@ async function insertPayout(
     })
     .returning();
   const entries = payoutEntries(amount, payoutId, payeeId);
-  await post(tx, { payoutId, kind: 'payout_open', reference: payoutId, currency, entries });
+  await post(tx, { payeeId }, { payoutId, kind: 'payout_open', reference: payoutId, currency, entries });
   await appendPayoutEvent(tx, 'PayoutInitiated', theOnly(stored));
   return theOnly(stored);
 }

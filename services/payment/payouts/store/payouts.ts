@@ -190,7 +190,7 @@ type PayoutPatch = Partial<
   Omit<PayoutRow, 'id' | 'payeeId' | 'currency' | 'amount' | 'version' | 'createdAt' | 'updatedAt'>
 > & { now?: readonly ('transferredAt' | 'reversedAt' | 'arrivedAt' | 'stoppedAt' | 'returnedAt' | 'sagaStartedAt')[] };
 
-/** Changes a locked payout: a higher version, and an event if its status is another. `now`: what happens at this moment, unless it has before. */
+/** Changes a locked payout: a higher version, and an event. `now`: what happens at this moment, unless it has before. */
 export async function changePayout(
   tx: Transaction,
   row: PayoutRow,
@@ -203,7 +203,7 @@ export async function changePayout(
     .where(eq(payouts.id, row.id))
     .returning();
   const changed = theOnly(updated);
-  if (changed.status !== row.status) await appendPayoutEvent(tx, EVENT_OF[changed.status], changed);
+  await appendPayoutEvent(tx, changed.status === row.status ? 'PayoutChanged' : EVENT_OF[changed.status], changed);
   return changed;
 }
 
@@ -215,17 +215,26 @@ const EVENT_OF = {
   cancelled: 'PayoutCancelled',
 } as const satisfies Record<PayoutStatus, string>;
 
-type PayoutEvent = (typeof EVENT_OF)[PayoutStatus];
+type PayoutEvent = (typeof EVENT_OF)[PayoutStatus] | 'PayoutChanged';
 
 /** Tells of a payout. */
 export async function appendPayoutEvent(tx: Transaction, type: PayoutEvent, row: PayoutRow): Promise<void> {
+  await appendEvent(tx, paymentEvents, { streamId: row.id, type, data: payoutFacts(row) });
+}
+
+/** What every event of a payout tells. */
+export function payoutFacts(row: PayoutRow) {
   const { id: payoutId, payeeId, status, statusReason, amount, currency, failureCode } = row;
-  await appendEvent(tx, paymentEvents, {
-    streamId: payoutId,
-    type,
-    data: {
-      ...{ payoutId, payeeId, participantIds: [payeeId], status, statusReason, amount: { amount, currency } },
-      ...(failureCode && { failureCode: codeOf(failureCode) }),
+  const { origin, closedAs, version, periodFrom, periodTo, transferredAt, reversedAt } = row;
+  const { expectedAt, arrivedAt, stoppedAt, returnedAt } = row;
+  const at = (moment: Date | null) => moment?.toISOString() ?? null;
+  return {
+    ...{ payoutId, payeeId, participantIds: [payeeId], status, statusReason, amount: { amount, currency } },
+    ...(failureCode && { failureCode: codeOf(failureCode) }),
+    state: {
+      ...{ origin, closedAs, version, periodFrom: at(periodFrom), periodTo: periodTo.toISOString() },
+      ...{ transferredAt: at(transferredAt), reversedAt: at(reversedAt), expectedAt: at(expectedAt) },
+      ...{ arrivedAt: at(arrivedAt), stoppedAt: at(stoppedAt), returnedAt: at(returnedAt) },
     },
-  });
+  };
 }

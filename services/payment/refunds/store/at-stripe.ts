@@ -121,13 +121,13 @@ async function postRefund(tx: Transaction, { refund, payment }: RefundAndPayment
   if (movement && !isPosted) {
     // What the code of before has reserved is not in the ledger yet.
     await postOwed(tx, payment, made.id);
-    await post(tx, { ...posting, entries: refundEntries(amount, paymentId) });
+    await post(tx, payment, { ...posting, entries: refundEntries(amount, paymentId) });
   }
-  await post(tx, ...stripeFeePostings(paymentId, movement));
+  await post(tx, payment, ...stripeFeePostings(paymentId, movement));
   if (!reversal || !(movement || isPosted)) return;
   const entries = refundEntries(-amount, paymentId);
   const back: PaymentPosting = { paymentId, kind: 'refund_reversal', reference: reversal.id, currency, entries };
-  await post(tx, back, ...stripeFeePostings(paymentId, reversal));
+  await post(tx, payment, back, ...stripeFeePostings(paymentId, reversal));
   // It may have been given up while its money was on its way back.
   if (refund.closedAs === 'failed')
     await postGivenUp(tx, payment, refund.id, refund.failureCode === 'paid_elsewhere' ? 'paid_elsewhere' : 'waived');

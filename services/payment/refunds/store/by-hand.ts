@@ -12,7 +12,15 @@ import type { SettledByHand, SettledStep } from '../../contract';
 import { paymentEvents } from '../../events';
 import { isPromised, shareOf } from '../rules';
 import { postGivenUp, postOwed } from './owed';
-import { changeRefund, insertRefund, lockRefund, type RefundAndPayment, type RefundRow } from './refunds';
+import {
+  changeRefund,
+  insertRefund,
+  isToldOtherwise,
+  lockRefund,
+  type RefundAndPayment,
+  type RefundRow,
+  tellRefunds,
+} from './refunds';
 
 // What an operator says of money that no retry could move.
 
@@ -106,7 +114,8 @@ export async function closeRefund(db: Database, id: string, as: 'succeeded' | 'f
     const told = as === 'succeeded' ? { toldTry: refund.tries } : {};
     const patch = { ...seen, ...told };
     if (Object.keys(patch).length === 0) return { refund, payment };
-    const closed = await tx.update(refunds).set(patch).where(eq(refunds.id, id)).returning();
-    return { refund: theOnly(closed), payment };
+    const closed = theOnly(await tx.update(refunds).set(patch).where(eq(refunds.id, id)).returning());
+    if (isToldOtherwise(refund, closed)) await tellRefunds(tx, 'RefundChanged', [closed], payment);
+    return { refund: closed, payment };
   });
 }

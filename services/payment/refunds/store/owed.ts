@@ -45,7 +45,7 @@ export async function postOwed(tx: Transaction, payment: PaymentRow, reference: 
   const amount = Math.min(missing, shares.pending + shares.payable + shares.revenue);
   if (amount <= 0) return;
   const entries = owedEntries(amount, { id, currency, captured, fee: feeOf(payment), tutorId }, shares);
-  await post(tx, { paymentId: id, kind: 'refund_owed', reference, currency, entries });
+  await post(tx, payment, { paymentId: id, kind: 'refund_owed', reference, currency, entries });
 }
 
 /** Posts out, by the name that an operator gave it, what a locked payment's payer is owed no longer. */
@@ -59,7 +59,7 @@ export async function postGivenUp(
   const { owed, sent } = await standingOf(tx, id, payeeId);
   const surplus = owed - Math.max(0, await dueOf(tx, payment, sent));
   if (surplus > 0)
-    await post(tx, { paymentId: id, kind: as, reference, currency, entries: givenUpEntries(surplus, id) });
+    await post(tx, payment, { paymentId: id, kind: as, reference, currency, entries: givenUpEntries(surplus, id) });
 }
 
 /** What a payer is to have and has not been sent. Below zero while money that a bank returned is on its way back to Stripe. */

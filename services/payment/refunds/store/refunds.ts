@@ -4,11 +4,13 @@ import { payments, refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { announce } from '../../../../platform/changes';
 import { codeOf } from '../../../../platform/event-schema';
-import { appendEvent } from '../../../../platform/outbox';
+import { differencesOf, toldOf } from '../../../../platform/fold';
+import { appendEvents } from '../../../../platform/outbox';
 import { LEASE_SECONDS } from '../../../../platform/saga-request';
 import { bookingIdOf, statusOfCaptured } from '../../charges/rules';
 import { changePayment, lockPayment, type PaymentRow, paymentFacts } from '../../charges/store/payments';
 import { paymentEvents } from '../../events';
+import { REFUND_COLUMNS } from '../../folds/rules/refunds';
 import { REFUNDED_OTHERWISE } from '../rules';
 import { countRefunds, postOwed } from './owed';
 
@@ -120,7 +122,7 @@ export async function storeRefund(tx: Transaction, payment: PaymentRow, wanted: 
     .returning();
   const refund = theOnly(stored);
   const changed = await changePayment(tx, payment, await countRefunds(tx, payment));
-  await appendRefundEvent(tx, refund, changed);
+  await tellRefunds(tx, REFUND_EVENT.pending, [refund], changed);
   return { refund, payment: changed };
 }
 
@@ -142,27 +144,46 @@ export async function changeRefund(
   const counts = await countRefunds(tx, payment);
   const status = statusOfCaptured(payment.captured, counts.refunded);
   const changed = await changePayment(tx, payment, { ...counts, status });
-  if (refund.status !== before.status) await appendRefundEvent(tx, refund, changed);
+  if (refund.status !== before.status) await tellRefunds(tx, REFUND_EVENT[refund.status], [refund], changed);
+  else if (isToldOtherwise(before, refund)) await tellRefunds(tx, 'RefundChanged', [refund], changed);
   await announce(tx, refund.id);
   return { refund, payment: changed };
 }
 
 const REFUND_EVENT = { pending: 'RefundRequested', succeeded: 'RefundProcessed', failed: 'RefundFailed' } as const;
 
-async function appendRefundEvent(tx: Transaction, refund: RefundRow, payment: PaymentRow): Promise<void> {
-  const { currency } = refund;
+/** Whether events tell of the two otherwise. */
+export const isToldOtherwise = (before: RefundRow, refund: RefundRow) =>
+  differencesOf(toldOf(REFUND_COLUMNS, before), toldOf(REFUND_COLUMNS, refund)).length > 0;
+
+type Told = (typeof REFUND_EVENT)[RefundRow['status']] | 'RefundChanged';
+
+/** Tells of refunds of one payment. */
+export async function tellRefunds(
+  tx: Transaction,
+  type: Told,
+  changed: readonly RefundRow[],
+  payment: PaymentRow,
+): Promise<void> {
+  await appendEvents(
+    tx,
+    paymentEvents,
+    changed.map((refund) => ({ streamId: refund.id, type, data: refundFacts(refund, payment) })),
+  );
+}
+
+/** What every event of a refund tells. */
+export function refundFacts(refund: RefundRow, payment: PaymentRow) {
+  const { origin, requestedBy, tries, closedAs, currency } = refund;
   const { status: paymentStatus, amount: paymentAmount, ...facts } = paymentFacts(payment);
-  await appendEvent(tx, paymentEvents, {
-    streamId: refund.id,
-    type: REFUND_EVENT[refund.status],
-    data: {
-      ...facts,
-      refundId: refund.id,
-      status: refund.status,
-      amount: { amount: refund.amount, currency },
-      paymentStatus,
-      paymentAmount,
-      ...(refund.failureCode && { failureCode: codeOf(refund.failureCode) }),
-    },
-  });
+  return {
+    ...facts,
+    refundId: refund.id,
+    status: refund.status,
+    amount: { amount: refund.amount, currency },
+    paymentStatus,
+    paymentAmount,
+    ...(refund.failureCode && { failureCode: codeOf(refund.failureCode) }),
+    state: { origin, requestedBy, tries, closedAs },
+  };
 }

@@ -47,9 +47,14 @@ async function refundOfBefore(
   ];
   await database.db.transaction(async (tx) => {
     const posting = { paymentId, currency };
-    if (moved) await post(tx, { ...posting, kind: 'refund', reference: stripeRefundId, entries: entries(1) });
+    if (moved) await post(tx, payment, { ...posting, kind: 'refund', reference: stripeRefundId, entries: entries(1) });
     if (back)
-      await post(tx, { ...posting, kind: 'refund_reversal', reference: `txn_${stripeRefundId}`, entries: entries(-1) });
+      await post(tx, payment, {
+        ...posting,
+        kind: 'refund_reversal',
+        reference: `txn_${stripeRefundId}`,
+        entries: entries(-1),
+      });
   });
   return { payment, refundId, stripeRefundId };
 }
