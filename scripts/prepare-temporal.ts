@@ -2,6 +2,7 @@ import { loadConfig } from '../platform/config';
 import { prepareNamespace } from '../platform/temporal-namespace';
 import { dailyDebtsSchedule } from '../workflows/daily-debts.api';
 import { dailyDisputesSchedule } from '../workflows/daily-disputes.api';
+import { dailyFoldsSchedule } from '../workflows/daily-folds.api';
 import { sweepSchedule } from '../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../workflows/weekly-payouts.api';
 
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     weeklyPayoutsSchedule,
     dailyDebtsSchedule,
     dailyDisputesSchedule,
+    dailyFoldsSchedule,
   ]);
 }
 

@@ -23,7 +23,7 @@ const APIS = readdirSync(__dirname).flatMap((file) => /^(.+)\.api\.ts$/.exec(fil
 
 test('every saga has an api, and every api is that of a saga, of all of them or of a Schedule', () => {
   expect(APIS.toSorted()).toEqual(
-    [...SAGAS, 'saga', 'sweep', 'weekly-payouts', 'daily-debts', 'daily-disputes'].toSorted(),
+    [...SAGAS, 'saga', 'sweep', 'weekly-payouts', 'daily-debts', 'daily-disputes', 'daily-folds'].toSorted(),
   );
 });
 

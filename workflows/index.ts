@@ -2,6 +2,7 @@
 export { booking } from './booking';
 export { dailyDebts } from './daily-debts';
 export { dailyDisputes } from './daily-disputes';
+export { dailyFolds } from './daily-folds';
 export { debt } from './debt';
 export { dispute } from './dispute';
 export { payment } from './payment';

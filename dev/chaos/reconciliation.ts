@@ -3,6 +3,7 @@ import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/modules';
 import { dailyDebtsSchedule } from '../../workflows/daily-debts.api';
 import { dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
+import { dailyFoldsSchedule } from '../../workflows/daily-folds.api';
 import { sweepSchedule } from '../../workflows/sweep.api';
 import { weeklyPayoutsSchedule } from '../../workflows/weekly-payouts.api';
 import { messageOf } from '../machine/error-code';
@@ -193,6 +194,7 @@ export const SCHEDULED: readonly string[] = [
   weeklyPayoutsSchedule,
   dailyDebtsSchedule,
   dailyDisputesSchedule,
+  dailyFoldsSchedule,
 ].map(({ workflowType }) => workflowType);
 const isScheduled = (type: string) => SCHEDULED.includes(type);
 

@@ -1,6 +1,7 @@
 import type { UndoKey } from '../../kernel/step-key';
 import type { BodyOf, Endpoint } from '../../platform/endpoint';
 import type { ServiceClient } from '../../platform/http-client';
+import type { CheckFolds } from '../../platform/schemas';
 import { bookingContract as contract, type InternalBooking, type StoredRequest } from './contract';
 
 type Body<E extends Endpoint> = BodyOf<E>;
@@ -20,6 +21,9 @@ export function createBookingClient(http: ServiceClient) {
 
     /** What the client asked for; from now on its saga has begun. @throws ProblemError not_found; undone when it was refused before */
     beginRequest: (id: string): Promise<StoredRequest> => http.call(contract.beginRequest, { params: { id } }),
+
+    /** Holds random bookings to their events. */
+    checkFolds: (body: CheckFolds) => http.call(contract.checkFolds, { body }),
 
     /** Refuses for good what never began and was given up by its client. */
     sweepRequests: () => http.call(contract.sweepRequests, {}),

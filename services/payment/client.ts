@@ -1,6 +1,7 @@
 import type { PayoutReason } from '../../kernel/statuses';
 import type { UndoKey } from '../../kernel/step-key';
 import type { ServiceClient } from '../../platform/http-client';
+import type { CheckFolds } from '../../platform/schemas';
 import {
   type CreateAccount,
   type CreateRefund,
@@ -114,6 +115,9 @@ export function createPaymentClient(http: ServiceClient) {
     submitEvidence: (id: string, key: string) => http.call(contract.submitEvidence, { ...of(id, key), timeoutMs }),
     closeDispute: (id: string, version: number, key: string) =>
       http.call(contract.closeDispute, { ...of(id, key), body: { version } }),
+
+    /** Holds random payments, refunds, payouts and movements of money to their events. */
+    checkFolds: (body: CheckFolds) => http.call(contract.checkFolds, { body }),
 
     refreshRefund: (id: string) => http.call(contract.refreshRefund, { params: { id }, timeoutMs }),
   };

@@ -167,6 +167,11 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
     const id = refundIds[below(refundIds.length)];
     if (id) await post(`/refunds/${id}/give-up`, `refund:${id}/by-hand`, { as: oneOf(['waived', 'paid_elsewhere']) });
   });
+  /** The saga of the latest refund has told the payer that it is made. */
+  const seen = async () => {
+    const id = payments.flatMap(({ refundIds }) => refundIds).at(-1);
+    if (id) await post(`/refunds/${id}/close`, `refund:${id}/close`, { as: 'succeeded' });
+  };
   const retry = on(async ({ refundIds }) => {
     const id = refundIds[below(refundIds.length)];
     if (id) await again(id);
@@ -204,6 +209,7 @@ test('whatever happens in whatever order, ledger, rows and Stripe agree to the c
   ];
   for (let step = 0; step < STEPS; step += AT_ONCE) {
     await Promise.all(Array.from({ length: AT_ONCE }, () => oneOf(deeds)()));
+    await seen();
     expect(await unsound(stack)).toEqual([]);
     await expectFolded(stack.service.database.db, foldedTables);
   }

@@ -2,6 +2,7 @@ import { currentDetails, historyOf, textOf } from '../../dev/chaos/histories';
 import { contradictions } from '../../dev/chaos/reconciliation';
 import { uuidv7 } from '../../platform/ids';
 import { type DailyDisputesResult, dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
+import { type DailyFoldsResult, dailyFoldsSchedule } from '../../workflows/daily-folds.api';
 import { createMarketplace, type Marketplace, type Person, PRICE, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import { runNow } from '../support/schedules';
@@ -174,6 +175,12 @@ test('a dispute of which no webhook tells is found in the night, and what became
   expect((await runNow<DailyDisputesResult>(platform, dailyDisputesSchedule)).found).toBe(1);
   expect(await sagaOf(dispute).result()).toEqual({ status: 'won' });
   expect(await told('dispute_decided')).toBe(before + 1);
+});
+
+test('what became of all this is what events say, as the night finds', async () => {
+  const { checked, different } = await runNow<DailyFoldsResult>(platform, dailyFoldsSchedule);
+  expect(checked).toBeGreaterThan(20);
+  expect(different).toEqual([]);
 });
 
 test('in the end all contexts and Stripe agree', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
 import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
+import { foldOperations } from '../../../platform/fold-operations';
 import { KnownName } from '../../../platform/names';
 import {
   IdParams,
@@ -110,6 +111,7 @@ const command = { access: 'service', idempotency: 'required', params: IdParams }
 /** The saga's steps, each named by what it does to the booking, and what activities read. */
 export const sagaOperations = {
   ...evidenceOperations,
+  ...foldOperations('Booking'),
   readForNotices: endpoint({
     method: 'get',
     path: '/internal/bookings/{id}',

@@ -1,3 +1,4 @@
+import { checkFolds } from '../../../platform/fold';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { done, ok } from '../../../platform/replies';
@@ -5,6 +6,7 @@ import type { ServiceDeps } from '../../../platform/service';
 import { bookingContract as contract } from '../contract';
 import { TERMS_IN_WORDS } from '../rules/terms';
 import { withoutSecrets } from '../rules/visible';
+import { foldedBookings } from '../store/fold';
 import { recordPayment, recordRefund } from '../store/payment-copy';
 import { readBooking, readTimeline } from '../store/reads';
 import {
@@ -33,6 +35,7 @@ export function serveSagaSteps(service: Service, { database: { db } }: ServiceDe
   });
   service.serve(contract.beginRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
   service.serve(contract.getRequest, async ({ params }) => ok(await beginRequest(db, params.id)));
+  service.serve(contract.checkFolds, async ({ body }) => ok(await checkFolds(db, [foldedBookings], body)));
   service.serve(contract.sweepRequests, async () => ok(await sweepRequests(db)));
   service.serve(contract.createPending, async (call) =>
     ok(await createPending(db, byService(call), call.params.id, call.body)),

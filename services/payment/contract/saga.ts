@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
+import { foldOperations } from '../../../platform/fold-operations';
 import { KnownName } from '../../../platform/names';
 import { IdParams, InstantOut, Money, PaymentMethodId, Swept, text, Uuid } from '../../../platform/schemas';
 import { debtOperations } from './debts';
@@ -115,6 +116,7 @@ export const sagaOperations = {
   ...payoutStepOperations,
   ...debtOperations,
   ...disputeStepOperations,
+  ...foldOperations('Payment'),
   ...receiptStepOperations,
   createAccount: endpoint({
     method: 'post',

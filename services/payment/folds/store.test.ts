@@ -59,3 +59,15 @@ test('what no event has told of is found, of each kind, until its fold begins an
   }
   await expectFolded(db(), foldedTables);
 });
+
+test('whoever asks is told what differs, and by the same seed again; nothing is corrected', async () => {
+  const who = await payee();
+  const paymentId = await earned(who, 5_000, 'EUR');
+  await stack.service.database.sql`update payments set refunded = 1 where id = ${paymentId}`;
+  const ask = () => stack.service.internal('POST', '/internal/folds/check', { body: { limit: 400, seed: 1 } });
+  const { body } = await ask();
+  expect(body.checked).toBeGreaterThan(4);
+  expect(body.different).toEqual([{ kind: 'payment', id: paymentId, columns: ['refunded'] }]);
+  expect((await ask()).body).toEqual(body);
+  expect(await stack.events(paymentId)).not.toContain('PaymentBaseline');
+});

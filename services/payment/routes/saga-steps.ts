@@ -1,4 +1,5 @@
 import type { Subject } from '../../../kernel/payment-subject';
+import { checkFolds } from '../../../platform/fold';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
@@ -20,6 +21,7 @@ import { closeDispute, type DisputeView } from '../disputes/store/disputes';
 import { noteGathered } from '../disputes/store/evidence';
 import { releaseEarnings } from '../earnings/store';
 import { sweepEarnings } from '../earnings/sweep';
+import { foldedTables } from '../folds/store';
 import {
   check,
   refreshPayout,
@@ -239,6 +241,7 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
 
   service.serve(contract.settleDebt, async ({ params, body }) => ok(await settleDebt(db, params, body)));
 
+  service.serve(contract.checkFolds, async ({ body }) => ok(await checkFolds(till.db, foldedTables, body)));
   service.serve(contract.findDisputes, async ({ body }) => ok(await findDisputes(till, { sagas, logger }, body)));
 
   service.serve(contract.lookAtDispute, async ({ params }) => {
