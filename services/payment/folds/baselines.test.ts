@@ -4,19 +4,23 @@ import { startThrowawayPostgres } from '../../../dev/postgres/throwaway';
 import { uuidv7 } from '../../../platform/ids';
 import { expectFolded } from '../../../tests/support/folds';
 import { migrated } from '../../../tests/support/migrated';
+import { paymentEvents } from '../events';
 import { foldedTables } from './store';
 
 // Money of the time before events told all of it.
 
 let server: Awaited<ReturnType<typeof startThrowawayPostgres>>;
-beforeAll(async () => {
+// Each test migrates a database of its own.
+beforeEach(async () => {
   server = await startThrowawayPostgres();
 }, 60_000);
-afterAll(() => server.stop());
+afterEach(() => server.stop());
 
 const [PAYER, PAYEE] = [uuidv7(), uuidv7()];
 const IN_MICROSECONDS = '2026-03-01T10:00:00.123456Z';
 const WORDS = 'Do not honour!';
+
+const paymentEventsByType = new Map(Object.entries(paymentEvents));
 
 type Values = Record<string, unknown>;
 const insert = async (sql: Sql, table: string, row: Values) => {
@@ -69,6 +73,79 @@ async function post(sql: Sql, of: Values, kind: string, accounts: [string, strin
   return id;
 }
 
+/** An event as the code of before writes it. */
+async function tell(sql: Sql, streamId: string, type: string, more: Values): Promise<void> {
+  const data = JSON.stringify({ participantIds: [PAYER, PAYEE], ...more });
+  await sql`insert into events (event_id, stream_id, version, type, data)
+    select ${uuidv7()}, ${streamId}, coalesce(max(version), 0) + 1, ${type}, ${data}::text::jsonb
+    from events where stream_id = ${streamId}`;
+}
+
+const tableOf = (kind: string) => {
+  const table = foldedTables.find((one) => one.kind === kind);
+  if (!table) throw new Error(`nothing is called ${kind}`);
+  return table;
+};
+
+test('what the code of before makes and tells beside today’s is found, until a baseline is asked for', async () => {
+  const money = { amount: 4_500, currency: 'EUR' };
+  const paid = { bookingId: null, payerId: PAYER, payeeId: PAYEE, paymentVersion: 1, captured: money, refunded: money };
+  await migrated(
+    server,
+    { context: 'payment', name: '_baselines' },
+    async () => {},
+    async (sql) => {
+      const db = drizzle(sql);
+      const paymentId = await payment(sql);
+      const refundId = await refund(sql, paymentId);
+      const payoutId = await payout(sql);
+      const ofRefund = { ...paid, paymentId, refundId, amount: money, paymentStatus: 'captured', paymentAmount: money };
+      const ofPayout = { payoutId, payeeId: PAYEE, statusReason: null, amount: money };
+      const lives: [kind: string, id: string, types: [type: string, status: string][], data: Values][] = [
+        [
+          ...(['payment', paymentId] as const),
+          [
+            ['PaymentRequested', 'pending'],
+            ['PaymentSucceeded', 'captured'],
+          ],
+          { ...paid, paymentId, amount: money },
+        ],
+        [
+          ...(['refund', refundId] as const),
+          [
+            ['RefundRequested', 'pending'],
+            ['RefundFailed', 'failed'],
+          ],
+          ofRefund,
+        ],
+        [
+          ...(['payout', payoutId] as const),
+          [
+            ['PayoutInitiated', 'pending'],
+            ['PayoutCancelled', 'cancelled'],
+          ],
+          ofPayout,
+        ],
+      ];
+      for (const [kind, id, types, data] of lives) {
+        const conforms = async () => {
+          const events = await sql`select type, data from events where stream_id = ${id} and type !~ 'Baseline'`;
+          return events.map(({ type, data: told }) => paymentEventsByType.get(type)?.safeParse(told).success);
+        };
+        for (const [type, status] of types) await tell(sql, id, type, { ...data, status });
+        expect(await conforms()).toEqual([true, true]);
+        const { different } = await db.transaction((tx) => tableOf(kind).differing(tx, [id]));
+        expect(different).toMatchObject([{ kind, id }]);
+        expect(await tableOf(kind).rebase(db, id)).toBe(true);
+        // What it tells after that says nothing of the rest, and takes nothing from it.
+        for (const [type, status] of types) await tell(sql, id, type, { ...data, status });
+        expect(await tableOf(kind).rebase(db, id)).toBe(false);
+      }
+      await expectFolded(db, foldedTables);
+    },
+  );
+});
+
 test('all money of before is what its events say', async () => {
   const movements: string[] = [];
   await migrated(
@@ -118,6 +195,14 @@ test('all money of before is what its events say', async () => {
       const [both, payee] = [[PAYER, PAYEE], [PAYEE]];
       expect(told.map(({ stream_id }) => stream_id)).toEqual(movements);
       expect(told.map(({ whom }) => whom)).toEqual([both, both, payee, both, payee]);
+      // Told anew by hand, each movement concerns the same people.
+      const db = drizzle(sql);
+      await sql`delete from events where type = 'LedgerTransactionPosted'`;
+      for (const id of movements) expect(await tableOf('ledger_transaction').rebase(db, id)).toBe(true);
+      const again = await sql`
+        select stream_id, data -> 'participantIds' as whom from events where type = 'LedgerTransactionPosted' order by position`;
+      expect(again).toEqual(told);
+      await expectFolded(db, foldedTables);
       const [last] = await sql`select version from events where type = 'RefundBaseline' order by version desc limit 1`;
       expect(last?.version).toBe(3);
     },
