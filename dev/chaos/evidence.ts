@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { openDatabases } from '../stack/own-platform';
 import type { RunningPlatform } from '../stack/platform';
 import { uncaughtIn } from '../stack/uncaught';
-import { projectionsDiffer } from './projections';
+import { foldsDiffer, projectionsDiffer } from './projections';
 import type { Evidence } from './reconciliation';
 
 /** A mail in the catcher's inbox. */
@@ -15,7 +15,7 @@ export interface ChaosEvidence extends Evidence {
   mails(): Promise<CaughtMail[]>;
   /** The event bus, as who reads it sees it. */
   bus: Sql;
-  /** Projections that are not what their events give, in sentences. */
+  /** Projections and rows that are not what their events give, in sentences. */
   projectionsDiffer(): Promise<string[]>;
   /** Errors that nobody caught, of which processes died by themselves. */
   uncaught(): string[];
@@ -42,7 +42,7 @@ export async function openEvidence(platform: RunningPlatform): Promise<ChaosEvid
     mailFrom: config.MAIL_FROM,
     database: databases.database,
     bus: databases.bus,
-    projectionsDiffer: () => projectionsDiffer(platform),
+    projectionsDiffer: async () => [...(await projectionsDiffer(platform)), ...(await foldsDiffer(platform))],
     sandbox: (method, path) => ask(`${urls.stripeSandbox}${path}`, method === 'GET' ? 'GET' : 'POST'),
     mails: async () => {
       const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);
