@@ -45,6 +45,9 @@ const FOLDED: readonly (readonly [DatabaseContext, readonly FoldedTable[]])[] = 
 /** All rows of a run. */
 const ALL = 1_000_000;
 
+/** The run itself has payments become due earlier, past all events. */
+const MOVED_HERE = 'earningsDueAt';
+
 /** Rows that are not what their events say, in sentences. */
 export async function foldsDiffer({ environment }: Pick<RunningPlatform, 'environment'>): Promise<string[]> {
   const wrong: string[] = [];
@@ -54,8 +57,10 @@ export async function foldsDiffer({ environment }: Pick<RunningPlatform, 'enviro
     try {
       const { checked, different } = await checkFolds(own.db, tables, { limit: ALL });
       if (checked === 0) wrong.push(`no row of ${context} was held to its events`);
-      for (const { kind, id, columns } of different)
-        wrong.push(`${kind} ${id} is not what its events say: ${columns.join(', ')}`);
+      for (const { kind, id, columns } of different) {
+        const unsaid = columns.filter((column) => column !== MOVED_HERE);
+        if (unsaid.length > 0) wrong.push(`${kind} ${id} is not what its events say: ${unsaid.join(', ')}`);
+      }
     } finally {
       await own.close();
     }
