@@ -67,6 +67,18 @@ function readStats(): Map<number, Stat> {
   return stats;
 }
 
+/** All of them together, by name. */
+export function cpuSum(times: readonly CpuTimes[]): CpuTimes {
+  const sum: CpuTimes = {};
+  for (const one of times) for (const [name, ms] of Object.entries(one)) sum[name] = (sum[name] ?? 0) + ms;
+  return sum;
+}
+
+/** Of all processes that carry a booking: the load generator is none of them. */
+export function cpuTotal(times: CpuTimes): number {
+  return Object.entries(times).reduce((sum, [name, ms]) => (name === 'load' ? sum : sum + ms), 0);
+}
+
 /** The same for each of `count` things that were done with it. */
 export function cpuEach(times: CpuTimes, count: number): CpuTimes {
   return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, ms / count]));

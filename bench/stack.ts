@@ -20,6 +20,12 @@ export interface Stack {
   clients: OpenClients;
   temporal: Client;
   database(context: DatabaseContext): Sql;
+  /** The event bus, as who reads it sees it. */
+  bus: Sql;
+  /** Does with a database what its owner may not. */
+  asSuperuser(database: string, work: (sql: Sql) => Promise<unknown>): Promise<void>;
+  /** Runs a script of the bench on the ports and with the settings of the services, in place of the product's process of them, to the end. */
+  replaceServices(script: string): Promise<void>;
   /** Starts the process of an engine, with a database of its own that nobody used before. */
   startHost(engine: HostedEngine): Promise<Child>;
   /** Which students lose the answer to the first charge of each booking. @throws Error without a fault proxy */
@@ -95,9 +101,16 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
     const server = new URL(`postgres://127.0.0.1:${own.POSTGRES_PORT}/postgres`);
     server.username = 'postgres';
     server.password = secrets.POSTGRES_PASSWORD;
-    const superuser = postgres(server.toString(), { max: 4, onnotice: () => undefined });
-    cleanUps.push(() => superuser.end({ timeout: 1 }));
+    const asSuperuser: Stack['asSuperuser'] = async (database, work) => {
+      const sql = postgres(server.toString(), { database, max: 1, onnotice: () => undefined });
+      try {
+        await work(sql);
+      } finally {
+        await sql.end({ timeout: 1 });
+      }
+    };
     const hosts = new Map<string, Child>();
+    let services: Child | undefined;
     let made = 0;
 
     return {
@@ -105,10 +118,18 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
       clients,
       temporal: new Client({ connection, namespace: platform.config.TEMPORAL_NAMESPACE }),
       database: databases.database,
+      bus: databases.bus,
+      asSuperuser,
+      async replaceServices(script) {
+        await platform.halt('services');
+        // As `nodeChild` starts the product's.
+        services = await startChild(script, [], { env: { ...platform.environment, MALLOC_ARENA_MAX: '2' } });
+        cleanUps.push(async () => services?.stop());
+      },
       async startHost(engine) {
         made += 1;
         const database = `bench_${engine}_${made}`;
-        await superuser.unsafe(`create database ${database}`);
+        await asSuperuser('postgres', (sql) => sql.unsafe(`create database ${database}`));
         const url = new URL(server);
         url.pathname = `/${database}`;
         const folder = join(dataDir, database);
@@ -135,6 +156,7 @@ export async function startStack({ say, layout = 'apart', settings = {}, faults 
       processes: () => [
         ...platform.children().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }])),
         ...(proxy ? [{ name: 'fault-proxy', pid: proxy.pid }] : []),
+        ...(services ? [{ name: 'services', pid: services.pid }] : []),
         { name: 'mail', pid: sink.pid },
         ...[...hosts.values()].map(({ pid }) => ({ name: 'engine', pid })),
         { name: 'load', pid: process.pid },

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { cpuTotal } from './cpu';
 import { ENGINES } from './engines';
 import { arrivalText, type Run } from './results';
 import { median, spread } from './stats';
@@ -62,7 +63,7 @@ function lineOf(all: readonly Run[]): Line | undefined {
     p95: of((run) => run.p95),
     p99: of((run) => run.p99),
     cpu,
-    cpuTotal: Object.entries(cpu).reduce((sum, [name, ms]) => (name === 'load' ? sum : sum + ms), 0),
+    cpuTotal: cpuTotal(cpu),
     ...(temporal.length > 0 && {
       temporal: {
         events: median(temporal.map(({ events }) => events)),

@@ -12,6 +12,9 @@ const RUNNERS: Record<ScenarioName, () => Promise<RunScenario>> = {
   open: async () => (await import('./waiting.js')).waiting,
   restart: async () => (await import('./waiting.js')).waiting,
   reads: async () => (await import('./reads.js')).reads,
+  'bus-latency': async () => (await import('./bus-latency.js')).busLatency,
+  'bus-cost': async () => (await import('./bus-cost.js')).busCostScenario,
+  'bus-catch-up': async () => (await import('./bus-catch-up.js')).busCatchUp,
 };
 
 /** Runs the scenarios one after the other, those that share their preparation together; `done` gets each result as it comes. */

@@ -27,11 +27,11 @@ const PEOPLE = { students: 210, tutors: 100 };
 const WARM_UP = { bookings: 40, clients: 4 };
 const SETTLE_MS = 60_000;
 
-/** Starts a platform of `npm start`'s processes, warms it up, works with it and stops it. */
-export async function onStage<T>(
+/** Starts a platform of `npm start`'s processes, works with it and stops it. */
+export async function onStack<T>(
   { say, signal }: ScenarioOptions,
   options: Partial<StackOptions>,
-  work: (stage: Stage) => Promise<T>,
+  work: (stack: Stack) => Promise<T>,
 ): Promise<T> {
   say('Starting the platform');
   const heard = (line: string) => {
@@ -43,6 +43,19 @@ export async function onStage<T>(
   });
   unlessTold.catch(() => undefined);
   try {
+    return await Promise.race([work(stack), unlessTold]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** The same with people who book, when it is warm. */
+export async function onStage<T>(
+  scenario: ScenarioOptions,
+  options: Partial<StackOptions>,
+  work: (stage: Stage) => Promise<T>,
+): Promise<T> {
+  return onStack(scenario, options, async (stack) => {
     const people = await makePeople(stack, PEOPLE);
     const orders = createOrders(stack, people);
     const gateway = stack.platform.urls.gateway;
@@ -54,13 +67,10 @@ export async function onStage<T>(
       return { ...load, donePerSecond: (count * 1_000) / (performance.now() - began) };
     };
     await book(WARM_UP.bookings, WARM_UP.clients);
-    const stage = { stack, people, orders, gateway, versions: await versionsOf(stack), book };
-    const worked = await Promise.race([work(stage), unlessTold]);
+    const worked = await work({ stack, people, orders, gateway, versions: await versionsOf(stack), book });
     await people.close();
     return worked;
-  } finally {
-    await stack.stop();
-  }
+  });
 }
 
 const LOOK_EVERY_MS = 250;

@@ -50,6 +50,23 @@ export const TARGETS: readonly Target[] = [
   line('open', 'the highest', 'ratioMost', '%', 0),
   line('restart', 'first booking confirmed after the restarted worker is ready', 'firstSeconds', 's', 2, atMost(3, 1)),
   line('restart', 'worker ready after SIGKILL', 'readySeconds', 's', 2),
+  line('bus-latency', 'event to read model at 100 events a second, p99', 'notified p99', 'ms', 0, atMost(1_000)),
+  line('bus-latency', 'the same, p50', 'notified p50', 'ms', 0),
+  line('bus-latency', 'without notifications, p99', 'looking p99', 'ms', 0),
+  line('bus-latency', 'by a poll of the outbox every second, p99', 'plain p99', 'ms', 0),
+  line('bus-latency', 'p99 of the bus, of that of this poll', 'p99OfPlain', '%', 0),
+  line('bus-latency', 'p50 of the bus, of that of this poll', 'p50OfPlain', '%', 0),
+  line('bus-cost', "relays and consumers, of a booking's processor time", 'share', '%', 1, atMost(0.05)),
+  line('bus-cost', 'the same where only services and Postgres are compared', 'shareOfItsProcesses', '%', 1),
+  line('bus-cost', 'the lowest of its pairs of rounds', 'shareLeast', '%', 1),
+  line('bus-cost', 'the highest', 'shareMost', '%', 1),
+  line('bus-cost', 'a booking with relays and consumers', 'withBus', 'ms', 1),
+  line('bus-cost', 'a booking without them', 'withoutBus', 'ms', 1),
+  line('bus-catch-up', 'relay: 100,000 events behind are on the bus', 'relaySeconds', 's', 1, atMost(120)),
+  line('bus-catch-up', 'the same, events a second', 'relayPerSecond', '/s', 0),
+  line('bus-catch-up', 'a projection behind it has them all', 'throughSeconds', 's', 1, atMost(120)),
+  line('bus-catch-up', 'projection: from nothing to 100,000 events', 'projectionSeconds', 's', 1, atMost(120)),
+  line('bus-catch-up', 'the same, events a second', 'projectionPerSecond', '/s', 0),
 ];
 
 function atLeast(must: number, aim?: number): Pick<Target, 'must' | 'aim'> {

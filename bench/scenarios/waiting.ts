@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CpuTimes, cpuBetween, cpuEach, cpuTimes } from '../cpu';
+import { type CpuTimes, cpuEach, cpuSum } from '../cpu';
 import { askGateway, closedLoop } from '../load';
 import { median } from '../stats';
 import { FULL_SCALE } from './names';
 import type { Finding, RunScenario, ScenarioOptions } from './scenario';
+import { inTurn, sideOf } from './side';
 import { contradictions, onStage, type Stage } from './stage';
 
 // The scenarios over bookings that wait: confirmed, each a saga that sleeps until its reminder.
@@ -12,7 +13,7 @@ const DEFAULTS = FULL_SCALE.open;
 const FILL_CLIENTS = 64;
 /** The bookings of each measured round; fewer where few bookings wait. */
 const MEASURED = { most: 200, share: 0.1 };
-/** An even number: in each pair of rounds the other platform comes first. */
+/** An even number, see `inTurn`. */
 const MEASURED_PAIRS = 6;
 /** One card in ten is declined, and such a booking does not wait. */
 const CONFIRMED_SHARE = 0.9;
@@ -46,10 +47,7 @@ export const waiting: RunScenario = async (options, wanted) => {
   });
 };
 
-/**
- * Measures `full` and a second platform where nothing waits, in turn. The rounds are minutes apart at most, so that
- * other load of the machine meets both platforms. The platform that is not measured idles.
- */
+/** Measures `full` and a second platform where nothing waits, in turn. */
 async function besideAnother(
   full: Stage,
   bookings: number,
@@ -57,18 +55,16 @@ async function besideAnother(
   options: ScenarioOptions,
 ): Promise<Pick<Finding, 'figures' | 'contradictions'>> {
   return onStage(options, {}, async (empty) => {
-    const sides = { without: measured(empty, bookings, clients), beside: measured(full, bookings, clients) };
+    const without = sideOf(empty, bookings, clients);
+    const beside = sideOf(full, bookings, clients);
     // Code is compiled and caches are filled before the first measured round.
-    for (const { stage } of Object.values(sides)) await stage.book(bookings, clients);
+    for (const { stage } of [without, beside]) await stage.book(bookings, clients);
     const ratios: number[] = [];
-    for (let pair = 0; pair < MEASURED_PAIRS; pair++) {
-      const order = [sides.without, sides.beside];
-      for (const side of pair % 2 === 0 ? order : order.toReversed()) await side.round();
-      const [without = 0, beside = 0] = order.map(({ perSecond }) => perSecond.at(-1));
-      ratios.push(beside / without);
-      options.say(`${beside.toFixed(1)} a second beside those that wait, ${without.toFixed(1)} without`);
-    }
-    const { without, beside } = sides;
+    await inTurn(without, beside, MEASURED_PAIRS, () => {
+      const [alone = 0, amid = 0] = [without, beside].map(({ perSecond }) => perSecond.at(-1));
+      ratios.push(amid / alone);
+      options.say(`${amid.toFixed(1)} a second beside those that wait, ${alone.toFixed(1)} without`);
+    });
     return {
       figures: {
         without: median(without.perSecond),
@@ -78,38 +74,12 @@ async function besideAnother(
         ratioLeast: Math.min(...ratios),
         ratioMost: Math.max(...ratios),
         openWithout: await openCount(empty),
-        ...named(cpuEach(without.cpu, bookings * MEASURED_PAIRS), 'without'),
-        ...named(cpuEach(beside.cpu, bookings * MEASURED_PAIRS), 'beside'),
+        ...named(cpuEach(cpuSum(without.cpu), bookings * MEASURED_PAIRS), 'without'),
+        ...named(cpuEach(cpuSum(beside.cpu), bookings * MEASURED_PAIRS), 'beside'),
       },
       contradictions: await contradictions(empty, []),
     };
   });
-}
-
-interface Side {
-  stage: Stage;
-  /** Bookings done a second, by round. */
-  perSecond: number[];
-  /** The CPU time of all rounds together, by process. It tells growth of the product from other load of the machine. */
-  cpu: CpuTimes;
-  round(): Promise<void>;
-}
-
-function measured(stage: Stage, bookings: number, clients: number): Side {
-  const side: Side = {
-    stage,
-    perSecond: [],
-    cpu: {},
-    async round() {
-      const processes = stage.stack.processes();
-      const before = cpuTimes(processes);
-      const { donePerSecond } = await stage.book(bookings, clients);
-      const used = cpuBetween(before, cpuTimes(processes));
-      side.perSecond.push(donePerSecond);
-      for (const [name, ms] of Object.entries(used)) side.cpu[name] = (side.cpu[name] ?? 0) + ms;
-    },
-  };
-  return side;
 }
 
 const named = (cpu: CpuTimes, when: string) =>
