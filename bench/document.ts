@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { sourcePath } from '../dev/machine/paths';
+import { costRows, latencyRows, type Rows, restText } from './bus/rows';
 import { isBusy, pinnedVersions } from './machine';
 import { cpuPlot, latencyPlot, throughputPlot } from './plots';
 import { arrivalText, type Machine, type Results, readResults, readScenario, type ScenarioResult } from './results';
@@ -25,6 +26,9 @@ async function main(given: string | undefined): Promise<void> {
     ...results?.versions,
     targets: targetsTable(results, scenarios),
     'reads-table': readsTable(scenarios.get('reads')),
+    'bus-latency-table': busTable(latencyRows, scenarios.get('bus-latency')),
+    'bus-cost-table': busTable(costRows, scenarios.get('bus-cost')),
+    'bus-cost-text': restText(scenarios.get('bus-cost')),
     'targets-text': scenariosText(scenarios),
     ...(await comparisonParts(results)),
   };
@@ -157,6 +161,12 @@ function readsTable(result: ScenarioResult | undefined): string {
   );
 }
 
+function busTable(rowsOf: (figures: ScenarioResult['figures']) => Rows, result: ScenarioResult | undefined): string {
+  if (!result) return NOT_MEASURED;
+  const { head, rows } = rowsOf(result.figures);
+  return table(head, rows);
+}
+
 /** The scale of each scenario. */
 function scenariosText(scenarios: ReadonlyMap<string, ScenarioResult>): string {
   return SCENARIOS.map((name) => {
@@ -234,7 +244,7 @@ function temporalText(lines: readonly Line[]): string {
 function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const aligned = head.map((name) =>
-    ['load', 'rate', 'line', 'from', 'what', 'read', 'verdict'].includes(name) ? '---' : '---:',
+    ['load', 'rate', 'line', 'from', 'what', 'read', 'way', 'verdict'].includes(name) ? '---' : '---:',
   );
   return [line(head), line(aligned), ...rows.map(line)].join('\n');
 }

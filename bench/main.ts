@@ -20,6 +20,7 @@ npm run bench -- --profile             also flame graphs of services, workers an
 npm run bench -- --rounds 3 --bookings 300 --out results/mine.json
 npm run bench -- --scenario backlog    one scenario, or several, or all: ${SCENARIOS.join(', ')}
      in less: --count (bookings) --clients --rate (a second) --seconds (a load lasts)
+npm run bench -- --scenario bus-latency,bus-cost,bus-catch-up    the event bus
 npm run bench -- --publish             writes where npm run document looks, also after --scenario`;
 
 /** Long enough to tell the engines apart, and under three minutes on two cores. */

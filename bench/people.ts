@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../db/client';
 import { uuidv7 } from '../platform/ids';
 import { createKeyring } from '../services/identity/keyring';
@@ -8,13 +9,10 @@ import { inParallel } from './parallel';
 import type { Stack } from './stack';
 
 /** Who books and is booked in one stack. */
-export interface People extends Tokens {
+export interface People {
   students: string[];
   /** Tutors who take bookings at once, day and night. */
   tutors: string[];
-}
-
-export interface Tokens {
   /**
    * An access token of this person, as identity would give it at a login. The token is signed anew before it expires.
    */
@@ -25,34 +23,28 @@ export interface Tokens {
 const ALWAYS = [1, 2, 3, 4, 5, 6, 7].map((weekday) => ({ weekday, from: '00:00', to: '24:00' }));
 export const PRICE = 4_500;
 const TOKEN_FRESH_MS = 10 * 60_000;
-const SESSION_MS = 86_400_000;
 /** A statement takes 65,535 values at most. */
 const ROWS_AT_ONCE = 5_000;
-
-/** Signs tokens with identity's own keys, for users of `makeUsers`. */
-export function openTokens({ platform: { config, environment } }: Stack): Tokens {
-  const url = config.databaseUrl.identity ?? environment.IDENTITY_DATABASE_URL ?? '';
-  const database = openDatabase(url, { poolSize: 2, applicationName: 'bench' });
-  const keyring = createKeyring({ config, database });
-  const signed = new Map<string, { token: string; until: number }>();
-  return {
-    async token(userId, role) {
-      const known = signed.get(userId);
-      if (known && known.until > Date.now()) return known.token;
-      const { accessToken } = await keyring.sign({ id: userId, role, sessionId: userId });
-      signed.set(userId, { token: accessToken, until: Date.now() + TOKEN_FRESH_MS });
-      return accessToken;
-    },
-    close: () => database.close(),
-  };
-}
 
 /**
  * Makes people. Users are written into identity's tables, because hashing a password takes a tenth of a second on
  * purpose. Everything else is made by the services' own endpoints, as sign-up and the tutors themselves would.
  */
 export async function makePeople(stack: Stack, counts: { students: number; tutors: number }): Promise<People> {
-  const tokens = openTokens(stack);
+  const { config } = stack.platform;
+  const database = openDatabase(config.databaseUrl.identity ?? stack.platform.environment.IDENTITY_DATABASE_URL ?? '', {
+    poolSize: 2,
+    applicationName: 'bench',
+  });
+  const keyring = createKeyring({ config, database });
+  const tokens = new Map<string, { token: string; until: number }>();
+  const token = async (userId: string, role: 'student' | 'tutor') => {
+    const known = tokens.get(userId);
+    if (known && known.until > Date.now()) return known.token;
+    const { accessToken } = await keyring.sign({ id: userId, role, sessionId: randomUUID() });
+    tokens.set(userId, { token: accessToken, until: Date.now() + TOKEN_FRESH_MS });
+    return accessToken;
+  };
   const payment = stack.clients.clientOf('payment', createPaymentClient);
   const tutoring = stack.clients.clientOf('tutoring', createTutoringClient);
   const students = await makeUsers(stack, 'student', counts.students);
@@ -74,7 +66,7 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
       { userId, displayName: `Tutor ${userId}`, timeZone: 'UTC' },
       `user:${userId}/tutor-profile`,
     );
-    const own = await tokens.token(userId, 'tutor');
+    const own = await token(userId, 'tutor');
     const put = async (method: string, path: string, body: unknown) => {
       const headers = { authorization: `Bearer ${own}`, 'content-type': 'application/json' };
       const reply = await fetch(`${stack.platform.urls.gateway}${path}`, {
@@ -97,10 +89,10 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
       options: [{ kind: 'hourly', price: { amount: PRICE, currency: 'EUR' } }],
     });
   });
-  return { students, tutors, ...tokens };
+  return { students, tutors, token, close: () => database.close() };
 }
 
-/** Writes active users, each with a profile and a session, into identity's tables; nobody is told of them. @returns their ids */
+/** Writes active users with their profiles into identity's tables; nobody is told of them. @returns their ids */
 export async function makeUsers(stack: Stack, role: 'student' | 'tutor', count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, () => uuidv7());
   const sql = stack.database('identity');
@@ -122,13 +114,9 @@ export async function makeUsers(stack: Stack, role: 'student' | 'tutor', count: 
     time_zone: 'UTC',
     locale: 'en',
   }));
-  // The session that a token names: identity asks whether it has ended.
-  const sessions = ids.map((id) => ({ id, user_id: id, expires_at: new Date(now.getTime() + SESSION_MS) }));
   for (let from = 0; from < count; from += ROWS_AT_ONCE) {
-    const part = <Row>(rows: Row[]) => rows.slice(from, from + ROWS_AT_ONCE);
-    await sql`insert into users ${sql(part(users))}`;
-    await sql`insert into user_profiles ${sql(part(profiles))}`;
-    await sql`insert into user_sessions ${sql(part(sessions))}`;
+    await sql`insert into users ${sql(users.slice(from, from + ROWS_AT_ONCE))}`;
+    await sql`insert into user_profiles ${sql(profiles.slice(from, from + ROWS_AT_ONCE))}`;
   }
   return ids;
 }

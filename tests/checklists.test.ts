@@ -36,6 +36,7 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'docs/sagas/user-creation.md': 'the sign-up saga calls almost all of them',
     'activities/booking.ts': 'the booking saga calls almost all of them',
     'kernel/facts.ts': 'says what contexts know of each other; a new one knows nothing yet',
+    'docs/benchmarks.md': 'says by way of which some measurements go',
     'docs/sagas/sweep.md': 'the sweep asks each context that has something to see to',
     'activities/sweep.ts': 'as its page',
     'activities/user-creation.ts': 'as its page',

@@ -1,38 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
-import type { Tokens } from '../people';
+import { openDatabase } from '../../db/client';
+import { updateProfile } from '../../services/identity/store/users';
+import type { Stack } from '../stack';
 
-/** What one person was answered who changed their name. */
-export interface Renamed {
-  id: string;
-  status: number;
-  /** From when the request was due, in milliseconds. */
-  latencyMs: number;
-}
+const POOL_SIZE = 8;
 
-const dispatcher = new Agent({ headersTimeout: 60_000, bodyTimeout: 60_000 });
-
-/** Every student changes their name through the gateway, `rate` of them a second, whether or not earlier ones are answered. */
-export async function renameAll(
-  gateway: string,
-  tokens: Tokens,
-  studentIds: readonly string[],
-  rate: number,
-): Promise<Renamed[]> {
-  const signed: { id: string; token: string }[] = [];
-  for (const id of studentIds) signed.push({ id, token: await tokens.token(id, 'student') });
+/**
+ * Every user changes their name as by `PATCH /api/users/{id}`, `rate` of them a second, whether or not earlier ones have. It is written by the
+ * product's own store from here: what a request waits for in the gateway and the service is not what is measured.
+ */
+export async function renameAll({ platform }: Stack, userIds: readonly string[], rate: number): Promise<void> {
+  const url = platform.environment.IDENTITY_DATABASE_URL ?? '';
+  const { db, close } = openDatabase(url, { poolSize: POOL_SIZE, applicationName: 'bench' });
   const began = performance.now();
-  return Promise.all(
-    signed.map(async ({ id, token }, index) => {
-      const due = began + (index * 1_000) / rate;
-      await sleep(Math.max(0, due - performance.now()));
-      const { statusCode, body } = await request(`${gateway}/api/users/${id}`, {
-        ...{ dispatcher, method: 'PATCH' },
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ firstName: 'Renamed' }),
-      });
-      await body.dump();
-      return { id, status: statusCode, latencyMs: performance.now() - due };
-    }),
-  );
+  const writing = userIds.map(async (id, index) => {
+    await sleep(Math.max(0, began + (index * 1_000) / rate - performance.now()));
+    await updateProfile(db, undefined, id, { firstName: 'Renamed' });
+  });
+  try {
+    await Promise.all(writing);
+  } finally {
+    await Promise.allSettled(writing);
+    await close();
+  }
 }

@@ -8,7 +8,7 @@ import { contradictions, onStage, type Stage } from './stage';
 
 const DEFAULTS = FULL_SCALE['bus-cost'];
 /** An even number, see `inTurn`. */
-const PAIRS = 6;
+const PAIRS = 8;
 const IDLE_SECONDS = 20;
 
 /** What relays and consumers take of a booking's processor time: two platforms in turn, one of which publishes and reads nothing. */

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commitTimes, delays, noteCommits, perSecond } from '../bus/commits';
+import { commitTimes, noteCommits } from '../bus/commits';
+import { delays, perSecond } from '../bus/delays';
 import { PLAIN_PEOPLE, startPlainPoll } from '../bus/plain-poll';
 import { renameAll } from '../bus/renames';
 import { listenTo, silence } from '../bus/unheard';
+import { cpuBetween, cpuTimes } from '../cpu';
 import { versionsOf } from '../machine';
-import { makeUsers, openTokens, type Tokens } from '../people';
+import { makeUsers } from '../people';
 import type { Stack } from '../stack';
 import { percentile } from '../stats';
 import { BUS_WAYS, FULL_SCALE, wayFigure } from './names';
@@ -25,19 +27,17 @@ export const busLatency: RunScenario = async (options) => {
   const { rate, seconds } = { rate: scale.rate ?? DEFAULTS.rate, seconds: scale.seconds ?? DEFAULTS.seconds };
   return onStack(options, {}, async (stack) => {
     await noteCommits(stack);
-    const tokens = openTokens(stack);
     const ear = await listenTo(stack);
     const plain = await startPlainPoll({ identity: stack.database('identity'), booking: stack.database('booking') });
     say(`${rate} people a second change their names for ${seconds} s, with notifications`);
-    const notified = await rename(stack, tokens, { rate, seconds });
+    const notified = await rename(stack, { rate, seconds });
     const heard = ear.heard();
     signal.throwIfAborted();
     await silence(stack);
     say('The same without notifications');
-    const unheard = await rename(stack, tokens, { rate, seconds });
+    const unheard = await rename(stack, { rate, seconds });
     const heardThen = ear.heard() - heard;
     await plain.stop();
-    await tokens.close();
     const delaysOf = { notified: notified.bus, looking: unheard.bus, plain: notified.plain };
     const figures = {
       ...Object.fromEntries(
@@ -47,8 +47,8 @@ export const busLatency: RunScenario = async (options) => {
       p99OfPlain: percentile(notified.bus, 0.99) / percentile(notified.plain, 0.99),
       perSecond: notified.perSecond,
       perSecondLooking: unheard.perSecond,
-      answeredP50: percentile(notified.answers, 0.5),
-      answeredP99: percentile(notified.answers, 0.99),
+      servicesCores: notified.servicesCores,
+      servicesCoresLooking: unheard.servicesCores,
     };
     const contradictions = [
       ...notified.contradictions,
@@ -77,22 +77,20 @@ interface Renaming {
   plain: number[];
   /** How many events a second were committed. */
   perSecond: number;
-  answers: number[];
+  /** Processor time of the services a second, in seconds: at 1 they do nothing else. */
+  servicesCores: number;
   contradictions: string[];
 }
 
 /** Every person is new and changes their name once, so that the rows stay as the transactions have left them that are asked about. */
-async function rename(
-  stack: Stack,
-  tokens: Tokens,
-  { rate, seconds }: { rate: number; seconds: number },
-): Promise<Renaming> {
-  const { gateway } = stack.platform.urls;
+async function rename(stack: Stack, { rate, seconds }: { rate: number; seconds: number }): Promise<Renaming> {
   const [identity, booking] = [stack.database('identity'), stack.database('booking')];
   const everybody = await makeUsers(stack, 'student', rate * (WARM_UP_SECONDS + seconds));
-  const answers = (await renameAll(gateway, tokens, everybody, rate)).slice(rate * WARM_UP_SECONDS);
-  const measured = answers.flatMap(({ id, status }) => (status === 200 ? [id] : []));
-  const others = new Set(answers.flatMap(({ status }) => (status === 200 ? [] : [status])));
+  const measured = everybody.slice(rate * WARM_UP_SECONDS);
+  const [before, began] = [cpuTimes(stack.processes()), performance.now()];
+  await renameAll(stack, everybody, rate);
+  const cpu = cpuBetween(before, cpuTimes(stack.processes()));
+  const servicesCores = (cpu.services ?? 0) / (performance.now() - began);
   const read = async () => ({
     bus: await commitTimes(booking, 'people', measured),
     plain: await commitTimes(booking, PLAIN_PEOPLE, measured),
@@ -110,11 +108,8 @@ async function rename(
     bus: delays(events, rows.bus),
     plain: delays(events, rows.plain),
     perSecond: reached,
-    answers: answers.map(({ latencyMs }) => latencyMs),
+    servicesCores,
     contradictions: [
-      ...(others.size > 0
-        ? [`${answers.length - measured.length} changes of a name were answered ${[...others].join(', ')}`]
-        : []),
       ...(missing(rows.bus) > 0 ? [`${missing(rows.bus)} names have not come by the bus`] : []),
       ...(missing(rows.plain) > 0 ? [`${missing(rows.plain)} names have not come by the plain poll`] : []),
       ...(reached < rate * LEAST_RATE ? [`only ${reached.toFixed(1)} events a second were committed`] : []),
