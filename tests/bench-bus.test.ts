@@ -1,4 +1,4 @@
-import { busCost, medians } from '../bench/bus/cost';
+import { costOf, medians } from '../bench/bus/cost';
 import { delays, perSecond } from '../bench/bus/delays';
 import { costRows, latencyRows, restText } from '../bench/bus/rows';
 import { percentile } from '../bench/stats';
@@ -31,7 +31,7 @@ const round = (services: number, postgres: number, workers: number) => ({ servic
 test('the cost of the bus is what a booking takes more with it, by the medians, without the load generator', () => {
   const on = [round(500, 300, 200), round(510, 310, 280), round(2_000, 300, 200)];
   const off = [round(480, 270, 250), round(490, 280, 180), round(480, 270, 150)];
-  const { share, shareLeast, shareMost, shareOfItsProcesses, ...each } = busCost(on, off, 10);
+  const { share, shareLeast, shareMost, shareOfItsProcesses, ...each } = costOf(on, off, 10);
   expect(each).toEqual({ with: 110, without: 95 });
   expect(share).toBeCloseTo(15 / 110);
   expect([shareLeast, shareMost]).toEqual([0, 1_600 / 2_500]);

@@ -18,7 +18,7 @@ export interface BusCost {
 }
 
 /** Rounds of `bookings` each, in pairs: the n-th with the bus beside the n-th without. */
-export function busCost(withBus: readonly CpuTimes[], withoutBus: readonly CpuTimes[], bookings: number): BusCost {
+export function costOf(withBus: readonly CpuTimes[], withoutBus: readonly CpuTimes[], bookings: number): BusCost {
   const pairs = withBus.map((on, pair) => {
     const off = withoutBus[pair] ?? {};
     const all = cpuTotal(on);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { busCost, medians, ofBus } from '../bus/cost';
+import { costOf, medians, ofBus } from '../bus/cost';
 import { cpuBetween, cpuTimes } from '../cpu';
 import { BUS_COST_FIGURES, FULL_SCALE } from './names';
 import type { RunScenario, ScenarioOptions } from './scenario';
@@ -12,7 +12,7 @@ const PAIRS = 8;
 const IDLE_SECONDS = 20;
 
 /** What relays and consumers take of a booking's processor time: two platforms in turn, one of which publishes and reads nothing. */
-export const busCostScenario: RunScenario = async (options) => {
+export const busCost: RunScenario = async (options) => {
   const { say, scale } = options;
   const { count, clients } = { count: scale.count ?? DEFAULTS.count, clients: scale.clients ?? DEFAULTS.clients };
   return onStage(options, {}, (published) =>
@@ -24,15 +24,15 @@ export const busCostScenario: RunScenario = async (options) => {
       const before = { on: await appended(published), off: await appended(silent) };
       say(`${PAIRS} pairs of rounds of ${count} bookings by ${clients} clients, with the bus and without`);
       await inTurn(on, off, PAIRS, () => {
-        const { with: one, without } = busCost(on.cpu.slice(-1), off.cpu.slice(-1), count);
-        say(`${one.toFixed(1)} ms of processor time a booking with the bus, ${without.toFixed(1)} ms without`);
+        const { with: withBus, without: withoutBus } = costOf(on.cpu.slice(-1), off.cpu.slice(-1), count);
+        say(`${withBus.toFixed(1)} ms of processor time a booking with the bus, ${withoutBus.toFixed(1)} ms without`);
       });
       const events = { on: (await appended(published)) - before.on, off: (await appended(silent)) - before.off };
-      const { with: one, without, ...shares } = busCost(on.cpu, off.cpu, count);
+      const { with: withBus, without: withoutBus, ...shares } = costOf(on.cpu, off.cpu, count);
       const figures = {
         ...shares,
-        withBus: one,
-        withoutBus: without,
+        withBus,
+        withoutBus,
         pairs: PAIRS,
         eventsEach: events.on / (count * PAIRS),
         idleWith: await atRest(published, options),

@@ -13,7 +13,7 @@ const RUNNERS: Record<ScenarioName, () => Promise<RunScenario>> = {
   restart: async () => (await import('./waiting.js')).waiting,
   reads: async () => (await import('./reads.js')).reads,
   'bus-latency': async () => (await import('./bus-latency.js')).busLatency,
-  'bus-cost': async () => (await import('./bus-cost.js')).busCostScenario,
+  'bus-cost': async () => (await import('./bus-cost.js')).busCost,
   'bus-catch-up': async () => (await import('./bus-catch-up.js')).busCatchUp,
 };
 
