@@ -2,6 +2,7 @@ import type { Database, Transaction } from '../../db/client';
 import { SECOND } from '../../kernel/time';
 import { counter, gauge, type Logger } from '../telemetry';
 import type { Consumer } from './consumer';
+import { inStreamOrder } from './in-order';
 import { type Loop, startLoop } from './loop';
 import {
   beginAt,
@@ -75,12 +76,12 @@ export function startConsumer(deps: {
       const { cursor, now } = await lockCursor(tx, name);
       if (cursor !== at?.noted) throw new Moved(cursor);
       const held = items.length > 0 ? await heldStreams(tx, name) : new Set();
-      for (const item of items) {
+      await inStreamOrder(items, async (item) => {
         if (held.has(item.event.subject)) await park(tx, name, item);
         else if (failure) await park(tx, name, item, failure.error);
         else if (await act(tx, item, now)) counts.applied += 1;
         else counts.leftOut += 1;
-      }
+      });
       await moveCursor(tx, name, to, counts.leftOut);
     });
     applied.inc(labels, counts.applied);

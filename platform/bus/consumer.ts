@@ -1,7 +1,10 @@
 import type { Transaction } from '../../db/client';
 import type { BusEvent } from './transport';
 
-/** What a consumer does of an event, in the transaction that moves its cursor: it happens once. */
+/**
+ * What a consumer does of an event, in the transaction that moves its cursor: it happens once. Events of one stream come one after the other; those
+ * of others may be applied in between, so a row that several streams change is changed in one statement.
+ */
 export type Apply = (tx: Transaction, event: BusEvent) => Promise<void>;
 
 interface Reader {

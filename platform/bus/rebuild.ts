@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client';
 import { parkedEvents } from '../../db/schema/platform';
 import type { Projection } from './consumer';
+import { inStreamOrder } from './in-order';
 import { lockCursor } from './store';
 import type { Batch, BusReader, Cursor } from './transport';
 
@@ -41,11 +42,9 @@ export async function rebuild(
     let events = 0;
     for (let after: Cursor | null | undefined = null; end && after !== undefined; ) {
       const { items }: Batch = await bus.read(topic, after, BATCH, end);
-      for (const { event, cursor: place } of items) {
-        if (leftOut.has(place)) continue;
-        await apply(tx, event);
-        events += 1;
-      }
+      const applied = items.filter((item) => !leftOut.has(item.cursor));
+      await inStreamOrder(applied, ({ event }) => apply(tx, event));
+      events += applied.length;
       after = items.at(-1)?.cursor;
     }
     const different: Record<string, number> = {};
