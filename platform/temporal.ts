@@ -81,8 +81,12 @@ export function createSagas(config: Config, shared?: Client): Sagas {
     new Client({ connection: over, namespace: config.TEMPORAL_NAMESPACE, interceptors: { workflow: [passTraceOn] } });
   const client = shared ?? clientOver(connection);
   const eager = new Map<string, Client>();
-  const within = <T>(ms: number, call: () => Promise<T>, over = client): Promise<T> =>
-    over.withDeadline(Date.now() + ms, call);
+  const underWay = new Set<Promise<unknown>>();
+  async function within<T>(ms: number, call: () => Promise<T>, over = client): Promise<T> {
+    const made = over.withDeadline(Date.now() + ms, call);
+    underWay.add(made);
+    return made.finally(() => underWay.delete(made));
+  }
 
   return {
     async start(saga, input) {
@@ -154,7 +158,11 @@ export function createSagas(config: Config, shared?: Client): Sagas {
     async ping() {
       await within(1_000, () => client.workflowService.getSystemInfo({}));
     },
-    close: async () => connection.close(),
+    async close() {
+      // While the server is away a call is made again after pauses, until its deadline: on a closed channel that is an error that nobody catches.
+      await Promise.allSettled(underWay);
+      await connection.close();
+    },
   };
 }
 
