@@ -23,7 +23,7 @@ const BATCH = 500;
 /** An announcement can be lost with its connection: a relay looks for itself so often. */
 const LOOK_EVERY_MS = SECOND;
 /** What follows within so long is published with it: one statement does for all. */
-const GATHERED_WITHIN_MS = 50;
+const GATHERED_WITHIN_MS = 200;
 /** A lease that has little left is kept, also where there is nothing to append. */
 const KEEP_EVERY_MS = (LEASE_SECONDS / 3) * SECOND;
 
