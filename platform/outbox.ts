@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../db/client';
 import { events } from '../db/schema/platform';
 import type { DatabaseContext } from '../kernel/modules';
 import { OUTBOX, type Outbox } from './bus/relay';
+import { enveloped } from './bus/transport';
 import { announcing } from './changes';
 import type { EventSchemas } from './event-schema';
 import { uuidv7 } from './ids';
@@ -73,17 +74,9 @@ export function outboxOf(context: DatabaseContext, db: Database): Outbox {
         .where(isNull(events.publishedAt))
         .orderBy(asc(events.position))
         .limit(limit);
-      return rows.map((row) => ({
-        specversion: '1.0',
-        id: row.eventId,
-        source: `/${context}`,
-        type: row.type,
-        subject: row.streamId,
-        time: row.occurredAt.toISOString(),
-        datacontenttype: 'application/json',
-        streamversion: row.version,
-        data: row.data,
-      }));
+      return rows.map(({ eventId: id, type, streamId, version, occurredAt, data }) =>
+        enveloped({ context, id, type, streamId, version, occurredAt, data }),
+      );
     },
     async published(batch) {
       await db

@@ -3,9 +3,9 @@ import { type Changes, createChanges } from '../changes';
 import type { Logger } from '../telemetry';
 import {
   type BusAppender,
-  type BusEvent,
   type BusReader,
   type Cursor,
+  enveloped,
   LEASE_SECONDS,
   LeaseOver,
   type Placed,
@@ -158,19 +158,10 @@ function offsetOf(cursor: Cursor | null): number {
 }
 
 function placed(topic: string, row: MessageRow): Placed {
-  const event: BusEvent = {
-    specversion: '1.0',
-    id: row.event_id,
-    source: sourceOf(topic),
-    type: row.type,
-    subject: row.stream_id,
-    time: row.occurred_at.toISOString(),
-    datacontenttype: 'application/json',
-    streamversion: row.version,
-    data: row.data,
-  };
-  return { event, cursor: cursorOf(row.offset) };
+  const { event_id: id, stream_id: streamId, occurred_at: occurredAt, version, type, data, offset } = row;
+  const event = enveloped({ context: contextOf(topic), id, type, streamId, version, occurredAt, data });
+  return { event, cursor: cursorOf(offset) };
 }
 
 /** The context whose topic it is: what stands before the point. */
-const sourceOf = (topic: string) => `/${topic.slice(0, topic.indexOf('.'))}`;
+const contextOf = (topic: string) => topic.slice(0, topic.indexOf('.'));

@@ -21,6 +21,29 @@ export interface BusEvent {
   data: Record<string, unknown> | null;
 }
 
+/** What is told of a stream, in its envelope. */
+export function enveloped(told: {
+  context: string;
+  id: string;
+  type: string;
+  streamId: string;
+  version: number;
+  occurredAt: Date;
+  data: Record<string, unknown> | null;
+}): BusEvent {
+  return {
+    specversion: '1.0',
+    id: told.id,
+    source: `/${told.context}`,
+    type: told.type,
+    subject: told.streamId,
+    time: told.occurredAt.toISOString(),
+    datacontenttype: 'application/json',
+    streamversion: told.version,
+    data: told.data,
+  };
+}
+
 declare const opaque: unique symbol;
 /** A place in a topic, behind an event. Only the transport knows what is in it; it is kept and given back as it is. */
 export type Cursor = string & { [opaque]: 'cursor' };

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Database, Transaction } from '../../../db/client';
 import { peoplePublished, userProfiles, users } from '../../../db/schema/identity';
 import { OUTBOX, type Outbox } from '../../../platform/bus/relay';
+import { enveloped } from '../../../platform/bus/transport';
 import { announcing } from '../../../platform/changes';
 import { uuidv7 } from '../../../platform/ids';
 import type { identityPeople } from '../events';
@@ -37,17 +38,12 @@ export function peopleOutbox(db: Database): Outbox {
         .where(sql`${peoplePublished.publishedVersion} < ${peoplePublished.version}`)
         .orderBy(asc(peoplePublished.changedAt))
         .limit(limit);
-      return rows.map(({ person, user, profile }) => ({
-        specversion: '1.0',
-        id: uuidv7(),
-        source: '/identity',
-        type: 'Person',
-        subject: person.userId,
-        time: person.changedAt.toISOString(),
-        datacontenttype: 'application/json',
-        streamversion: person.version,
-        data: user && profile ? asPublished(user, profile) : null,
-      }));
+      return rows.map(({ person: { userId, version, changedAt }, user, profile }) =>
+        enveloped({
+          ...{ context: 'identity', id: uuidv7(), type: 'Person', streamId: userId, version, occurredAt: changedAt },
+          data: user && profile ? asPublished(user, profile) : null,
+        }),
+      );
     },
     async published(batch) {
       const versions = JSON.stringify(
