@@ -26,6 +26,8 @@ export interface PoolOptions {
    * (PostgreSQL, `plan_cache_mode`).
    */
   planByValue?: boolean | undefined;
+  /** How long a statement waits for a connection. By default so long that whoever asks still listens to the refusal. */
+  connectedWithinSeconds?: number;
 }
 
 /** A restart of Postgres is waited for; whoever asks while it is away for longer is told so while they still listen. */
@@ -98,8 +100,8 @@ function driverOptions(options: PoolOptions) {
   return {
     // Patched (decision 30): as published, postgres.js 3.4.9 ends the process when connections end under load.
     max: options.poolSize,
-    connect_timeout: CONNECTED_WITHIN_SECONDS,
-    connection_wait: CONNECTED_WITHIN_SECONDS,
+    connect_timeout: options.connectedWithinSeconds ?? CONNECTED_WITHIN_SECONDS,
+    connection_wait: options.connectedWithinSeconds ?? CONNECTED_WITHIN_SECONDS,
     backoff: (retries: number) => Math.min(SHORTEST_PAUSE_SECONDS * 2 ** Math.min(retries, 10), LONGEST_PAUSE_SECONDS),
     connection: {
       application_name: options.applicationName,

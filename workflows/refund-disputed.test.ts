@@ -74,11 +74,8 @@ async function start(is: Partial<RefundSummary>, change: Record<string, TestActi
 }
 
 const tell = () => saga.handle.signal(refundChanged, { refundId, version: state.version });
-const details = async () =>
-  (await saga.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails ?? '';
 async function waits(): Promise<void> {
-  while (!(await details()).includes("waits for the bank's decision about a dispute of the payment"))
-    await harness.env.sleep(100);
+  await saga.says("waits for the bank's decision about a dispute of the payment");
   expect(await saga.attribute('SagaState')).not.toBe('NeedsAttention');
 }
 
@@ -183,7 +180,7 @@ describe('one that fails because of the dispute', () => {
     await tell();
     await saga.becomes('NeedsAttention');
     expect(asked).toEqual(['submit-1', 'try 2']);
-    expect(await details()).toContain('Stripe could not make it');
+    expect(await saga.details()).toContain('Stripe could not make it');
     await saga.update('resolve', { action: 'waived' });
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });
@@ -194,7 +191,7 @@ describe('one that fails because of the dispute', () => {
     becomes({});
     await tell();
     await saga.becomes('NeedsAttention');
-    expect(await details()).toContain('other refunds of the payment have used its amount');
+    expect(await saga.details()).toContain('other refunds of the payment have used its amount');
     await saga.update('resolve', { action: 'waived' });
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
     expect(saga.calls.filter((call) => call === 'retryRefund')).toHaveLength(1);

@@ -54,12 +54,6 @@ const failed = () => made('failed', 3);
 
 const needsAttention = (saga: StartedSaga) => saga.becomes('NeedsAttention');
 
-/** What an operator reads in Temporal Web UI. */
-async function detailsOf(saga: StartedSaga): Promise<string | undefined> {
-  const { currentDetails } = await saga.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
-  return currentDetails;
-}
-
 const resolve = (saga: StartedSaga, action: 'retry' | 'accept' | 'waived') =>
   saga.update('resolve', { action, noteId: null });
 
@@ -160,7 +154,7 @@ describe('when Stripe cannot make it', () => {
     await resolve(saga, 'retry');
     await saga.called('retryRefund');
     await needsAttention(saga);
-    expect(await detailsOf(saga)).toMatch(/other refunds of the payment have used its amount/);
+    expect(await saga.details()).toMatch(/other refunds of the payment have used its amount/);
     // Once per answer of the operator, however long that takes.
     await harness.env.sleep(2 * HOUR);
     expect(saga.calls.filter((call) => call === 'retryRefund')).toHaveLength(1);
@@ -175,7 +169,7 @@ describe('when Stripe cannot make it', () => {
     await resolve(saga, 'retry');
     await saga.called('retryRefund');
     await needsAttention(saga);
-    expect(await detailsOf(saga)).toMatch(/not made again: not_found/);
+    expect(await saga.details()).toMatch(/not made again: not_found/);
     await resolve(saga, 'waived');
     await expect(saga.result()).resolves.toEqual({ status: 'failed' });
   });

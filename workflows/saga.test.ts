@@ -57,12 +57,6 @@ async function start(
   return { saga: await harness.start(rehearsalSaga, { id, play, runs }, activities), noted, id: `rehearsal:${id}` };
 }
 
-/** What an operator reads in the Web UI. */
-async function details(saga: StartedSaga): Promise<string> {
-  const metadata = await saga.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
-  return metadata.currentDetails ?? '';
-}
-
 const retry = { action: 'retry', noteId: null };
 const accept = { action: 'accept', noteId: null };
 const DAY = 24 * HOUR;
@@ -142,7 +136,7 @@ describe.each(['local', 'recorded'] as const)('undo, with %s steps', (runs) => {
     await saga.called('undoB');
     await harness.env.sleep(2 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
-    const said = await details(saga);
+    const said = await saga.details();
     expect(said).toContain('**undo B** is not done: upstream_unavailable');
     expect(said).toContain('Undoing.');
     expect(said).toContain('resolve');
@@ -191,7 +185,7 @@ describe('what must happen', () => {
       mend: (input, attempt) => (mended ? 'mended' : refuses('invalid_state')(input, attempt)),
     });
     await saga.becomes('NeedsAttention');
-    expect(await details(saga)).toContain('**mend** is not done: invalid_state');
+    expect(await saga.details()).toContain('**mend** is not done: invalid_state');
     const events = await eventsOf(saga);
     await harness.env.sleep(7 * DAY);
     expect(saga.calls).toEqual(['mend']);
@@ -242,7 +236,7 @@ describe('what must happen', () => {
       const first = await eventsOf(saga);
       await harness.env.sleep(2 * DAY);
       expect((await eventsOf(saga)) - first).toBeLessThanOrEqual(20);
-      expect(await details(saga)).toContain('**mend** is not done: upstream_unavailable');
+      expect(await saga.details()).toContain('**mend** is not done: upstream_unavailable');
       mended = true;
       await expect(saga.result()).resolves.toBe('mended');
     },
@@ -278,7 +272,7 @@ describe('of two things that are stuck', () => {
     const saga = await twoStuck();
     await saga.update('resolve', { ...accept, step: 'mend again' });
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
-    expect(await details(saga)).not.toContain('mend again');
+    expect(await saga.details()).not.toContain('mend again');
     await saga.update('resolve', accept);
     await expect(saga.result()).resolves.toEqual([null, null]);
   });
@@ -347,7 +341,7 @@ describe('asking the operator', () => {
   test.each(['retry', 'waived'] as const)('says what it is about, waits for days, and hands on %s', async (action) => {
     const { saga } = await start('ask');
     await saga.becomes('NeedsAttention');
-    expect(await details(saga)).toContain('**mend** is not done: the tap drips');
+    expect(await saga.details()).toContain('**mend** is not done: the tap drips');
     await harness.env.sleep(100 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
     await saga.update('resolve', { action, noteId: null });

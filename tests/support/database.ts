@@ -26,7 +26,8 @@ export async function createTestDatabase(owner: DatabaseOwner): Promise<TestData
   const template = await migratedTemplate(owner);
   await onServer((sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   const url = urlOf(name);
-  const client = openDatabase(url, { poolSize: 20, applicationName: name });
+  // A machine that runs the whole suite can need seconds to connect, which says nothing of the code under test.
+  const client = openDatabase(url, { poolSize: 20, applicationName: name, connectedWithinSeconds: 20 });
   return {
     ...client,
     url,

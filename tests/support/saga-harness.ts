@@ -55,6 +55,10 @@ export interface StartedSaga {
   /** The named update; rejects with the code it was refused with. */
   update(name: string, argument: unknown): Promise<void>;
   attribute(name: string): Promise<unknown>;
+  /** What operators read of it in the Web UI, once it is at rest. */
+  details(): Promise<string>;
+  /** Resolves when its details hold the sentence, and lets time pass until then. */
+  says(sentence: string): Promise<void>;
   /** Resolves when the saga's state is this, and lets time pass until then; rejects when it has ended in another. */
   becomes(state: SagaState): Promise<void>;
 }
@@ -85,7 +89,8 @@ async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
 /**
  * Real workflow code on the time-skipping server: days pass in milliseconds while nothing but timers is waited for. A signal must not
  * meet a workflow's last task here: this server refuses that task's completion, as the real one does, but then takes the
- * worker's repeated call as the next task's, so that the workflow ends without having seen the signal.
+ * worker's repeated call as the next task's, so that the workflow ends without having seen the signal. Nor must a query meet a task: the
+ * server hands both to the worker at once, which answers the query alone, and the task is lost. So `details` waits for rest.
  * `code`: other workflows than the product's. `environment`: another server, such as the real one, where no time is skipped. The activities are the test's own, because here only order, timing and decisions are under test; with real services the same
  * sagas run in `tests/`.
  */
@@ -191,8 +196,25 @@ export async function startSagaHarness(
           await pause(LOOK_AGAIN_MS);
         }
       };
+      const isAtRest = async () => {
+        const { raw } = await handle.describe();
+        // One that is tried again rests until then, for all that this server says.
+        const isUnderWay = raw.pendingActivities?.some(({ lastFailure }) => !lastFailure);
+        const { events } = await handle.fetchHistory();
+        const last = events?.at(-1);
+        return !isUnderWay && !last?.workflowTaskScheduledEventAttributes && !last?.workflowTaskStartedEventAttributes;
+      };
+      const details = async () => {
+        while (!(await isAtRest())) await pause(LOOK_AGAIN_MS);
+        const told = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+        return told.currentDetails ?? '';
+      };
       return {
         handle,
+        details,
+        async says(sentence) {
+          while (!(await details()).includes(sentence)) await env.sleep(100);
+        },
         calls: state.calls,
         async called(name, times = 1) {
           while (state.calls.filter((call) => call === name).length < times)
