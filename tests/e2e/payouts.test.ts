@@ -151,13 +151,18 @@ interface Row {
 const payouts = () => platform.database('payment')<Row[]>`
   select id, payee_id, currency, amount::int, status, returned_at is not null as returned from payouts`;
 
+/** What becomes of each payee's payouts of a currency in the end. One that its bank sends back has been completed for a moment. */
+function isOver({ payee_id: id, currency, status, returned }: Row): boolean {
+  const earned = people.find((who) => who.id === id)?.earned.find((one) => one.currency === currency);
+  return earned?.bank === BANKS.takes ? status === 'completed' : status === 'failed' && returned;
+}
+
 /** Waits until nothing of any payout is under way. */
 async function untilSettled(count: number): Promise<Row[]> {
   return eventually(
     `${count} payouts are at the bank or payable again`,
     async () => {
       const rows = await payouts();
-      const isOver = ({ status, returned }: Row) => status === 'completed' || (status === 'failed' && returned);
       const { pending_webhooks: pending } = await books.state();
       return rows.length === count && rows.every(isOver) && pending === 0 && rows;
     },
