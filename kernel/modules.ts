@@ -40,7 +40,7 @@ export const MODULES = {
         about: 'Sign-up, sign-in, sessions and accounts',
         port: 8001,
         database: true,
-        prefixes: ['/api/auth', '/api/users'],
+        prefixes: ['/api/auth', '/api/users', '/api/identity-acts'],
         sagas: ['user-creation'],
       },
       tutoring: {
@@ -54,7 +54,7 @@ export const MODULES = {
         about: 'Requesting, confirming, moving and cancelling lessons',
         port: 8003,
         database: true,
-        prefixes: ['/api/bookings'],
+        prefixes: ['/api/bookings', '/api/booking-acts'],
         sagas: ['booking'],
         ownQueue: 'A student waits while a booking is made, and nothing else may make them wait longer',
       },
@@ -71,7 +71,7 @@ export const MODULES = {
         database: true,
         prefixes: [
           ...['/api/disputes', '/api/payment-methods', '/api/payments', '/api/payouts', '/api/refunds'],
-          ...['/api/stripe', '/api/wallet'],
+          ...['/api/stripe', '/api/wallet', '/api/payment-acts'],
         ],
         sagas: ['payment', 'refund', 'payout', 'debt', 'dispute'],
       },

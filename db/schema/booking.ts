@@ -5,7 +5,7 @@ import type { Party } from '../../kernel/session';
 import type { BookingStatus, PaymentStatus, StatusReason } from '../../kernel/statuses';
 import { instant, minorUnits } from './platform';
 
-export { consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
+export { adminActs, consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
 
 /**
  * What a student asked for, stored with the idempotency key before the saga starts; its id is the booking's. `settled_at`

@@ -14,7 +14,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { instant } from './platform';
 
-export { events, idempotencyKeys } from './platform';
+export { adminActs, events, idempotencyKeys } from './platform';
 
 export type UserRole = 'student' | 'tutor' | 'admin';
 export type UserStatus = 'pending' | 'active';

@@ -30,7 +30,7 @@ import { payments } from './payment/payments';
 import { creditNotes, receiptNumbers, receipts } from './payment/receipts';
 import { instant, minorUnits } from './platform';
 
-export { events, idempotencyKeys } from './platform';
+export { adminActs, events, idempotencyKeys } from './platform';
 export { creditNotes, debts, disputeEvidence, disputes, payments, receiptNumbers, receipts };
 
 /**

@@ -100,6 +100,36 @@ export const parkedEvents = pgTable(
   ],
 );
 
+/**
+ * What administrators did, one row an act, written in the transaction that begins it. Only `recordAct` writes it, and a trigger keeps every
+ * row as it is. An act that a saga carries out may still be refused: `after` says what was asked for then.
+ */
+export const adminActs = pgTable(
+  'admin_acts',
+  {
+    /** In the order of time. */
+    id: uuid().primaryKey(),
+    /** Null: an operator who holds the database. */
+    adminId: uuid('admin_id'),
+    act: text().notNull(),
+    /** What it was done to: `user`, `booking`, `payment` or `dispute`, and its id. */
+    subjectType: text('subject_type').$type<'user' | 'booking' | 'payment' | 'dispute'>().notNull(),
+    subjectId: uuid('subject_id').notNull(),
+    reason: text().notNull(),
+    before: jsonb().$type<ActFacts>().notNull(),
+    after: jsonb().$type<ActFacts>().notNull(),
+    occurredAt: timestamp('occurred_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [
+    index('admin_acts_subject').on(t.subjectId, t.id),
+    index('admin_acts_admin').on(t.adminId, t.id),
+    check('admin_acts_reason', sql`char_length(${t.reason}) >= 10`),
+  ],
+);
+
+/** States and amounts: nothing that a person typed, and nobody's name or address. */
+export type ActFacts = Record<string, string | number | boolean | null>;
+
 /** An amount in minor units. bigint in Postgres; every amount fits a JavaScript integer. */
 export const minorUnits = (name: string) => bigint(name, { mode: 'number' });
 

@@ -6,6 +6,9 @@ import { LOOK_EVERY_MS, RESTS_WITHIN_MS } from './requests';
 import { together } from './together';
 import { disputesSchema } from './wire';
 
+/** Why an administrator does it. */
+const BECAUSE = { body: { reason: 'As the plan has it' } };
+
 /** A payment that is disputed, and who was paid by it. */
 interface Concerned {
   paymentId: string;
@@ -58,11 +61,11 @@ async function answer(cast: Cast, record: DisputeRecord): Promise<void> {
   const { plan, payee, statement: text } = record;
   const path = `/api/disputes/${await untilKnown(cast, record)}`;
   if (plan.answer === 'accepted') {
-    record.accepted = await askAs(client, admin, 'POST', `${path}/accept`);
+    record.accepted = await askAs(client, admin, 'POST', `${path}/accept`, BECAUSE);
     return;
   }
   record.stated = await askAs(client, payee, 'PUT', `${path}/evidence`, { body: { text } });
-  if (plan.answer === 'submitted') record.submitted = await askAs(client, admin, 'POST', `${path}/submit`);
+  if (plan.answer === 'submitted') record.submitted = await askAs(client, admin, 'POST', `${path}/submit`, BECAUSE);
 }
 
 /** A webhook is not waited for longer: the Schedule of the night finds what none told of. */

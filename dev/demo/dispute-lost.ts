@@ -38,6 +38,7 @@ export async function disputeLost(
   timeline.aside('Mary has nothing to say');
   const { body: given } = await gateway(timeline, disputeSchema, 'POST', `/api/disputes/${dispute.id}/accept`, {
     token: admin.token,
+    body: { reason: 'Mary has nothing to say' },
     expect: [200],
     what: 'Katherine gives it up, for good',
   });

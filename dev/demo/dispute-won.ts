@@ -33,6 +33,7 @@ export async function disputeWon(
   const admin = await administrator(scene);
   const { body: sent } = await gateway(timeline, disputeSchema, 'POST', `/api/disputes/${dispute.id}/submit`, {
     token: admin.token,
+    body: { reason: 'The session took place' },
     expect: [200],
     what: 'Katherine sends it to the bank, which takes it once',
   });

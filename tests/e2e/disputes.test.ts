@@ -24,6 +24,9 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
+/** Why an administrator does it. */
+const because = { reason: 'The session took place' };
+
 async function administrator(): Promise<string> {
   const { id, email } = await market.student();
   await platform.database('identity')`update users set role = 'admin' where id = ${id}`;
@@ -89,7 +92,7 @@ test('a disputed session: its tutor is told, says something that is sent, and ha
   const gathered = () => platform.database('payment')`
     select field from dispute_evidence where dispute_id = ${dispute.id} order by field`;
   await eventually('what is known is gathered', async () => (await gathered()).length > 1);
-  const sent = await platform.ask('POST', `/api/disputes/${dispute.id}/submit`, { token: admin });
+  const sent = await platform.ask('POST', `/api/disputes/${dispute.id}/submit`, { token: admin, body: because });
   expect(sent).toMatchObject({ status: 200, body: { submittedAt: expect.any(String) } });
   expect(await sagaOf(dispute).result()).toEqual({ status: 'won' });
   expect(await balance()).toMatchObject({ pending: before.pending, frozen: before.frozen });
@@ -147,7 +150,9 @@ test('a session that is cancelled while it is disputed: what is due is refunded 
   const { id: disputeId } = await seen(paymentId);
   const body = { text: 'It took place' };
   await platform.ask('PUT', `/api/disputes/${disputeId}/evidence`, { token: tutor.token, body });
-  expect((await platform.ask('POST', `/api/disputes/${disputeId}/submit`, { token: admin })).status).toBe(200);
+  expect(
+    (await platform.ask('POST', `/api/disputes/${disputeId}/submit`, { token: admin, body: because })).status,
+  ).toBe(200);
   await bank(stripeId, { to: 'won' });
   await market.untilBooking(id, 'refunded');
   const { body: payment } = await platform.ask('GET', `/api/payments/${paymentId}`, { token: student.token });

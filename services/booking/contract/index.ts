@@ -1,3 +1,4 @@
+import { actsOperation } from '../../../platform/audit';
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
@@ -5,4 +6,8 @@ export * from './people';
 export * from './saga';
 
 /** All operations of booking. */
-export const bookingContract = { ...peopleOperations, ...sagaOperations } as const;
+export const bookingContract = {
+  ...peopleOperations,
+  listActs: actsOperation('/api/booking-acts', 'listBookingActs'),
+  ...sagaOperations,
+} as const;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OPERATOR_ACTIONS } from '../../../kernel/saga-type';
 import { PARTIES } from '../../../kernel/session';
 import { BOOKING_STATUSES, CANCEL_REASONS, PAYMENT_STATUSES, STATUS_REASONS } from '../../../kernel/statuses';
+import { ActReason } from '../../../platform/audit';
 import { endpoint } from '../../../platform/endpoint';
 import {
   HttpsUrl,
@@ -277,7 +278,7 @@ export const peopleOperations = {
       .strictObject({
         step: text(1, 200).optional(),
         action: z.enum(OPERATOR_ACTIONS),
-        note: text(1, 1_000),
+        note: ActReason,
       })
       .meta({ id: 'BookingResolution' }),
     replies: { 204: null },

@@ -6,6 +6,12 @@ import type { Ask } from '../../../tests/support/service';
 
 const { service, saga, roles, updates, create, confirmedAtOnce, asksTutor, given } = bookingServiceUnderTest();
 
+/** What administrators did to a booking. */
+async function actsOf(id: string) {
+  const token = await service.userToken({ role: 'admin' });
+  return (await service.ask('GET', `/api/booking-acts?subjectId=${id}`, { token })).body.items;
+}
+
 describe('what people do to a booking', () => {
   const act = (who: { id: string }, action: string, token: string, options: Ask = {}) =>
     service.ask('POST', `/api/bookings/${who.id}/${action}`, { token, ...options });
@@ -74,10 +80,19 @@ describe('what people do to a booking', () => {
       expect(Date.parse(requestedAt)).toBeGreaterThanOrEqual(before);
       await saga.cancelConfirmed(who.id, { by, noteId, requestedAt }, key(who.id, 'cancel'));
     };
-    const reply = await act(who, 'cancel', tokens[by], { body: { reason: 'Ill' } });
-    expect(reply).toMatchObject({ status: 200, body: { status: 'cancelled', statusReason, cancelReason: 'Ill' } });
+    const body = { reason: 'Ill since this morning' };
+    const reply = await act(who, 'cancel', tokens[by], { body });
+    expect(reply).toMatchObject({
+      ...{ status: 200, body: { status: 'cancelled', statusReason, cancelReason: body.reason } },
+    });
     expect(updates).toMatchObject([{ name: 'cancel', argument: { by } }]);
-    expect((await act(who, 'cancel', tokens[by], { body: { reason: 'Ill' } })).body.code).toBe('invalid_state');
+    expect((await act(who, 'cancel', tokens[by], { body })).body.code).toBe('invalid_state');
+    const acts = await actsOf(who.id);
+    if (by !== 'operator') expect(acts).toEqual([]);
+    else
+      expect(acts).toMatchObject([
+        { act: 'booking_command', ...body, before: { status: 'confirmed' }, after: { command: 'cancel' } },
+      ]);
   });
 
   test.each([
@@ -214,5 +229,17 @@ describe('what people do to a booking', () => {
     }
     expect((await act({ id: uuidv7() }, 'resolve', token, { body: options.body })).status).toBe(404);
     expect((await act(who, 'resolve', token, { body: { action: 'retry' } })).status).toBe(422);
+    expect((await act(who, 'resolve', token, { body: { action: 'retry', note: 'because' } })).status).toBe(422);
+    expect(await actsOf(who.id)).toMatchObject([
+      { act: 'saga_resolved', reason: 'Refunded by bank transfer', after: { step: null, action: 'accept' } },
+    ]);
+  });
+
+  test('an administrator who cancels says why, so that others understand it', async () => {
+    const who = await given(confirmedAtOnce, { scheduledAt: inHours(12) });
+    const token = await service.userToken({ role: 'admin' });
+    const reply = await act(who, 'cancel', token, { body: { reason: 'Ill' } });
+    expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: 'body.reason' }] } });
+    expect([updates, await actsOf(who.id)]).toEqual([[], []]);
   });
 });

@@ -1,5 +1,6 @@
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
+import { requireActReason } from '../../../platform/audit';
 import type { User } from '../../../platform/auth';
 import type { Service } from '../../../platform/http-server';
 import { clientRequest, type StoredReply } from '../../../platform/idempotency';
@@ -66,6 +67,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
 
   service.serve(contract.cancelBooking, async (call) => {
     const asked = await admit(call, { kind: 'cancel' });
+    if (asked.party === 'operator') requireActReason(call.body.reason);
     const note: Note = { kind: 'cancel', text: call.body.reason };
     return answer(contract.cancelBooking, call, asked, note, async ({ noteId, requestedAt }) => {
       const { booking, party: by } = asked;
@@ -106,7 +108,10 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
     return oncePerKey(
       call,
       `/api/bookings/${bookingId}/resolve`,
-      { bookingId, note, refusal: undefined },
+      {
+        ...{ bookingId, note, refusal: undefined },
+        act: { act: 'saga_resolved', before: {}, after: { step: call.body.step ?? null, action: call.body.action } },
+      },
       {
         async run({ noteId }) {
           const options = { updateId: updateId(call, 'resolve', bookingId) };
@@ -136,7 +141,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
   function answer<Shown extends BookingOrRequested>(
     operation: { path: string; replies: { 200: { parse(value: unknown): Shown } } },
     call: CommandCall,
-    { booking, party, refusal }: Asked,
+    { command, booking, party, refusal }: Asked,
     note: Note | undefined,
     act: (run: CommandRun) => Promise<void>,
   ) {
@@ -146,7 +151,12 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
     return oncePerKey(
       call,
       operation.path.replace('{id}', id),
-      { bookingId: id, note, refusal },
+      {
+        ...{ bookingId: id, note, refusal },
+        ...(party === 'operator' && {
+          act: { act: 'booking_command', before: { status: booking.status }, after: { command: command.kind } },
+        }),
+      },
       {
         async run(run) {
           await act(run);
@@ -176,7 +186,7 @@ export function serveCommands(service: Service, { database: { db }, sagas }: Ser
   async function oncePerKey<Reply extends StoredReply>(
     call: CommandCall,
     path: string,
-    command: { bookingId: string; note: Note | undefined; refusal: ProblemError | undefined },
+    command: Omit<Parameters<typeof claimCommand>[2], 'authorId' | 'receivedAt'>,
     replies: { run(run: CommandRun): Promise<Reply>; repeat(stored: StoredReply): Reply },
   ): Promise<Reply> {
     const { user, idempotencyKey, receivedAt } = call;

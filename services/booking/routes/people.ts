@@ -1,5 +1,6 @@
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
+import { listActs } from '../../../platform/audit';
 import type { User } from '../../../platform/auth';
 import type { Service } from '../../../platform/http-server';
 import { ok } from '../../../platform/replies';
@@ -16,6 +17,8 @@ export function servePeople(service: Service, deps: ServiceDeps): void {
   const { db } = deps.database;
 
   service.serve(contract.bookSession, createBookSession(deps));
+
+  service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
 
   service.serve(contract.listBookings, async ({ query, user }) => {
     const { items, nextCursor } = await listBookings(db, ownerOf(query, user), query);

@@ -4,6 +4,7 @@ import { bookingNotes, bookingRequests, idempotencyKeys } from '../../../db/sche
 import { ProblemError } from '../../../kernel/errors';
 import type { Party } from '../../../kernel/session';
 import { endOf } from '../../../kernel/time';
+import { type AdminAct, recordAct } from '../../../platform/audit';
 import { announce } from '../../../platform/changes';
 import { type ClientRequest, claimKey, type KeyedRequest, storeRefusal } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
@@ -112,9 +113,11 @@ export async function claimCommand(
     note: Note | undefined;
     receivedAt: Date;
     refusal: ProblemError | undefined;
+    /** Of an administrator's, whose note is its reason. */
+    act?: Pick<AdminAct, 'act' | 'before' | 'after'>;
   },
 ): Promise<Claimed<CommandRun>> {
-  const { bookingId, authorId, note, receivedAt, refusal } = command;
+  const { bookingId, authorId, note, receivedAt, refusal, act } = command;
   return db.transaction(async (tx) => {
     const claim = request && (await claimKey(tx, request, uuidv7(), LEASE_SECONDS));
     if (claim?.kind === 'replay') return claim;
@@ -129,6 +132,10 @@ export async function claimCommand(
     if (request) await tx.update(idempotencyKeys).set({ createdAt: receivedAt }).where(byKey(request));
     const noteId = claim?.resourceId ?? uuidv7();
     if (note) await tx.insert(bookingNotes).values({ id: noteId, bookingId, authorId, ...note });
+    if (note && act) {
+      const subject = { type: 'booking', id: bookingId } as const;
+      await recordAct(tx, { adminId: authorId, subject, reason: note.text, ...act });
+    }
     return { kind: 'run', noteId: note ? noteId : null, requestedAt: receivedAt };
   });
 }

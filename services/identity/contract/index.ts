@@ -1,3 +1,4 @@
+import { actsOperation } from '../../../platform/audit';
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
@@ -6,4 +7,8 @@ export * from './people';
 export * from './saga';
 
 /** All operations of identity: `/api/…` for people through the gateway, `/internal/…` for activities. */
-export const identityContract = { ...peopleOperations, ...sagaOperations };
+export const identityContract = {
+  ...peopleOperations,
+  listActs: actsOperation('/api/identity-acts', 'listIdentityActs'),
+  ...sagaOperations,
+};

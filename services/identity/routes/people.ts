@@ -1,4 +1,5 @@
 import { ProblemError } from '../../../kernel/errors';
+import { listActs } from '../../../platform/audit';
 import { Email } from '../../../platform/email';
 import type { Call, Service } from '../../../platform/http-server';
 import { byUser } from '../../../platform/idempotency';
@@ -124,6 +125,8 @@ function serveSessions(service: Service, { database: { db } }: ServiceDeps): voi
 }
 
 function serveUsers(service: Service, { database: { db } }: ServiceDeps, keyring: Keyring): void {
+  service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
+
   service.serve(contract.me, async ({ user }) => ok(await readUser(db, user.id)));
 
   service.serve(contract.updateUser, async (call) => {

@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
+import { recordAct } from '../../../platform/audit';
 import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
 import { publishPerson } from './people';
@@ -21,6 +22,10 @@ export async function grantAdmin(db: Database, email: string): Promise<string> {
     if (!user) throw new ProblemError('not_found', 'No active user has this address');
     if (user.role === 'admin') return user.id;
     await tx.update(users).set({ role: 'admin', updatedAt: sql`now()` }).where(eq(users.id, user.id));
+    await recordAct(tx, {
+      ...{ adminId: null, act: 'role_changed', subject: { type: 'user', id: user.id } },
+      ...{ reason: 'By whoever holds the database', before: { role: user.role }, after: { role: 'admin' } },
+    });
     await appendEvent(tx, identityEvents, {
       streamId: user.id,
       type: 'UserRoleChanged',

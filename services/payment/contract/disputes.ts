@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DISPUTE_STATUSES } from '../../../kernel/statuses';
+import { ActReason } from '../../../platform/audit';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, Money, PageQuery, pageOf, text, Uuid } from '../../../platform/schemas';
 
@@ -51,6 +52,9 @@ const DisputesQuery = PageQuery.extend({
 /** Stripe takes 20,000 characters of a field (docs.stripe.com/api/disputes/evidence_object). */
 const Statement = z.strictObject({ text: text(1, 20_000) });
 
+/** Why an administrator does something about it. */
+const DisputeAct = z.strictObject({ reason: ActReason }).meta({ id: 'DisputeAct' });
+
 /** The public operations of disputes. */
 export const disputeOperations = {
   listDisputes: endpoint({
@@ -92,6 +96,7 @@ export const disputeOperations = {
     access: ['admin'],
     reaches: ['stripe'],
     params: IdParams,
+    body: DisputeAct,
     replies: { 200: Dispute },
     errors: ['invalid_state'],
   }),
@@ -103,6 +108,7 @@ export const disputeOperations = {
     access: ['admin'],
     reaches: ['stripe'],
     params: IdParams,
+    body: DisputeAct,
     replies: { 200: Dispute },
     errors: ['invalid_state'],
   }),

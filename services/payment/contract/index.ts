@@ -1,3 +1,4 @@
+import { actsOperation } from '../../../platform/audit';
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
@@ -30,4 +31,8 @@ export type { StripeWebhook } from './webhook-log';
  * What the payment service promises. Money only ever moves by these operations; each that calls Stripe is safe to repeat
  * under its key, whatever crashed the time before.
  */
-export const paymentContract = { ...peopleOperations, ...sagaOperations };
+export const paymentContract = {
+  ...peopleOperations,
+  listActs: actsOperation('/api/payment-acts', 'listPaymentActs'),
+  ...sagaOperations,
+};

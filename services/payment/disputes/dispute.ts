@@ -8,7 +8,7 @@ import { type Attempt, closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
 import { awaitsResponse } from './rules';
 import { type DisputeRow, type DisputeView, readDispute } from './store/disputes';
-import { beginAcceptance, beginSubmission, endAtStripe } from './store/evidence';
+import { type ByAdmin, beginAcceptance, beginSubmission, endAtStripe } from './store/evidence';
 import { type Recorded, recordDispute } from './store/record';
 
 /**
@@ -53,9 +53,10 @@ export async function submitEvidence(
   till: Till,
   id: string,
   stepKey: string,
+  by?: ByAdmin,
 ): Promise<{ view: DisputeView; isSent: boolean }> {
   const view = await refreshDispute(till, id);
-  const begun = await beginSubmission(till.db, id, stepKey);
+  const begun = await beginSubmission(till.db, id, stepKey, by);
   if (!begun) return { view, isSent: false };
   const { attempt, evidence } = begun;
   const code = await askBank(till, view.dispute, attempt, {
@@ -75,9 +76,9 @@ export async function submitEvidence(
  * Gives a dispute up for good: its card's holder keeps the money. One that is given up already stays so.
  * @throws ProblemError not_found; invalid_state when it is over, or only an inquiry; rate_limited, upstream_unavailable
  */
-export async function acceptDispute(till: Till, id: string): Promise<DisputeView> {
+export async function acceptDispute(till: Till, id: string, by: ByAdmin): Promise<DisputeView> {
   const { dispute } = await refreshDispute(till, id);
-  const attempt = await beginAcceptance(till.db, id, `dispute:${id}/accept`);
+  const attempt = await beginAcceptance(till.db, id, `dispute:${id}/accept`, by);
   if (!attempt) return refreshDispute(till, id);
   const code = await askBank(till, dispute, attempt, {
     mark: 'acceptedAt',

@@ -46,6 +46,8 @@ async function asUser(id: string, role: 'tutor' | 'student' | 'admin') {
   };
 }
 const admin = () => asUser(uuidv7(), 'admin');
+/** Why an administrator does it. */
+const because = { reason: 'Agreed with the payee' };
 const woken = (disputeId: string) => stack.signals.filter(({ workflowId }) => workflowId === `dispute:${disputeId}`);
 const atStripe = (stripeId: string) => stack.stripe.disputes.retrieve(stripeId);
 
@@ -119,7 +121,7 @@ describe('what speaks against a dispute', () => {
     const then = await payee.put(`/api/disputes/${id}/evidence`, { text: 'winning_evidence' });
     expect(then.body).toMatchObject({ statement: 'winning_evidence', submittedAt: null });
     expect(woken(id).at(-1)?.argument).toMatchObject({ disputeId: id, version: 3 });
-    const sent = await (await admin()).post(`/api/disputes/${id}/submit`);
+    const sent = await (await admin()).post(`/api/disputes/${id}/submit`, because);
     expect(sent).toMatchObject({ status: 200, body: { status: 'under_review', submittedAt: expect.any(String) } });
     expect(await payee.put(`/api/disputes/${id}/evidence`, { text: 'And more' })).toMatchObject({
       ...{ status: 409, body: { code: 'edit_window_closed' } },
@@ -171,18 +173,18 @@ describe('what speaks against a dispute', () => {
     const { payment, id } = await open();
     await (await asUser(payment.payeeId, 'tutor')).put(`/api/disputes/${id}/evidence`, { text: 'losing_evidence' });
     await stack.control('POST', '/settings', { disputeDecisionMs: 0 });
-    const sent = await (await admin()).post(`/api/disputes/${id}/submit`);
+    const sent = await (await admin()).post(`/api/disputes/${id}/submit`, because);
     await stack.control('POST', '/settings', { disputeDecisionMs: 50 });
     expect(sent).toMatchObject({ status: 200, body: { submittedAt: expect.any(String) } });
     await until(async () => (await look(id)).body.status === 'lost');
     expect((await look(id)).body.submitted).toBe(true);
-    expect((await (await admin()).post(`/api/disputes/${id}/submit`)).body.code).toBe('invalid_state');
+    expect((await (await admin()).post(`/api/disputes/${id}/submit`, because)).body.code).toBe('invalid_state');
   });
 
   test('that is nothing is not sent', async () => {
     const { id, stripeId } = await open();
     expect((await stack.post(`/disputes/${id}/submit`, `dispute:${id}/submit`)).body.submitted).toBe(false);
-    expect((await (await admin()).post(`/api/disputes/${id}/submit`)).body.code).toBe('invalid_state');
+    expect((await (await admin()).post(`/api/disputes/${id}/submit`, because)).body.code).toBe('invalid_state');
     expect((await atStripe(stripeId)).evidence_details.submission_count).toBe(0);
   });
 
@@ -237,14 +239,17 @@ describe('a dispute that is given up', () => {
   test('is lost, once, by an administrator alone', async () => {
     const { payment, id } = await open();
     const payee = await asUser(payment.payeeId, 'tutor');
-    expect((await payee.post(`/api/disputes/${id}/accept`)).status).toBe(403);
+    expect((await payee.post(`/api/disputes/${id}/accept`, because)).status).toBe(403);
     const boss = await admin();
-    const accept = () => retried(() => boss.post(`/api/disputes/${id}/accept`));
+    const accept = () => retried(() => boss.post(`/api/disputes/${id}/accept`, because));
     for (const reply of await Promise.all([accept(), accept(), accept()]))
       expect(reply).toMatchObject({
         ...{ status: 200, body: { status: 'lost', accepted: true, editableUntil: null } },
       });
     expect(await standing(payment)).toEqual({ dispute_fees: -2000 });
+    expect((await boss.get(`/api/payment-acts?subjectId=${id}`)).body.items.at(-1)).toMatchObject({
+      ...{ act: 'dispute_accepted', ...because, before: { status: 'needs_response' } },
+    });
     expect(await stack.events(id)).toEqual(['DisputeOpened', 'DisputeLost']);
     await expectLedgerIsStripes(stack);
   });
@@ -253,22 +258,22 @@ describe('a dispute that is given up', () => {
     const { id, stripeId } = await open();
     const { stripe } = stack.till;
     const dying = { ...stack.till, stripe: { ...stripe, closeDispute: dyingAfter(stripe.closeDispute) } };
-    await expect(acceptDispute(dying, id)).rejects.toThrow('the process died');
+    await expect(acceptDispute(dying, id, { adminId: null, ...because })).rejects.toThrow('the process died');
     await look(id);
     for (const _ of [1, 2])
-      expect(await (await admin()).post(`/api/disputes/${id}/accept`)).toMatchObject({
+      expect(await (await admin()).post(`/api/disputes/${id}/accept`, because)).toMatchObject({
         ...{ status: 200, body: { status: 'lost', accepted: true } },
       });
     // What its bank has decided nobody here has given up.
     const other = await open();
     await bank(other.stripeId, { to: 'lost' });
-    expect((await (await admin()).post(`/api/disputes/${other.id}/accept`)).body.code).toBe('invalid_state');
+    expect((await (await admin()).post(`/api/disputes/${other.id}/accept`, because)).body.code).toBe('invalid_state');
     expect((await atStripe(stripeId)).status).toBe('lost');
   });
 
   test('stays what it is when it is only an inquiry, under review, or Stripe refuses', async () => {
     const boss = await admin();
-    const accept = async (id: string) => (await boss.post(`/api/disputes/${id}/accept`)).body.code;
+    const accept = async (id: string) => (await boss.post(`/api/disputes/${id}/accept`, because)).body.code;
     const inquiry = await open({ inquiry: true });
     const reviewed = await open();
     await answered(reviewed.stripeId);

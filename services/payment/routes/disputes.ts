@@ -49,8 +49,9 @@ export function serveDisputes(service: Service, till: Till, sagas: Sagas): void 
     return shown(await told(await stateDispute(db, params.id, body.text)));
   });
 
-  service.serve(contract.submitDispute, async ({ params: { id } }) => {
-    const { view, isSent } = await submitEvidence(till, id, `dispute:${id}/submit`);
+  service.serve(contract.submitDispute, async ({ params: { id }, user, body }) => {
+    const by = { adminId: user.id, reason: body.reason };
+    const { view, isSent } = await submitEvidence(till, id, `dispute:${id}/submit`, by);
     await told(view);
     if (isSent) return shown(view);
     const wasSent = view.dispute.submittedAt !== null;
@@ -60,7 +61,9 @@ export function serveDisputes(service: Service, till: Till, sagas: Sagas): void 
     );
   });
 
-  service.serve(contract.acceptDispute, async ({ params }) => shown(await told(await acceptDispute(till, params.id))));
+  service.serve(contract.acceptDispute, async ({ params, user, body }) =>
+    shown(await told(await acceptDispute(till, params.id, { adminId: user.id, reason: body.reason }))),
+  );
 
   /** Its saga goes on at once. Should that fail, it looks by itself within a day. */
   async function told(view: DisputeView): Promise<DisputeView> {

@@ -290,7 +290,23 @@ describe('POST /api/payments/{id}/refund', () => {
     expect(await refund(payer, payment.id)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
     expect((await refund(stranger, payment.id)).status).toBe(404);
     expect((await refund(admin, uuidv7())).status).toBe(404);
-    expect((await refund(admin, payment.id)).status).toBe(201);
+    expect(await refund(admin, payment.id, { reason: 'Agreed' })).toMatchObject({
+      ...{ status: 422, body: { errors: [{ path: 'body.reason' }] } },
+    });
+    const key = newKey();
+    const refunded = await refund(admin, payment.id, {}, key);
+    expect(refunded.status).toBe(201);
+    expect(await refund(admin, payment.id, {}, key)).toMatchObject({ status: 201, body: { id: refunded.body.id } });
+    const acts = (who: Person) =>
+      stack.service.ask('GET', `/api/payment-acts?subjectId=${payment.id}`, { token: who.token });
+    expect((await acts(payee)).status).toBe(403);
+    expect((await acts(admin)).body.items).toMatchObject([
+      {
+        ...{ adminId: admin.id, act: 'refund_requested', subject: { type: 'payment', id: payment.id } },
+        ...{ reason: 'A book was missing', before: { refundable: 2000 } },
+        ...{ after: { refundId: refunded.body.id, amount: 2000 } },
+      },
+    ]);
   });
 
   test('above what is left is 409, and stays 409 under its key', async () => {
@@ -379,5 +395,6 @@ test('the published document names the public operations and none of the interna
     '/api/payments/{id}/refund',
     '/api/stripe/webhooks',
     '/api/stripe/webhooks/{eventId}/replay',
+    '/api/payment-acts',
   ]);
 });

@@ -1,4 +1,5 @@
 import { ProblemError } from '../../../kernel/errors';
+import { listActs } from '../../../platform/audit';
 import { listCursor } from '../../../platform/cursor';
 import type { ReplyOf } from '../../../platform/endpoint';
 import type { Call, Service } from '../../../platform/http-server';
@@ -87,6 +88,8 @@ export function servePeople(
       return shownPayment(row, user.id, dispute ? paymentDisputeOf(dispute) : null);
     };
   }
+
+  service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
 
   service.serve(contract.listPayments, async ({ user, query: { role, bookingId, cursor, limit } }) => {
     const before = cursor === undefined ? undefined : paymentCursor.read(cursor);

@@ -2,6 +2,7 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { disputeEvidence, disputes, receipts } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
+import { type AdminAct, recordAct } from '../../../../platform/audit';
 import { participants } from '../../../../platform/event-schema';
 import { appendEvent } from '../../../../platform/outbox';
 import type { GatheredEvidence } from '../../contract';
@@ -84,15 +85,28 @@ export interface BegunSubmission {
  * @returns null when the bank waits for nothing, or there is nothing to say
  * @throws ProblemError not_found
  */
-export async function beginSubmission(db: Database, id: string, stepKey: string): Promise<BegunSubmission | null> {
+export async function beginSubmission(
+  db: Database,
+  id: string,
+  stepKey: string,
+  by?: ByAdmin,
+): Promise<BegunSubmission | null> {
   return db.transaction(async (tx) => {
     const { status, paymentId } = await lockDispute(tx, id);
     if (!awaitsResponse(status)) return null;
     const rows = await tx.select().from(disputeEvidence).where(eq(disputeEvidence.disputeId, id));
     if (rows.length === 0) return null;
+    if (by) await noteAct(tx, id, by, { act: 'dispute_evidence_sent', status });
     const attempt = await openAttempt(tx, { stepKey, kind: 'submit_evidence', subject: id });
     return { attempt, evidence: { ...inStripesWords(rows), ...(await withReceipt(tx, paymentId, rows)) } };
   });
+}
+
+/** An administrator, and why they do it. */
+export type ByAdmin = Pick<AdminAct, 'adminId' | 'reason'>;
+
+async function noteAct(tx: Transaction, id: string, by: ByAdmin, { act, status }: { act: string; status: string }) {
+  await recordAct(tx, { ...by, act, subject: { type: 'dispute', id }, before: { status }, after: {} });
 }
 
 type Said = Pick<typeof disputeEvidence.$inferSelect, 'field' | 'text'>;
@@ -117,12 +131,15 @@ async function withReceipt(tx: Transaction, paymentId: string, said: readonly Sa
  * Begins to give a dispute up. @returns null when that was done before, whoever died in between
  * @throws ProblemError not_found; invalid_state when it is over, or only an inquiry
  */
-export async function beginAcceptance(db: Database, id: string, stepKey: string): Promise<Attempt | null> {
+export async function beginAcceptance(db: Database, id: string, stepKey: string, by: ByAdmin): Promise<Attempt | null> {
   return db.transaction(async (tx) => {
     const { status, acceptedAt } = await lockDispute(tx, id);
     // Another request may have been quicker.
     if (acceptedAt) return null;
-    if (status === 'needs_response') return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
+    if (status === 'needs_response') {
+      await noteAct(tx, id, by, { act: 'dispute_accepted', status });
+      return openAttempt(tx, { stepKey, kind: 'accept_dispute', subject: id });
+    }
     const begun = status === 'lost' ? await doubtfulAttempts(tx, id, 'accept_dispute') : [];
     const ours = begun.find(({ open }) => open);
     if (!ours) throw new ProblemError('invalid_state', 'Only a dispute whose bank waits for an answer can be given up');

@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../../../../db/client';
 import { refunds } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import type { Money } from '../../../../kernel/money';
+import { recordAct, requireActReason } from '../../../../platform/audit';
 import {
   type Claim,
   type ClientRequest,
@@ -75,6 +76,9 @@ export async function requestRefund(
     const payment = await lockPayment(tx, paymentId);
     if (!maySee(payment, user)) throw new ProblemError('not_found');
     if (!mayRefund(payment, user)) throw new ProblemError('forbidden', 'Only the payee or an admin can refund');
+    // A payee gives back what is theirs, whatever else they are.
+    const isAct = user.id !== payment.payeeId;
+    if (isAct) requireActReason(wanted.reason);
     const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
     if (claim.kind === 'replay' || !claim.first) return claim;
     try {
@@ -84,6 +88,13 @@ export async function requestRefund(
       const { reason } = wanted;
       const details = { id: claim.resourceId, origin: 'request' as const, amount, reason, requestedBy: user.id };
       await insertRefund(tx, payment, details);
+      if (isAct) {
+        const before = { captured: payment.captured, refundable: refundable(payment), currency: payment.currency };
+        await recordAct(tx, {
+          ...{ adminId: user.id, act: 'refund_requested', subject: { type: 'payment', id: payment.id }, reason },
+          ...{ before, after: { refundId: claim.resourceId, amount } },
+        });
+      }
       return claim;
     } catch (error) {
       if (!(error instanceof ProblemError) || error.status !== 409) throw error;
