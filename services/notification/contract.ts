@@ -129,6 +129,7 @@ function message<Template extends string, Data extends z.ZodType>(template: Temp
 /** Every message there is, with exactly the facts its template shows. */
 export const RecordNotification = z.discriminatedUnion('template', [
   message('welcome_verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
+  message('verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
   message('password_reset', z.strictObject({ resetUrl: PlatformUrl })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),

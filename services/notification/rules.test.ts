@@ -46,6 +46,7 @@ describe('a new notice replaces', () => {
     ['refund_succeeded', []],
     ['refund_returned', []],
     ['welcome_verify_email', []],
+    ['verify_email', []],
     ['password_reset', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
     expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());

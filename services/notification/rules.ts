@@ -5,6 +5,7 @@ export type Kind = 'account' | 'booking' | 'payment' | 'reminder' | 'review_requ
 
 export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   welcome_verify_email: 'account',
+  verify_email: 'account',
   password_reset: 'account',
   booking_requested_student: 'booking',
   booking_requested_tutor: 'booking',

@@ -79,7 +79,8 @@ export function sampleMessage(
 }
 
 function sampleData(template: TemplateName): Record<string, unknown> {
-  if (template === 'welcome_verify_email') return { verifyUrl: 'https://tutorconnect.example/verify?token=abc&x=1' };
+  if (template === 'welcome_verify_email' || template === 'verify_email')
+    return { verifyUrl: 'https://tutorconnect.example/verify?token=abc&x=1' };
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };

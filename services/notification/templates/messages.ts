@@ -57,6 +57,15 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     more: ['The link works once, for 24 hours. If you did not sign up, ignore this message.'],
     action: 'Confirm e-mail address',
   },
+  verify_email: {
+    subject: 'Please confirm your e-mail address',
+    heading: 'Is this your e-mail address?',
+    lead: 'Please confirm that this e-mail address is yours.',
+    more: [
+      'The link works once, for 24 hours, and takes the place of those that were sent before. If you have no account with us, ignore this message.',
+    ],
+    action: 'Confirm e-mail address',
+  },
   password_reset: {
     subject: 'Reset your TutorConnect password',
     heading: 'Choose a new password',

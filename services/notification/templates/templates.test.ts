@@ -235,6 +235,7 @@ describe('the button', () => {
     ['refund_returned', {}, `${PUBLIC_URL}/payments/0199f1aa-0000-7000-8000-000000000002`],
     ['refund_succeeded', { bookingId: '0199f1aa-0000-7000-8000-000000000001' }, BOOKING],
     ['welcome_verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
+    ['verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
     ['password_reset', {}, 'https://tutorconnect.example/reset?token=abc'],
   ] as const)('of %s %j leads to %s', (template, data, url) => {
     const { html, text } = rendered(template, { data });
