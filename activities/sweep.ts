@@ -69,6 +69,8 @@ export function createSweepActivities({ clientOf }: Clients) {
 
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 
+    sweepAccountMails: (): Promise<Swept> => identity.sweepAccountMails(),
+
     /** Has each tutor written to whose stored prices cannot be charged and who is not listed therefore. Notification delivers it. */
     async sweepPrices(): Promise<Swept> {
       const { unlisted, untold } = await tutoring.sweepPrices();

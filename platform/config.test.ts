@@ -52,6 +52,7 @@ test('with nothing but the secret everything is on this machine', () => {
     RATE_LIMIT_LOGIN_ADDRESS: 30,
     RATE_LIMIT_LOGIN_FAILURES: 100,
     RATE_LIMIT_REGISTER: 10,
+    RATE_LIMIT_RESET_ADDRESS: 10,
     CORS_ORIGINS: [],
     TRUSTED_PROXIES: [],
   });
@@ -184,6 +185,7 @@ test('production refuses limits that are off; elsewhere they may be', () => {
     RATE_LIMIT_LOGIN_ADDRESS: 'off',
     RATE_LIMIT_LOGIN_FAILURES: 'off',
     RATE_LIMIT_REGISTER: 'off',
+    RATE_LIMIT_RESET_ADDRESS: 'off',
   };
   expect(load(off).RATE_LIMIT_API).toBe('off');
   const message = complaints({ SERVICE_TOKEN_SECRET: SECRET, NODE_ENV: 'production', ...off });

@@ -179,6 +179,7 @@ const settings = {
     'Failed logins an hour per account; above it only addresses with a success in the last 90 days are let in',
   ),
   RATE_LIMIT_REGISTER: quota(10).describe('Registrations a minute per address'),
+  RATE_LIMIT_RESET_ADDRESS: quota(10, 'hour').describe('Requests for a new password an hour per address'),
   RATE_LIMIT_API: quota(600).describe('Requests a minute per user, or per address when not signed in'),
   CORS_ORIGINS: z
     .string()
@@ -344,11 +345,8 @@ function describeMissing(key: string): string {
 
 /** The settings that limit how often somebody may ask, each of which can be `off`. */
 export const RATE_LIMITS = [
-  'RATE_LIMIT_LOGIN',
-  'RATE_LIMIT_LOGIN_ADDRESS',
-  'RATE_LIMIT_LOGIN_FAILURES',
-  'RATE_LIMIT_REGISTER',
-  'RATE_LIMIT_API',
+  ...(['RATE_LIMIT_LOGIN', 'RATE_LIMIT_LOGIN_ADDRESS', 'RATE_LIMIT_LOGIN_FAILURES'] as const),
+  ...(['RATE_LIMIT_REGISTER', 'RATE_LIMIT_RESET_ADDRESS', 'RATE_LIMIT_API'] as const),
 ] as const;
 
 function unsafe(config: Base): string[] {

@@ -161,7 +161,7 @@ const rawBody: RequestHandler = express.raw({ type: () => true, limit: BODY_LIMI
 async function parseCall<E extends Endpoint>(
   operation: E,
   request: Request,
-  { locals }: Response,
+  response: Response,
   options: ServiceOptions,
 ): Promise<Call<E>> {
   const receivedAt = new Date();
@@ -186,14 +186,18 @@ async function parseCall<E extends Endpoint>(
       operation.fingerprint ? asked(json, operation.fingerprint) : json,
     ),
     formerFingerprint: operation.fingerprint && fingerprint(operation, params?.data, json),
-    // Whoever handed the request over knows it; by a connection it comes as a header.
-    address: String(locals.address ?? request.ip ?? 'unknown'),
+    address: clientAddress(request, response),
     headers: request.headers,
     rawBody: bytes,
     receivedAt,
   };
   // The contract's schemas have just produced these values; TypeScript cannot follow a schema picked at run time.
   return parsed as unknown as Call<E>;
+}
+
+/** The client's address. Whoever handed the request over knows it; by a connection it comes as a header. */
+export function clientAddress(request: Request, { locals }: Response): string {
+  return String(locals.address ?? request.ip ?? 'unknown');
 }
 
 async function authenticate(operation: Endpoint, request: Request, options: ServiceOptions): Promise<User | undefined> {

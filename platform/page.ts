@@ -3,6 +3,8 @@ import type { Response } from 'express';
 
 const STYLE =
   'body{margin:15vh auto;max-width:28rem;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff}' +
+  'input:not([type=hidden]){font:inherit;display:block;box-sizing:border-box;width:100%;margin:.3rem 0 1rem;padding:.6rem;' +
+  'border:1px solid #767c85;border-radius:.4rem}' +
   'button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;color:#fff;background:#1b4fd8;cursor:pointer}';
 
 /** A page may send its form to where it came from, and do nothing else: no script, no other host, no frame. */

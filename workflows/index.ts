@@ -1,4 +1,5 @@
 // The only entry of the workflow bundle: what is exported here is what can be started.
+export { accountMail } from './account-mail';
 export { booking } from './booking';
 export { dailyDebts } from './daily-debts';
 export { dailyDisputes } from './daily-disputes';

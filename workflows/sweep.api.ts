@@ -16,6 +16,7 @@ export interface SweepResult {
   /** Receipts and credit notes that were issued, and payments whose receipt waits for the next run. */
   receipts: { issued: number; creditNotes: number; left: number } | string;
   signUps: SweepOfContext;
+  accountMails: SweepOfContext;
   prices: SweepOfContext;
 }
 

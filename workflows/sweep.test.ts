@@ -28,6 +28,7 @@ test('every context sees to its own, and the result says what each did', async (
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: () => found(0),
+    sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
   expect(await sweep.result()).toEqual({
@@ -37,6 +38,7 @@ test('every context sees to its own, and the result says what each did', async (
     payouts: { asked: 2, returned: 1 },
     receipts: { issued: 3, creditNotes: 1, left: 0 },
     signUps: found(0),
+    accountMails: found(5),
     prices: { found: 1, started: 0, refused: 1 },
   });
 });
@@ -49,6 +51,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: refuses('not_found'),
+    sweepAccountMails: refuses('not_found'),
     sweepPrices: () => found(0),
   });
   expect(await sweep.result()).toEqual({
@@ -58,6 +61,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     payouts: { asked: 2, returned: 1 },
     receipts: { issued: 3, creditNotes: 1, left: 0 },
     signUps: 'not_found',
+    accountMails: 'not_found',
     prices: found(0),
   });
 });
@@ -70,6 +74,7 @@ test('one that is away for a moment is asked again', async () => {
     sweepPayouts: () => ({ asked: 2, returned: 1 }),
     sweepReceipts: () => ({ issued: 3, creditNotes: 1, left: 0 }),
     sweepSignUps: () => found(0),
+    sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
   });
   expect(await sweep.result()).toMatchObject({ bookings: found(1) });

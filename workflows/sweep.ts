@@ -15,16 +15,17 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, earnings, payouts, receipts, signUps, prices] = await Promise.all([
+  const [bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices] = await Promise.all([
     orCode(act.sweepBookings()),
     orCode(act.sweepPayments()),
     orCode(act.sweepEarnings()),
     orCode(act.sweepPayouts()),
     orCode(act.sweepReceipts()),
     orCode(act.sweepSignUps()),
+    orCode(act.sweepAccountMails()),
     orCode(act.sweepPrices()),
   ]);
-  return { bookings, payments, earnings, payouts, receipts, signUps, prices };
+  return { bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices };
 }
 
 async function orCode<Swept>(swept: Promise<Swept>): Promise<Swept | string> {

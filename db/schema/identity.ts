@@ -86,7 +86,7 @@ export const peoplePublished = pgTable(
   (t) => [index('people_unpublished').on(t.changedAt).where(sql`published_version < version`)],
 );
 
-export type SessionEnd = 'logout' | 'revoked' | 'token_reuse';
+export type SessionEnd = 'logout' | 'revoked' | 'token_reuse' | 'password_reset' | 'password_changed';
 
 /** A sign-in on one device: the family of refresh tokens that descend from it. */
 export const userSessions = pgTable(
@@ -169,6 +169,45 @@ export const emailVerifications = pgTable(
   (t) => [index('email_verifications_user').on(t.userId)],
 );
 
+export type MailPurpose = 'password_reset' | 'email_verification';
+
+/**
+ * Requests for a mail with a link. `user_id` is null where the address that was typed has no active account: whoever asked cannot tell. It is no
+ * foreign key, whose check would lock the user's row and take its time for those alone who have one. A row says nothing of its person but this id.
+ */
+export const accountMails = pgTable(
+  'account_mails',
+  {
+    id: uuid().primaryKey(),
+    purpose: text().$type<MailPurpose>().notNull(),
+    userId: uuid('user_id'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    sagaStartedAt: instant('saga_started_at'),
+  },
+  (t) => [
+    // What the sweep looks through.
+    index('account_mails_unstarted').on(t.createdAt).where(sql`saga_started_at is null`),
+    check('account_mails_purpose', sql`${t.purpose} in ('password_reset', 'email_verification')`),
+  ],
+);
+
+/** Tokens that set a new password, as SHA-256 only. Each counts for as long as `email`, where it was sent, is the user's address. */
+export const passwordResets = pgTable(
+  'password_resets',
+  {
+    tokenHash: text('token_hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    email: text().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+    replacedAt: instant('replaced_at'),
+  },
+  (t) => [index('password_resets_user').on(t.userId)],
+);
+
 /**
  * From where a person has signed in, as a keyed hash of the network address: from there they are let in while others guess at their
  * account. The address itself is not kept for it.
@@ -185,7 +224,7 @@ export const loginAddresses = pgTable(
   (t) => [primaryKey({ columns: [t.userId, t.addressHash] }), index('login_addresses_last_login').on(t.lastLoginAt)],
 );
 
-/** Fixed windows of the login and register limits; columns and their order are those rate-limiter-flexible expects. */
+/** Fixed windows of identity's limits; columns and their order are those rate-limiter-flexible expects. */
 export const rateLimits = pgTable(
   'rate_limits',
   {

@@ -28,6 +28,13 @@ export function createIdentityClient(http: ServiceClient) {
     /** The same key gives the same token again, so that a message sent twice holds one link. @throws ProblemError not_found */
     issueEmailVerification: (id: string, key: string) =>
       http.call(contract.issueEmailVerification, { params: { id }, idempotencyKey: key }),
+    /** Starts the sagas of mails that have none. @throws ProblemError upstream_unavailable */
+    sweepAccountMails: () => http.call(contract.sweepAccountMails, {}),
+    /** What is to be sent, if anything. Harmless twice. */
+    beginAccountMail: (id: string, key: string) =>
+      http.call(contract.beginAccountMail, { params: { id }, idempotencyKey: key }),
+    /** The same key gives the same link again. */
+    issueLink: (id: string, key: string) => http.call(contract.issueLink, { params: { id }, idempotencyKey: key }),
   };
 }
 

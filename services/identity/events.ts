@@ -13,6 +13,10 @@ export const identityEvents = {
   }),
   UserProfileUpdated: event('A person has changed their profile. `identity.people` has what it says now.', ofUser),
   UserEmailVerified: event('A person has shown that their e-mail address is theirs.', ofUser),
+  UserPasswordChanged: event(
+    'A person has another password, by the link of a mail or by the one before. Their other sessions have ended.',
+    { ...ofUser, by: z.enum(['reset', 'change']) },
+  ),
   UserRoleChanged: event('A person has another role. Tokens from before keep the old one until they expire.', {
     ...ofUser,
     from: Role,
@@ -26,7 +30,7 @@ export const identityEvents = {
   UserLoggedOut: event('A session has ended. `token_reuse`: somebody used a token again that was spent.', {
     ...ofUser,
     sessionId: Id,
-    reason: z.enum(['logout', 'revoked', 'token_reuse']),
+    reason: z.enum(['logout', 'revoked', 'token_reuse', 'password_reset', 'password_changed']),
   }),
 };
 

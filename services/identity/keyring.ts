@@ -38,7 +38,7 @@ export interface KeyringDeps {
  */
 export function identityKey(
   config: KeyringDeps['config'],
-  purpose: 'signing-keys' | 'email-verification' | 'login-addresses',
+  purpose: 'signing-keys' | 'email-verification' | 'password-reset' | 'login-addresses',
 ): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(

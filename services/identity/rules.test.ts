@@ -10,6 +10,7 @@ import {
   rateLimitHeaders,
   refreshTokenExpiry,
   sessionExpiry,
+  setsPassword,
   tightest,
 } from './rules';
 
@@ -44,6 +45,15 @@ test('a verification token counts only while unused, not replaced and not expire
   expect(provesEmail({ ...token, usedAt: now }, now)).toBe(false);
   expect(provesEmail({ ...token, replacedAt: now }, now)).toBe(false);
   expect(provesEmail({ ...token, expiresAt: now }, now)).toBe(false);
+});
+
+test('a reset token counts as long, and only for the address it was sent to', () => {
+  const token = { usedAt: null, replacedAt: null, expiresAt: after(1), email: 'ada@example.com' };
+  expect(setsPassword(token, 'ada@example.com', now)).toBe(true);
+  expect(setsPassword(token, 'grace@example.com', now)).toBe(false);
+  expect(setsPassword({ ...token, usedAt: now }, 'ada@example.com', now)).toBe(false);
+  expect(setsPassword({ ...token, replacedAt: now }, 'ada@example.com', now)).toBe(false);
+  expect(setsPassword({ ...token, expiresAt: now }, 'ada@example.com', now)).toBe(false);
 });
 
 test('a session lasts 90 days, its refresh tokens 30 each and none beyond it', () => {

@@ -9,6 +9,12 @@ const SESSION_MAX_DAYS = 90;
 /** A client that lost the reply of a refresh may repeat the old token this long without being taken for a thief. */
 export const REUSE_GRACE_MS = 10 * SECOND;
 export const EMAIL_TOKEN_HOURS = 24;
+/** A link by which a password is set is of use for so long: time enough to find the mail, and little for whoever finds it later. */
+export const RESET_TOKEN_MINUTES = 30;
+/** A mail that was asked for and could not be sent is of use for so long: by then its person has asked again. */
+export const MAIL_WANTED_MINUTES = 30;
+/** Longer than the call that starts the saga of a mail may take: until then the sweep leaves the request alone. */
+export const MAIL_LEASE_SECONDS = 20;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
 
@@ -55,6 +61,17 @@ export interface StoredVerification {
 /** Whether a verification token still counts. */
 export function provesEmail(token: StoredVerification, now: Date): boolean {
   return !token.usedAt && !token.replacedAt && token.expiresAt > now;
+}
+
+/** A token that sets a new password, as stored. */
+export interface StoredReset extends StoredVerification {
+  /** Where it was sent. */
+  email: string;
+}
+
+/** Whether a token still sets the password of the user whose address is `email` now. */
+export function setsPassword(token: StoredReset, email: string, now: Date): boolean {
+  return provesEmail(token, now) && token.email === email;
 }
 
 /** How others see a person. */

@@ -11,7 +11,7 @@ export function hashToken(token: string): string {
 }
 
 /**
- * The token that proves `userId`'s e-mail address, for one issuing command. Derived instead of drawn: repeating the
+ * The token of a link in a mail to `userId`, for one issuing command; `key` says what the token is for. Derived instead of drawn: repeating the
  * command under its key gives the same link again although no token is stored.
  */
 export function emailToken(key: Buffer, userId: string, commandKey: string): string {

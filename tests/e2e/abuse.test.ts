@@ -107,6 +107,7 @@ describe('other people’s things', () => {
     const booking = `/api/bookings/${bookingId}`;
     const move = { scheduledAt: market.nextHour() };
     const refund = { reason: 'Mine', amount: { amount: 1, currency: 'EUR' } };
+    const theirs = { currentPassword: market.password, newPassword: 'of a stranger' };
     const attempts: [who: Person, method: string, path: string, body: unknown, status: number][] = [
       ...[stranger, otherTutor].flatMap((who): [Person, string, string, unknown, number][] => [
         [who, 'GET', booking, undefined, 404],
@@ -118,6 +119,7 @@ describe('other people’s things', () => {
         [who, 'GET', `/api/payments/${directId}/receipt.pdf`, undefined, 404],
         [who, 'POST', `/api/payments/${directId}/refund`, refund, 404],
         [who, 'PATCH', `/api/users/${student.id}`, { firstName: 'Mallory' }, 404],
+        [who, 'POST', `/api/users/${student.id}/change-password`, theirs, 404],
         [who, 'POST', `/api/tutors/${tutor.id}/verify`, undefined, 403],
       ]),
       [otherTutor, 'POST', `${booking}/confirm`, undefined, 404],
@@ -213,6 +215,8 @@ describe('texts', () => {
       ['POST', '/api/auth/login', { email: text, password: text }, [401]],
       ['POST', '/api/auth/refresh', { refreshToken: text }, [401]],
       ['POST', '/api/auth/verify-email', { token: text }, [400]],
+      ['POST', '/api/auth/forgot-password', { email: text }, [202]],
+      ['POST', '/api/auth/reset-password', { token: text, password: market.password }, [400]],
       ['POST', '/api/auth/logout', { refreshToken: text }, [204]],
     ];
     for (const [method, path, body, status] of never) {
@@ -221,12 +225,8 @@ describe('texts', () => {
     }
     const query = encodeURIComponent(text.isWellFormed() ? text : '\ufffd');
     for (const filter of [
-      'tutors?q',
-      'tutors?subject',
-      'tutors?cursor',
-      'bookings?cursor',
-      'bookings?from',
-      'notifications?cursor',
+      ...['tutors?q', 'tutors?subject', 'tutors?cursor'],
+      ...['bookings?cursor', 'bookings?from', 'notifications?cursor'],
     ]) {
       const { status } = await platform.ask('GET', `/api/${filter}=${query}`, { token: student.token });
       expect({ filter, fine: [200, 422].includes(status), status }).toMatchObject({ fine: true });

@@ -102,6 +102,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
     payouts: { asked: 0, returned: 0 },
     receipts: { issued: 0, creditNotes: expect.any(Number), left: 0 },
     signUps: { found: 0, started: 0, refused: 0 },
+    accountMails: { found: 0, started: 0, refused: 0 },
     prices: { found: 0, started: 0, refused: 0 },
   });
 });

@@ -25,7 +25,7 @@ export interface Meeting {
   answers(): Promise<number[]>;
 }
 
-const KINDS = ['booking', 'debt', 'dispute', 'payment', 'payout', 'refund', 'user'] as const;
+const KINDS = ['account-mail', 'booking', 'debt', 'dispute', 'payment', 'payout', 'refund', 'user'] as const;
 /** What a workflow id begins with. */
 export type SagaKind = (typeof KINDS)[number];
 
@@ -74,7 +74,7 @@ interface Story {
 }
 
 /** What booking is shown of a payment (`payment:<id>/shown/<version>`) is no step of the payment's own saga. */
-const STEP_KEY = /^(\w+):([0-9a-f-]{36})\/(?!shown\/)(.+)$/;
+const STEP_KEY = /^([\w-]+):([0-9a-f-]{36})\/(?!shown\/)(.+)$/;
 /** A number that a step's name is counted with. */
 const NUMBER = /-\d+(?=\/|$)/g;
 /** Calls without a key: they change nothing, or nothing twice. Those of debts go by their payee: the key of one names the currency too. */

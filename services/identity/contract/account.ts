@@ -3,8 +3,10 @@ import { Email } from '../../../platform/email';
 import { PersonName } from '../../../platform/names';
 import { HttpsUrl, InstantOut, Locale, lengthBetween, TimeZone, Uuid } from '../../../platform/schemas';
 
-const MIN_PASSWORD = 10;
-const MAX_PASSWORD = 128;
+/** In characters. */
+export const MIN_PASSWORD = 10;
+/** In characters. */
+export const MAX_PASSWORD = 128;
 
 /**
  * Length counts characters (code points) after NFC, so that a password typed on another keyboard is the same password. It

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, PageQuery, pageOf, Uuid } from '../../../platform/schemas';
-import { RegisterRequest, UpdateUserRequest, User } from './account';
+import { NewPassword, RegisterRequest, UpdateUserRequest, User } from './account';
 
 export const Tokens = z
   .object({
@@ -25,6 +25,17 @@ export const RefreshRequest = z
 export const VerifyEmailRequest = z
   .strictObject({ token: z.string().min(1).max(512) })
   .meta({ id: 'VerifyEmailRequest' });
+
+/** Any text is accepted here and simply has no account, so that the answer says nothing about the address. */
+export const ForgotPasswordRequest = z
+  .strictObject({ email: z.string().min(1).max(1_024) })
+  .meta({ id: 'ForgotPasswordRequest' });
+export const ResetPasswordRequest = z
+  .strictObject({ token: z.string().min(1).max(512), password: NewPassword })
+  .meta({ id: 'ResetPasswordRequest' });
+export const ChangePasswordRequest = z
+  .strictObject({ currentPassword: z.string().min(1).max(1_024), newPassword: NewPassword })
+  .meta({ id: 'ChangePasswordRequest' });
 
 export const Session = z
   .object({
@@ -56,6 +67,10 @@ const UserAndTokens = z.object({ user: User, tokens: Tokens });
 
 /** The page for people that the welcome mail links to, `?token=…`. No operation of the API: it answers HTML. */
 export const VERIFICATION_PAGE = '/api/auth/confirm-email';
+/** The page for people where a new password is set, that its mail links to, `?token=…`. */
+export const RESET_PAGE = '/api/auth/reset';
+/** The page for people where a link to that one is asked for. */
+export const FORGOT_PAGE = '/api/auth/forgot';
 
 /** What people call, through the gateway. */
 export const peopleOperations = {
@@ -135,6 +150,45 @@ export const peopleOperations = {
     replies: { 204: null },
     errors: ['invalid_token'],
   }),
+  resendVerification: endpoint({
+    method: 'post',
+    path: '/api/auth/verify-email/resend',
+    operationId: 'resendVerification',
+    summary: "Have another link sent that proves one's e-mail address",
+    description:
+      'Three times an hour. Where the address is proven already nothing is sent, and the answer is the same.',
+    access: 'user',
+    idempotency: 'none',
+    replies: { 204: null },
+  }),
+  forgotPassword: endpoint({
+    method: 'post',
+    path: '/api/auth/forgot-password',
+    operationId: 'forgotPassword',
+    summary: 'Have a link sent by which a new password is set',
+    description:
+      'Answers 202 whether or not there is such an account. Ten requests an hour of one network address are taken, then it answers 429. ' +
+      'Of the requests for one account the first three of an hour are: for the others it answers 202 as well, nothing is sent, and the link that ' +
+      'was sent before goes on to work. So nobody keeps somebody else from theirs.',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: ForgotPasswordRequest,
+    replies: { 202: z.strictObject({}) },
+  }),
+  resetPassword: endpoint({
+    method: 'post',
+    path: '/api/auth/reset-password',
+    operationId: 'resetPassword',
+    summary: 'Set a new password with the token that was sent',
+    description:
+      'The token works once, for 30 minutes, and until a newer one is sent or the password or the address changes. It proves the e-mail address. ' +
+      'All sessions of the account end.',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: ResetPasswordRequest,
+    replies: { 204: null },
+    errors: ['invalid_token'],
+  }),
   listSessions: endpoint({
     method: 'get',
     path: '/api/auth/sessions',
@@ -164,5 +218,20 @@ export const peopleOperations = {
     params: IdParams,
     body: UpdateUserRequest,
     replies: { 200: User },
+  }),
+  changePassword: endpoint({
+    method: 'post',
+    path: '/api/users/{id}/change-password',
+    operationId: 'changePassword',
+    summary: "Change one's own password",
+    description:
+      'All other sessions of the account end, and links by which a password could be set work no more. Five current passwords may be tried in a ' +
+      'quarter of an hour. A wrong one, or one that was replaced in the same moment, answers 422 at `currentPassword`; the same one again 422 at ' +
+      '`newPassword`.',
+    access: 'user',
+    idempotency: 'none',
+    params: IdParams,
+    body: ChangePasswordRequest,
+    replies: { 204: null },
   }),
 } as const;

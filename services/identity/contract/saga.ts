@@ -29,7 +29,21 @@ export const EmailVerification = z
   .meta({ id: 'EmailVerification' });
 export type EmailVerification = z.output<typeof EmailVerification>;
 
-/** What activities call: the steps and undos of the sign-up saga, and what other contexts need to know of a user. */
+const MailPurpose = z.enum(['password_reset', 'email_verification']);
+
+/** A mail that somebody asked for: what it is for, null where nothing is to be sent. */
+export const AccountMail = z.object({ purpose: MailPurpose.nullable() }).meta({ id: 'AccountMail' });
+export type AccountMail = z.output<typeof AccountMail>;
+
+/** The link of such a mail, and to whom it goes: `user.email` is the address that the link counts for. */
+export const LinkOfMail = z
+  .object({
+    link: z.object({ purpose: MailPurpose, token: z.string(), expiresAt: InstantOut, user: InternalUser }).nullable(),
+  })
+  .meta({ id: 'LinkOfMail' });
+export type LinkOfMail = z.output<typeof LinkOfMail>;
+
+/** What activities call: the steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user. */
 export const sagaOperations = {
   getUser: endpoint({
     method: 'get',
@@ -112,5 +126,34 @@ export const sagaOperations = {
     idempotency: 'required',
     params: IdParams,
     replies: { 200: EmailVerification },
+  }),
+  sweepAccountMails: endpoint({
+    method: 'post',
+    path: '/internal/account-mails/sweep',
+    operationId: 'internalSweepAccountMails',
+    summary: 'Start the sagas of mails that were asked for and have none',
+    access: 'service',
+    replies: { 200: Swept },
+  }),
+  beginAccountMail: endpoint({
+    method: 'post',
+    path: '/internal/account-mails/{id}/begin',
+    operationId: 'internalBeginAccountMail',
+    summary: 'What is to be sent, if anything, to whoever asked for a mail',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: AccountMail },
+  }),
+  issueLink: endpoint({
+    method: 'post',
+    path: '/internal/account-mails/{id}/link',
+    operationId: 'internalIssueLink',
+    summary: 'A single-use link for a mail that was asked for',
+    description: 'A new key replaces tokens that were not used; the same key gives the same token again.',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: LinkOfMail },
   }),
 } as const;

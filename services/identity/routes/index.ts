@@ -5,17 +5,20 @@ import { identityContract as contract } from '../contract';
 import { identityEvents, identityPeople } from '../events';
 import { createKeyring } from '../keyring';
 import { preparePasswords } from '../passwords';
+import { forgetOldMails } from '../store/account-mails';
 import { forgetOldVerifications } from '../store/email-verification';
 import { forgetOldLimits } from '../store/limits';
 import { forgetOldAddresses } from '../store/login-addresses';
+import { forgetOldResets } from '../store/passwords';
 import { peopleOutbox } from '../store/people';
 import { forgetOldSessions, isSessionOpen } from '../store/sessions';
 import { forgetOldSigningKeys } from '../store/signing-keys';
+import { servePasswordPages } from './password-pages';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 import { serveVerificationPage } from './verification-page';
 
-/** Who somebody is: accounts, sign-in and sessions, the keys of access tokens, and the steps of the sign-up saga. */
+/** Who somebody is: accounts, sign-in and sessions, the keys of access tokens, and the steps of the sagas of sign-ups and mails. */
 export const identityService: ServiceDefinition = {
   name: 'identity',
   contract,
@@ -35,6 +38,7 @@ export const identityService: ServiceDefinition = {
   async routes(service, deps) {
     const keyring = createKeyring(deps);
     serveVerificationPage(service, deps);
+    servePasswordPages(service, deps);
     servePeople(service, deps, keyring);
     serveSagaSteps(service, deps);
     await preparePasswords();
@@ -51,6 +55,8 @@ function keepTidy({ database: { db }, logger }: ServiceDeps) {
     await forgetOldAddresses(db);
     await forgetOldSessions(db);
     await forgetOldVerifications(db);
+    await forgetOldResets(db);
+    await forgetOldMails(db);
     await forgetOldSigningKeys(db);
   };
   const tidyOrTell = () =>

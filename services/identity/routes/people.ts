@@ -21,6 +21,7 @@ import {
   rotateRefreshToken,
 } from '../store/sessions';
 import { findByEmail, readUser, updateProfile } from '../store/users';
+import { servePasswords } from './passwords';
 import { createSignUp } from './sign-up';
 
 /** Replies that hold tokens are kept by nobody (RFC 6749 §5.1). */
@@ -29,6 +30,7 @@ const NO_STORE = { 'Cache-Control': 'no-store' };
 /** What people call: sign-up, sign-in and their tokens, their sessions and their account. */
 export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyring): void {
   serveAccess(service, deps, keyring);
+  servePasswords(service, deps);
   serveSessions(service, deps);
   serveUsers(service, deps, keyring);
 }
@@ -41,11 +43,11 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   const sessionFor = async (
     call: Caller,
     user: { id: string; role: 'student' | 'tutor' | 'admin' },
-    by: NewSession['by'],
+    proof: Pick<NewSession, 'by' | 'passwordHash'>,
   ) => {
     const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
+    const { sessionId, ...refresh } = await openSession(db, { userId: user.id, ...proof, ...device });
     await rememberAddress(db, addressKey, user.id, call.address);
-    const { sessionId, ...refresh } = await openSession(db, { userId: user.id, by, ...device });
     return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId }), refresh);
   };
 
@@ -53,9 +55,12 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const limit = rateLimitHeaders(await limits.register(call.address));
     return telling(limit, async () => {
       const headers = { ...NO_STORE, ...limit };
-      const user = await signUp(call.body, call.receivedAt);
+      const { user, passwordHash } = await signUp(call.body, call.receivedAt);
       if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
-      return { ...created({ user, tokens: await sessionFor(call, user, 'registration') }), headers };
+      return {
+        ...created({ user, tokens: await sessionFor(call, user, { by: 'registration', passwordHash }) }),
+        headers,
+      };
     });
   });
 
@@ -70,7 +75,9 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
       if (!found || !right) throw new ProblemError('invalid_credentials');
       await limits.succeeded(account);
       if (found.status === 'pending') throw new ProblemError('account_pending');
-      const body = { user: await readUser(db, found.id), tokens: await sessionFor(call, found, 'password') };
+      const { passwordHash } = found;
+      const session = await sessionFor(call, found, { by: 'password', passwordHash });
+      const body = { user: await readUser(db, found.id), tokens: session };
       return { ...ok(body), headers: { ...NO_STORE, ...limit } };
     });
   });

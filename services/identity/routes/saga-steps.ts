@@ -4,15 +4,18 @@ import { done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
 import { identityKey } from '../keyring';
+import { beginMail, issueLink } from '../store/account-mails';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from '../store/saga-steps';
 import { readInternalUser, readPair } from '../store/users';
+import { sweepAccountMails } from './account-mails';
 import { sweepSignUps } from './sign-up';
 
-/** The steps and undos of the sign-up saga, and what other contexts need to know of a user. */
+/** The steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   const { config, database } = deps;
   const { db } = database;
   const emailKey = identityKey(config, 'email-verification');
+  const linkKeys = { reset: identityKey(config, 'password-reset'), verification: emailKey };
 
   service.serve(contract.getUser, async ({ params }) => ok(await readInternalUser(db, params.id)));
 
@@ -42,5 +45,13 @@ export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
 
   service.serve(contract.issueEmailVerification, async ({ params, idempotencyKey }) =>
     ok(await issueEmailVerification(db, params.id, idempotencyKey, emailKey)),
+  );
+
+  service.serve(contract.sweepAccountMails, async () => ok(await sweepAccountMails(deps)));
+
+  service.serve(contract.beginAccountMail, async ({ params }) => ok(await beginMail(db, params.id)));
+
+  service.serve(contract.issueLink, async ({ params, idempotencyKey }) =>
+    ok(await issueLink(db, params.id, idempotencyKey, linkKeys)),
   );
 }

@@ -17,7 +17,7 @@ import { findUser } from '../store/users';
 
 /**
  * Makes what registers a person: it stores the pending user, starts the saga that makes an account of the user and waits for
- * how that ends, at most ten seconds after `receivedAt`. It returns the user, who is active or still pending.
+ * how that ends, at most ten seconds after `receivedAt`. It returns the user, who is active or still pending, and the hash of their password.
  * It throws ProblemError email_taken, and upstream_unavailable when the saga could not be started or undid the sign-up.
  */
 export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) {
@@ -34,7 +34,10 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
     if (!(await markSagaStarted(db, signUp))) throw failed();
   }
 
-  return async ({ email, password, role, ...registration }: RegisterRequest, receivedAt: Date): Promise<User> => {
+  return async (
+    { email, password, role, ...registration }: RegisterRequest,
+    receivedAt: Date,
+  ): Promise<{ user: User; passwordHash: string }> => {
     const passwordHash = await hashPassword(password);
     const signUp = await storePendingUser(db, { email, passwordHash, role, registration });
     const { userId } = signUp;
@@ -47,7 +50,7 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
       isDecided: (read) => read?.status !== 'pending',
     });
     if (!user) throw failed();
-    return user;
+    return { user, passwordHash };
   };
 }
 

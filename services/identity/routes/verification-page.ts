@@ -5,9 +5,7 @@ import { sendPage } from '../../../platform/page';
 import type { ServiceDeps } from '../../../platform/service';
 import { VERIFICATION_PAGE } from '../contract';
 import { verifyEmail } from '../store/email-verification';
-
-/** A token as it is issued: nothing in it could be markup. */
-const TOKEN = /^[\w-]{1,512}$/;
+import { tokenIn } from './link-token';
 
 /**
  * Where the link of the welcome mail leads: a page whose button sends the token, by a form without any script. Opening the
@@ -39,11 +37,6 @@ const SPENT =
   '<p>It works once and for 24 hours, and a newer one replaces it. If you have confirmed your address before, all is well.</p>';
 const FORM = (token: string) =>
   `<form method="post" action="?"><input type="hidden" name="token" value="${token}"><button>Confirm</button></form>`;
-
-function tokenIn(fields: unknown): string | undefined {
-  if (typeof fields !== 'object' || fields === null || !('token' in fields)) return undefined;
-  return typeof fields.token === 'string' && TOKEN.test(fields.token) ? fields.token : undefined;
-}
 
 function show(response: Response, status: number, title: string, text: string): void {
   sendPage(response, { operation: 'verifyEmailPage', status, title, text });

@@ -18,13 +18,17 @@ export async function verifyEmail(db: Database, token: string): Promise<void> {
     const { now, ...current } = await readVerification(tx, tokenHash);
     if (!user || !provesEmail(current, now)) throw new ProblemError('invalid_token');
     await tx.update(emailVerifications).set({ usedAt: now }).where(eq(emailVerifications.tokenHash, tokenHash));
-    if (user.emailVerifiedAt) return;
-    await tx.update(users).set({ emailVerifiedAt: now, updatedAt: now }).where(eq(users.id, user.id));
-    await appendEvent(tx, identityEvents, {
-      streamId: user.id,
-      type: 'UserEmailVerified',
-      data: { userId: user.id, participantIds: [user.id] },
-    });
+    if (!user.emailVerifiedAt) await markVerified(tx, user.id, now);
+  });
+}
+
+/** Notes that a person has shown for the first time that their address is theirs. The caller holds the user's lock. */
+export async function markVerified(tx: Transaction, userId: string, now: Date): Promise<void> {
+  await tx.update(users).set({ emailVerifiedAt: now, updatedAt: now }).where(eq(users.id, userId));
+  await appendEvent(tx, identityEvents, {
+    streamId: userId,
+    type: 'UserEmailVerified',
+    data: { userId, participantIds: [userId] },
   });
 }
 

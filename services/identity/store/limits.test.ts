@@ -16,6 +16,7 @@ const quotas: LimitsDeps['config'] = {
   RATE_LIMIT_LOGIN_ADDRESS: 5,
   RATE_LIMIT_LOGIN_FAILURES: 'off',
   RATE_LIMIT_REGISTER: 2,
+  RATE_LIMIT_RESET_ADDRESS: 2,
 };
 const known = async () => true;
 const unknown = async () => false;
@@ -113,15 +114,47 @@ test('a window that has ended begins anew', async () => {
   expect(await limits.register('203.0.113.1')).toMatchObject({ remaining: 1, resetSeconds: 60 });
 });
 
+test('requests for a new password are refused above the quota of their address, and told of by account', async () => {
+  const limits = start();
+  await limits.resetFrom('203.0.113.1');
+  expect(await limits.resetFrom('203.0.113.1')).toMatchObject({ policy: 'reset-address', remaining: 0 });
+  await expect(limits.resetFrom('203.0.113.1')).rejects.toMatchObject({
+    detail: 'The limit is 2 an hour',
+    more: { headers: { 'RateLimit-Policy': '"reset-address";q=2;w=3600' } },
+  });
+  await expect(limits.resetFrom('203.0.113.2')).resolves.toBeDefined();
+  const asked = [];
+  for (const account of ['ada@example.com', 'Ada@example.com', 'ada@example.com', 'ADA@example.com'])
+    asked.push(await limits.resetOf(account));
+  expect(asked).toEqual([true, true, true, false]);
+  expect(await limits.resetOf('grace@example.com')).toBe(true);
+  expect(JSON.stringify(await database.db.select().from(rateLimits)).toLowerCase()).not.toContain('ada');
+});
+
+test('a person has three mails an hour and five tries of their password in a quarter of one', async () => {
+  const limits = start();
+  for (let n = 0; n < 3; n++) await limits.verificationOf('a');
+  await expect(limits.verificationOf('a')).rejects.toMatchObject({ code: 'rate_limited' });
+  await expect(limits.verificationOf('b')).resolves.toMatchObject({ remaining: 2 });
+  for (let n = 0; n < 5; n++) await limits.passwordOf('a');
+  await expect(limits.passwordOf('a')).rejects.toMatchObject({
+    detail: 'The limit is 5 in 15 minutes',
+    more: { headers: { 'RateLimit-Policy': '"password";q=5;w=900' } },
+  });
+  await expect(limits.passwordOf('b')).resolves.toMatchObject({ remaining: 4 });
+});
+
 test('off counts nothing', async () => {
   const limits = start({
     RATE_LIMIT_LOGIN: 'off',
     RATE_LIMIT_LOGIN_ADDRESS: 'off',
     RATE_LIMIT_LOGIN_FAILURES: 'off',
     RATE_LIMIT_REGISTER: 'off',
+    RATE_LIMIT_RESET_ADDRESS: 'off',
   });
   for (let n = 0; n < 40; n++) expect(await limits.login('203.0.113.1', 'ada@example.com')).toBeUndefined();
   expect(await limits.register('203.0.113.1')).toBeUndefined();
+  expect(await limits.resetFrom('203.0.113.1')).toBeUndefined();
   expect(await database.db.select().from(rateLimits)).toEqual([]);
 });
 

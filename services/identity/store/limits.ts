@@ -9,12 +9,21 @@ import { addressBucket, type LimitState, rateLimitHeaders, tightest } from '../r
 
 const MINUTE_SECONDS = 60;
 const HOUR_SECONDS = 3_600;
+/** Mails of one kind that one account is sent an hour at most. */
+const MAILS_AN_HOUR = 3;
+/** Passwords that a signed-in person may try as their current one in a quarter of an hour: whoever found an open device guesses. */
+const PASSWORD_TRIES = 5;
+const QUARTER_SECONDS = 900;
 
 /** What limits work with. */
 export interface LimitsDeps {
   config: Pick<
     ServiceDeps['config'],
-    'RATE_LIMIT_LOGIN' | 'RATE_LIMIT_LOGIN_ADDRESS' | 'RATE_LIMIT_LOGIN_FAILURES' | 'RATE_LIMIT_REGISTER'
+    | 'RATE_LIMIT_LOGIN'
+    | 'RATE_LIMIT_LOGIN_ADDRESS'
+    | 'RATE_LIMIT_LOGIN_FAILURES'
+    | 'RATE_LIMIT_REGISTER'
+    | 'RATE_LIMIT_RESET_ADDRESS'
   >;
   database: Pick<ServiceDeps['database'], 'sql'>;
 }
@@ -27,7 +36,7 @@ interface Limit {
 }
 
 /**
- * The limits of login and registration, counted in identity's database: they survive a restart and hold for all
+ * The limits of login, registration, passwords and mails, counted in identity's database: they survive a restart and hold for all
  * replicas together. `off` makes a limit that counts nothing.
  */
 export function createLimits({ config, database }: LimitsDeps) {
@@ -62,6 +71,10 @@ export function createLimits({ config, database }: LimitsDeps) {
   const loginByAddress = limit('login-address', config.RATE_LIMIT_LOGIN_ADDRESS);
   const failures = limit('login-failures', config.RATE_LIMIT_LOGIN_FAILURES, HOUR_SECONDS);
   const registerByAddress = limit('register', config.RATE_LIMIT_REGISTER);
+  const resetByAddress = limit('reset-address', config.RATE_LIMIT_RESET_ADDRESS, HOUR_SECONDS);
+  const resetByAccount = limit('reset', MAILS_AN_HOUR, HOUR_SECONDS);
+  const verification = limit('verification', MAILS_AN_HOUR, HOUR_SECONDS);
+  const passwordTries = limit('password', PASSWORD_TRIES, QUARTER_SECONDS);
 
   return {
     /**
@@ -84,17 +97,38 @@ export function createLimits({ config, database }: LimitsDeps) {
     /** Counts a registration from `address`. @throws ProblemError rate_limited */
     register: async (address: string): Promise<LimitState | undefined> =>
       withinLimit(await registerByAddress.count(addressBucket(address))),
+    /** Counts a request from `address` for a new password. @throws ProblemError rate_limited */
+    resetFrom: async (address: string): Promise<LimitState | undefined> =>
+      withinLimit(await resetByAddress.count(addressBucket(address))),
+    /**
+     * Counts a request for a new password of `account`, whether or not there is such an account. False above its limit, which is no refusal:
+     * somebody else may have asked, and its person is to hear nothing of that.
+     */
+    async resetOf(account: string): Promise<boolean> {
+      const state = await resetByAccount.count(hashOf(account.toLowerCase()));
+      return state === undefined || state.remaining >= 0;
+    },
+    /** Counts a mail that `userId` asked for to prove their address. @throws ProblemError rate_limited */
+    verificationOf: async (userId: string): Promise<LimitState | undefined> =>
+      withinLimit(await verification.count(userId)),
+    /** Counts a password that `userId` gives as their current one, right or wrong. @throws ProblemError rate_limited */
+    passwordOf: async (userId: string): Promise<LimitState | undefined> =>
+      withinLimit(await passwordTries.count(userId)),
   };
 }
 
 /** @throws ProblemError rate_limited when more was counted than the quota allows */
 function withinLimit(state: LimitState | undefined): LimitState | undefined {
   if (!state || state.remaining >= 0) return state;
-  const period = state.windowSeconds === MINUTE_SECONDS ? 'a minute' : 'an hour';
-  throw new ProblemError('rate_limited', `The limit is ${state.quota} ${period}`, {
+  throw new ProblemError('rate_limited', `The limit is ${state.quota} ${periodOf(state.windowSeconds)}`, {
     retryAfterSeconds: state.resetSeconds,
     headers: rateLimitHeaders({ ...state, remaining: 0 }),
   });
+}
+
+function periodOf(windowSeconds: number): string {
+  if (windowSeconds === MINUTE_SECONDS) return 'a minute';
+  return windowSeconds === HOUR_SECONDS ? 'an hour' : `in ${windowSeconds / MINUTE_SECONDS} minutes`;
 }
 
 /** Deletes windows that ended an hour ago. */

@@ -1,10 +1,10 @@
-import { and, desc, eq, gt, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { refreshTokens, type SessionEnd, userSessions, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { listCursor } from '../../../platform/cursor';
 import { uuidv7 } from '../../../platform/ids';
-import { appendEvent } from '../../../platform/outbox';
+import { appendEvent, appendEvents } from '../../../platform/outbox';
 import { Uuid } from '../../../platform/schemas';
 import type { Session } from '../contract';
 import { identityEvents } from '../events';
@@ -16,6 +16,8 @@ export interface NewSession {
   userId: string;
   /** By what the person proved who they are. */
   by: 'registration' | 'password';
+  /** The hash of the password that they gave, as it was when it was verified. */
+  passwordHash: string;
   userAgent: string | null;
   address: string;
 }
@@ -25,15 +27,26 @@ export interface RefreshToken {
   refreshTokenExpiresAt: string;
 }
 
-/** Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. */
+/**
+ * Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. None is opened by a
+ * password that was replaced since it was verified: whoever replaces it has ended the sessions there were, and would not see this one.
+ * @throws ProblemError invalid_credentials
+ */
 export async function openSession(db: Database, input: NewSession): Promise<RefreshToken & { sessionId: string }> {
-  const { by, ...values } = input;
+  const { by, passwordHash, ...values } = input;
   const id = uuidv7();
   const now = new Date();
   const expiresAt = sessionExpiry(now);
   return db.transaction(async (tx) => {
-    await tx.insert(userSessions).values({ id, ...values, expiresAt });
     const { userId } = input;
+    // Logins go on beside each other; whoever replaces the password waits for them, or they for it.
+    const [user] = await tx
+      .select({ passwordHash: users.passwordHash })
+      .from(users)
+      .where(eq(users.id, userId))
+      .for('share');
+    if (user?.passwordHash !== passwordHash) throw new ProblemError('invalid_credentials');
+    await tx.insert(userSessions).values({ id, ...values, expiresAt });
     await appendEvent(tx, identityEvents, {
       streamId: id,
       type: 'UserLoggedIn',
@@ -99,17 +112,46 @@ export async function endSession(db: Database, userId: string, sessionId: string
   });
 }
 
+/**
+ * Ends the open sessions of a user, all or all but one, each with an event of its own. The caller holds the user's lock where none may be opened
+ * meanwhile. Sessions are locked in the order of their ids, so that two who end several never wait for each other.
+ */
+export async function endSessions(
+  tx: Transaction,
+  userId: string,
+  { except, reason }: { except?: string | undefined; reason: SessionEnd },
+): Promise<void> {
+  const open = await tx
+    .select({ id: userSessions.id })
+    .from(userSessions)
+    .where(and(eq(userSessions.userId, userId), isOpen, except === undefined ? undefined : ne(userSessions.id, except)))
+    .orderBy(asc(userSessions.id))
+    .for('update');
+  if (open.length === 0) return;
+  const ids = open.map(({ id }) => id);
+  await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(inArray(userSessions.id, ids));
+  await appendEvents(
+    tx,
+    identityEvents,
+    ids.map((sessionId) => loggedOut(userId, sessionId, reason)),
+  );
+}
+
 async function markEnded(
   tx: Transaction,
   { sessionId, userId }: { sessionId: string; userId: string },
   reason: SessionEnd,
 ): Promise<void> {
   await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(eq(userSessions.id, sessionId));
-  await appendEvent(tx, identityEvents, {
+  await appendEvent(tx, identityEvents, loggedOut(userId, sessionId, reason));
+}
+
+function loggedOut(userId: string, sessionId: string, reason: SessionEnd) {
+  return {
     streamId: sessionId,
-    type: 'UserLoggedOut',
+    type: 'UserLoggedOut' as const,
     data: { userId, participantIds: [userId], sessionId, reason },
-  });
+  };
 }
 
 /**
