@@ -9,6 +9,7 @@ export const SCENARIOS = [
   'bus-latency',
   'bus-cost',
   'bus-catch-up',
+  'forgot-timing',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
@@ -25,6 +26,7 @@ export const FULL_SCALE = {
   'bus-latency': { rate: 100, seconds: 60 },
   'bus-cost': { count: 200, clients: 16 },
   'bus-catch-up': { count: 100_000 },
+  'forgot-timing': { count: 200 },
 } as const satisfies Record<ScenarioName, Record<string, number>>;
 
 /** Whether a scenario was run on the scale that the targets speak of. */

@@ -15,6 +15,7 @@ const RUNNERS: Record<ScenarioName, () => Promise<RunScenario>> = {
   'bus-latency': async () => (await import('./bus-latency.js')).busLatency,
   'bus-cost': async () => (await import('./bus-cost.js')).busCost,
   'bus-catch-up': async () => (await import('./bus-catch-up.js')).busCatchUp,
+  'forgot-timing': async () => (await import('./forgot-timing.js')).forgotTiming,
 };
 
 /** Runs the scenarios one after the other, those that share their preparation together; `done` gets each result as it comes. */

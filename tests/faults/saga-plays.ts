@@ -1,6 +1,7 @@
 import { moneyWithoutPayment, reservationsWithoutRefund } from '../../dev/chaos/half-done';
 import { failedWorkflowTasks, historyOf } from '../../dev/chaos/histories';
 import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation';
+import { ACCOUNT_MAIL_STEPS } from '../../workflows/account-mail';
 import { DEBT_STEPS } from '../../workflows/debt';
 import { DISPUTE_STEPS } from '../../workflows/dispute';
 import { PAYOUT_STEPS } from '../../workflows/payout';
@@ -9,6 +10,7 @@ import type { Meeting, SagaFaults } from '../support/fault-proxy';
 import { createMarketplace, inTurn, type Marketplace } from '../support/marketplace';
 import { haveRetried } from '../support/operator';
 import { startTestPlatform, type TestPlatform } from '../support/platform';
+import { ACCOUNT_MAILS, accountMails } from './account-mails';
 import { DEBTS, debts } from './debts';
 import { DISPUTES, disputes } from './disputes';
 import { PAYMENTS, payments } from './payments';
@@ -18,9 +20,17 @@ import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, typ
 import { SIGN_UPS, signUps } from './sign-ups';
 
 /** The sagas that have a table. */
-export type Saga = 'sign-up' | 'payment' | 'refund' | 'payout' | 'debt' | 'dispute';
+export type Saga = 'sign-up' | 'account-mail' | 'payment' | 'refund' | 'payout' | 'debt' | 'dispute';
 const TABLES: Record<Saga, SagaTable> = {
-  ...{ 'sign-up': SIGN_UPS, payment: PAYMENTS, refund: REFUNDS, payout: PAYOUTS, debt: DEBTS, dispute: DISPUTES },
+  ...{
+    'sign-up': SIGN_UPS,
+    'account-mail': ACCOUNT_MAILS,
+    payment: PAYMENTS,
+    refund: REFUNDS,
+    payout: PAYOUTS,
+    debt: DEBTS,
+    dispute: DISPUTES,
+  },
 };
 
 /** A step of a saga against a fault. */
@@ -43,7 +53,13 @@ const UNTIL_RECORDED = 8;
 
 /** What sagas say of their steps themselves. */
 const SAID: Partial<Record<Saga, Record<string, { runs: Row['runs'] }>>> = {
-  ...{ 'sign-up': USER_CREATION_STEPS, payout: PAYOUT_STEPS, debt: DEBT_STEPS, dispute: DISPUTE_STEPS },
+  ...{
+    'sign-up': USER_CREATION_STEPS,
+    'account-mail': ACCOUNT_MAIL_STEPS,
+    payout: PAYOUT_STEPS,
+    debt: DEBT_STEPS,
+    dispute: DISPUTE_STEPS,
+  },
 };
 
 /**
@@ -139,17 +155,19 @@ export function playAgainstFaults(chosen: readonly Saga[]): void {
   beforeAll(async () => {
     platform = await startTestPlatform();
     market = createMarketplace(platform);
-    const [student, tutor, crowd, payees, debtors] = await Promise.all([
+    const [student, tutor, crowd, payees, debtors, forgetful] = await Promise.all([
       market.student(),
       market.tutor({ instant: true }),
       market.students(10),
       market.payees(PLAYS.filter(({ saga }) => saga === 'payout').length),
       market.payees(PLAYS.filter(({ saga }) => saga === 'debt').length),
+      market.students(PLAYS.filter(({ saga }) => saga === 'account-mail').length),
     ]);
     await earners(platform, student, payees);
     const payment = payments(platform, student, tutor);
     sagas = {
       'sign-up': signUps(platform, market.people),
+      'account-mail': accountMails(platform, inTurn(forgetful)),
       payment,
       refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
       payout: payouts(platform, inTurn(payees)),
