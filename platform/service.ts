@@ -1,6 +1,6 @@
 import { type Database, type DatabaseClient, openDatabase } from '../db/client';
 import type { ContextName, DatabaseContext } from '../kernel/modules';
-import { HOUR } from '../kernel/time';
+import { HOUR, SECOND } from '../kernel/time';
 import { serviceTokens, userVerifier, type VerifyUser } from './auth';
 import { startConsumer } from './bus/consume';
 import type { Consumer } from './bus/consumer';
@@ -18,6 +18,7 @@ import { answers, type Readiness } from './management';
 import { outboxOf } from './outbox';
 import { createLogger, type Logger, statementCounter } from './telemetry';
 import type { Sagas } from './temporal';
+import { withinMs } from './within';
 
 /** What every service is handed at its start. */
 export interface Platform {
@@ -41,7 +42,10 @@ export interface Running {
   port: number;
   /** Whether it can do its work at this moment. Never rejects. */
   readiness(): Promise<Readiness>;
-  /** Stops accepting requests, has those that wait for a change answered at once, lets running ones end, closes the database. */
+  /**
+   * Stops accepting requests, has those that wait for a change answered at once, lets running ones end, then what runs beside them, and closes
+   * the database. What has not ended by SHUTDOWN_GRACE_SECONDS is cut off.
+   */
   close(): Promise<void>;
 }
 
@@ -102,9 +106,11 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
   });
   let opened: Awaited<ReturnType<ServiceDefinition['routes']>>;
   const loops: Loop[] = [];
-  const closeRest = async () => {
+  const graceMs = config.SHUTDOWN_GRACE_SECONDS * SECOND;
+  /** A step that waits for a server that hangs would never end. Cut off it fails, and is taken again by whoever goes on. */
+  const closeRest = async (ms: number) => {
     try {
-      await Promise.all([opened?.close(), ...loops.map((loop) => loop.close())]);
+      await withinMs(ms, Promise.all([opened?.close(), ...loops.map((loop) => loop.close())]));
     } finally {
       await database.close();
     }
@@ -125,14 +131,15 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
       readiness: () => readinessOf(database, platform),
       async close() {
         clearInterval(tidying);
-        const stopped = listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
+        const deadline = performance.now() + graceMs;
+        const stopped = listening.close(graceMs);
         changes.close();
         await stopped;
-        await closeRest();
+        await closeRest(deadline - performance.now());
       },
     };
   } catch (error) {
-    await closeRest();
+    await closeRest(graceMs);
     throw error;
   }
 }

@@ -12,6 +12,7 @@ import { compiledPath } from '../dev/machine/paths';
 import { freePortSettings } from '../dev/machine/ports';
 import { startThrowawayPostgres } from '../dev/postgres/throwaway';
 import { buildOnce } from '../dev/processes/build-once';
+import { freeze } from '../dev/processes/freeze';
 import { serviceTokens } from '../platform/auth';
 import { uuidv7 } from '../platform/ids';
 import { expectProblem } from './support/problems';
@@ -262,6 +263,18 @@ test('an error that nobody catches ends the process also where something does no
   await ready;
   child.kill('SIGUSR2');
   expect(await ended).toMatchObject({ code: 1, signal: null });
+});
+
+test('a process whose databases and bus hang can be stopped', async () => {
+  const { child, ready, ended } = run(['notification', 'gateway'], { SHUTDOWN_GRACE_SECONDS: '1' });
+  await ready;
+  const frozen = freeze(server.pid, 60_000);
+  try {
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+  } finally {
+    frozen.thaw();
+  }
 });
 
 test('a worker that still waits for Temporal is not ready, and can be stopped', async () => {

@@ -10,7 +10,12 @@ import { embeddedPostgres } from './server';
  * It works wherever the embedded server works, also as root in a clone that Postgres's own user cannot reach, and
  * ends with its caller.
  */
-export async function startThrowawayPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startThrowawayPostgres(): Promise<{
+  url: string;
+  /** Of its first process, whose children serve the connections. */
+  pid: number;
+  stop(): Promise<void>;
+}> {
   const dataDir = temporaryDataDir();
   const [port = 0] = await freePorts(1);
   const server = await embeddedPostgres({
@@ -27,6 +32,7 @@ export async function startThrowawayPostgres(): Promise<{ url: string; stop(): P
   reaper.add(pid, 'SIGQUIT');
   return {
     url: server.url,
+    pid,
     async stop() {
       const id = identify(pid);
       if (id) await stopProcess(id, 'SIGINT', 10_000);

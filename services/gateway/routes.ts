@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { ProblemError } from '../../kernel/errors';
 import { moduleOf } from '../../kernel/modules';
+import { SECOND } from '../../kernel/time';
 import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Bus } from '../../platform/bus/open';
 import type { Config } from '../../platform/config';
@@ -10,6 +11,7 @@ import { listenOrExplain } from '../../platform/listen';
 import { answers } from '../../platform/management';
 import { addressOf, type Platform, type Running } from '../../platform/service';
 import { childTraceparent, createLogger, currentContext, type Logger } from '../../platform/telemetry';
+import { withinMs } from '../../platform/within';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs/pages';
 import { apiReference, eventReference } from './docs/reference';
@@ -43,8 +45,10 @@ export async function startGateway(
     verifyUser: verifierOf(userVerifier(config.serviceUrl.identity), endedSessions),
     takeAllowance: apiLimit(config.RATE_LIMIT_API),
   });
+  const graceMs = config.SHUTDOWN_GRACE_SECONDS * SECOND;
+  const closeRest = (ms: number) => Promise.all([upstreams.close(), withinMs(ms, endedSessions.close())]);
   const listening = await listenOrExplain(app, addressOf('gateway', config)).catch(async (error: unknown) => {
-    await Promise.all([upstreams.close(), endedSessions.close()]);
+    await closeRest(graceMs);
     throw error;
   });
   return {
@@ -53,8 +57,9 @@ export async function startGateway(
     // The gateway needs none of the services for itself, but it has to know whose token is no longer good.
     readiness: async () => ({ ready: endedSessions.caughtUp(), degraded: await unreachable(upstreams, bus) }),
     async close() {
-      await listening.close(config.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await Promise.all([upstreams.close(), endedSessions.close()]);
+      const deadline = performance.now() + graceMs;
+      await listening.close(graceMs);
+      await closeRest(deadline - performance.now());
     },
   };
 }

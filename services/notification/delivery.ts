@@ -2,6 +2,7 @@ import { SECOND } from '../../kernel/time';
 import type { ServiceDeps } from '../../platform/service';
 import { counter, gauge } from '../../platform/telemetry';
 import { reaching } from '../../platform/vendors';
+import { withinMs } from '../../platform/within';
 import { CONNECTIONS, type Mailer } from './mailer';
 import type { SendOutcome } from './rules';
 import type { FactsSealer } from './sealed-facts';
@@ -147,13 +148,4 @@ export function startDelivery(
       await withinMs(config.SHUTDOWN_GRACE_SECONDS * SECOND, settled());
     },
   };
-}
-
-/** Waits for `work`, but no longer than that. */
-async function withinMs(most: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, most);
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
