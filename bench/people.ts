@@ -41,7 +41,7 @@ export async function makePeople(stack: Stack, counts: { students: number; tutor
   const token = async (userId: string, role: 'student' | 'tutor') => {
     const known = tokens.get(userId);
     if (known && known.until > Date.now()) return known.token;
-    const { accessToken } = await keyring.sign({ id: userId, role, sessionId: randomUUID() });
+    const { accessToken } = await keyring.sign({ id: userId, role, sessionId: randomUUID(), amr: ['pwd'] });
     tokens.set(userId, { token: accessToken, until: Date.now() + TOKEN_FRESH_MS });
     return accessToken;
   };

@@ -4,7 +4,7 @@ import { bearerToken, serviceTokens, TOKEN_AUDIENCE, TOKEN_ISSUER, userVerifier,
 import { uuidv7 } from './ids';
 
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
-const user = { id: uuidv7(), role: 'tutor', sessionId: uuidv7() };
+const user = { id: uuidv7(), role: 'tutor', sessionId: uuidv7(), amr: ['hwk', 'user'] };
 const DOUBT = { code: 'upstream_unavailable' };
 const NO = { code: 'unauthenticated' };
 
@@ -40,7 +40,7 @@ interface Changes {
 }
 
 function sign({ claims, kid = 'k1', key = keys.privateKey, issuer, audience, expires = '15m' }: Changes = {}) {
-  const token = new SignJWT({ role: user.role, sid: user.sessionId, sub: user.id, ...claims })
+  const token = new SignJWT({ role: user.role, sid: user.sessionId, amr: user.amr, sub: user.id, ...claims })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setIssuer(issuer ?? TOKEN_ISSUER)
     .setAudience(audience ?? TOKEN_AUDIENCE)
@@ -53,6 +53,10 @@ const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 describe('an access token', () => {
   test('says who its bearer is', async () => {
     expect(await verify(await sign())).toEqual(user);
+  });
+
+  test('that does not say how they signed in is of somebody with a password', async () => {
+    expect(await verify(await sign({ claims: { amr: undefined } }))).toEqual({ ...user, amr: ['pwd'] });
   });
 
   test.each<[string, Changes]>([

@@ -19,6 +19,8 @@ export interface User {
   role: Role;
   /** The session (refresh-token family) the token belongs to. */
   sessionId: string;
+  /** How they showed who they are when they signed in (RFC 8176). */
+  amr: string[];
 }
 
 export type VerifyUser = (token: string) => Promise<User>;
@@ -27,6 +29,8 @@ const accessClaims = z.object({
   sub: z.uuid(),
   role: z.enum(['student', 'tutor', 'admin']),
   sid: z.uuid(),
+  // A token of an identity that did not say so yet: there were passwords alone.
+  amr: z.array(z.string()).default(['pwd']),
   exp: z.number(),
 });
 
@@ -100,8 +104,8 @@ async function verify(token: string, keys: Keys): Promise<Verified> {
   });
   const claims = accessClaims.safeParse(verified.payload);
   if (!claims.success) throw new ProblemError('unauthenticated', 'The access token is not of this platform');
-  const { sub, role, sid, exp } = claims.data;
-  return { user: { id: sub, role, sessionId: sid }, expiresAt: Math.floor(exp) * 1_000 };
+  const { sub, role, sid, amr, exp } = claims.data;
+  return { user: { id: sub, role, sessionId: sid, amr }, expiresAt: Math.floor(exp) * 1_000 };
 }
 
 /** jose's codes for a key set that came late, with another status than 200, or as something else than a key set. */

@@ -88,6 +88,13 @@ export const peoplePublished = pgTable(
 
 export type SessionEnd = 'logout' | 'revoked' | 'token_reuse' | 'password_reset' | 'password_changed';
 
+/** A text under AES-256-GCM, all parts base64url. */
+export interface Sealed {
+  iv: string;
+  ciphertext: string;
+  tag: string;
+}
+
 /** A sign-in on one device: the family of refresh tokens that descend from it. */
 export const userSessions = pgTable(
   'user_sessions',
@@ -98,6 +105,8 @@ export const userSessions = pgTable(
       .references(() => users.id, { onDelete: 'cascade' }),
     userAgent: text('user_agent'),
     address: text(),
+    /** How the person showed who they are. */
+    method: text().notNull().default('password'),
     createdAt: instant('created_at').notNull().defaultNow(),
     lastUsedAt: instant('last_used_at').notNull().defaultNow(),
     expiresAt: instant('expires_at').notNull(),
@@ -108,10 +117,14 @@ export const userSessions = pgTable(
     index('user_sessions_user').on(t.userId, t.id),
     index('user_sessions_expires').on(t.expiresAt),
     check('user_sessions_end', sql`(${t.endedAt} is null) = (${t.endReason} is null)`),
+    check('user_sessions_method', sql`${t.method} ~ '^(password|passkey|oidc:[a-z0-9-]{1,32})$'`),
   ],
 );
 
-/** Refresh tokens as SHA-256 only. A used one stays, so that its reuse is noticed. */
+/**
+ * Refresh tokens as SHA-256. A used one stays, so that its reuse is noticed. One that was given under a `refresh_id` is kept `sealed` for as long
+ * as its client may ask for it again: until it is used, and for half a minute.
+ */
 export const refreshTokens = pgTable(
   'refresh_tokens',
   {
@@ -122,11 +135,18 @@ export const refreshTokens = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
     expiresAt: instant('expires_at').notNull(),
     usedAt: instant('used_at'),
+    /** The one that it was exchanged for. */
+    successorHash: text('successor_hash'),
+    /** What its client called that exchange. */
+    refreshId: uuid('refresh_id'),
+    sealed: jsonb().$type<Sealed>(),
   },
   (t) => [
     // A session has one token that works, whatever races.
     uniqueIndex('refresh_tokens_live').on(t.sessionId).where(sql`used_at is null`),
     index('refresh_tokens_of_session').on(t.sessionId),
+    // What is forgotten soon.
+    index('refresh_tokens_sealed').on(t.createdAt).where(sql`sealed is not null`),
   ],
 );
 
@@ -137,18 +157,11 @@ export interface StoredJwk {
   y: string;
 }
 
-/** The private JWK under AES-256-GCM, all parts base64url. */
-export interface SealedJwk {
-  iv: string;
-  ciphertext: string;
-  tag: string;
-}
-
 /** `retired_at` is when a key stops signing; it is published for a while longer, until the last token it signed has expired. */
 export const signingKeys = pgTable('signing_keys', {
   kid: text().primaryKey(),
   publicJwk: jsonb('public_jwk').$type<StoredJwk>().notNull(),
-  privateJwk: jsonb('private_jwk').$type<SealedJwk>().notNull(),
+  privateJwk: jsonb('private_jwk').$type<Sealed>().notNull(),
   createdAt: instant('created_at').notNull().defaultNow(),
   retiredAt: instant('retired_at'),
 });

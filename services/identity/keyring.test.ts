@@ -17,7 +17,7 @@ afterEach(() => database.drop());
 
 const config = { IDENTITY_KEY_SECRET: 'the secret of identity in this test' };
 const otherConfig = { IDENTITY_KEY_SECRET: 'the secret of identity after a change' };
-const user = (): User => ({ id: uuidv7(), role: 'student', sessionId: uuidv7() });
+const user = (): User => ({ id: uuidv7(), role: 'student', sessionId: uuidv7(), amr: ['pwd'] });
 const start = (settings = config) => createKeyring({ config: settings, database });
 const stored = () => database.db.select().from(signingKeys);
 const rotate = (compromised = false, settings = config) =>
@@ -48,6 +48,7 @@ test('an access token says who, with which role and session, for 15 minutes, and
     sub: someone.id,
     role: 'student',
     sid: someone.sessionId,
+    amr: ['pwd'],
     iss: 'tutorconnect',
     aud: 'tutorconnect-api',
   });

@@ -38,7 +38,7 @@ export interface KeyringDeps {
  */
 export function identityKey(
   config: KeyringDeps['config'],
-  purpose: 'signing-keys' | 'email-verification' | 'password-reset' | 'login-addresses',
+  purpose: 'signing-keys' | 'email-verification' | 'password-reset' | 'login-addresses' | 'refresh-repeats',
 ): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(
@@ -120,7 +120,7 @@ export function createKeyring({ config, database }: KeyringDeps) {
       const { signer } = await keys();
       const issuedAt = Math.floor(Date.now() / 1_000);
       const expiresAt = issuedAt + ACCESS_TOKEN_MS / 1_000;
-      const accessToken = await new SignJWT({ role: user.role, sid: user.sessionId })
+      const accessToken = await new SignJWT({ role: user.role, sid: user.sessionId, amr: user.amr })
         .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: signer.kid, typ: 'JWT' })
         .setSubject(user.id)
         .setIssuer(TOKEN_ISSUER)

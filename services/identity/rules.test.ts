@@ -1,6 +1,7 @@
 import { DAY, HOUR, SECOND } from '../../kernel/time';
 import {
   addressBucket,
+  authenticationMethods,
   decideRefresh,
   deviceLabel,
   displayName,
@@ -22,6 +23,8 @@ const fresh: PresentedToken = {
   tokenExpiresAt: after(DAY),
   sessionExpiresAt: after(2 * DAY),
   sessionEndedAt: null,
+  refreshId: null,
+  successorUsedAt: null,
 };
 
 test.each<[string, Partial<PresentedToken>, string]>([
@@ -35,8 +38,30 @@ test.each<[string, Partial<PresentedToken>, string]>([
   ['of an ended session', { sessionEndedAt: after(-1) }, 'refuse'],
   ['reused in a session that has ended already', { usedAt: after(-HOUR), sessionEndedAt: after(-1) }, 'refuse'],
   ['of an expired session', { sessionExpiresAt: now }, 'refuse'],
+  ['used just now, whose successor was used', { usedAt: now, successorUsedAt: now }, 'end_session'],
 ])('a refresh token %s: %#', (_, change, decision) => {
-  expect(decideRefresh({ ...fresh, ...change }, now)).toBe(decision);
+  for (const refreshId of [undefined, 'one'])
+    expect(decideRefresh({ ...fresh, ...change }, refreshId, now)).toBe(decision);
+});
+
+const repeated = { usedAt: after(-30 * SECOND + 1), refreshId: 'one' };
+test.each<[string, Partial<PresentedToken>, string | undefined, string]>([
+  ['with its id', repeated, 'one', 'repeat'],
+  ['with its id, although it has expired since', { ...repeated, tokenExpiresAt: now }, 'one', 'repeat'],
+  ['with its id, half a minute later', { ...repeated, usedAt: after(-30 * SECOND) }, 'one', 'end_session'],
+  ['with its id, after its successor was used', { ...repeated, successorUsedAt: now }, 'one', 'end_session'],
+  ['with another id', repeated, 'other', 'end_session'],
+  ['with another id, within the grace period', { ...repeated, usedAt: now }, 'other', 'refuse'],
+  ['without an id', repeated, undefined, 'end_session'],
+  ['without an id, within the grace period', { ...repeated, usedAt: now }, undefined, 'refuse'],
+  ['with its id, in a session that has ended', { ...repeated, sessionEndedAt: now }, 'one', 'refuse'],
+])('a spent refresh token that comes %s: %#', (_, change, refreshId, decision) => {
+  expect(decideRefresh({ ...fresh, ...change }, refreshId, now)).toBe(decision);
+});
+
+test('a password is RFC 8176 pwd, and no other word is used for what it has none for', () => {
+  expect(authenticationMethods('password')).toEqual(['pwd']);
+  expect(authenticationMethods('oidc:example')).toEqual([]);
 });
 
 test('a verification token counts only while unused, not replaced and not expired', () => {

@@ -6,8 +6,10 @@ export const ACCESS_TOKEN_MS = 15 * MINUTE;
 export const SESSION_IDLE_DAYS = 30;
 /** However much it is used, a session ends after this long. */
 const SESSION_MAX_DAYS = 90;
-/** A client that lost the reply of a refresh may repeat the old token this long without being taken for a thief. */
+/** Two tabs of one client may use a token so shortly after each other without being taken for thieves. */
 export const REUSE_GRACE_MS = 10 * SECOND;
+/** A client that lost the reply of a refresh may repeat it for so long: it may have been started anew meanwhile. */
+export const REPEAT_SECONDS = 30;
 export const EMAIL_TOKEN_HOURS = 24;
 /** A link by which a password is set is of use for so long: time enough to find the mail, and little for whoever finds it later. */
 export const RESET_TOKEN_MINUTES = 30;
@@ -37,18 +39,32 @@ export interface PresentedToken {
   tokenExpiresAt: Date;
   sessionExpiresAt: Date;
   sessionEndedAt: Date | null;
+  /** What its client called the exchange that it was used for, if anything. */
+  refreshId: string | null;
+  /** When the token was used that it was exchanged for. */
+  successorUsedAt: Date | null;
 }
 
-export type RefreshDecision = 'rotate' | 'refuse' | 'end_session';
+/** `repeat`: the client gets the successor that it was given before. */
+export type RefreshDecision = 'rotate' | 'repeat' | 'refuse' | 'end_session';
 
 /**
- * What becomes of a presented refresh token. One that was used before is only refused within the grace period; later it
- * means that two parties hold it, so the session ends (OAuth 2.0 Security BCP, RFC 9700 §4.14.2).
+ * What becomes of a presented refresh token, with the id that its client gives the exchange. One that was used before and comes back with the id
+ * of that time is a repeat. Otherwise it is only refused within the grace period; later it means that two parties hold it, so the session ends (OAuth
+ * 2.0 Security BCP, RFC 9700 §4.14.2). Once its successor was used, whose client has it, that is certain at once.
  */
-export function decideRefresh(token: PresentedToken, now: Date): RefreshDecision {
+export function decideRefresh(token: PresentedToken, refreshId: string | undefined, now: Date): RefreshDecision {
   if (token.sessionEndedAt || token.sessionExpiresAt <= now) return 'refuse';
-  if (token.usedAt) return now.getTime() - token.usedAt.getTime() < REUSE_GRACE_MS ? 'refuse' : 'end_session';
-  return token.tokenExpiresAt <= now ? 'refuse' : 'rotate';
+  if (!token.usedAt) return token.tokenExpiresAt <= now ? 'refuse' : 'rotate';
+  if (token.successorUsedAt) return 'end_session';
+  const passed = now.getTime() - token.usedAt.getTime();
+  if (refreshId !== undefined && refreshId === token.refreshId && passed < REPEAT_SECONDS * SECOND) return 'repeat';
+  return passed < REUSE_GRACE_MS ? 'refuse' : 'end_session';
+}
+
+/** How a person showed who they are, in the words of RFC 8176; empty where it has none that would be true. */
+export function authenticationMethods(method: string): string[] {
+  return method === 'password' ? ['pwd'] : [];
 }
 
 /** A token that proves an e-mail address, as stored. */

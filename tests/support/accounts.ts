@@ -71,7 +71,8 @@ export async function startAccounts(environment: Readonly<Record<string, string>
     register,
     login: (email: string, pass = password) =>
       service.ask('POST', '/api/auth/login', { body: { email, password: pass } }),
-    refresh: (refreshToken: string) => service.ask('POST', '/api/auth/refresh', { body: { refreshToken } }),
+    refresh: (refreshToken: string, refreshId?: string) =>
+      service.ask('POST', '/api/auth/refresh', { body: { refreshToken, refreshId } }),
     me: (token: string) => service.ask('GET', '/api/auth/me', { token }),
     /** Registers somebody, whose sign-up completes. */
     async signUp(change: object = {}) {

@@ -72,7 +72,7 @@ export const contract = {
 };
 
 /** Whom the access token `tutor` names; the token `student` names the same person in that role. */
-export const tutor: User = { id: uuidv7(), role: 'tutor', sessionId: uuidv7() };
+export const tutor: User = { id: uuidv7(), role: 'tutor', sessionId: uuidv7(), amr: ['pwd'] };
 export const tokens = serviceTokens('a-secret-for-tests-a-secret-for-tests');
 /** What an error says that nobody outside may read. */
 export const SECRET_TEXT = 'select password from users';

@@ -47,7 +47,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'Refresh the access token (POST /api/auth/refresh) and repeat the request once; if that is refused, sign in again.',
   invalid_credentials: 'Let the person type both again. The answer is the same for an address that is not registered.',
   invalid_refresh_token:
-    'Forget both tokens and let the person sign in again. Use each refresh token once and keep the one that comes back.',
+    'Forget both tokens and let the person sign in again. Use each refresh token once and keep the one that comes back. Send a `refreshId` that was noted before, so that a refresh whose answer was lost can be repeated within 30 seconds.',
   payment_declined:
     'Show the person that the card was declined (`declineCode` says why, where the bank tells) and offer another card, under a new Idempotency-Key.',
   account_pending: 'Wait some seconds and sign in again: the account is completed in the background.',

@@ -56,7 +56,7 @@ async function startService(): Promise<Listening> {
     name: 'tutoring',
     logger: createLogger('tutoring', 'silent'),
     contract,
-    verifyUser: async () => ({ id: 'nobody', role: 'student', sessionId: 'none' }),
+    verifyUser: async () => ({ id: 'nobody', role: 'student', sessionId: 'none', amr: [] }),
     serviceTokens: serviceTokens('a-secret-for-tests-a-secret-for-tests'),
   });
   service.app.use((request, _response, next) => {

@@ -19,9 +19,17 @@ export const LoginRequest = z
   .strictObject({ email: z.string().min(1).max(1_024), password: z.string().min(1).max(1_024) })
   .meta({ id: 'LoginRequest' });
 
+const RefreshToken = z.string().min(1).max(512);
 export const RefreshRequest = z
-  .strictObject({ refreshToken: z.string().min(1).max(512) })
+  .strictObject({
+    refreshToken: RefreshToken,
+    refreshId: Uuid.optional().meta({
+      description:
+        'A new UUID for each refresh, noted before it is asked for; a repeat after a lost answer names it again',
+    }),
+  })
   .meta({ id: 'RefreshRequest' });
+export const LogoutRequest = z.strictObject({ refreshToken: RefreshToken }).meta({ id: 'LogoutRequest' });
 export const VerifyEmailRequest = z
   .strictObject({ token: z.string().min(1).max(512) })
   .meta({ id: 'VerifyEmailRequest' });
@@ -37,10 +45,21 @@ export const ChangePasswordRequest = z
   .strictObject({ currentPassword: z.string().min(1).max(1_024), newPassword: NewPassword })
   .meta({ id: 'ChangePasswordRequest' });
 
+/** Others may be added. */
+export const SignInMethod = z
+  .string()
+  .regex(/^(password|passkey|oidc:[a-z0-9-]{1,32})$/)
+  .meta({
+    id: 'SignInMethod',
+    description:
+      'How the person signed in: `password`, `passkey`, or `oidc:` with the name of a provider. Others may be added',
+  });
+
 export const Session = z
   .object({
     id: Uuid,
     current: z.boolean(),
+    method: SignInMethod,
     userAgent: z.string().nullable(),
     address: z.string().nullable(),
     createdAt: InstantOut,
@@ -105,7 +124,9 @@ export const peopleOperations = {
     operationId: 'refreshTokens',
     summary: 'Exchange a refresh token for new tokens',
     description:
-      'Each refresh token works once. Within ten seconds of its use it is only refused; using it later ends the session it belongs to.',
+      'Each refresh token works once. A client that may have lost the answer repeats the request with the same `refreshId`: within thirty ' +
+      'seconds, and as long as the new refresh token has not been used, it gets the same refresh token again, with a new access token. ' +
+      'Any other use of a token that was used is refused, and ends its session when ten seconds have passed, or at once when the new one was used.',
     access: 'anonymous',
     idempotency: 'none',
     body: RefreshRequest,
@@ -120,7 +141,7 @@ export const peopleOperations = {
     description: 'Answers 204 whether or not the token was still of use (RFC 7009 §2.2).',
     access: 'anonymous',
     idempotency: 'none',
-    body: RefreshRequest,
+    body: LogoutRequest,
     replies: { 204: null },
   }),
   me: endpoint({
@@ -197,6 +218,15 @@ export const peopleOperations = {
     access: 'user',
     query: PageQuery,
     replies: { 200: pageOf(Session) },
+  }),
+  endOtherSessions: endpoint({
+    method: 'delete',
+    path: '/api/auth/sessions',
+    operationId: 'endOtherSessions',
+    summary: 'Sign out all sessions but this one',
+    access: 'user',
+    idempotency: 'none',
+    replies: { 204: null },
   }),
   endSession: endpoint({
     method: 'delete',

@@ -8,13 +8,14 @@ import type { ServiceDeps } from '../../../platform/service';
 import { identityContract as contract, type Tokens } from '../contract';
 import { identityKey, type Keyring } from '../keyring';
 import { verifyPassword } from '../passwords';
-import { deviceLabel, rateLimitHeaders } from '../rules';
+import { authenticationMethods, deviceLabel, rateLimitHeaders } from '../rules';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
 import { isKnownAddress, rememberAddress } from '../store/login-addresses';
 import {
   endSession,
   endSessionOfToken,
+  endSessions,
   listSessions,
   type NewSession,
   openSession,
@@ -39,6 +40,7 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   const { db } = deps.database;
   const limits = createLimits(deps);
   const addressKey = identityKey(deps.config, 'login-addresses');
+  const repeatKey = identityKey(deps.config, 'refresh-repeats');
   const signUp = createSignUp(deps);
   const sessionFor = async (
     call: Caller,
@@ -48,7 +50,8 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
     const { sessionId, ...refresh } = await openSession(db, { userId: user.id, ...proof, ...device });
     await rememberAddress(db, addressKey, user.id, call.address);
-    return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId }), refresh);
+    const amr = authenticationMethods('password');
+    return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId, amr }), refresh);
   };
 
   service.serve(contract.register, async (call) => {
@@ -84,8 +87,10 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
 
   service.serve(contract.refresh, async (call) => {
     await keyring.ready();
-    const { userId, role, sessionId, ...refresh } = await rotateRefreshToken(db, call.body.refreshToken);
-    const access = await keyring.sign({ id: userId, role, sessionId });
+    const { refreshToken, refreshId } = call.body;
+    const repeatable = refreshId === undefined ? undefined : { refreshId, key: repeatKey };
+    const { userId, role, sessionId, method, ...refresh } = await rotateRefreshToken(db, refreshToken, repeatable);
+    const access = await keyring.sign({ id: userId, role, sessionId, amr: authenticationMethods(method) });
     return { ...ok({ tokens: tokens(access, refresh) }), headers: NO_STORE };
   });
 
@@ -124,6 +129,11 @@ function serveSessions(service: Service, { database: { db } }: ServiceDeps): voi
   service.serve(contract.listSessions, async ({ user, query }) =>
     ok(await listSessions(db, user.id, user.sessionId, query)),
   );
+
+  service.serve(contract.endOtherSessions, async ({ user }) => {
+    await db.transaction((tx) => endSessions(tx, user.id, { except: user.sessionId, reason: 'revoked' }));
+    return done;
+  });
 
   service.serve(contract.endSession, async ({ user, params }) => {
     await endSession(db, user.id, params.id);

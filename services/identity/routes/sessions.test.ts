@@ -126,6 +126,32 @@ describe('sessions', () => {
     expect((await accounts.me(accessToken)).status).toBe(200);
   });
 
+  test('say how the person signed in, and so do access tokens', async () => {
+    const { accessToken, refreshToken } = await accounts.signUp();
+    const { body } = await accounts.service.ask('GET', '/api/auth/sessions', { token: accessToken });
+    expect(body.items).toMatchObject([{ method: 'password' }]);
+    const refreshed = await accounts.refresh(refreshToken);
+    for (const token of [accessToken, refreshed.body.tokens.accessToken]) expect(decodeJwt(token).amr).toEqual(['pwd']);
+  });
+
+  test('are ended all but the one that asks, and those of another person go on', async () => {
+    const { user, accessToken, refreshToken } = await accounts.signUp();
+    const stranger = await accounts.signUp();
+    const elsewhere = await Promise.all([1, 2].map(async () => (await accounts.login(user.email)).body.tokens));
+    const end = () => accounts.service.ask('DELETE', '/api/auth/sessions', { token: accessToken });
+    expect(await end()).toMatchObject({ status: 204, body: '' });
+    for (const tokens of elsewhere) {
+      expectProblem(await accounts.me(tokens.accessToken), 401, 'unauthenticated');
+      expectProblem(await accounts.refresh(tokens.refreshToken), 401, 'invalid_refresh_token');
+    }
+    const { body } = await accounts.service.ask('GET', '/api/auth/sessions', { token: accessToken });
+    expect(body).toMatchObject({ items: [{ current: true }], nextCursor: null });
+    expect((await end()).status).toBe(204);
+    expect((await accounts.me(stranger.accessToken)).status).toBe(200);
+    expect((await accounts.refresh(refreshToken)).status).toBe(200);
+    expectProblem(await accounts.service.ask('DELETE', '/api/auth/sessions'), 401, 'unauthenticated');
+  });
+
   test('of another person are not found, and go on', async () => {
     const [ada, eve] = [await accounts.signUp(), await accounts.signUp()];
     const sid = String(decodeJwt(ada.accessToken).sid);

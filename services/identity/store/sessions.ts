@@ -1,14 +1,16 @@
-import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { Database, Transaction } from '../../../db/client';
-import { refreshTokens, type SessionEnd, userSessions, users } from '../../../db/schema/identity';
+import { refreshTokens, type Sealed, type SessionEnd, userSessions, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { listCursor } from '../../../platform/cursor';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent, appendEvents } from '../../../platform/outbox';
 import { Uuid } from '../../../platform/schemas';
+import { seal, unseal } from '../../../platform/sealing';
 import type { Session } from '../contract';
 import { identityEvents } from '../events';
-import { decideRefresh, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from '../rules';
+import { decideRefresh, REPEAT_SECONDS, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from '../rules';
 import { hashToken, randomToken } from '../secrets';
 
 /** Who opens a session, and from where. */
@@ -52,50 +54,93 @@ export async function openSession(db: Database, input: NewSession): Promise<Refr
       type: 'UserLoggedIn',
       data: { userId, participantIds: [userId], sessionId: id, by },
     });
-    return { sessionId: id, ...(await issueRefreshToken(tx, id, refreshTokenExpiry(now, expiresAt))) };
+    const token = { sessionId: id, expiresAt: refreshTokenExpiry(now, expiresAt) };
+    return { sessionId: id, ...(await issueRefreshToken(tx, randomToken(), token)) };
   });
 }
 
-async function issueRefreshToken(tx: Transaction, sessionId: string, expiresAt: Date): Promise<RefreshToken> {
-  const refreshToken = randomToken();
-  await tx.insert(refreshTokens).values({ tokenHash: hashToken(refreshToken), sessionId, expiresAt });
-  return { refreshToken, refreshTokenExpiresAt: expiresAt.toISOString() };
+async function issueRefreshToken(
+  tx: Transaction,
+  refreshToken: string,
+  values: { sessionId: string; expiresAt: Date; createdAt?: Date; sealed?: Sealed },
+): Promise<RefreshToken> {
+  await tx.insert(refreshTokens).values({ tokenHash: hashToken(refreshToken), ...values });
+  return { refreshToken, refreshTokenExpiresAt: values.expiresAt.toISOString() };
 }
 
 export interface Refreshed extends RefreshToken {
   userId: string;
   role: 'student' | 'tutor' | 'admin';
   sessionId: string;
+  method: string;
+}
+
+/** What makes a refresh repeatable. */
+export interface Repeatable {
+  /** What its client calls it. */
+  refreshId: string;
+  /** Seals the successor for a repeat. */
+  key: Buffer;
 }
 
 /**
- * Spends a refresh token for its successor; of parallel uses one gets it. A token that was spent before is refused,
- * and ends its session when the grace period is over. @throws ProblemError invalid_refresh_token
+ * Spends a refresh token for its successor; of parallel uses one gets it, and those that are repeats under one id get the same. A token that was
+ * spent otherwise is refused and may end its session, as `decideRefresh` says. @throws ProblemError invalid_refresh_token
  */
-export async function rotateRefreshToken(db: Database, refreshToken: string): Promise<Refreshed> {
+export async function rotateRefreshToken(
+  db: Database,
+  refreshToken: string,
+  repeatable?: Repeatable,
+): Promise<Refreshed> {
   const tokenHash = hashToken(refreshToken);
   // The end of a session must be committed although the token is refused: so the refusal is returned, then thrown.
   const refreshed = await db.transaction(async (tx): Promise<Refreshed | undefined> => {
     const found = await lockSessionOf(tx, tokenHash);
     if (!found) return undefined;
-    const decision = decideRefresh(found, found.now);
-    if (decision === 'end_session') await markEnded(tx, found, 'token_reuse');
-    if (decision !== 'rotate') return undefined;
-    await tx.update(refreshTokens).set({ usedAt: found.now }).where(eq(refreshTokens.tokenHash, tokenHash));
-    await tx.update(userSessions).set({ lastUsedAt: found.now }).where(eq(userSessions.id, found.sessionId));
-    const { userId, role, sessionId } = found;
-    const expiresAt = refreshTokenExpiry(found.now, found.sessionExpiresAt);
-    return { userId, role, sessionId, ...(await issueRefreshToken(tx, sessionId, expiresAt)) };
+    const decision = decideRefresh(found, repeatable?.refreshId, found.now);
+    if (decision === 'end_session') await markEnded(tx, [found], 'token_reuse');
+    if (decision === 'end_session' || decision === 'refuse') return undefined;
+    const given =
+      decision === 'rotate' ? await rotate(tx, tokenHash, found, repeatable) : givenBefore(found, repeatable);
+    const { userId, role, sessionId, method } = found;
+    return given && { userId, role, sessionId, method, ...given };
   });
   if (!refreshed) throw new ProblemError('invalid_refresh_token');
   return refreshed;
+}
+
+/** Exchanges a token. Its first use is also where it need not be given again. */
+async function rotate(tx: Transaction, tokenHash: string, found: Found, repeatable: Repeatable | undefined) {
+  const successor = randomToken();
+  const successorHash = hashToken(successor);
+  const { sessionId, now } = found;
+  await tx
+    .update(refreshTokens)
+    .set({ usedAt: now, successorHash, refreshId: repeatable?.refreshId ?? null, sealed: null })
+    .where(eq(refreshTokens.tokenHash, tokenHash));
+  await tx.update(userSessions).set({ lastUsedAt: now }).where(eq(userSessions.id, sessionId));
+  return issueRefreshToken(tx, successor, {
+    sessionId,
+    expiresAt: refreshTokenExpiry(now, found.sessionExpiresAt),
+    createdAt: now,
+    ...(repeatable && { sealed: seal(repeatable.key, successorHash, successor) }),
+  });
+}
+
+/** The successor as it was given. Undefined when it cannot be opened, because the secret was changed. */
+function givenBefore({ successor }: Found, repeatable: Repeatable | undefined): RefreshToken | undefined {
+  if (!repeatable || !successor?.sealed) return undefined;
+  const refreshToken = unseal(repeatable.key, successor.tokenHash, successor.sealed);
+  return refreshToken === undefined
+    ? undefined
+    : { refreshToken, refreshTokenExpiresAt: successor.expiresAt.toISOString() };
 }
 
 /** Ends the session of a refresh token, spent or not; harmless when there is none. */
 export async function endSessionOfToken(db: Database, refreshToken: string): Promise<void> {
   await db.transaction(async (tx) => {
     const found = await lockSessionOf(tx, hashToken(refreshToken));
-    if (found && !found.sessionEndedAt) await markEnded(tx, found, 'logout');
+    if (found && !found.sessionEndedAt) await markEnded(tx, [found], 'logout');
   });
 }
 
@@ -108,7 +153,7 @@ export async function endSession(db: Database, userId: string, sessionId: string
       .where(and(eq(userSessions.id, sessionId), eq(userSessions.userId, userId), isOpen))
       .for('update');
     if (!session) throw new ProblemError('not_found');
-    await markEnded(tx, { sessionId, userId }, 'revoked');
+    await markEnded(tx, [{ sessionId, userId }], 'revoked');
   });
 }
 
@@ -121,37 +166,31 @@ export async function endSessions(
   userId: string,
   { except, reason }: { except?: string | undefined; reason: SessionEnd },
 ): Promise<void> {
-  const open = await tx
-    .select({ id: userSessions.id })
+  const ended = await tx
+    .select({ sessionId: userSessions.id, userId: userSessions.userId })
     .from(userSessions)
     .where(and(eq(userSessions.userId, userId), isOpen, except === undefined ? undefined : ne(userSessions.id, except)))
-    .orderBy(asc(userSessions.id))
+    .orderBy(userSessions.id)
     .for('update');
-  if (open.length === 0) return;
-  const ids = open.map(({ id }) => id);
-  await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(inArray(userSessions.id, ids));
-  await appendEvents(
-    tx,
-    identityEvents,
-    ids.map((sessionId) => loggedOut(userId, sessionId, reason)),
-  );
+  await markEnded(tx, ended, reason);
 }
 
 async function markEnded(
   tx: Transaction,
-  { sessionId, userId }: { sessionId: string; userId: string },
+  ended: readonly { sessionId: string; userId: string }[],
   reason: SessionEnd,
 ): Promise<void> {
-  await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(eq(userSessions.id, sessionId));
-  await appendEvent(tx, identityEvents, loggedOut(userId, sessionId, reason));
-}
-
-function loggedOut(userId: string, sessionId: string, reason: SessionEnd) {
-  return {
-    streamId: sessionId,
-    type: 'UserLoggedOut' as const,
-    data: { userId, participantIds: [userId], sessionId, reason },
-  };
+  const ids = ended.map(({ sessionId }) => sessionId);
+  await tx.update(userSessions).set({ endedAt: sql`now()`, endReason: reason }).where(inArray(userSessions.id, ids));
+  await appendEvents(
+    tx,
+    identityEvents,
+    ended.map(({ sessionId, userId }) => ({
+      streamId: sessionId,
+      type: 'UserLoggedOut' as const,
+      data: { userId, participantIds: [userId], sessionId, reason },
+    })),
+  );
 }
 
 /**
@@ -170,7 +209,11 @@ async function lockSessionOf(tx: Transaction, tokenHash: string) {
       sessionId: userSessions.id,
       userId: users.id,
       role: users.role,
+      method: userSessions.method,
       usedAt: refreshTokens.usedAt,
+      refreshId: refreshTokens.refreshId,
+      successor: successors,
+      successorUsedAt: successors.usedAt,
       tokenExpiresAt: refreshTokens.expiresAt,
       sessionExpiresAt: userSessions.expiresAt,
       sessionEndedAt: userSessions.endedAt,
@@ -179,9 +222,14 @@ async function lockSessionOf(tx: Transaction, tokenHash: string) {
     .from(refreshTokens)
     .innerJoin(userSessions, eq(userSessions.id, refreshTokens.sessionId))
     .innerJoin(users, eq(users.id, userSessions.userId))
+    .leftJoin(successors, eq(successors.tokenHash, refreshTokens.successorHash))
     .where(eq(refreshTokens.tokenHash, tokenHash));
   return found;
 }
+
+type Found = NonNullable<Awaited<ReturnType<typeof lockSessionOf>>>;
+
+const successors = alias(refreshTokens, 'successors');
 
 const isOpen = and(isNull(userSessions.endedAt), gt(userSessions.expiresAt, sql`now()`));
 // A session whose last refresh token has expired can do nothing more.
@@ -221,6 +269,7 @@ export async function listSessions(
   const items = rows.slice(0, page.limit).map((row) => ({
     id: row.id,
     current: row.id === currentId,
+    method: row.method,
     userAgent: row.userAgent,
     address: row.address,
     createdAt: row.createdAt.toISOString(),
@@ -232,9 +281,14 @@ export async function listSessions(
   return { items, nextCursor: last ? afterSession.write(last.id) : null };
 }
 
-/** Deletes sessions that ended a month ago, and spent tokens that would be refused for their age anyway. */
+/** Deletes sessions that ended a month ago, spent tokens that would be refused for their age anyway, and sealed tokens that nobody is given again. */
 export async function forgetOldSessions(db: Database): Promise<void> {
   const monthAgo = sql`now() - interval '30 days'`;
   await db.delete(userSessions).where(or(lt(userSessions.expiresAt, monthAgo), lt(userSessions.endedAt, monthAgo)));
   await db.delete(refreshTokens).where(and(isNotNull(refreshTokens.usedAt), lt(refreshTokens.expiresAt, sql`now()`)));
+  const cannotRepeat = lt(refreshTokens.createdAt, sql`now() - make_interval(secs => ${REPEAT_SECONDS})`);
+  await db
+    .update(refreshTokens)
+    .set({ sealed: null })
+    .where(and(isNotNull(refreshTokens.sealed), cannotRepeat));
 }
