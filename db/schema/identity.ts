@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type Column, type SQL, sql } from 'drizzle-orm';
 import {
   bigint,
   check,
@@ -28,6 +28,23 @@ export interface Registration {
 }
 
 /**
+ * The words of a name by whose beginnings it is found, in small letters. The collation is named, so that letters beyond ASCII have small ones whatever
+ * the locale of the database.
+ */
+const namedWords = (name: SQL) =>
+  sql`array_remove(string_to_array(translate(lower((${name}) collate "pg_c_utf8"), '-.''’', '    '), ' '), '')`;
+
+/** What an account is found by: its address, and the name while there is no profile. */
+export const accountWords = (t: { email: Column; registration: Column }) => {
+  const name = sql`(${t.registration} ->> 'firstName') || ' ' || (${t.registration} ->> 'lastName')`;
+  return sql`array_to_tsvector(array_append(coalesce(${namedWords(name)}, '{}'), lower(${t.email} collate "pg_c_utf8")))`;
+};
+
+/** What a profile is found by: the name. */
+export const profileWords = (t: { firstName: Column; lastName: Column }) =>
+  sql`array_to_tsvector(${namedWords(sql`${t.firstName} || ' ' || ${t.lastName}`)})`;
+
+/**
  * A person's account. While it is pending, `attempt_id` names the registration that owns the row: nobody else may take it
  * over before `attempt_until`, nor at all once `saga_started_at` is set.
  */
@@ -49,6 +66,7 @@ export const users = pgTable(
   },
   (t) => [
     uniqueIndex('users_email').on(sql`lower(${t.email})`),
+    index('users_words').using('gin', accountWords(t)),
     // What the sweep looks through.
     index('users_unstarted').on(t.attemptUntil).where(sql`saga_started_at is null and status = 'pending'`),
     check('users_role', sql`${t.role} in ('student', 'tutor', 'admin')`),
@@ -57,17 +75,21 @@ export const users = pgTable(
   ],
 );
 
-export const userProfiles = pgTable('user_profiles', {
-  userId: uuid('user_id')
-    .primaryKey()
-    .references(() => users.id, { onDelete: 'cascade' }),
-  firstName: text('first_name').notNull(),
-  lastName: text('last_name').notNull(),
-  avatarUrl: text('avatar_url'),
-  timeZone: text('time_zone').notNull(),
-  locale: text().notNull(),
-  updatedAt: instant('updated_at').notNull().defaultNow(),
-});
+export const userProfiles = pgTable(
+  'user_profiles',
+  {
+    userId: uuid('user_id')
+      .primaryKey()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    firstName: text('first_name').notNull(),
+    lastName: text('last_name').notNull(),
+    avatarUrl: text('avatar_url'),
+    timeZone: text('time_zone').notNull(),
+    locale: text().notNull(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [index('user_profiles_words').using('gin', profileWords(t))],
+);
 
 /**
  * One row per person of whom others know: the outbox of the topic `identity.people`. It says that there is something to publish and not what:

@@ -90,6 +90,18 @@ export function setsPassword(token: StoredReset, email: string, now: Date): bool
   return provesEmail(token, now) && token.email === email;
 }
 
+/**
+ * Looks for words that begin so, as a query of Postgres's text search: each word of the question has to begin one of a name, or all of it the address.
+ * `names` is undefined where the question has no word.
+ */
+export function userSearch(question: string): { names: string | undefined; account: string } {
+  const beginning = (word: string) => `'${word.replaceAll('\\', '\\\\').replaceAll("'", "''")}':*`;
+  // What stands between the words of a name, as the index has it (`namedWords`).
+  const words = question.split(/[\s.'’-]+/).filter((word) => word !== '');
+  const names = words.length > 0 ? words.map(beginning).join(' & ') : undefined;
+  return { names, account: [beginning(question), ...(names === undefined ? [] : [`(${names})`])].join(' | ') };
+}
+
 /** How others see a person. */
 export function displayName(person: { firstName: string; lastName: string }): string {
   return `${person.firstName} ${person.lastName}`;

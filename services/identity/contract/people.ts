@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, PageQuery, pageOf, Uuid } from '../../../platform/schemas';
-import { NewPassword, RegisterRequest, UpdateUserRequest, User } from './account';
+import { IdParams, InstantOut, PageQuery, pageOf, text, Uuid } from '../../../platform/schemas';
+import { NewPassword, RegisterRequest, UpdateUserRequest, User, UserRole, UserStatus } from './account';
 
 export const Tokens = z
   .object({
@@ -68,6 +68,15 @@ export const Session = z
   })
   .meta({ id: 'Session', description: 'One sign-in on one device' });
 export type Session = z.output<typeof Session>;
+
+export const UserQuery = PageQuery.extend({
+  q: text(0, 254).optional().meta({
+    description: 'Beginnings of words of the name, or the beginning of the e-mail address, in any case',
+  }),
+  role: UserRole.optional(),
+  status: UserStatus.optional(),
+});
+export type UserQuery = z.output<typeof UserQuery>;
 
 export const Jwk = z
   .object({
@@ -237,6 +246,15 @@ export const peopleOperations = {
     idempotency: 'none',
     params: IdParams,
     replies: { 204: null },
+  }),
+  listUsers: endpoint({
+    method: 'get',
+    path: '/api/users',
+    operationId: 'listUsers',
+    summary: 'Users, the newest first, for administrators',
+    access: ['admin'],
+    query: UserQuery,
+    replies: { 200: pageOf(User) },
   }),
   updateUser: endpoint({
     method: 'patch',

@@ -63,3 +63,45 @@ describe('the own profile', () => {
     }
   });
 });
+
+describe('the list of users', () => {
+  const list = (query: string, token?: string) =>
+    accounts.service.ask('GET', `/api/users${query}`, token === undefined ? {} : { token });
+
+  async function admin(): Promise<string> {
+    const { user } = await accounts.signUp();
+    await accounts.service.database.sql`update users set role = 'admin' where id = ${user.id}`;
+    return (await accounts.login(user.email)).body.tokens.accessToken;
+  }
+
+  test('is for administrators, who find people by name or address', async () => {
+    const token = await admin();
+    const { user } = await accounts.signUp({ firstName: 'Hypatia', role: 'tutor' });
+    for (const q of ['hypa', user.email.toUpperCase()]) {
+      const { status, body } = await list(`?q=${encodeURIComponent(q)}`, token);
+      expect([status, body]).toEqual([200, { items: [user], nextCursor: null }]);
+    }
+    expect((await list('?q=hypatia&role=student', token)).body.items).toEqual([]);
+    expect((await list('?q=hypatia&role=tutor&status=active', token)).body.items).toEqual([user]);
+    expect((await list('?q=hypatia&status=pending', token)).body.items).toEqual([]);
+  });
+
+  test('comes page by page, newest first', async () => {
+    const token = await admin();
+    const [first, second] = [await accounts.signUp(), await accounts.signUp()];
+    const page = (await list('?limit=1', token)).body;
+    const next = (await list(`?limit=1&cursor=${page.nextCursor}`, token)).body;
+    expect([...page.items, ...next.items]).toEqual([second.user, first.user]);
+    for (const query of ['?cursor=x', '?limit=0', '?role=owner', '?status=gone', `?q=${'x'.repeat(255)}`, '?name=x'])
+      expectProblem(await list(query, token), 422, 'validation_failed');
+  });
+
+  test('is nobody else’s', async () => {
+    for (const role of ['student', 'tutor']) {
+      const { accessToken } = await accounts.signUp({ role });
+      for (const query of ['', '?q=ada', '?q=x&cursor=x'])
+        expectProblem(await list(query, accessToken), 403, 'forbidden');
+    }
+    expectProblem(await list(''), 401, 'unauthenticated');
+  });
+});

@@ -21,7 +21,7 @@ import {
   openSession,
   rotateRefreshToken,
 } from '../store/sessions';
-import { findByEmail, readUser, updateProfile } from '../store/users';
+import { findByEmail, listUsers, readUser, updateProfile } from '../store/users';
 import { servePasswords } from './passwords';
 import { createSignUp } from './sign-up';
 
@@ -145,6 +145,8 @@ function serveUsers(service: Service, { database: { db } }: ServiceDeps, keyring
   service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
 
   service.serve(contract.me, async ({ user }) => ok(await readUser(db, user.id)));
+
+  service.serve(contract.listUsers, async ({ query }) => ok(await listUsers(db, query)));
 
   service.serve(contract.updateUser, async (call) => {
     const { user, params, body } = call;

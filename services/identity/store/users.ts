@@ -1,11 +1,15 @@
-import { type Column, eq, inArray, sql } from 'drizzle-orm';
+import { and, type Column, desc, eq, inArray, lt, sql } from 'drizzle-orm';
+import { unionAll } from 'drizzle-orm/pg-core';
 import type { Database, Transaction } from '../../../db/client';
-import { type Registration, userProfiles, users } from '../../../db/schema/identity';
+import { accountWords, profileWords, type Registration, userProfiles, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
+import { listCursor } from '../../../platform/cursor';
 import { type KeyedRequest, once, type StoredReply } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
-import type { InternalUser, UpdateUserRequest, User } from '../contract';
+import { Uuid } from '../../../platform/schemas';
+import type { InternalUser, UpdateUserRequest, User, UserQuery } from '../contract';
 import { identityEvents } from '../events';
+import { userSearch } from '../rules';
 import { publishPerson } from './people';
 
 /** The user of an address, whatever the case of its letters. */
@@ -95,6 +99,46 @@ function toUser({ emailVerifiedAt, createdAt, ...row }: UserRow): User {
     profile: { firstName, lastName, avatarUrl, timeZone, locale },
     createdAt: createdAt.toISOString(),
   };
+}
+
+/** Where a page of users ends: at the id of its last one. Ids of users are in the order of their creation. */
+const afterUser = listCursor(Uuid);
+
+/** Users, newest first, from where `cursor` points. @throws ProblemError validation_failed for a cursor of another list */
+export async function listUsers(
+  db: Database,
+  { q = '', role, status, cursor, limit }: UserQuery,
+): Promise<{ items: User[]; nextCursor: string | null }> {
+  const rows = await selectUsers(db)
+    .where(
+      and(
+        q === '' ? undefined : inArray(users.id, foundBy(db, q)),
+        role && eq(users.role, role),
+        status && eq(users.status, status),
+        cursor === undefined ? undefined : lt(users.id, afterUser.read(cursor)),
+      ),
+    )
+    .orderBy(desc(users.id))
+    .limit(limit + 1);
+  // The last of the page, where there is more behind it.
+  const [last] = rows.slice(limit - 1, -1);
+  return { items: rows.slice(0, limit).map(toUser), nextCursor: last ? afterUser.write(last.id) : null };
+}
+
+/** The ids of those whom a search finds, of each table by its own index. */
+function foundBy(db: Database, question: string) {
+  const { names, account } = userSearch(question);
+  const asQuery = (search: string) => sql`lower(${search}::text collate "pg_c_utf8")::tsquery`;
+  const accounts = db
+    .select({ id: users.id })
+    .from(users)
+    .where(sql`${accountWords(users)} @@ ${asQuery(account)}`);
+  if (names === undefined) return accounts;
+  const profiles = db
+    .select({ id: userProfiles.userId })
+    .from(userProfiles)
+    .where(sql`${profileWords(userProfiles)} @@ ${asQuery(names)}`);
+  return unionAll(accounts, profiles);
 }
 
 /** The user's row, locked until the transaction ends; undefined when there is none. */

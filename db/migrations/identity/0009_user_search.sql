@@ -1,0 +1,2 @@
+CREATE INDEX "user_profiles_words" ON "user_profiles" USING gin (array_to_tsvector(array_remove(string_to_array(translate(lower(("first_name" || ' ' || "last_name") collate "pg_c_utf8"), '-.''’', '    '), ' '), '')));--> statement-breakpoint
+CREATE INDEX "users_words" ON "users" USING gin (array_to_tsvector(array_append(coalesce(array_remove(string_to_array(translate(lower((("registration" ->> 'firstName') || ' ' || ("registration" ->> 'lastName')) collate "pg_c_utf8"), '-.''’', '    '), ' '), ''), '{}'), lower("email" collate "pg_c_utf8"))));
