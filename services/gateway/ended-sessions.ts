@@ -1,4 +1,4 @@
-import { MINUTE } from '../../kernel/time';
+import { MINUTE, SECOND } from '../../kernel/time';
 import { type Remembering, startMemory } from '../../platform/bus/memory';
 import type { BusReader } from '../../platform/bus/transport';
 import type { Logger } from '../../platform/telemetry';
@@ -6,10 +6,16 @@ import { identityEvents } from '../identity/events';
 
 /** An access token lives for so long: a session that ended before has none that still counts. */
 const ACCESS_TOKEN_MINUTES = 15;
+/** What is known may be so old: the reader looks every second, also where nobody wakes it. */
+const KNOWN_WITHIN_MS = 3 * SECOND;
 
 export interface EndedSessions extends Pick<Remembering, 'caughtUp' | 'close'> {
   /** Whether the session of a token has ended while the token could still be used. */
   has(sessionId: string): boolean;
+  /** Notes one of which was heard otherwise. */
+  add(sessionId: string): void;
+  /** Whether no session can have ended more than three seconds ago without being known. */
+  isCurrent(): boolean;
 }
 
 /**
@@ -19,7 +25,7 @@ export interface EndedSessions extends Pick<Remembering, 'caughtUp' | 'close'> {
 export function knowEndedSessions(bus: BusReader, logger: Logger, now: () => number = Date.now): EndedSessions {
   const forgetAt = new Map<string, number>();
 
-  function remember(sessionId: string): void {
+  function add(sessionId: string): void {
     const moment = now();
     // In the order in which they came, and so in which they go.
     for (const [id, until] of forgetAt) {
@@ -36,13 +42,15 @@ export function knowEndedSessions(bus: BusReader, logger: Logger, now: () => num
     remember({ type, data }) {
       if (type !== 'UserLoggedOut') return;
       const ended = identityEvents.UserLoggedOut.pick({ sessionId: true }).strip().safeParse(data);
-      if (ended.success) remember(ended.data.sessionId);
+      if (ended.success) add(ended.data.sessionId);
       else logger.error({ type }, 'an event of identity is not what its schema says');
     },
     logger,
   });
   return {
     has: (sessionId) => (forgetAt.get(sessionId) ?? 0) > now(),
+    add,
+    isCurrent: () => memory.isCurrent(KNOWN_WITHIN_MS),
     caughtUp: memory.caughtUp,
     close: memory.close,
   };

@@ -3,7 +3,7 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import { ProblemError } from '../../kernel/errors';
 import { moduleOf } from '../../kernel/modules';
 import { SECOND } from '../../kernel/time';
-import { bearerToken, type User, userVerifier, type VerifyUser } from '../../platform/auth';
+import { bearerToken, serviceTokens, type User, userVerifier, type VerifyUser } from '../../platform/auth';
 import type { Bus } from '../../platform/bus/open';
 import type { Config } from '../../platform/config';
 import { answerErrors, requestContext } from '../../platform/http-server';
@@ -15,8 +15,9 @@ import { withinMs } from '../../platform/within';
 import { crossOrigin, securityHeaders } from './browsers';
 import { serveDocs } from './docs/pages';
 import { apiReference, eventReference } from './docs/reference';
-import { type EndedSessions, knowEndedSessions } from './ended-sessions';
+import { knowEndedSessions } from './ended-sessions';
 import { apiLimit, type TakeAllowance } from './limits';
+import { askIdentity, type IsSessionOpen, openSessions } from './open-sessions';
 import { readBody } from './proxy/body';
 import { forward } from './proxy/forward';
 import { handOver } from './proxy/hand-over';
@@ -37,12 +38,13 @@ export async function startGateway(
   const waits = { ...PATIENCE, ...patience };
   const endedSessions = knowEndedSessions(bus.reader(), logger);
   const upstreams = openUpstreams(config, waits);
+  const isOpen = openSessions(endedSessions, askIdentity(upstreams, serviceTokens(config.SERVICE_TOKEN_SECRET)));
   const app = createApp({
     config,
     logger,
     upstreams,
     patience: waits,
-    verifyUser: verifierOf(userVerifier(config.serviceUrl.identity), endedSessions),
+    verifyUser: verifierOf(userVerifier(config.serviceUrl.identity), isOpen),
     takeAllowance: apiLimit(config.RATE_LIMIT_API),
   });
   const graceMs = config.SHUTDOWN_GRACE_SECONDS * SECOND;
@@ -64,11 +66,11 @@ export async function startGateway(
   };
 }
 
-/** Refuses the tokens of sessions that have ended, too. @throws ProblemError unauthenticated */
-function verifierOf(verify: VerifyUser, ended: EndedSessions): VerifyUser {
+/** Refuses the tokens of sessions that have ended, too. @throws ProblemError unauthenticated; upstream_unavailable when it cannot be known */
+function verifierOf(verify: VerifyUser, isOpen: IsSessionOpen): VerifyUser {
   return async (token) => {
     const user = await verify(token);
-    if (ended.has(user.sessionId))
+    if (!(await isOpen(user.sessionId)))
       throw new ProblemError('unauthenticated', 'The session of this access token has ended');
     return user;
   };

@@ -37,7 +37,7 @@ export interface Upstreams {
   contexts: readonly RoutedContext[];
   of(context: RoutedContext): Upstream;
   /** GETs `path` of one service. @throws when there is no answer in time or its status is not 200. */
-  get(context: RoutedContext, path: string): Promise<unknown>;
+  get(context: RoutedContext, path: string, headers?: Record<string, string>): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -66,10 +66,10 @@ export function openUpstreams(config: Config, patience: Patience): Upstreams {
   return {
     contexts,
     of,
-    async get(context, path) {
+    async get(context, path, headers = {}) {
       const { pool, base } = of(context);
       const signal = AbortSignal.timeout(patience.probe);
-      const reply = await pool.request({ method: 'GET', path: `${base}${path}`, signal });
+      const reply = await pool.request({ method: 'GET', path: `${base}${path}`, headers, signal });
       if (reply.statusCode !== 200) {
         await reply.body.dump();
         throw new Error(`${context} answered ${reply.statusCode} at ${path}`);

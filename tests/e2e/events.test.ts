@@ -32,6 +32,23 @@ test('a token is good for nothing, nowhere, once its session has ended, and that
   }
 });
 
+test('who ends all their other sessions goes on, and the others are good for nothing, nowhere', async () => {
+  const email = `${Date.now()}@person.example`;
+  const password = 'correct horse battery staple';
+  const registered = await platform.ask('POST', '/api/auth/register', {
+    body: { email, password, role: 'student', firstName: 'Ada', lastName: 'King' },
+  });
+  const token = registered.body.tokens.accessToken;
+  const other = (await platform.ask('POST', '/api/auth/login', { body: { email, password } })).body.tokens.accessToken;
+  const status = async (path: string, of: string) => (await platform.ask('GET', path, { token: of })).status;
+  expect(await status('/api/bookings', other)).toBe(200);
+  expect((await platform.ask('DELETE', '/api/auth/sessions', { token })).status).toBe(204);
+  for (const path of ['/api/bookings', '/api/auth/me']) {
+    await eventually(`${path} refuses it`, async () => (await status(path, other)) === 401);
+    expect([path, await status(path, token)]).toEqual([path, 200]);
+  }
+});
+
 test('a tutor sees the name that a student has today', async () => {
   const [student, tutor] = await Promise.all([market.student(), market.tutor({ instant: true })]);
   const booked = await market.book({ student, tutor });

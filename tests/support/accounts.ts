@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NO_LIMITS } from '../../dev/stack/own-platform';
 import { serviceTokens } from '../../platform/auth';
+import type { Bus } from '../../platform/bus/open';
 import { createServiceClient } from '../../platform/http-client';
 import { createIdentityClient, type IdentityClient } from '../../services/identity/client';
 import { identityService } from '../../services/identity/routes';
@@ -37,8 +38,11 @@ export const form = (change: object = {}) => ({
   ...change,
 });
 
-/** identity as it runs, and what people and activities ask of it. Sagas of sign-ups are played by `saga`, others by the test. */
-export async function startAccounts(environment: Readonly<Record<string, string>> = NO_LIMITS) {
+/**
+ * identity as it runs, and what people and activities ask of it. Sagas of sign-ups are played by `saga`, others by the test. Without a `bus` nothing is
+ * published.
+ */
+export async function startAccounts(environment: Readonly<Record<string, string>> = NO_LIMITS, bus?: Bus) {
   const running: Promise<void>[] = [];
   const started: { type: string; workflowId: string; input: unknown }[] = [];
   const sagas = {
@@ -50,6 +54,7 @@ export async function startAccounts(environment: Readonly<Record<string, string>
   };
   const service = await startTestService(identityService, {
     environment,
+    ...(bus && { bus }),
     sagas: {
       start: async (type, input) => {
         await sagas.starting();

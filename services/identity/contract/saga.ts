@@ -43,8 +43,17 @@ export const LinkOfMail = z
   .meta({ id: 'LinkOfMail' });
 export type LinkOfMail = z.output<typeof LinkOfMail>;
 
-/** What activities call: the steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user. */
+/** What activities call: the steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user or a session. */
 export const sagaOperations = {
+  getSession: endpoint({
+    method: 'get',
+    path: '/internal/sessions/{id}',
+    operationId: 'internalGetSession',
+    summary: 'Whether a session goes on, for a gateway that hears nothing of the event bus',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: z.object({ open: z.boolean() }) },
+  }),
   getUser: endpoint({
     method: 'get',
     path: '/internal/users/{id}',

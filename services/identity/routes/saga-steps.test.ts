@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { emailVerifications } from '../../../db/schema/identity';
 import { uuidv7 } from '../../../platform/ids';
 import { type Accounts, completes, expectProblem, startAccounts } from '../../../tests/support/accounts';
@@ -21,6 +22,20 @@ describe('what activities call', () => {
       401,
       'unauthenticated',
     );
+  });
+
+  test('a session is open until it has ended or expired, and one that never was is not', async () => {
+    const { accessToken, refreshToken } = await accounts.signUp();
+    const sid = String(decodeJwt(accessToken).sid);
+    const other = String(decodeJwt((await accounts.signUp()).accessToken).sid);
+    const ask = (id: string) => accounts.service.internal('GET', `/internal/sessions/${id}`);
+    for (const id of [sid, other]) expect(await ask(id)).toMatchObject({ status: 200, body: { open: true } });
+    await accounts.service.ask('POST', '/api/auth/logout', { body: { refreshToken } });
+    await accounts.service.database.sql`update user_sessions set expires_at = now() where id = ${other}`;
+    for (const id of [sid, other, uuidv7()])
+      expect(await ask(id)).toMatchObject({ status: 200, body: { open: false } });
+    const token = { token: accessToken };
+    expectProblem(await accounts.service.ask('GET', `/internal/sessions/${sid}`, token), 401, 'unauthenticated');
   });
 
   test('both people of a booking are read in one call', async () => {

@@ -6,16 +6,19 @@ import { identityContract as contract } from '../contract';
 import { identityKey } from '../keyring';
 import { beginMail, issueLink } from '../store/account-mails';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from '../store/saga-steps';
+import { isOpenSession } from '../store/sessions';
 import { readInternalUser, readPair } from '../store/users';
 import { sweepAccountMails } from './account-mails';
 import { sweepSignUps } from './sign-up';
 
-/** The steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user. */
+/** The steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user or a session. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   const { config, database } = deps;
   const { db } = database;
   const emailKey = identityKey(config, 'email-verification');
   const linkKeys = { reset: identityKey(config, 'password-reset'), verification: emailKey };
+
+  service.serve(contract.getSession, async ({ params }) => ok({ open: await isOpenSession(db, params.id) }));
 
   service.serve(contract.getUser, async ({ params }) => ok(await readInternalUser(db, params.id)));
 

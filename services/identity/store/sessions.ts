@@ -244,6 +244,15 @@ export async function isSessionOpen(db: Database, userId: string, sessionId: str
   return rows.length > 0;
 }
 
+/** The same of a session whose user its token says. */
+export async function isOpenSession(db: Database, sessionId: string): Promise<boolean> {
+  const rows = await db
+    .select({ id: userSessions.id })
+    .from(userSessions)
+    .where(and(eq(userSessions.id, sessionId), isOpen));
+  return rows.length > 0;
+}
+
 /** Where a page of sessions ends: at the id of its last one. Ids of sessions are in the order of their creation. */
 const afterSession = listCursor(Uuid);
 
