@@ -105,14 +105,13 @@ describe('tokens', () => {
 describe('other people’s things', () => {
   test('do not exist for those whom they do not concern, and what one may not do is refused', async () => {
     const booking = `/api/bookings/${bookingId}`;
-    const move = { scheduledAt: market.nextHour() };
     const refund = { reason: 'Mine', amount: { amount: 1, currency: 'EUR' } };
     const theirs = { currentPassword: market.password, newPassword: 'of a stranger' };
     const attempts: [who: Person, method: string, path: string, body: unknown, status: number][] = [
       ...[stranger, otherTutor].flatMap((who): [Person, string, string, unknown, number][] => [
         [who, 'GET', booking, undefined, 404],
         [who, 'GET', `${booking}/timeline`, undefined, 404],
-        [who, 'PATCH', booking, move, 404],
+        [who, 'PATCH', booking, { scheduledAt: market.nextHour() }, 404],
         [who, 'POST', `${booking}/cancel`, { reason: 'x' }, 404],
         [who, 'GET', `/api/payments/${directId}`, undefined, 404],
         [who, 'GET', `/api/payments/${paymentId}/refunds`, undefined, 404],
@@ -121,6 +120,7 @@ describe('other people’s things', () => {
         [who, 'PATCH', `/api/users/${student.id}`, { firstName: 'Mallory' }, 404],
         [who, 'POST', `/api/users/${student.id}/change-password`, theirs, 404],
         [who, 'POST', `/api/tutors/${tutor.id}/verify`, undefined, 403],
+        [who, 'GET', '/api/users?q=ada', undefined, 403],
       ]),
       [otherTutor, 'POST', `${booking}/confirm`, undefined, 404],
       [otherTutor, 'POST', `${booking}/decline`, { reason: 'x' }, 404],
