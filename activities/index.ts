@@ -2,6 +2,7 @@ import { QUEUES, type TaskQueue } from '../kernel/modules';
 import { byName } from '../platform/config';
 import { exportOf } from '../platform/export-of';
 import type { Clients, OpenClients } from './clients';
+import { createContactActivities } from './contacts';
 import { createFoldActivities } from './folds';
 import { type Activities, onOneQueue } from './on-one-queue';
 import { createPaymentActivities } from './payment';
@@ -12,7 +13,11 @@ export { createClients, type OpenClients } from './clients';
 /** What is called on a queue beside the activities of the sagas that the one list gives it. */
 const ALSO: Partial<Record<TaskQueue, (clients: Clients) => Activities>> = {
   booking: createPaymentActivities,
-  core: (clients) => ({ ...createSweepActivities(clients), ...createFoldActivities(clients) }),
+  core: (clients) => ({
+    ...createSweepActivities(clients),
+    ...createFoldActivities(clients),
+    ...createContactActivities(clients),
+  }),
 };
 
 /**

@@ -7,6 +7,7 @@ import { loadConfig } from '../platform/config';
 import { uuidv7 } from '../platform/ids';
 import { identityService } from '../services/identity/routes';
 import { notificationContract } from '../services/notification/contract';
+import { DEFAULT_PREFERENCES } from '../services/notification/rules';
 import { paymentContract } from '../services/payment/contract';
 import { tutoringContract } from '../services/tutoring/contract';
 import { startTestService, type TestService } from '../tests/support/service';
@@ -31,6 +32,10 @@ const REPLIES: [RegExp, { status: number; body?: object; schema?: z.ZodType }][]
   [/^POST \/internal\/accounts\/[^/]+\/remove$/, { status: 200, body: { userId: uuidv7() } }],
   [/^POST \/internal\/tutors$/, { status: 201, schema: tutoringContract.createTutor.body, body: { id: uuidv7() } }],
   [/^POST \/internal\/tutors\/[^/]+\/remove$/, { status: 204 }],
+  [
+    /^POST \/internal\/preferences\/[^/]+$/,
+    { status: 201, schema: notificationContract.createPreferences.body, body: DEFAULT_PREFERENCES },
+  ],
   [/^POST \/internal\/preferences\/[^/]+\/remove$/, { status: 204 }],
   [
     /^POST \/internal\/notifications$/,
@@ -116,10 +121,11 @@ test.each(['student', 'tutor'] as const)(
       await activities.createProfile(step('profile')),
       await activities.createAccount({ ...step('account'), role }),
       await activities.createTutor(step('tutor')),
+      await activities.createPreferences(step('preferences')),
       await activities.activateUser(step('activate')),
       await activities.sendWelcome(step('welcome')),
     ];
-    expect(returned).toEqual([{ role }, undefined, undefined, { active: true }, undefined]);
+    expect(returned).toEqual([{ role }, undefined, undefined, undefined, { active: true }, undefined]);
     expect(await statusOf(userId)).toBe('active');
     const email = `ada.${userId}@example.com`;
     expect(calls).toEqual([
@@ -137,16 +143,22 @@ test.each(['student', 'tutor'] as const)(
       },
       {
         method: 'POST',
+        path: `/internal/preferences/${userId}`,
+        key: `user:${userId}/preferences`,
+        body: {
+          contact: {
+            ...{ userId, email, emailVerified: false, name: 'Ada Lovelace', locale: 'de', timeZone: 'Europe/Vienna' },
+            asOf: expect.stringMatching(/^20\d\d-.*Z$/),
+          },
+        },
+      },
+      {
+        method: 'POST',
         path: '/internal/notifications',
         key: `user:${userId}/welcome`,
         body: {
           template: 'welcome_verify_email',
           recipientId: userId,
-          email,
-          emailVerified: false,
-          recipientName: 'Ada Lovelace',
-          locale: 'de',
-          timeZone: 'Europe/Vienna',
           usefulUntil: expect.any(String),
           data: {
             verifyUrl: expect.stringMatching(

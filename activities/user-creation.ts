@@ -4,7 +4,8 @@ import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
-import { nameOf, recipient } from './payment';
+import { createNotices } from './notices';
+import { nameOf } from './payment';
 import type { Step, Undo } from './step';
 
 /** Both kinds of people who sign up. */
@@ -16,11 +17,13 @@ export type UserCreationActivities = ReturnType<typeof createUserCreationActivit
  * The steps of the sign-up saga: each `do` beside its undo. `key` is the step's idempotency key. Name and address are asked of
  * identity and handed on here; none is ever returned.
  */
-export function createUserCreationActivities({ clientOf, publicUrl }: Clients) {
+export function createUserCreationActivities(clients: Clients) {
+  const { clientOf, publicUrl } = clients;
   const identity = clientOf('identity', createIdentityClient);
   const tutoring = clientOf('tutoring', createTutoringClient);
   const payment = clientOf('payment', createPaymentClient);
   const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   return {
     /** Undo of registering, which identity did before the saga: the address can register again at once. */
@@ -58,8 +61,9 @@ export function createUserCreationActivities({ clientOf, publicUrl }: Clients) {
       await tutoring.removeTutor(userId, key);
     },
 
+    /** With them notification learns where the person is reached. */
     async createPreferences({ userId, key }: Step<{ userId: string }>): Promise<void> {
-      await notification.createPreferences(userId, key);
+      await notification.createPreferences(await identity.getContact(userId), key);
     },
 
     async removePreferences({ userId, key }: Undo<{ userId: string }>): Promise<void> {
@@ -73,11 +77,10 @@ export function createUserCreationActivities({ clientOf, publicUrl }: Clients) {
 
     /** One mail per `key`, which notification delivers while its link is good. Repeated, it holds the same link, because identity derives the token from the key. */
     async sendWelcome({ userId, key }: Step<{ userId: string }>): Promise<void> {
-      const user = await identity.getUser(userId);
       const { token, expiresAt } = await identity.issueEmailVerification(userId, `${key}/token`);
       const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;
-      await notification.record(
-        { template: 'welcome_verify_email', ...recipient(user), usefulUntil: expiresAt, data: { verifyUrl } },
+      await notices.record(
+        { template: 'welcome_verify_email', recipientId: userId, usefulUntil: expiresAt, data: { verifyUrl } },
         key,
       );
     },

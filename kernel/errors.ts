@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   header_fields_too_large: { status: 431, retryable: false, title: 'The request headers are too large' },
   internal: { status: 500, retryable: true, title: 'Something went wrong on our side' },
   payment_rejected: { status: 502, retryable: false, title: 'The payment could not be made by a fault of ours' },
+  contact_unknown: { status: 503, retryable: true, title: 'Where this person is reached is not known yet' },
   overloaded: { status: 503, retryable: true, title: 'Too much is going on to begin more' },
   upstream_unavailable: { status: 503, retryable: true, title: 'A part of the platform is not answering' },
 } as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;

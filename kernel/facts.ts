@@ -31,6 +31,24 @@ export const FACTS: readonly Fact[] = [
     users: [{ context: 'booking', by: 'bus', consumer: 'people' }],
   },
   {
+    fact: 'what a person is called today, in which language they read and in which zone',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'people' }],
+  },
+  {
+    fact: 'whose address is known to be theirs',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'verified-addresses' }],
+  },
+  {
+    fact: 'by which address a person is reached',
+    owner: 'identity',
+    users: [
+      activity('notification', 'activities/user-creation.ts'),
+      activity('notification', 'activities/contacts.ts'),
+    ],
+  },
+  {
     fact: 'which sessions of access tokens have ended',
     owner: 'identity',
     users: [{ context: 'gateway', by: 'bus', consumer: 'ended-sessions' }],

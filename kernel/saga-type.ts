@@ -67,6 +67,8 @@ export interface ScheduledWorkflow {
   summary: string;
   /** Again and again, once a week, or once a day where no day is named; in UTC. */
   when: { everyMs: number } | { dayOfWeek?: 'MONDAY'; hour: number };
+  /** A Schedule that was just made begins a run at once, and not only when its time comes. */
+  atOnce?: true;
   /** For so long a run is made up for that a server missed while it was away. */
   catchUpMs: number;
   /** A run that is not over by then is ended; left out: none is. */

@@ -10,7 +10,7 @@ export async function ensureSchedule(
   namespace: string,
   wanted: ScheduledWorkflow,
 ): Promise<void> {
-  const { scheduleId, workflowType, taskQueue, when, atMostMs, catchUpMs, summary } = wanted;
+  const { scheduleId, workflowType, taskQueue, when, atOnce = false, atMostMs, catchUpMs, summary } = wanted;
   const schedules = new ScheduleClient({ connection, namespace });
   const options = {
     scheduleId,
@@ -30,7 +30,7 @@ export async function ensureSchedule(
     },
   };
   try {
-    await schedules.create(options);
+    await schedules.create({ ...options, state: { triggerImmediately: atOnce } });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     await schedules.getHandle(scheduleId).update(({ state }) => ({ ...options, state }));

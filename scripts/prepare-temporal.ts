@@ -1,5 +1,6 @@
 import { loadConfig } from '../platform/config';
 import { prepareNamespace } from '../platform/temporal-namespace';
+import { dailyContactsSchedule } from '../workflows/daily-contacts.api';
 import { dailyDebtsSchedule } from '../workflows/daily-debts.api';
 import { dailyDisputesSchedule } from '../workflows/daily-disputes.api';
 import { dailyFoldsSchedule } from '../workflows/daily-folds.api';
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
   await prepareNamespace(config, (line) => console.log(line), [
     sweepSchedule,
     weeklyPayoutsSchedule,
+    dailyContactsSchedule,
     dailyDebtsSchedule,
     dailyDisputesSchedule,
     dailyFoldsSchedule,

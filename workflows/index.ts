@@ -1,6 +1,7 @@
 // The only entry of the workflow bundle: what is exported here is what can be started.
 export { accountMail } from './account-mail';
 export { booking } from './booking';
+export { dailyContacts } from './daily-contacts';
 export { dailyDebts } from './daily-debts';
 export { dailyDisputes } from './daily-disputes';
 export { dailyFolds } from './daily-folds';

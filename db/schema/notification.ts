@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant } from './platform';
 
-export { events, idempotencyKeys } from './platform';
+export { consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
 
 /** A message as it is kept until its mail is settled: AES-256-GCM, all parts base64url. */
 export interface SealedFacts {
@@ -15,8 +15,8 @@ export interface SealedFacts {
 
 /**
  * One row per business key: the record that a person is to be told, which the delivery of mails works off. It holds the
- * two lines that the in-app list shows and ids to link to. What the mail needs beside them (address, names, one-time link)
- * stands in `facts`, sealed, and only until the mail is settled.
+ * two lines that the in-app list shows and ids to link to. What the mail needs beside them (others' names, one-time link)
+ * stands in `facts`, sealed, and only until the mail is settled. The address stands in `contacts`.
  */
 export const notifications = pgTable(
   'notifications',
@@ -104,4 +104,35 @@ export const notificationPreferences = pgTable('notification_preferences', {
   reviewRequestsInApp: boolean('review_requests_in_app').notNull(),
   createdAt: instant('created_at').notNull().defaultNow(),
   updatedAt: instant('updated_at').notNull().defaultNow(),
+});
+
+/**
+ * Where a person is reached: their only address here. Name, language and zone are those of then; `people` has them as they are now. `asOf` is when
+ * identity changed the account last, by its clock: what is older takes no row's place.
+ */
+export const contacts = pgTable('contacts', {
+  userId: uuid('user_id').primaryKey(),
+  email: text().notNull(),
+  emailVerified: boolean('email_verified').notNull(),
+  name: text().notNull(),
+  locale: text().notNull(),
+  timeZone: text('time_zone').notNull(),
+  asOf: instant('as_of').notNull(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+});
+
+/** What identity says of people: a projection of the topic `identity.people`. */
+export const people = pgTable('people', {
+  userId: uuid('user_id').primaryKey(),
+  /** Of what identity said: an older one changes nothing. */
+  version: integer().notNull(),
+  displayName: text('display_name').notNull(),
+  locale: text().notNull(),
+  timeZone: text('time_zone').notNull(),
+});
+
+/** Who has shown that their address is theirs: a projection of `UserEmailVerified`. */
+export const verifiedAddresses = pgTable('verified_addresses', {
+  userId: uuid('user_id').primaryKey(),
+  verifiedAt: instant('verified_at').notNull(),
 });

@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import type { DatabaseContext } from '../../kernel/modules';
+import { dailyContactsSchedule } from '../../workflows/daily-contacts.api';
 import { dailyDebtsSchedule } from '../../workflows/daily-debts.api';
 import { dailyDisputesSchedule } from '../../workflows/daily-disputes.api';
 import { dailyFoldsSchedule } from '../../workflows/daily-folds.api';
@@ -192,6 +193,7 @@ const isSound = (type: string, status: string) => isScheduled(type) || status ==
 export const SCHEDULED: readonly string[] = [
   sweepSchedule,
   weeklyPayoutsSchedule,
+  dailyContactsSchedule,
   dailyDebtsSchedule,
   dailyDisputesSchedule,
   dailyFoldsSchedule,

@@ -12,6 +12,13 @@ export function createIdentityClient(http: ServiceClient) {
     getUser: (id: string) => http.call(contract.getUser, { params: { id } }),
     /** @throws ProblemError not_found unless both exist */
     getPair: (first: string, second: string) => http.call(contract.getPair, { query: { first, second } }),
+    /** @throws ProblemError not_found unless both exist */
+    getPeople: (first: string, second: string) => http.call(contract.getPeople, { query: { first, second } }),
+    /** @throws ProblemError not_found */
+    getContact: (id: string) => http.call(contract.getContact, { params: { id } }),
+    /** `limit` active people at most whose ids come after `after`, or the first ones. `next` is null after the last page. */
+    listContacts: (after: string | null, limit: number) =>
+      http.call(contract.listContacts, { query: { ...(after !== null && { after }), limit } }),
     /** @throws ProblemError not_found, undone */
     createProfile: (id: string, key: string) =>
       http.call(contract.createProfile, { params: { id }, idempotencyKey: key }),

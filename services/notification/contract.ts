@@ -102,18 +102,39 @@ const DisputeDecided = z.strictObject({ ...disputeFields, outcome: z.enum(['won'
 /** A price at which nobody can be charged any more: of a currency that the platform does not take, or as an amount. */
 const PricesRefused = z.strictObject({ refusedPrice: Money, because: z.enum(['currency', 'amount']) });
 
-/** Who is told, and how they read times and money. A zone that is unknown here is shown as UTC, such a locale as English: the mail has to go. */
+/** How somebody reads times and money. A zone that is unknown here is shown as UTC, such a locale as English: the mail has to go. */
+const reading = { locale: Locale.catch('en-GB'), timeZone: KnownTimeZone.catch('UTC') };
+
+/** Where a person is reached, as identity had it at an instant. */
+export const Contact = z
+  .strictObject({
+    userId: Uuid,
+    /** As identity took it: a rule of today's refuses no address of before, or nobody behind it would be filled in. */
+    email: z.string().min(1).max(320),
+    /**
+     * Whether the address is known to be theirs. To any other nothing is quoted that a person typed, or the platform could be made to send it
+     * to anybody.
+     */
+    emailVerified: z.boolean(),
+    name: Phrase,
+    ...reading,
+    /** When identity changed the account last: what is older takes no newer one's place. */
+    asOf: Instant,
+  })
+  .meta({ id: 'Contact' });
+export type Contact = z.output<typeof Contact>;
+
+/** Whom a mail goes to, and how they read it. */
+export type Recipient = Omit<Contact, 'userId' | 'asOf'>;
+
+/** Who is told. The rest a caller of before says: it is of use only until the person's contact is known here. */
 const recipient = {
   recipientId: Uuid,
-  email: Email,
-  /**
-   * Whether the address is known to be the recipient's. To any other nothing is quoted that a person typed, or the platform could be made
-   * to send it to anybody. A caller of before does not say.
-   */
-  emailVerified: z.boolean().default(true),
-  recipientName: Phrase,
-  locale: Locale.catch('en-GB'),
-  timeZone: KnownTimeZone.catch('UTC'),
+  email: Email.optional().catch(undefined),
+  emailVerified: z.boolean().optional().catch(undefined),
+  recipientName: Phrase.optional().catch(undefined),
+  locale: reading.locale.optional(),
+  timeZone: reading.timeZone.optional(),
 };
 
 /**
@@ -126,7 +147,7 @@ function message<Template extends string, Data extends z.ZodType>(template: Temp
   return z.strictObject({ template: z.literal(template), ...recipient, usefulUntil, data });
 }
 
-/** Every message there is, with exactly the facts its template shows. */
+/** Every message there is, with exactly the facts its template shows. Where its recipient is reached it does not say. */
 export const RecordNotification = z.discriminatedUnion('template', [
   message('welcome_verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
   message('verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
@@ -171,6 +192,19 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('dispute_decided', DisputeDecided),
 ]);
 export type RecordNotification = z.output<typeof RecordNotification>;
+
+/** Where its caller, one of before, says that the recipient is reached; undefined where it says nothing. */
+export function recipientSaid(message: RecordNotification): Recipient | undefined {
+  const { email, emailVerified = true, recipientName: name = '', locale = 'en-GB', timeZone = 'UTC' } = message;
+  return email === undefined ? undefined : { email, emailVerified, name, locale, timeZone };
+}
+
+/** The message without what a caller of before says of its recipient. */
+export function withoutSaid(message: RecordNotification): RecordNotification {
+  const { email: _, emailVerified: __, recipientName: ___, locale: ____, timeZone: _____, ...told } = message;
+  return told;
+}
+
 export type TemplateName = RecordNotification['template'];
 
 export const DELIVERY_STATUSES = ['pending', 'sent', 'suppressed', 'failed', 'replaced', 'expired'] as const;
@@ -223,6 +257,12 @@ export type NotificationPreferences = z.output<typeof NotificationPreferences>;
 
 const UserParams = z.strictObject({ userId: Uuid });
 
+/** So many are brought in one request at most: whatever their names, they fit into a body. */
+export const CONTACTS_AT_ONCE = 50;
+
+/** A worker of before says nothing. */
+const NewPerson = z.strictObject({ contact: Contact }).optional();
+
 export const notificationContract = {
   listNotifications: endpoint({
     method: 'get',
@@ -271,7 +311,8 @@ export const notificationContract = {
   /**
    * The key is the business key, such as `booking:<id>/confirmed/student`: one mail for it, for ever. It is recorded here and
    * delivered by the service itself, so no mail server is waited for. A repetition changes nothing and gets the status of today,
-   * even if names or links in it differ; another template or recipient under the key is refused.
+   * even if names or links in it differ; another template or recipient under the key is refused. So is, for now, a recipient whose contact is
+   * not known: `bringContacts` makes it known.
    */
   recordNotification: endpoint({
     method: 'post',
@@ -282,6 +323,16 @@ export const notificationContract = {
     idempotency: 'required',
     body: RecordNotification,
     replies: { 200: RecordedNotification },
+    errors: ['contact_unknown'],
+  }),
+  bringContacts: endpoint({
+    method: 'post',
+    path: '/internal/contacts',
+    operationId: 'bringContacts',
+    summary: 'Where people are reached, as identity has it; what is known already as of then or later stays',
+    access: 'service',
+    body: z.strictObject({ items: z.array(Contact).max(CONTACTS_AT_ONCE) }),
+    replies: { 200: z.object({ changed: z.int().min(0) }) },
   }),
   noticesOfBooking: endpoint({
     method: 'get',
@@ -296,10 +347,13 @@ export const notificationContract = {
     method: 'post',
     path: '/internal/preferences/{userId}',
     operationId: 'createPreferences',
-    summary: 'Default preferences of a new user',
+    summary: 'Default preferences of a new user, and where they are reached',
     access: 'service',
     idempotency: 'required',
     params: UserParams,
+    // Name and language were gathered for the person, and may be others when the step is repeated.
+    fingerprint: [],
+    body: NewPerson,
     replies: { 201: NotificationPreferences },
     errors: ['undone'],
   }),

@@ -3,9 +3,11 @@ import type { ServiceDeps } from '../../platform/service';
 import { counter, gauge } from '../../platform/telemetry';
 import { reaching } from '../../platform/vendors';
 import { withinMs } from '../../platform/within';
+import { recipientSaid } from './contract';
 import { CONNECTIONS, type Mailer } from './mailer';
 import type { SendOutcome } from './rules';
 import type { FactsSealer } from './sealed-facts';
+import { readContact } from './store/contacts';
 import { claimDue, countWaiting, MAILS_DUE, recordOutcome, type Sending, settleOverdue } from './store/deliveries';
 import { render } from './templates';
 
@@ -62,8 +64,11 @@ export function startDelivery(
   async function attempt({ id, businessKey, createdAt, facts }: Sending): Promise<SendOutcome> {
     try {
       const message = sealer.open(businessKey, facts);
-      const { recipient, subject, html, text } = render(message, config.PUBLIC_URL);
-      const to = { name: recipient, address: message.email };
+      // Asked at each attempt: an address may have changed since the notice was recorded.
+      const recipient = (await readContact(db, message.recipientId)) ?? recipientSaid(message);
+      if (!recipient) throw new Error('nobody knows where the recipient is reached');
+      const { name, subject, html, text } = render(message, recipient, config.PUBLIC_URL);
+      const to = { name, address: recipient.email };
       const mail = { to, subject, html, text, businessKey, date: createdAt };
       return await reaching('smtp', () => mailer.send(mail));
     } catch (err) {

@@ -40,10 +40,11 @@ export const SIGN_UPS: SagaTable<Ending> = {
   rows: ROWS,
   lastUndone: 'preferences',
   truth(ending, { way }) {
-    if (ending === 'undone') return { user: null, profiles: 0, tutors: 0, preferences: 0, atStripe: [], told: [] };
+    if (ending === 'undone')
+      return { user: null, profiles: 0, tutors: 0, preferences: 0, contacts: 0, atStripe: [], told: [] };
     const isTutor = way === 'tutor';
     return {
-      ...{ user: 'active', profiles: 1, tutors: isTutor ? 1 : 0, preferences: 1 },
+      ...{ user: 'active', profiles: 1, tutors: isTutor ? 1 : 0, preferences: 1, contacts: 1 },
       atStripe: [isTutor ? 'acct' : 'cus'],
       told: ending === 'untold' ? [] : ['welcome_verify_email'],
     };
@@ -72,11 +73,12 @@ export function signUps(
       }),
     async facts({ id, workflowId }) {
       const identity = platform.database('identity');
-      const [[user], profiles, tutors, preferences, { customers, accounts }, told] = await Promise.all([
+      const [[user], profiles, tutors, preferences, contacts, { customers, accounts }, told] = await Promise.all([
         identity<{ status: string }[]>`select status from users where id = ${id}`,
         identity`select 1 from user_profiles where user_id = ${id}`,
         platform.database('tutoring')`select 1 from tutor_profiles where id = ${id}`,
         platform.database('notification')`select 1 from notification_preferences where user_id = ${id}`,
+        platform.database('notification')`select 1 from contacts where user_id = ${id}`,
         sandboxState(platform),
         toldBy(platform, workflowId),
       ]);
@@ -86,6 +88,7 @@ export function signUps(
         profiles: profiles.length,
         tutors: tutors.length,
         preferences: preferences.length,
+        contacts: contacts.length,
         atStripe: ids.map((each) => each.id.replace(/_.*/, '')),
         told,
       };

@@ -1,7 +1,13 @@
 import type { Sql } from 'postgres';
 import { uuidv7 } from '../../platform/ids';
-import { RecordNotification, type TemplateName } from '../../services/notification/contract';
+import {
+  type Contact,
+  RecordNotification,
+  recipientSaid,
+  type TemplateName,
+} from '../../services/notification/contract';
 import type { Announcement } from '../../services/notification/store/saga-steps';
+import { type Rendered, render } from '../../services/notification/templates';
 import { until } from './gateway';
 import type { Reply, TestService } from './service';
 
@@ -58,14 +64,10 @@ const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
   payment_action_required: { payBy: '2030-03-01T18:00:00.000Z' },
 };
 
-/** A message of `template` as an activity would send it; `data` and `recipient` replace single fields. */
-export function sampleMessage(
-  template: TemplateName,
-  {
-    data = {},
-    ...recipient
-  }: { data?: Record<string, unknown> } & Partial<Omit<RecordNotification, 'data' | 'template'>> = {},
-): RecordNotification {
+type Change = { data?: Record<string, unknown> } & Partial<Omit<RecordNotification, 'data' | 'template'>>;
+
+/** A message of `template` as an activity of before would send it, so that nobody's contact has to be known; `change` replaces single fields. */
+export function sampleMessage(template: TemplateName, { data = {}, ...recipient }: Change = {}): RecordNotification {
   return RecordNotification.parse({
     template,
     recipientId: uuidv7(),
@@ -76,6 +78,28 @@ export function sampleMessage(
     ...recipient,
     data: { ...sampleData(template), ...data },
   });
+}
+
+/** The same as it is read. */
+export function sampleMail(template: TemplateName, publicUrl: string, change: Change = {}): Rendered {
+  const message = sampleMessage(template, change);
+  const recipient = recipientSaid(message);
+  if (!recipient) throw new Error('nobody is named');
+  return render(message, recipient, publicUrl);
+}
+
+/** A message of `template` as an activity sends it: it names its recipient, and says nothing more of them. */
+export function noticeTo(recipientId: string, template: TemplateName, data: Record<string, unknown> = {}) {
+  return { template, recipientId, usefulUntil: null, data: { ...sampleData(template), ...data } };
+}
+
+/** Where somebody is reached. */
+export function contactOf(change: Partial<Contact> = {}): Contact {
+  return {
+    ...{ userId: uuidv7(), email: somebody(), emailVerified: true, name: 'Grace Hopper' },
+    ...{ locale: 'en-GB', timeZone: 'Europe/Berlin', asOf: '2030-01-01T00:00:00.000Z' },
+    ...change,
+  };
 }
 
 function sampleData(template: TemplateName): Record<string, unknown> {

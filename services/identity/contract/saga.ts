@@ -19,6 +19,26 @@ export const InternalUser = z
   .meta({ id: 'InternalUser' });
 export type InternalUser = z.output<typeof InternalUser>;
 
+/** What is said of a person to another, and how they read times and money. No address. */
+export const InternalPerson = InternalUser.pick({
+  ...{ id: true, firstName: true, lastName: true, timeZone: true, locale: true },
+}).meta({ id: 'InternalPerson' });
+export type InternalPerson = z.output<typeof InternalPerson>;
+
+/** Where a person is reached: their address, and how they read what is sent there. `asOf`: when their account changed last. */
+export const UserContact = z
+  .object({
+    userId: Uuid,
+    email: z.string(),
+    emailVerified: z.boolean(),
+    name: z.string(),
+    locale: z.string(),
+    timeZone: z.string(),
+    asOf: InstantOut,
+  })
+  .meta({ id: 'UserContact' });
+export type UserContact = z.output<typeof UserContact>;
+
 export const CreatedProfile = z
   .object({ displayName: z.string(), timeZone: z.string(), locale: z.string(), role: UserRole })
   .meta({ id: 'CreatedProfile' });
@@ -63,15 +83,51 @@ export const sagaOperations = {
     params: IdParams,
     replies: { 200: InternalUser },
   }),
+  getPeople: endpoint({
+    method: 'get',
+    path: '/internal/people',
+    operationId: 'internalGetPeople',
+    summary: 'The two people of a booking or payment, with their names',
+    access: 'service',
+    query: z.strictObject({ first: Uuid, second: Uuid }),
+    replies: { 200: z.object({ first: InternalPerson, second: InternalPerson }) },
+    errors: ['not_found'],
+  }),
   getPair: endpoint({
     method: 'get',
     path: '/internal/users',
     operationId: 'internalGetPair',
-    summary: 'The two people of a booking or payment, with names and addresses',
+    summary: 'The same with addresses, as workers of before ask for it',
     access: 'service',
     query: z.strictObject({ first: Uuid, second: Uuid }),
     replies: { 200: z.object({ first: InternalUser, second: InternalUser }) },
     errors: ['not_found'],
+  }),
+  getContact: endpoint({
+    method: 'get',
+    path: '/internal/contacts/{id}',
+    operationId: 'internalGetContact',
+    summary: 'Where a person is reached, for notification alone',
+    access: 'service',
+    params: IdParams,
+    replies: { 200: UserContact },
+  }),
+  listContacts: endpoint({
+    method: 'get',
+    path: '/internal/contacts',
+    operationId: 'internalListContacts',
+    summary: 'Where active people are reached, a page at a time, by their ids',
+    access: 'service',
+    query: z.strictObject({
+      after: Uuid.optional().meta({ description: 'The last of the page before; left out: the first page' }),
+      limit: z.coerce.number().int().min(1).max(500),
+    }),
+    replies: {
+      200: z.object({
+        items: z.array(UserContact),
+        next: Uuid.nullable().meta({ description: 'The last of this page; null after the last page' }),
+      }),
+    },
   }),
   createProfile: endpoint({
     method: 'post',

@@ -38,11 +38,38 @@ describe('what activities call', () => {
     expectProblem(await accounts.service.ask('GET', `/internal/sessions/${sid}`, token), 401, 'unauthenticated');
   });
 
-  test('both people of a booking are read in one call', async () => {
+  test('both people of a booking are read in one call, and nothing by which they are reached', async () => {
     const [one, two] = [await accounts.signUp(), await accounts.signUp()];
-    const { first, second } = await accounts.identity.getPair(one.user.id, two.user.id);
-    expect([first.id, second.email]).toEqual([one.user.id, two.user.email]);
-    await expect(accounts.identity.getPair(one.user.id, uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+    const path = `/internal/people?first=${one.user.id}&second=${two.user.id}`;
+    const { body } = await accounts.service.internal('GET', path);
+    expect(body).toEqual(await accounts.identity.getPeople(one.user.id, two.user.id));
+    const named = { firstName: 'Ada', lastName: 'Lovelace', timeZone: 'UTC', locale: 'en' };
+    expect(body).toEqual({ first: { id: one.user.id, ...named }, second: { id: two.user.id, ...named } });
+    await expect(accounts.identity.getPeople(one.user.id, uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a worker of before gets their addresses too', async () => {
+    const [one, two] = [await accounts.signUp(), await accounts.signUp()];
+    const { body } = await accounts.service.internal(
+      'GET',
+      `/internal/users?first=${one.user.id}&second=${two.user.id}`,
+    );
+    expect([body.first.id, body.second.email, body.second.emailVerified]).toEqual([one.user.id, two.user.email, false]);
+  });
+
+  test('where a person is reached is told one by one and by the page', async () => {
+    const { user } = await accounts.signUp();
+    const contact = await accounts.identity.getContact(user.id);
+    expect(contact).toEqual({
+      ...{ userId: user.id, email: user.email, emailVerified: false, name: 'Ada Lovelace', locale: 'en' },
+      ...{ timeZone: 'UTC', asOf: expect.stringMatching(/^20\d\d-.*Z$/) },
+    });
+    await expect(accounts.identity.getContact(uuidv7())).rejects.toMatchObject({ code: 'not_found' });
+    const { items, next } = await accounts.identity.listContacts(null, 500);
+    expect(items).toContainEqual(contact);
+    expect(next).toBeNull();
+    expect((await accounts.identity.listContacts(user.id, 1)).items.map(({ userId }) => userId)).not.toContain(user.id);
+    expect(await accounts.service.internal('GET', '/internal/contacts?limit=501')).toMatchObject({ status: 422 });
   });
 
   test('a user is read with name and address, before and after activation; an unknown one is 404', async () => {

@@ -5,9 +5,10 @@ import type { ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
 import { identityKey } from '../keyring';
 import { beginMail, issueLink } from '../store/account-mails';
+import { listContacts, readContact } from '../store/contacts';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from '../store/saga-steps';
 import { isOpenSession } from '../store/sessions';
-import { readInternalUser, readPair } from '../store/users';
+import { readInternalUser, readPair, readPeople } from '../store/users';
 import { sweepAccountMails } from './account-mails';
 import { sweepSignUps } from './sign-up';
 
@@ -22,7 +23,13 @@ export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
 
   service.serve(contract.getUser, async ({ params }) => ok(await readInternalUser(db, params.id)));
 
+  service.serve(contract.getPeople, async ({ query }) => ok(await readPeople(db, query.first, query.second)));
+
   service.serve(contract.getPair, async ({ query }) => ok(await readPair(db, query.first, query.second)));
+
+  service.serve(contract.getContact, async ({ params }) => ok(await readContact(db, params.id)));
+
+  service.serve(contract.listContacts, async ({ query }) => ok(await listContacts(db, query)));
 
   service.serve(contract.createProfile, async (call) => {
     const { body } = await createProfile(db, byService(call), call.params.id);

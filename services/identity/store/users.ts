@@ -7,7 +7,7 @@ import { listCursor } from '../../../platform/cursor';
 import { type KeyedRequest, once, type StoredReply } from '../../../platform/idempotency';
 import { appendEvent } from '../../../platform/outbox';
 import { Uuid } from '../../../platform/schemas';
-import type { InternalUser, UpdateUserRequest, User, UserQuery } from '../contract';
+import type { InternalPerson, InternalUser, UpdateUserRequest, User, UserQuery } from '../contract';
 import { identityEvents } from '../events';
 import { userSearch } from '../rules';
 import { publishPerson } from './people';
@@ -49,6 +49,16 @@ export async function readPair(db: Database, firstId: string, secondId: string) 
   return { first, second };
 }
 
+/** The same two as others may see them. @throws ProblemError not_found unless both exist */
+export async function readPeople(db: Database, firstId: string, secondId: string) {
+  const { first, second } = await readPair(db, firstId, secondId);
+  return { first: withoutAddress(first), second: withoutAddress(second) };
+}
+
+function withoutAddress({ id, firstName, lastName, timeZone, locale }: InternalUser): InternalPerson {
+  return { id, firstName, lastName, timeZone, locale };
+}
+
 function toInternal(row: UserRow): InternalUser {
   const { id, email, role, status, emailVerified, profile } = toUser(row);
   const { firstName, lastName, timeZone, locale } = profile;
@@ -84,7 +94,7 @@ function selectUsers(db: Database | Transaction) {
 }
 
 /** Until the saga has made the profile, what was registered stands for it; the table's check keeps one of the two. */
-function known(column: Column, field: keyof Registration) {
+export function known(column: Column, field: keyof Registration) {
   return sql<string>`coalesce(${column}, ${users.registration} ->> ${field}::text)`;
 }
 

@@ -4,6 +4,8 @@ import { startDelivery } from '../delivery';
 import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
 import { createFactsSealer } from '../sealed-facts';
+import { peopleProjection } from '../store/people';
+import { verifiedAddressesProjection } from '../store/verified-addresses';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
 
@@ -12,6 +14,7 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   events: notificationEvents,
+  consumers: [peopleProjection, verifiedAddressesProjection],
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

@@ -51,13 +51,16 @@ async function refusedSoFar(code: string): Promise<number> {
 test('a notice that is refused is counted, and logged as an error by its key and what was wrong, without what it says', async () => {
   const before = await refusedSoFar('validation_failed');
   const key = newKey();
-  const message = sampleMessage('booking_confirmed_student', { email: 'grace@example.com' });
-  const { status } = await record({ ...message, recipientName: '', email: 'grace@nowhere' }, key);
+  const message = sampleMessage('booking_confirmed_student');
+  const { status } = await record(
+    { ...message, recipientId: 'nowhere', data: { ...message.data, otherName: '' } },
+    key,
+  );
   expect(status).toBe(422);
   expect(await refusedSoFar('validation_failed')).toBe(before + 1);
   const logged = lines.map((line) => JSON.parse(line));
   expect(logged).toMatchObject([
-    { level: 50, code: 'validation_failed', paths: ['email', 'recipientName'], businessKey: key },
+    { level: 50, code: 'validation_failed', paths: ['recipientId', 'data.otherName'], businessKey: key },
   ]);
   expect(lines.join()).not.toContain('nowhere');
 });

@@ -3,7 +3,15 @@ import { serviceTokens } from '../../../platform/auth';
 import { createServiceClient } from '../../../platform/http-client';
 import { uuidv7 } from '../../../platform/ids';
 import { mailsOf, startTestCatcher } from '../../../tests/support/mail';
-import { deliverBy, newKey, recordBy, sampleMessage, somebody, TEMPLATES } from '../../../tests/support/notifications';
+import {
+  contactOf,
+  deliverBy,
+  newKey,
+  recordBy,
+  sampleMessage,
+  somebody,
+  TEMPLATES,
+} from '../../../tests/support/notifications';
 import { startTestService, type TestService } from '../../../tests/support/service';
 import { createNotificationClient } from '../client';
 import { messageId } from '../mailer';
@@ -150,7 +158,6 @@ describe('a message', () => {
       'a fraction of a cent',
       { data: { ...sampleMessage('booking_confirmed_student').data, price: { amount: 0.5, currency: 'EUR' } } },
     ],
-    ['no address', { email: 'nobody' }],
     ['an end that is no time', { usefulUntil: 'tomorrow' }],
   ])('with %s is refused before anything is recorded', async (_, change) => {
     const key = newKey();
@@ -197,14 +204,16 @@ test('activities reach every internal operation by the client', async () => {
   const http = createServiceClient(service.url, serviceTokens(service.config.SERVICE_TOKEN_SECRET));
   const client = createNotificationClient(http);
   const userId = uuidv7();
-  expect(await client.createPreferences(userId, `user:${userId}/preferences`)).toMatchObject({
+  expect(await client.createPreferences(contactOf({ userId }), `user:${userId}/preferences`)).toMatchObject({
     reminders: { email: true },
   });
   await client.removePreferences(userId, `user:${userId}/preferences/undo`);
   const late = uuidv7();
   await client.removePreferences(late, `user:${late}/preferences/undo`);
   for (const id of [userId, late])
-    await expect(client.createPreferences(id, `user:${id}/preferences`)).rejects.toMatchObject({ code: 'undone' });
+    await expect(client.createPreferences(contactOf({ userId: id }), `user:${id}/preferences`)).rejects.toMatchObject({
+      code: 'undone',
+    });
   expect(await client.record(sampleMessage('payment_received'), newKey())).toMatchObject({ status: 'pending' });
   await http.close();
 });

@@ -1,13 +1,14 @@
 import type { NextFunction, Request, Response } from 'express';
-import { ERROR_CODES } from '../../../kernel/errors';
+import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { asProblem } from '../../../platform/problem';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { counter } from '../../../platform/telemetry';
-import { notificationContract as contract, type RecordNotification } from '../contract';
+import { notificationContract as contract, type RecordNotification, recipientSaid, withoutSaid } from '../contract';
 import type { FactsSealer } from '../sealed-facts';
+import { keepContacts, readContact } from '../store/contacts';
 import { noticesOfBooking } from '../store/inbox';
 import { type Announcement, createPreferences, recordNotification, removePreferences } from '../store/saga-steps';
 import { render } from '../templates';
@@ -30,20 +31,23 @@ export function serveSagaSteps(
   { config, logger, database: { db } }: SagaStepsDeps,
   sealer: FactsSealer,
 ): void {
-  function announcementOf(businessKey: string, message: RecordNotification): Announcement {
-    const { title, message: sentence } = render(message, config.PUBLIC_URL);
+  async function announcementOf(businessKey: string, message: RecordNotification): Promise<Announcement> {
+    const contact = await readContact(db, message.recipientId);
+    const recipient = contact ?? recipientSaid(message);
+    if (!recipient) throw new ProblemError('contact_unknown');
+    const { title, message: sentence } = render(message, recipient, config.PUBLIC_URL);
     const { recipientId, template, usefulUntil, data } = message;
     return {
       ...{ businessKey, recipientId, template, title, message: sentence },
       bookingId: 'bookingId' in data ? data.bookingId : null,
       paymentId: 'paymentId' in data ? data.paymentId : null,
       usefulUntil: usefulUntil === null ? null : new Date(usefulUntil),
-      facts: sealer.seal(businessKey, message),
+      facts: sealer.seal(businessKey, contact ? withoutSaid(message) : message),
     };
   }
 
   service.serve(contract.recordNotification, async ({ body, idempotencyKey }) =>
-    ok(await recordNotification(db, announcementOf(idempotencyKey, body))),
+    ok(await recordNotification(db, await announcementOf(idempotencyKey, body))),
   );
   // Sagas go on without a notice that is refused, so it is told here or nowhere.
   service.app.use(
@@ -66,8 +70,10 @@ export function serveSagaSteps(
     ok({ items: await noticesOfBooking(db, params.bookingId) }),
   );
 
+  service.serve(contract.bringContacts, async ({ body }) => ok({ changed: await keepContacts(db, body.items) }));
+
   service.serve(contract.createPreferences, async (call) => {
-    const reply = await createPreferences(db, byService(call), call.params.userId);
+    const reply = await createPreferences(db, byService(call), call.params.userId, call.body?.contact);
     return created(reply.body);
   });
 

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { announcement, newKey, rowOfBefore } from '../../../tests/support/notifications';
+import { announcement, contactOf, newKey, rowOfBefore } from '../../../tests/support/notifications';
 import type { TemplateName } from '../contract';
 import type { SendOutcome } from '../rules';
+import { readContact } from './contacts';
 import { claimDue, recordOutcome, type Sending, settleOverdue } from './deliveries';
 import { listNotifications } from './inbox';
 import { writePreferences } from './preferences';
@@ -247,29 +248,41 @@ describe('the preferences of a new user', () => {
     key: `user:${userId}/${step}` as const,
     fingerprint: step,
   });
+  const remains = (userId: string) => database.sql`
+    select user_id from notification_preferences where user_id = ${userId}
+    union all select user_id from contacts where user_id = ${userId}`;
 
   test('are made once and undone, and a step that comes after its undo is refused', async () => {
     const userId = uuidv7();
-    const make = () => createPreferences(database.db, request(userId, 'preferences'), userId);
+    const make = () => createPreferences(database.db, request(userId, 'preferences'), userId, contactOf({ userId }));
     const undo = () => removePreferences(database.db, request(userId, 'preferences/undo'), userId);
     expect(await make()).toEqual(await make());
     await undo();
     await undo();
-    expect(await database.sql`select 1 from notification_preferences where user_id = ${userId}`).toEqual([]);
+    expect(await remains(userId)).toEqual([]);
 
     const late = uuidv7();
     await removePreferences(database.db, request(late, 'preferences/undo'), late);
-    await expect(createPreferences(database.db, request(late, 'preferences'), late)).rejects.toMatchObject({
-      code: 'undone',
-    });
-    expect(await database.sql`select 1 from notification_preferences where user_id = ${late}`).toEqual([]);
+    const tooLate = createPreferences(database.db, request(late, 'preferences'), late, contactOf({ userId: late }));
+    await expect(tooLate).rejects.toMatchObject({ code: 'undone' });
+    expect(await remains(late)).toEqual([]);
+  });
+
+  test('and where they are reached come with one step, if its worker says so', async () => {
+    const [userId, before] = [uuidv7(), uuidv7()];
+    const contact = contactOf({ userId });
+    await createPreferences(database.db, request(userId, 'preferences'), userId, contact);
+    const { asOf: _, userId: __, ...recipient } = contact;
+    expect(await readContact(database.db, userId)).toEqual(recipient);
+    await createPreferences(database.db, request(before, 'preferences'), before, undefined);
+    expect(await readContact(database.db, before)).toBeUndefined();
   });
 
   test('do not overwrite what the user chose meanwhile', async () => {
     const userId = uuidv7();
     const chosen = { reminders: { email: false, inApp: true }, reviewRequests: { email: true, inApp: true } };
     await writePreferences(database.db, userId, chosen);
-    const reply = await createPreferences(database.db, request(userId, 'preferences'), userId);
+    const reply = await createPreferences(database.db, request(userId, 'preferences'), userId, undefined);
     expect(reply).toEqual({ status: 201, body: chosen });
   });
 });

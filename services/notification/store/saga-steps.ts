@@ -5,8 +5,9 @@ import { ProblemError } from '../../../kernel/errors';
 import { announcing } from '../../../platform/changes';
 import { type KeyedRequest, once, type StoredReply, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
-import type { NotificationPreferences, RecordedNotification, TemplateName } from '../contract';
+import type { Contact, NotificationPreferences, RecordedNotification, TemplateName } from '../contract';
 import { channelsFor, DEFAULT_PREFERENCES, isOptional, overtakenBy, replacedBy } from '../rules';
+import { keepContacts, removeContact } from './contacts';
 import { MAILS_DUE } from './deliveries';
 import { readPreferences, toColumns } from './preferences';
 
@@ -132,13 +133,15 @@ async function lockByKey(tx: Transaction, wanted: Announcement) {
   return row;
 }
 
-/** Gives a new user the defaults, once per key. What a user has chosen already stays. @throws ProblemError undone */
+/** Gives a new user the defaults and keeps their contact, once per key. What a user has chosen already stays. @throws ProblemError undone */
 export async function createPreferences(
   db: Database,
   request: KeyedRequest,
   userId: string,
+  contact: Contact | undefined,
 ): Promise<StoredReply<NotificationPreferences>> {
   return once(db, request, async (tx) => {
+    if (contact) await keepContacts(tx, [contact]);
     await tx
       .insert(notificationPreferences)
       .values({ userId, ...toColumns(DEFAULT_PREFERENCES) })
@@ -147,10 +150,11 @@ export async function createPreferences(
   });
 }
 
-/** Undo of createPreferences; harmless when there are none. */
+/** Undo of createPreferences: no preferences and no contact remain. Harmless when there are none. */
 export async function removePreferences(db: Database, request: UndoRequest, userId: string): Promise<void> {
   await undoOnce(db, request, async (tx) => {
     await tx.delete(notificationPreferences).where(eq(notificationPreferences.userId, userId));
+    await removeContact(tx, userId);
     return { status: 204, body: null };
   });
 }

@@ -1,17 +1,16 @@
-import { sampleMessage, TEMPLATES } from '../../../tests/support/notifications';
+import { sampleMail, TEMPLATES } from '../../../tests/support/notifications';
 import type { TemplateName } from '../contract';
-import { render } from '.';
 
 const PUBLIC_URL = 'https://tutorconnect.example';
 const TYPED = ['Grace Hopper', 'Ada Lovelace', 'Mathematics', 'meet.example', 'Exam preparation'];
 const anonymous = (template: TemplateName, data = {}) =>
-  render(sampleMessage(template, { emailVerified: false, data }), PUBLIC_URL);
+  sampleMail(template, PUBLIC_URL, { emailVerified: false, data });
 
 describe.each(TEMPLATES)('%s to an address that may be somebody else’s', (template) => {
   const mail = anonymous(template);
 
   test('quotes nothing that a person typed, in header, subject, text or page', () => {
-    expect(mail.recipient).toBe('');
+    expect(mail.name).toBe('');
     for (const form of [mail.subject, mail.html, mail.text])
       for (const typed of TYPED) expect(form).not.toContain(typed);
     expect(mail.text).toContain('Hello,\n');
@@ -26,7 +25,7 @@ describe.each(TEMPLATES)('%s to an address that may be somebody else’s', (temp
   });
 
   test('is in the list of the person who signed in the same as ever', () => {
-    const { title, message } = render(sampleMessage(template), PUBLIC_URL);
+    const { title, message } = sampleMail(template, PUBLIC_URL);
     expect({ title: mail.title, message: mail.message }).toEqual({ title, message });
   });
 });
@@ -43,7 +42,7 @@ test('a tutor is asked for a meeting link only if there is none', () => {
 });
 
 test('a welcome names nobody even where nothing is said of the address: that is what it asks', () => {
-  const mail = render(sampleMessage('welcome_verify_email'), PUBLIC_URL);
-  expect(mail.recipient).toBe('');
+  const mail = sampleMail('welcome_verify_email', PUBLIC_URL);
+  expect(mail.name).toBe('');
   expect(`${mail.html} ${mail.text}`).not.toContain('Grace');
 });

@@ -1,11 +1,10 @@
-import { sampleMessage } from '../../../tests/support/notifications';
-import { render } from '.';
+import { sampleMail } from '../../../tests/support/notifications';
 
 // What payees read of disputes.
 
 type Data = Record<string, unknown>;
 const told = (template: 'dispute_opened' | 'dispute_reminder' | 'dispute_decided', data: Data = {}) =>
-  render(sampleMessage(template, { data }), 'https://tutorconnect.example');
+  sampleMail(template, 'https://tutorconnect.example', { data });
 
 test('of a chargeback the bank has the money, the share is frozen, and until when something can be said', () => {
   const { subject, text } = told('dispute_opened');

@@ -1,4 +1,4 @@
-import { RecordNotification } from '../contract';
+import { type Recipient, RecordNotification } from '../contract';
 import { type Reader, readerFor, singleLine } from './format';
 import { FAILURES, refundInWords } from './messages';
 
@@ -19,12 +19,11 @@ type PayoutData = Extract<Data, { payoutId: unknown }>;
 type DisputeData = Extract<Data, { disputeId: unknown }>;
 
 /** The facts of `message`. A fact that the message does not have is absent, and words that ask for it fail loudly. */
-export function factsOf(message: RecordNotification): Facts {
-  const { data } = message;
-  const reader = readerFor(message.locale, message.timeZone);
+export function factsOf({ data }: RecordNotification, { locale, timeZone, emailVerified }: Recipient): Facts {
+  const reader = readerFor(locale, timeZone);
   return {
     ...('otherName' in data && { other: singleLine(data.otherName) }),
-    ...('startsAt' in data && bookingFacts(data, reader, message.emailVerified)),
+    ...('startsAt' in data && bookingFacts(data, reader, emailVerified)),
     ...('amount' in data && { amount: reader.money(data.amount) }),
     ...('respondBy' in data && { respondBy: reader.when(data.respondBy) }),
     ...('previousStart' in data && { previousWhen: reader.when(data.previousStart) }),
@@ -93,11 +92,10 @@ function hoursInWords(hours: number): string {
 const TAKES_PLACE = /confirmed|rescheduled|reminder/;
 
 /** The table under the message: the booking or payment in full. */
-export function detailsOf(message: RecordNotification): Detail[] {
-  const { data } = message;
-  const reader = readerFor(message.locale, message.timeZone);
-  if ('startsAt' in data)
-    return bookingDetails(data, reader, message.emailVerified && TAKES_PLACE.test(message.template));
+export function detailsOf({ template, data }: RecordNotification, recipient: Recipient): Detail[] {
+  const { locale, timeZone, emailVerified } = recipient;
+  const reader = readerFor(locale, timeZone);
+  if ('startsAt' in data) return bookingDetails(data, reader, emailVerified && TAKES_PLACE.test(template));
   if ('payoutId' in data) return payoutDetails(data, reader);
   if ('disputeId' in data) return disputeDetails(data, reader);
   if ('amount' in data) return paymentDetails(data, reader);
@@ -161,8 +159,11 @@ function detail(label: string, value: string): Detail {
 }
 
 /** Where the message's button leads. Pages of the platform start with `publicUrl`. */
-export function actionUrl(message: RecordNotification, publicUrl: string): string {
-  const { data } = message;
+export function actionUrl(
+  { template, data }: RecordNotification,
+  { emailVerified }: Recipient,
+  publicUrl: string,
+): string {
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;
   // What `new-mail --about page` makes; none may be there.
@@ -170,8 +171,8 @@ export function actionUrl(message: RecordNotification, publicUrl: string): strin
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('payoutId' in data) return `${publicUrl}/payouts/${'waitsFor' in data ? 'account' : data.payoutId}`;
   if ('disputeId' in data) return `${publicUrl}/disputes/${data.disputeId}`;
-  if ('hoursBefore' in data && message.emailVerified && data.meetingUrl !== null) return data.meetingUrl;
+  if ('hoursBefore' in data && emailVerified && data.meetingUrl !== null) return data.meetingUrl;
   const page =
     'paymentId' in data && data.bookingId === null ? `payments/${data.paymentId}` : `bookings/${data.bookingId}`;
-  return `${publicUrl}/${page}${message.template === 'booking_completed_student' ? '/review' : ''}`;
+  return `${publicUrl}/${page}${template === 'booking_completed_student' ? '/review' : ''}`;
 }

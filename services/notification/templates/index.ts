@@ -1,5 +1,5 @@
 import Handlebars from 'handlebars';
-import type { RecordNotification, TemplateName } from '../contract';
+import type { Recipient, RecordNotification, TemplateName } from '../contract';
 import { KIND_OF } from '../rules';
 import { actionUrl, type Detail, detailsOf, type Facts, factsOf, unquoted } from './facts';
 import { singleLine } from './format';
@@ -9,7 +9,7 @@ import { MESSAGES } from './messages';
 /** A message in the recipient's words: what is mailed, and the two lines that the in-app list keeps. */
 export interface Rendered {
   /** The recipient's name, for the mail's header; empty where the address may be somebody else's. */
-  recipient: string;
+  name: string;
   subject: string;
   html: string;
   text: string;
@@ -43,39 +43,46 @@ const htmlOf = handlebars.compile<View>(HTML_MESSAGE, { strict: true });
 const textOf = handlebars.compile<View>(TEXT_MESSAGE, { strict: true, noEscape: true });
 const compiled = new Map<TemplateName, Compiled>();
 
+/** A message for whom it is. */
+interface Told {
+  message: RecordNotification;
+  recipient: Recipient;
+  publicUrl: string;
+}
+
 /**
- * Renders `message` for its recipient; pages that the button leads to start with `publicUrl` (no slash at its end). The mail quotes nobody
+ * Renders `message` for `recipient`; pages that the button leads to start with `publicUrl` (no slash at its end). The mail quotes nobody
  * while its address may be somebody else's; the in-app list is read by the recipient alone.
  */
-export function render(message: RecordNotification, publicUrl: string): Rendered {
+export function render(message: RecordNotification, recipient: Recipient, publicUrl: string): Rendered {
+  const told = { message, recipient, publicUrl };
   const words = wordsOf(message.template);
-  const facts = factsOf(message);
+  const facts = factsOf(message, recipient);
   const lead = words.lead(facts);
-  const mail = quotesPeople(message)
-    ? mailOf(message, facts, publicUrl, { recipient: singleLine(message.recipientName), lead })
-    : anonymousMailOf(unquoted(message), publicUrl);
+  const mail = quotesPeople(told)
+    ? mailOf(told, facts, { name: singleLine(recipient.name), lead })
+    : anonymousMailOf({ ...told, message: unquoted(message) });
   return { ...mail, title: singleLine(words.subject(facts)), message: lead };
 }
 
 /** The mail that asks whether an address is its owner's comes before any answer. */
-function quotesPeople({ emailVerified, template }: RecordNotification): boolean {
+function quotesPeople({ message: { template }, recipient: { emailVerified } }: Told): boolean {
   return emailVerified && template !== 'welcome_verify_email';
 }
 
-type Mail = Pick<Rendered, 'recipient' | 'subject' | 'html' | 'text'>;
+type Mail = Pick<Rendered, 'name' | 'subject' | 'html' | 'text'>;
 
-function anonymousMailOf(message: RecordNotification, publicUrl: string): Mail {
-  const facts = factsOf(message);
-  const lead = wordsOf(message.template).lead(facts);
+function anonymousMailOf(told: Told): Mail {
+  const facts = factsOf(told.message, told.recipient);
+  const lead = wordsOf(told.message.template).lead(facts);
   // Where a name stood at the beginning stands "a student" now.
-  return mailOf(message, facts, publicUrl, { recipient: '', lead: lead.charAt(0).toUpperCase() + lead.slice(1) });
+  return mailOf(told, facts, { name: '', lead: lead.charAt(0).toUpperCase() + lead.slice(1) });
 }
 
 function mailOf(
-  message: RecordNotification,
+  { message, recipient, publicUrl }: Told,
   facts: Facts,
-  publicUrl: string,
-  { recipient, lead }: { recipient: string; lead: string },
+  { name, lead }: { name: string; lead: string },
 ): Mail {
   const words = wordsOf(message.template);
   const subject = singleLine(words.subject(facts));
@@ -84,13 +91,13 @@ function mailOf(
     subject,
     preheader: lead,
     heading: words.heading(facts),
-    name: recipient,
+    name,
     paragraphs: [lead, ...words.more.map((paragraph) => paragraph(facts))].filter((paragraph) => paragraph !== ''),
-    details: detailsOf(message),
-    action: { label: words.action(facts), url: actionUrl(message, publicUrl) },
+    details: detailsOf(message, recipient),
+    action: { label: words.action(facts), url: actionUrl(message, recipient, publicUrl) },
     footer: kind === 'reminder' || kind === 'review_request' ? REASON + CHOICE : REASON,
   };
-  return { recipient, subject, html: htmlOf(view), text: textOf(view) };
+  return { name, subject, html: htmlOf(view), text: textOf(view) };
 }
 
 /** The compiled words of a template. They are plain text, so nothing is escaped here: the HTML layout does that, once. */

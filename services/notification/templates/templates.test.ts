@@ -1,11 +1,10 @@
-import { sampleMessage, TEMPLATES } from '../../../tests/support/notifications';
+import { sampleMail, TEMPLATES } from '../../../tests/support/notifications';
 import type { TemplateName } from '../contract';
-import { render } from '.';
 import { readerFor, singleLine } from './format';
 
 const PUBLIC_URL = 'https://tutorconnect.example';
-const rendered = (template: TemplateName, change: Parameters<typeof sampleMessage>[1] = {}) =>
-  render(sampleMessage(template, change), PUBLIC_URL);
+const rendered = (template: TemplateName, change: Parameters<typeof sampleMail>[2] = {}) =>
+  sampleMail(template, PUBLIC_URL, change);
 
 /** A welcome goes to an address that nobody has proved, and names nobody. */
 const nameIn = (template: TemplateName, name: string) => (template === 'welcome_verify_email' ? '' : ` ${name}`);
@@ -75,7 +74,7 @@ describe.each(TEMPLATES)('%s', (template) => {
     });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     const breaks = /[\u0000-\u001f\u2028\u2029\u202e]/;
-    for (const line of [hostile.subject, hostile.recipient, hostile.title, hostile.message])
+    for (const line of [hostile.subject, hostile.name, hostile.title, hostile.message])
       expect(line).not.toMatch(breaks);
     expect(hostile.text).toContain(`Hello${nameIn(template, 'Eve Bcc: all@example.com X Y')},`);
   });

@@ -4,6 +4,7 @@ import { storePendingUser } from '../../../services/identity/store/sign-up';
 import { notificationContract as notification } from '../../../services/notification/contract';
 import { paymentContract as payment } from '../../../services/payment/contract';
 import { tutoringContract as tutoring } from '../../../services/tutoring/contract';
+import { contactOf } from '../notifications';
 import type { TestService } from '../service';
 import type { Pair } from '../undo';
 import { newUser, uniqueEmail } from '../users';
@@ -52,9 +53,18 @@ export const PAIRS: Record<string, Pair> = {
     undo: notification.removePreferences,
     async prepare({ notification: service }) {
       const userId = uuidv7();
-      const asked = { params: { userId } };
-      const left = () => service.database.sql`select * from notification_preferences where user_id = ${userId}`;
-      return { service, key: `user:${userId}/preferences`, does: asked, undoes: asked, left };
+      const { sql } = service.database;
+      const params = { userId };
+      return {
+        service,
+        key: `user:${userId}/preferences`,
+        does: { params, body: { contact: contactOf({ userId }) } },
+        undoes: { params },
+        left: async () => [
+          ...(await sql`select user_id from notification_preferences where user_id = ${userId}`),
+          ...(await sql`select user_id from contacts where user_id = ${userId}`),
+        ],
+      };
     },
   },
 };
