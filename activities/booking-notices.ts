@@ -2,6 +2,7 @@ import type { Money } from '../kernel/money';
 import { FAILURE_REASONS } from '../kernel/statuses';
 import type { InternalBooking } from '../services/booking/contract';
 import type { RecordNotification } from '../services/notification/contract';
+import { recipient } from './payment';
 
 /**
  * What people are told about a booking; each goes to the student, the tutor or both. `expired` is for the student alone. Where the row
@@ -28,18 +29,11 @@ export interface NoticeFacts {
   previousStart?: string;
 }
 
-/** Whose address is known to be theirs. A booking holds addresses as they were when it was made; this is as it is now. */
-export interface Verified {
-  student: boolean;
-  tutor: boolean;
-}
-
 /** Whom a notice concerns, what each of them is told, and until when it is of use: a reminder until the start, a request until its answer. */
 export function messagesFor(
   notice: Notice,
   b: InternalBooking,
   facts: NoticeFacts,
-  verified: Verified,
 ): { to: 'student' | 'tutor'; message: RecordNotification }[] {
   const common = {
     bookingId: b.id,
@@ -49,24 +43,8 @@ export function messagesFor(
     price: b.price,
     meetingUrl: b.meetingUrl,
   };
-  const student = {
-    recipientId: b.studentId,
-    email: b.studentEmail,
-    emailVerified: verified.student,
-    recipientName: b.studentName,
-    locale: b.studentLocale,
-    timeZone: b.studentTimeZone,
-    usefulUntil: null,
-  };
-  const tutor = {
-    recipientId: b.tutorId,
-    email: b.tutorEmail,
-    emailVerified: verified.tutor,
-    recipientName: b.tutorName,
-    locale: b.tutorLocale,
-    timeZone: b.tutorTimeZone,
-    usefulUntil: null,
-  };
+  const student = { ...recipient({ id: b.studentId }), usefulUntil: null };
+  const tutor = { ...recipient({ id: b.tutorId }), usefulUntil: null };
   const toStudent = { ...common, otherName: b.tutorName };
   const toTutor = { ...common, otherName: b.studentName };
   const { respondBy = b.scheduledAt, previousStart = b.scheduledAt, hoursBefore = 1, refund = null } = facts;

@@ -5,10 +5,10 @@ import type { CancelReason } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
 import type { MoveWish } from '../services/booking/contract';
 import { createIdentityClient } from '../services/identity/client';
-import { createNotificationClient } from '../services/notification/client';
 import { createTutoringClient } from '../services/tutoring/client';
 import { messagesFor, type Notice, type NoticeFacts } from './booking-notices';
 import type { Clients } from './clients';
+import { createNotices } from './notices';
 import { nameOf } from './payment';
 import type { Step, Undo } from './step';
 
@@ -31,23 +31,24 @@ export interface CancelDecided {
 export type BookingActivities = ReturnType<typeof createBookingActivities>;
 
 /**
- * The steps of the booking saga: each `do` beside its undo. `key` is the step's idempotency key. Names and addresses pass through
+ * The steps of the booking saga: each `do` beside its undo. `key` is the step's idempotency key. Names pass through
  * here from service to service and are never returned.
  */
-export function createBookingActivities({ clientOf }: Clients) {
+export function createBookingActivities(clients: Clients) {
+  const { clientOf } = clients;
   const booking = clientOf('booking', createBookingClient);
   const identity = clientOf('identity', createIdentityClient);
   const tutoring = clientOf('tutoring', createTutoringClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   return {
-    /** Gathers price, names and addresses and makes the pending booking. A refusal is stored for the client that waits. */
+    /** Gathers price and names and makes the pending booking. A refusal is stored for the client that waits. */
     async createBooking({ bookingId, key }: Step<{ bookingId: string }>): Promise<BookingTerms> {
       try {
         const { studentId, tutorId, subject, scheduledAt, durationMinutes, pricingOptionId } =
           await booking.beginRequest(bookingId);
         const [{ first: student, second: tutor }, quote] = await Promise.all([
-          identity.getPair(studentId, tutorId),
+          identity.getPeople(studentId, tutorId),
           tutoring.quoteSession(tutorId, {
             subject,
             scheduledAt,
@@ -60,11 +61,10 @@ export function createBookingActivities({ clientOf }: Clients) {
           {
             student: {
               name: nameOf(student),
-              email: student.email,
               timeZone: student.timeZone,
               locale: student.locale,
             },
-            tutor: { name: quote.displayName, email: tutor.email, timeZone: quote.timeZone, locale: tutor.locale },
+            tutor: { name: quote.displayName, timeZone: quote.timeZone, locale: tutor.locale },
             subject: quote.subject,
             price: quote.price,
             instantBooking: quote.instantBooking,
@@ -185,10 +185,8 @@ export function createBookingActivities({ clientOf }: Clients) {
     /** Has whom the notice concerns written to, one mail per person and `key`; notification delivers it. */
     async notifyBooking(input: Step<{ bookingId: string; notice: Notice } & NoticeFacts>): Promise<void> {
       const facts = await booking.readForNotices(input.bookingId);
-      const { first: student, second: tutor } = await identity.getPair(facts.studentId, facts.tutorId);
-      const verified = { student: student.emailVerified, tutor: tutor.emailVerified };
-      const messages = messagesFor(input.notice, facts, input, verified);
-      await Promise.all(messages.map(({ to, message }) => notification.record(message, `${input.key}/${to}`)));
+      const messages = messagesFor(input.notice, facts, input);
+      await Promise.all(messages.map(({ to, message }) => notices.record(message, `${input.key}/${to}`)));
     },
   };
 }

@@ -1,13 +1,12 @@
 import { inUnits, type Money } from '../kernel/money';
 import { type DisputeStatus, isInquiry } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
-import { createIdentityClient } from '../services/identity/client';
 import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { DisputeState, DisputesFound, FindDisputes } from '../services/payment/contract';
 import type { Clients } from './clients';
 import { evidenceOf } from './dispute-evidence';
-import { recipient } from './payment';
+import { createNotices } from './notices';
 import type { Step } from './step';
 
 /** What a workflow may know of a dispute: ids, states, times and money. */
@@ -39,11 +38,12 @@ type About = { disputeId: string };
 type Concerns = About & { paymentId: string; bookingId: string | null; payeeId: string };
 
 /** The steps of the dispute saga, and of the Schedule that finds disputes. Nothing takes them back. */
-export function createDisputeActivities({ clientOf }: Clients) {
+export function createDisputeActivities(clients: Clients) {
+  const { clientOf } = clients;
   const payment = clientOf('payment', createPaymentClient);
   const booking = clientOf('booking', createBookingClient);
-  const identity = clientOf('identity', createIdentityClient);
   const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   const summary = (state: DisputeState): DisputeSummary => {
     const { version, status, amount, respondBy, submitBy, stated, submitted, decided } = state;
@@ -63,13 +63,13 @@ export function createDisputeActivities({ clientOf }: Clients) {
      */
     async gatherEvidence(input: Step<About & { paymentId: string; bookingId: string }>): Promise<void> {
       const { disputeId, paymentId, bookingId, key } = input;
-      const [session, { items: history, terms }, notices, paid] = await Promise.all([
+      const [session, { items: history, terms }, told, paid] = await Promise.all([
         booking.readForNotices(bookingId),
         booking.readTimeline(bookingId),
         notification.noticesOfBooking(bookingId),
         payment.getPayment(paymentId),
       ]);
-      const evidence = evidenceOf({ session, history, terms, notices: notices.items, paid: paid.captured });
+      const evidence = evidenceOf({ session, history, terms, notices: told.items, paid: paid.captured });
       await payment.gatherEvidence(disputeId, evidence, key);
     },
 
@@ -88,24 +88,21 @@ export function createDisputeActivities({ clientOf }: Clients) {
       const { disputeId, paymentId, bookingId, payeeId, news, state, key } = input;
       const { status, amount, submitBy } = state;
       const inquiry = isInquiry(status);
-      const [payee, session] = await Promise.all([
-        identity.getUser(payeeId),
-        bookingId === null ? null : booking.readForNotices(bookingId),
-      ]);
+      const session = bookingId === null ? null : await booking.readForNotices(bookingId);
       const about = {
         ...{ disputeId, paymentId, bookingId, amount },
         session: session && { subject: session.subject, startsAt: session.scheduledAt },
       };
-      const to = { ...recipient(payee), usefulUntil: null };
+      const to = { recipientId: payeeId, usefulUntil: null };
       if (news === 'decided') {
         const data = { ...about, outcome: outcomeOf(status) };
-        await notification.record({ template: 'dispute_decided', ...to, data }, key);
+        await notices.record({ template: 'dispute_decided', ...to, data }, key);
       } else if (news === 'opened') {
         const data = { ...about, inquiry, sayBy: submitBy };
-        await notification.record({ template: 'dispute_opened', ...to, data }, key);
+        await notices.record({ template: 'dispute_opened', ...to, data }, key);
       } else if (submitBy !== null) {
         const data = { ...about, inquiry, sayBy: submitBy };
-        await notification.record({ template: 'dispute_reminder', ...to, usefulUntil: submitBy, data }, key);
+        await notices.record({ template: 'dispute_reminder', ...to, usefulUntil: submitBy, data }, key);
       }
     },
 

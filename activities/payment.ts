@@ -3,10 +3,10 @@ import type { Money } from '../kernel/money';
 import type { PaymentStatus } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
-import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { PaymentState, SettledByHand } from '../services/payment/contract';
 import type { Clients } from './clients';
+import { createNotices } from './notices';
 import type { Step, Undo } from './step';
 
 /** What a workflow may know of a payment: ids, state and version; the client secret stays in the services. */
@@ -34,11 +34,12 @@ const CANCELLED = { reason: 'Booking cancelled', requestedBy: null };
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
 
 /** Money. Every activity leaves booking's copy of the payment up to date before it returns. */
-export function createPaymentActivities({ clientOf }: Clients) {
+export function createPaymentActivities(clients: Clients) {
+  const { clientOf } = clients;
   const payment = clientOf('payment', createPaymentClient);
   const booking = clientOf('booking', createBookingClient);
   const identity = clientOf('identity', createIdentityClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   /** Booking shows what the payment service says; an older version never overwrites a newer one. */
   async function shown(state: PaymentState, awaitingUntil: string | null = null): Promise<PaymentSummary> {
@@ -186,11 +187,11 @@ export function createPaymentActivities({ clientOf }: Clients) {
       key,
     }: Step<{ paymentId: string; notice: 'paid' | 'declined' }>): Promise<void> {
       const state = await payment.getPayment(paymentId);
-      const { first: payer, second: payee } = await identity.getPair(state.payerId, state.payeeId);
+      const { first: payer, second: payee } = await identity.getPeople(state.payerId, state.payeeId);
       const about = { paymentId, bookingId: state.bookingId, description: null };
       if (notice === 'declined') {
         const data = { ...about, amount: state.amount, otherName: nameOf(payee) };
-        await notification.record(
+        await notices.record(
           { template: 'payment_declined_student', ...recipient(payer), usefulUntil: null, data },
           `${key}/payer`,
         );
@@ -198,7 +199,7 @@ export function createPaymentActivities({ clientOf }: Clients) {
       }
       const data = { ...about, amount: state.captured };
       await Promise.all([
-        notification.record(
+        notices.record(
           {
             template: 'payment_receipt',
             ...recipient(payer),
@@ -207,7 +208,7 @@ export function createPaymentActivities({ clientOf }: Clients) {
           },
           `${key}/payer`,
         ),
-        notification.record(
+        notices.record(
           {
             template: 'payment_received',
             ...recipient(payee),
@@ -231,28 +232,11 @@ export function projectionOf(state: PaymentState) {
   return { id, version, status, amount, captured, refunded, clientSecret, declineCode };
 }
 
-interface Person {
-  id: string;
-  email: string;
-  emailVerified: boolean;
-  firstName: string;
-  lastName: string;
-  locale: string;
-  timeZone: string;
+/** Whom a notice is for. Where they are reached notification knows. */
+export function recipient({ id }: { id: string }) {
+  return { recipientId: id };
 }
 
-/** Whom a mail about money goes to, as notification wants it. */
-export function recipient(person: Person) {
-  return {
-    recipientId: person.id,
-    email: person.email,
-    emailVerified: person.emailVerified,
-    recipientName: nameOf(person),
-    locale: person.locale,
-    timeZone: person.timeZone,
-  };
-}
-
-export function nameOf(person: Person): string {
-  return `${person.firstName} ${person.lastName}`.trim();
+export function nameOf({ firstName, lastName }: { firstName: string; lastName: string }): string {
+  return `${firstName} ${lastName}`.trim();
 }

@@ -28,10 +28,6 @@ async function told(
     },
     ...{ text: 'What became of it.', failureText: null, lines: [], others: 0 },
   };
-  services.answers.internalGetUser = {
-    ...{ id: payeeId, role: 'tutor', status: 'active', email: 'tina@example.org', firstName: 'Tina' },
-    ...{ lastName: 'Tutor', emailVerified: true, timeZone: 'Europe/Berlin', locale: 'de-DE' },
-  };
   services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
   await act.notifyPayout({ payoutId, key, ...(news && { news }) });
   return services.calls

@@ -1,11 +1,9 @@
 import type { PayoutReason, PayoutStatus } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
-import { createIdentityClient } from '../services/identity/client';
-import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { PayoutDetails, PayoutState, SettledByHand, WeekOpened } from '../services/payment/contract';
 import type { Clients } from './clients';
-import { recipient } from './payment';
+import { createNotices } from './notices';
 import type { Step, Undo } from './step';
 
 /** What a workflow may know of a payout: ids, state and version. */
@@ -37,11 +35,11 @@ type About = { payoutId: string };
 export type PayoutNews = 'awaiting_onboarding' | 'awaiting_bank_account' | 'completed' | 'over';
 
 /** The steps of the payout saga: each `do` beside its undo. */
-export function createPayoutActivities({ clientOf }: Clients) {
+export function createPayoutActivities(clients: Clients) {
+  const { clientOf } = clients;
   const payment = clientOf('payment', createPaymentClient);
   const booking = clientOf('booking', createBookingClient);
-  const identity = clientOf('identity', createIdentityClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   const summary = ({ payoutId: _, payeeId: __, amount: ___, ...state }: PayoutState): PayoutSummary => state;
 
@@ -111,15 +109,15 @@ export function createPayoutActivities({ clientOf }: Clients) {
       // What an operator has settled by hand may be over by being completed.
       const isSo = news === undefined || news === now || (news === 'over' && now === 'completed');
       if (now === undefined || !isSo) return;
-      const to = { ...recipient(await identity.getUser(payeeId)), usefulUntil: null };
+      const to = { recipientId: payeeId, usefulUntil: null };
       const about = { payoutId, amount };
       if (now === 'completed') {
         const data = { ...about, lines: await linesOf(details), others: details.others };
-        await notification.record({ template: 'payout_completed', ...to, data }, key);
+        await notices.record({ template: 'payout_completed', ...to, data }, key);
       } else if (now === 'over') {
         const why = [details.text, details.failureText].filter(Boolean).join(' ');
-        await notification.record({ template: 'payout_failed', ...to, data: { ...about, why } }, key);
-      } else await notification.record({ template: 'payout_waits', ...to, data: { ...about, waitsFor: now } }, key);
+        await notices.record({ template: 'payout_failed', ...to, data: { ...about, why } }, key);
+      } else await notices.record({ template: 'payout_waits', ...to, data: { ...about, waitsFor: now } }, key);
     },
 
     /** Opens a page of the week's payouts, and starts their sagas. */

@@ -76,45 +76,30 @@ test.each([
 ] as const)('%s tells the payer the amount by %s (booking %s)', async (name, template, booking) => {
   services.answers.getRefundState = refund('succeeded');
   services.answers.getPaymentState = { ...payment, payerId, payeeId: uuidv7() };
-  services.answers.internalGetUser = {
-    ...{ id: payerId, email: 'ada@example.com', role: 'student', status: 'active', emailVerified: true },
-    ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
-  };
   services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
   await act[name]({ refundId, bookingId: booking, key });
-  expect(services.calls.find(({ operation }) => operation === 'internalGetUser')?.path).toContain(payerId);
-  expect(services.calls.at(-1)).toMatchObject({
-    operation: 'recordNotification',
-    key,
-    body: {
-      ...{ template, recipientId: payerId, email: 'ada@example.com', recipientName: 'Ada King' },
-      usefulUntil: null,
-      data: { paymentId, bookingId: booking, amount: EUR(2250) },
-    },
+  expect(services.calls.at(-1)).toMatchObject({ operation: 'recordNotification', key });
+  expect(services.calls.at(-1)?.body).toEqual({
+    ...{ template, recipientId: payerId, usefulUntil: null },
+    data: { paymentId, bookingId: booking, amount: EUR(2250), description: null },
   });
 });
 
 test('payer and payee are told that it waits for a bank, each under a key of their own', async () => {
   const payeeId = uuidv7();
-  const person = (id: string, email: string) => ({
-    ...{ id, email, role: 'student', status: 'active', emailVerified: true },
-    ...{ firstName: 'Ada', lastName: 'King', timeZone: 'UTC', locale: 'en' },
-  });
   services.answers.getRefundState = refund('pending');
   services.answers.getPaymentState = { ...payment, payerId, payeeId };
-  services.answers.internalGetPair = {
-    first: person(payerId, 'ada@example.com'),
-    second: person(payeeId, 'tina@example.com'),
-  };
   services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
   await act.notifyRefundWaits({ refundId, bookingId, key });
   const told = services.calls.filter(({ operation }) => operation === 'recordNotification');
-  const says = (email: string) =>
-    expect.objectContaining({ template: 'refund_waits', email, data: expect.objectContaining({ amount: EUR(2250) }) });
+  const says = (recipientId: string) => ({
+    ...{ template: 'refund_waits', recipientId, usefulUntil: null },
+    data: expect.objectContaining({ amount: EUR(2250) }),
+  });
   expect(told.map(({ key: under, body }) => ({ under, body }))).toEqual(
     expect.arrayContaining([
-      { under: `${key}/payer`, body: says('ada@example.com') },
-      { under: `${key}/payee`, body: says('tina@example.com') },
+      { under: `${key}/payer`, body: says(payerId) },
+      { under: `${key}/payee`, body: says(payeeId) },
     ]),
   );
   expect(told).toHaveLength(2);

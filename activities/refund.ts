@@ -1,11 +1,10 @@
 import type { RefundStatus } from '../kernel/statuses';
 import { createBookingClient } from '../services/booking/client';
-import { createIdentityClient } from '../services/identity/client';
-import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { RefundState } from '../services/payment/contract';
 import type { Clients } from './clients';
-import { projectionOf, recipient } from './payment';
+import { createNotices } from './notices';
+import { projectionOf } from './payment';
 import type { Step } from './step';
 
 export interface RefundSummary {
@@ -24,11 +23,11 @@ export interface RefundSummary {
 
 export type RefundActivities = ReturnType<typeof createRefundActivities>;
 
-export function createRefundActivities({ clientOf }: Clients) {
+export function createRefundActivities(clients: Clients) {
+  const { clientOf } = clients;
   const payment = clientOf('payment', createPaymentClient);
   const booking = clientOf('booking', createBookingClient);
-  const identity = clientOf('identity', createIdentityClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   const summary = ({ status, tries, owed, returned, disputed, payment }: RefundState): RefundSummary => ({
     ...{ status, version: payment.version, tries },
@@ -43,9 +42,8 @@ export function createRefundActivities({ clientOf }: Clients) {
   ): Promise<void> {
     const refund = await payment.getRefund(refundId);
     const { payerId } = await payment.getPayment(refund.paymentId);
-    const payer = await identity.getUser(payerId);
     const data = { paymentId: refund.paymentId, bookingId, amount: refund.amount, description: null };
-    await notification.record({ template, ...recipient(payer), usefulUntil: null, data }, key);
+    await notices.record({ template, recipientId: payerId, usefulUntil: null, data }, key);
   }
 
   return {
@@ -85,14 +83,10 @@ export function createRefundActivities({ clientOf }: Clients) {
     }: Step<{ refundId: string; bookingId: string | null }>): Promise<void> {
       const { paymentId, amount } = await payment.getRefund(refundId);
       const { payerId, payeeId } = await payment.getPayment(paymentId);
-      const { first: payer, second: payee } = await identity.getPair(payerId, payeeId);
       const data = { paymentId, bookingId, amount, description: null };
-      const tell = (person: typeof payer, as: 'payer' | 'payee') =>
-        notification.record(
-          { template: 'refund_waits', ...recipient(person), usefulUntil: null, data },
-          `${key}/${as}`,
-        );
-      await Promise.all([tell(payer, 'payer'), tell(payee, 'payee')]);
+      const tell = (recipientId: string, as: 'payer' | 'payee') =>
+        notices.record({ template: 'refund_waits', recipientId, usefulUntil: null, data }, `${key}/${as}`);
+      await Promise.all([tell(payerId, 'payer'), tell(payeeId, 'payee')]);
     },
 
     /** Tells the payer that it came back from their bank, after they were told that it was made. */

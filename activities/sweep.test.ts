@@ -22,30 +22,26 @@ const price = { amount: 4500, currency: 'XDR' };
 
 test('a tutor whose prices cannot be charged is written to, once per refusal, and noted as told', async () => {
   services.answers.sweepPrices = { unlisted: 3, untold: [{ tutorId, refusedAt, price, because: 'currency' }] };
-  services.answers.internalGetUser = user;
   services.answers.recordNotification = { id: uuidv7(), status: 'pending' };
   expect(await act.sweepPrices()).toEqual({ found: 1, started: 0, refused: 3 });
   expect(services.calls.map(({ operation }) => operation)).toEqual([
     'sweepPrices',
-    'internalGetUser',
     'recordNotification',
     'markPricesTold',
   ]);
-  expect(services.calls[2]).toMatchObject({
+  expect(services.calls[1]).toMatchObject({
     key: `tutor:${tutorId}/prices-refused/${refusedAt}`,
     body: {
       template: 'prices_refused_tutor',
       recipientId: tutorId,
-      email: 'tina@example.org',
       data: { refusedPrice: price, because: 'currency' },
     },
   });
-  expect(services.calls[3]?.body).toEqual({ refusedAt });
+  expect(services.calls[2]?.body).toEqual({ refusedAt });
 });
 
 test('who could not be written to is not noted as told', async () => {
   services.answers.sweepPrices = { unlisted: 0, untold: [{ tutorId, refusedAt, price, because: 'amount' }] };
-  services.answers.internalGetUser = user;
   services.answers.recordNotification = new ProblemError('upstream_unavailable');
   await expect(act.sweepPrices()).rejects.toMatchObject({ code: 'upstream_unavailable' });
   expect(services.calls.map(({ operation }) => operation)).not.toContain('markPricesTold');

@@ -4,12 +4,11 @@ import type { Swept } from '../platform/schemas';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import type { InternalUser } from '../services/identity/contract';
-import { createNotificationClient } from '../services/notification/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { EarningsSwept, NamedPerson, PayoutsSwept } from '../services/payment/contract';
 import { createTutoringClient } from '../services/tutoring/client';
 import type { Clients } from './clients';
-import { recipient } from './payment';
+import { createNotices } from './notices';
 
 /** Counts alone: a history names nobody. */
 interface ReceiptsSwept {
@@ -22,10 +21,11 @@ interface ReceiptsSwept {
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
 
 /** What the sweep asks of each context that starts sagas. Without keys: each is harmless twice, and finds other things every time. */
-export function createSweepActivities({ clientOf }: Clients) {
+export function createSweepActivities(clients: Clients) {
+  const { clientOf } = clients;
   const booking = clientOf('booking', createBookingClient);
   const identity = clientOf('identity', createIdentityClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
   const payment = clientOf('payment', createPaymentClient);
   const tutoring = clientOf('tutoring', createTutoringClient);
 
@@ -76,10 +76,10 @@ export function createSweepActivities({ clientOf }: Clients) {
       const { unlisted, untold } = await tutoring.sweepPrices();
       const told = await Promise.allSettled(
         untold.map(async ({ tutorId, refusedAt, price, because }) => {
-          await notification.record(
+          await notices.record(
             {
               template: 'prices_refused_tutor',
-              ...recipient(await identity.getUser(tutorId)),
+              recipientId: tutorId,
               usefulUntil: null,
               data: { refusedPrice: price, because },
             },

@@ -187,9 +187,9 @@ export async function seedBooking(
           'https://meet.example/' || n, t % 2 = 0, case status when 'cancelled' then 'student' when 'refunded' then 'tutor' end,
           case status when 'cancelled' then ${madeId('1690000000000', `'7'`, 'n')} end
         from seeded`,
-      `insert into booking_snapshots (booking_id, student_name, student_email, student_time_zone, student_locale, tutor_name, tutor_email,
+      `insert into booking_snapshots (booking_id, student_name, student_time_zone, student_locale, tutor_name,
           tutor_time_zone, tutor_locale, price, currency)
-        select id, ${name('s')}, 'student-' || s || '@bench.example', 'Europe/Berlin', 'en', ${name('t')}, 'tutor-' || t || '@bench.example',
+        select id, ${name('s')}, 'Europe/Berlin', 'en', ${name('t')},
           ${pick(ZONES, 't')}, 'en', ${HOURLY}, 'EUR' from seeded`,
       `insert into payments (id, booking_id, version, status, amount, captured, refunded, currency)
         select uuidv7(), id, 2, case status when 'pending' then 'authorized' when 'cancelled' then 'voided' when 'refunded' then 'refunded' else 'captured' end,

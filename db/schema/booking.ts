@@ -92,11 +92,12 @@ export const bookingSnapshots = pgTable(
       .primaryKey()
       .references(() => bookings.id),
     studentName: text('student_name').notNull(),
-    studentEmail: text('student_email').notNull(),
+    /** Empty since notification knows where people are reached; a process of before still writes and reads it. */
+    studentEmail: text('student_email').notNull().default(''),
     studentTimeZone: text('student_time_zone').notNull(),
     studentLocale: text('student_locale').notNull(),
     tutorName: text('tutor_name').notNull(),
-    tutorEmail: text('tutor_email').notNull(),
+    tutorEmail: text('tutor_email').notNull().default(''),
     tutorTimeZone: text('tutor_time_zone').notNull(),
     tutorLocale: text('tutor_locale').notNull(),
     price: minorUnits('price').notNull(),

@@ -11,8 +11,6 @@ export function createIdentityClient(http: ServiceClient) {
     /** @throws ProblemError not_found */
     getUser: (id: string) => http.call(contract.getUser, { params: { id } }),
     /** @throws ProblemError not_found unless both exist */
-    getPair: (first: string, second: string) => http.call(contract.getPair, { query: { first, second } }),
-    /** @throws ProblemError not_found unless both exist */
     getPeople: (first: string, second: string) => http.call(contract.getPeople, { query: { first, second } }),
     /** @throws ProblemError not_found */
     getContact: (id: string) => http.call(contract.getContact, { params: { id } }),

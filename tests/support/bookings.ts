@@ -14,7 +14,6 @@ export const eur = (amount: number) => ({ amount, currency: 'EUR' });
 /** A party of a booking, as identity describes one. */
 export const person = (name: string, locale = 'en') => ({
   name,
-  email: `${name}@example.org`,
   timeZone: 'Europe/Berlin',
   locale,
 });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ERROR_CODES, isErrorCode } from '../../../kernel/errors';
-import { Email } from '../../../platform/email';
 import { endpoint } from '../../../platform/endpoint';
 import { foldOperations } from '../../../platform/fold-operations';
 import { KnownName } from '../../../platform/names';
@@ -40,13 +39,17 @@ export const PaymentProjection = z
   );
 export type PaymentProjection = z.output<typeof PaymentProjection>;
 
-const Person = z.strictObject({ name: KnownName, email: Email, timeZone: KnownTimeZone, locale: Locale });
+const Person = z.strictObject({
+  name: KnownName,
+  timeZone: KnownTimeZone,
+  locale: Locale,
+  /** A worker of before says it. It is kept nowhere. */
+  email: z.string().optional(),
+});
 
 export const InternalBooking = Booking.extend({
-  studentEmail: z.string(),
   studentTimeZone: z.string(),
   studentLocale: z.string(),
-  tutorEmail: z.string(),
   tutorTimeZone: z.string(),
   tutorLocale: z.string(),
 });
@@ -119,7 +122,8 @@ export const sagaOperations = {
     summary: 'A booking with what mails about it need',
     access: 'service',
     params: IdParams,
-    replies: { 200: InternalBooking },
+    // A worker of before wants addresses to be there. They are empty: whoever is written to is reached as notification knows.
+    replies: { 200: InternalBooking.extend({ studentEmail: z.string(), tutorEmail: z.string() }) },
   }),
   beginRequest: endpoint({
     method: 'post',
@@ -155,7 +159,7 @@ export const sagaOperations = {
     path: '/internal/bookings/{id}/create',
     operationId: 'internalCreateBooking',
     summary: 'Make the booking, pending, from its stored request',
-    // Price, names and addresses were gathered for the request, and may be others when the step is repeated.
+    // Price and names were gathered for the request, and may be others when the step is repeated.
     fingerprint: [],
     body: Creation,
     replies: { 200: Created },

@@ -27,7 +27,7 @@ import { sweepRequests } from '../store/sweep';
 export function serveSagaSteps(service: Service, { database: { db } }: ServiceDeps): void {
   service.serve(contract.readForNotices, async ({ params }) => {
     const booking = await readBooking(db, params.id);
-    return ok({ ...booking, payment: withoutSecrets(booking.payment) });
+    return ok({ ...booking, payment: withoutSecrets(booking.payment), studentEmail: '', tutorEmail: '' });
   });
   service.serve(contract.readTimeline, async ({ params }) => {
     const { id } = await readBooking(db, params.id);

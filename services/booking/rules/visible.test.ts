@@ -34,10 +34,8 @@ describe('what each side sees', () => {
     workflowId: 'booking:b',
     createdAt: START,
     updatedAt: START,
-    studentEmail: 's@example.org',
     studentTimeZone: 'UTC',
     studentLocale: 'en',
-    tutorEmail: 't@example.org',
     tutorTimeZone: 'UTC',
     tutorLocale: 'en',
   };

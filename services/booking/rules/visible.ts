@@ -1,12 +1,12 @@
 import type { Party } from '../../../kernel/session';
 import type { Booking, BookingOrRequested, InternalBooking, RequestedBooking } from '../contract';
 
-/** The booking as `party` may see it: no addresses, and the payment's secret and the bank's words for the student alone. */
+/** The booking as `party` may see it: nobody's zone or language, and the payment's secret and the bank's words for the student alone. */
 export function visibleTo(party: Party, booking: InternalBooking): Booking;
 export function visibleTo(party: Party, booking: InternalBooking | RequestedBooking): BookingOrRequested;
 export function visibleTo(party: Party, booking: InternalBooking | RequestedBooking): BookingOrRequested {
   if (booking.price === null) return booking;
-  const { studentEmail, studentTimeZone, studentLocale, tutorEmail, tutorTimeZone, tutorLocale, ...shown } = booking;
+  const { studentTimeZone, studentLocale, tutorTimeZone, tutorLocale, ...shown } = booking;
   return party === 'student' ? shown : { ...shown, payment: withoutSecrets(booking.payment) };
 }
 

@@ -42,11 +42,9 @@ const columns = {
   snapshot: {
     // As identity has them now; as they were when booked until that is known.
     studentName: sql<string>`coalesce(${people.displayName}, ${bookingSnapshots.studentName})`,
-    studentEmail: bookingSnapshots.studentEmail,
     studentTimeZone: bookingSnapshots.studentTimeZone,
     studentLocale: bookingSnapshots.studentLocale,
     tutorName: bookingSnapshots.tutorName,
-    tutorEmail: bookingSnapshots.tutorEmail,
     tutorTimeZone: bookingSnapshots.tutorTimeZone,
     tutorLocale: bookingSnapshots.tutorLocale,
     price: bookingSnapshots.price,
@@ -100,10 +98,8 @@ function toBooking({ booking, snapshot, payment, note }: Row): InternalBooking {
     workflowId: bookingWorkflowId(booking.id),
     createdAt: booking.createdAt.toISOString(),
     updatedAt: booking.updatedAt.toISOString(),
-    studentEmail: snapshot.studentEmail,
     studentTimeZone: snapshot.studentTimeZone,
     studentLocale: snapshot.studentLocale,
-    tutorEmail: snapshot.tutorEmail,
     tutorTimeZone: snapshot.tutorTimeZone,
     tutorLocale: snapshot.tutorLocale,
   };

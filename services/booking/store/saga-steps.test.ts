@@ -32,7 +32,6 @@ describe('create', () => {
       studentId,
       tutorId,
       studentName: 'sam',
-      tutorEmail: 'ada@example.org',
       tutorLocale: 'de',
       scheduledAt,
       price: eur(4500),
@@ -40,6 +39,15 @@ describe('create', () => {
       workflowId: `booking:${id}`,
     });
     expect(await typesOf(id)).toEqual(['BookingRequested']);
+  });
+
+  test('keeps no address, also when a worker of before says them', async () => {
+    const { id } = await requested();
+    const { student, tutor, ...rest } = creation();
+    const said = { student: { ...student, email: 'sam@example.org' }, tutor: { ...tutor, email: 'ada@example.org' } };
+    await createPending(db(), step(id, 'create'), id, { ...rest, ...said });
+    const [row] = await database.sql`select student_email, tutor_email from booking_snapshots where booking_id = ${id}`;
+    expect(row).toEqual({ student_email: '', tutor_email: '' });
   });
 
   test('happens once, under the same key or another, and keeps the first price', async () => {
