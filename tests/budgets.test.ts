@@ -19,18 +19,14 @@ type Counts = Map<string, number>;
 const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['workflow tasks', 3, 'up to the charge; after it, up to confirm; after that, with the notice and the first timer'],
   ['history events', 21, 'the start, the tasks 9, two recorded activities 6, three local steps 3, a state and a timer'],
-  ['SQL statements', 89, 'the sum of the services'],
+  ['SQL statements', 92, 'the sum of the services'],
   [
     'SQL statements of booking',
     35,
     'claim 5, start and end of the wait 2, reply 2, request 1, create 10, payment 8, confirm 6, facts of the notice 1',
   ],
-  [
-    'SQL statements of identity',
-    2,
-    'both people in one, and once more for the notice: whether their addresses are confirmed',
-  ],
-  ['SQL statements of notification', 20, 'two mails: record 5, claim 1, outcome 4'],
+  ['SQL statements of identity', 1, 'both people in one'],
+  ['SQL statements of notification', 24, 'two mails: record 6, claim 1, where it goes 1, outcome 4'],
   [
     'SQL statements of payment',
     22,
@@ -38,7 +34,7 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ],
   ['SQL statements of tutoring', 10, 'quote 2, hold 8'],
   ['calls to Stripe', 1, 'the charge; the webhook about it finds all of it in the ledger'],
-  ['HTTP calls', 16, 'the sum of the operations'],
+  ['HTTP calls', 15, 'the sum of the operations'],
   ['HTTP calls of booking: bookSession', 1, 'the request'],
   [
     'HTTP calls of booking: internalBeginBookingRequest',
@@ -48,8 +44,8 @@ const OF_AN_INSTANT_BOOKING: Budget[] = [
   ['HTTP calls of booking: internalCreateBooking', 1, 'a step'],
   ['HTTP calls of booking: internalRecordPayment', 1, 'the client reads the payment where its booking is'],
   ['HTTP calls of booking: internalConfirmBooking', 1, 'a step'],
-  ['HTTP calls of booking: internalGetBooking', 1, 'names and addresses of the notice stay out of the history'],
-  ['HTTP calls of identity: internalGetPair', 2, 'both people at once, for the booking and for the notice'],
+  ['HTTP calls of booking: internalGetBooking', 1, 'names in the notice stay out of the history'],
+  ['HTTP calls of identity: internalGetPeople', 1, 'both people at once'],
   ['HTTP calls of notification: recordNotification', 2, 'a mail each, so that one that fails is tried again alone'],
   ['HTTP calls of payment: chargeBooking', 1, 'a step'],
   ['HTTP calls of payment: stripeWebhook', 3, 'Stripe tells of the intent made, the charge, and the intent paid'],
@@ -66,14 +62,14 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
   ],
   [
     'SQL statements',
-    163,
-    'as above, and two more mails 20, authorising apart from capturing, asking the tutor, the command, block 8',
+    168,
+    'as above, and two more mails 24, authorising apart from capturing, asking the tutor, the command, block 8',
   ],
   ['calls to Stripe', 3, 'authorise, capture, and one look at what the webhook of the authorisation tells of'],
   [
     'HTTP calls',
-    28,
-    'as above, and confirm, capture, a second payment state, await, extend, block, two mails, facts, both people, two webhooks',
+    26,
+    'as above, and confirm, capture, a second payment state, await, extend, block, two mails, facts, two webhooks',
   ],
 ];
 

@@ -1,4 +1,4 @@
-import { ScheduleOverlapPolicy } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import { historyOf, textOf } from '../../dev/chaos/histories';
 import { uuidv7 } from '../../platform/ids';
 import { type DailyContactsResult, dailyContactsSchedule } from '../../workflows/daily-contacts.api';
@@ -79,18 +79,16 @@ test('who signed up before is filled in, once, however many runs there are, and 
 
 test('while notification is away the run waits, and fills in everybody when it is back', async () => {
   await forget(student, tutor);
-  const schedule = platform.temporal.schedule.getHandle(SCHEDULE);
-  const before = await runs();
-  const running = async () => (await runs()).find((workflowId) => !before.includes(workflowId));
+  const { workflowType, taskQueue } = dailyContactsSchedule;
+  let run: WorkflowHandle | undefined;
   await platform.without('notification', async () => {
-    await schedule.trigger(ScheduleOverlapPolicy.ALLOW_ALL);
-    const workflowId = await eventually('it runs', running);
+    run = await platform.temporal.workflow.start(workflowType, { workflowId: `${SCHEDULE}-waits`, taskQueue });
     await eventually('its page was tried', async () => {
-      const { pendingActivities } = (await platform.temporal.workflow.getHandle(workflowId).describe()).raw;
+      const { pendingActivities } = (await run?.describe())?.raw ?? {};
       return pendingActivities?.some(({ attempt }) => Number(attempt) > 1);
     });
   });
-  await platform.temporal.workflow.getHandle(String(await running())).result();
+  expect(await run?.result()).toMatchObject({ changed: 2 });
   expect(await addressOf(tutor)).toBe(tutor.email);
 });
 
