@@ -14,6 +14,7 @@ import {
 } from '../../../tests/support/notifications';
 import { startTestService, type TestService } from '../../../tests/support/service';
 import type { Contact } from '../contract';
+import { createFactsSealer } from '../sealed-facts';
 import { keepContacts } from '../store/contacts';
 import { notificationService } from '.';
 
@@ -86,12 +87,37 @@ describe('an address that a caller of before says', () => {
     expect(await mailsTo(email)).toHaveLength(1);
   });
 
-  test('is nobody’s once one is, and is kept nowhere', async () => {
+  test('is nobody’s once one is, nor are their zone and language, in mail and list', async () => {
+    const [contact, email, key] = [contactOf({ timeZone: 'America/New_York', locale: 'en-US' }), somebody(), newKey()];
+    await bring(contact);
+    const said = { recipientId: contact.userId, email, timeZone: 'Asia/Kolkata' };
+    expect(await deliver(sampleMessage('booking_confirmed_student', said), key)).toBe('sent');
+    expect(await mailsTo(email)).toEqual([]);
+    expect((await mailsTo(contact.email)).map(({ text }) => text)).toEqual([expect.stringMatching(/4:00\sAM EST/)]);
+    const [listed] = await service.database.sql`select message from notifications where business_key = ${key}`;
+    expect(listed?.message).toMatch(/4:00\sAM EST/);
+  });
+
+  test('is kept under its seal only while none is known', async () => {
     const [contact, email] = [contactOf(), somebody()];
     await bring(contact);
-    expect(await deliver(sampleMessage('payment_receipt', { recipientId: contact.userId, email }))).toBe('sent');
-    expect(await mailsTo(email)).toEqual([]);
-    expect(await mailsTo(contact.email)).toHaveLength(1);
+    smtp.script = { RCPT: '451 4.7.1 greylisted' };
+    const kept = async (recipientId: string) => {
+      const key = newKey();
+      await record(sampleMessage('payment_receipt', { recipientId, email }), key, away);
+      const [row] = await away.database.sql`select facts from notifications where business_key = ${key}`;
+      return createFactsSealer(away.config).open(key, row?.facts);
+    };
+    expect(Object.keys(await kept(contact.userId)).toSorted()).toEqual([
+      'data',
+      'recipientId',
+      'template',
+      'usefulUntil',
+    ]);
+    expect(await kept(uuidv7())).toMatchObject({ email });
+    smtp.script = {};
+    const waiting = () => away.database.sql`select 1 from notifications where status = 'pending'`;
+    await until(async () => (await waiting()).length === 0);
   });
 
   test('is nobody’s either in a mail that waits', async () => {
