@@ -1,16 +1,17 @@
 import { createIdentityClient } from '../services/identity/client';
 import { type AccountMail, RESET_PAGE, VERIFICATION_PAGE } from '../services/identity/contract';
-import { createNotificationClient } from '../services/notification/client';
 import type { Clients } from './clients';
+import { createNotices } from './notices';
 import { recipient } from './payment';
 import type { Step } from './step';
 
 export type AccountMailActivities = ReturnType<typeof createAccountMailActivities>;
 
 /** The steps of a mail with a link. Whom it concerns and what the link holds passes through here, and through nothing that a history keeps. */
-export function createAccountMailActivities({ clientOf, publicUrl }: Clients) {
+export function createAccountMailActivities(clients: Clients) {
+  const { clientOf, publicUrl } = clients;
   const identity = clientOf('identity', createIdentityClient);
-  const notification = clientOf('notification', createNotificationClient);
+  const notices = createNotices(clients);
 
   return {
     /** What the mail is for; null where nothing is to be sent. */
@@ -24,10 +25,10 @@ export function createAccountMailActivities({ clientOf, publicUrl }: Clients) {
     async sendAccountMail({ requestId, key }: Step<{ requestId: string }>): Promise<{ sent: boolean }> {
       const { link } = await identity.issueLink(requestId, `${key}/link`);
       if (!link) return { sent: false };
-      const { purpose, token, expiresAt, user } = link;
-      const about = { ...recipient(user), usefulUntil: expiresAt };
+      const { purpose, token, expiresAt, userId } = link;
+      const about = { ...recipient({ id: userId }), usefulUntil: expiresAt };
       const urlOf = (page: string) => `${publicUrl}${page}?token=${token}`;
-      await notification.record(
+      await notices.record(
         purpose === 'password_reset'
           ? { template: 'password_reset', ...about, data: { resetUrl: urlOf(RESET_PAGE) } }
           : { template: 'verify_email', ...about, data: { verifyUrl: urlOf(VERIFICATION_PAGE) } },

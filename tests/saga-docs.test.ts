@@ -1,4 +1,5 @@
 import { SAGA_STATES } from '../kernel/saga-type';
+import { ACCOUNT_MAIL_STEPS } from '../workflows/account-mail';
 import * as profiles from '../workflows/activity-options';
 import { BOOKING_STEPS } from '../workflows/booking';
 import { COMMANDS_BY_PHASE } from '../workflows/booking-commands';
@@ -88,5 +89,14 @@ test('the same for the sign-up saga', () => {
     expect([step, quotedIn(row?.do ?? '')[0] ?? null]).toEqual([step, does]);
     expect([step, quotedIn(row?.undo ?? '')[0], row?.runs]).toEqual([step, undo, runs]);
     expect([step, row?.for?.startsWith('tutors')]).toEqual([step, role === 'tutor']);
+  }
+});
+
+test('the same for account mails, of which nothing is undone', () => {
+  const rows = tableOf('docs/sagas/account-mail.md', 'Steps');
+  for (const [step, { does, undo, runs }] of Object.entries(ACCOUNT_MAIL_STEPS)) {
+    const [first, after] = rows.filter((row) => quotedIn(row.step ?? '')[0] === step);
+    expect([step, quotedIn(first?.do ?? '')[0], quotedIn(first?.undo ?? '')[0] ?? null]).toEqual([step, does, undo]);
+    expect([step, first?.runs, after?.runs]).toEqual([step, runs, 'recorded']);
   }
 });

@@ -55,10 +55,10 @@ const MailPurpose = z.enum(['password_reset', 'email_verification']);
 export const AccountMail = z.object({ purpose: MailPurpose.nullable() }).meta({ id: 'AccountMail' });
 export type AccountMail = z.output<typeof AccountMail>;
 
-/** The link of such a mail, and to whom it goes: `user.email` is the address that the link counts for. */
+/** The link of such a mail, and to whom it goes. */
 export const LinkOfMail = z
   .object({
-    link: z.object({ purpose: MailPurpose, token: z.string(), expiresAt: InstantOut, user: InternalUser }).nullable(),
+    link: z.object({ purpose: MailPurpose, token: z.string(), expiresAt: InstantOut, userId: Uuid }).nullable(),
   })
   .meta({ id: 'LinkOfMail' });
 export type LinkOfMail = z.output<typeof LinkOfMail>;

@@ -6,7 +6,7 @@ import type { AccountMail, LinkOfMail } from '../contract';
 import { MAIL_LEASE_SECONDS, MAIL_WANTED_MINUTES } from '../rules';
 import { issueReset } from './passwords';
 import { issueEmailVerification } from './saga-steps';
-import { hasEmail, readInternalUser } from './users';
+import { hasEmail } from './users';
 
 // Mails with a link that people ask for: what is stored of a request, and what the saga that sends the mail asks of it.
 
@@ -85,12 +85,11 @@ export async function issueLink(db: Database, id: string, commandKey: string, ke
   const wanted = await readWanted(db, id);
   if (!wanted) return { link: null };
   const { purpose, userId } = wanted;
-  const user = await readInternalUser(db, userId);
-  if (purpose === 'email_verification') {
-    return { link: { purpose, user, ...(await issueEmailVerification(db, userId, commandKey, keys.verification)) } };
-  }
-  const { email, ...reset } = await issueReset(db, userId, commandKey, keys.reset);
-  return { link: { purpose, user: { ...user, email }, ...reset } };
+  const issued =
+    purpose === 'email_verification'
+      ? await issueEmailVerification(db, userId, commandKey, keys.verification)
+      : await issueReset(db, userId, commandKey, keys.reset);
+  return { link: { purpose, userId, ...issued } };
 }
 
 /** Deletes requests of a month ago. */

@@ -12,17 +12,15 @@ import { lockUser } from './users';
 
 // Passwords that are replaced. A hash takes long to compute, so it is made before the transaction that stores it.
 
-/** The link by which a person sets a new password, and where it goes. */
+/** The link by which a person sets a new password. */
 export interface IssuedReset {
   token: string;
   expiresAt: string;
-  /** The user's address when it was issued. */
-  email: string;
 }
 
 /**
  * Issues a token that sets the user's password and replaces those that were not used. The same `commandKey` derives the same token again, with the
- * address and the time that it had. @throws ProblemError not_found
+ * time that it had. @throws ProblemError not_found
  */
 export async function issueReset(
   db: Database,
@@ -44,9 +42,9 @@ export async function issueReset(
       .onConflictDoNothing()
       .returning();
     // A late repetition of an earlier command must not revive its token in place of a newer one.
-    const { email, expiresAt } = issued ?? (await readReset(tx, tokenHash));
+    const { expiresAt } = issued ?? (await readReset(tx, tokenHash));
     if (issued) await replaceResets(tx, userId, tokenHash);
-    return { token, expiresAt: expiresAt.toISOString(), email };
+    return { token, expiresAt: expiresAt.toISOString() };
   });
 }
 
