@@ -81,7 +81,7 @@ describe('forgot-password', () => {
     const swept = await accounts.identity.sweepAccountMails();
     expect(swept.started).toBeGreaterThan(0);
     expect(swept).toEqual({ found: swept.started, started: swept.started, refused: 0 });
-    expect(await linkOf(requests().at(-1) ?? '')).toMatchObject({ user: { id: user.id } });
+    expect(await linkOf(requests().at(-1) ?? '')).toMatchObject({ userId: user.id });
     expect(await accounts.identity.sweepAccountMails()).toEqual({ found: 0, started: 0, refused: 0 });
   });
 
