@@ -115,7 +115,7 @@ async function main(args: string[]): Promise<void> {
 
 Test it:     npx jest ${ROOM}/templates ${ROOM}/rules
 Still yours: who gets it when: an activity that records it, such as
-  await notification.record({ template: '${name}', ...recipient(user), usefulUntil: null, data }, key);
+  await notices.record({ template: '${name}', recipientId, usefulUntil: null, data }, key);
 More paragraphs go into more of its words; a line in CHANGELOG.md.`);
 }
 
