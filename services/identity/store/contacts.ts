@@ -26,7 +26,8 @@ export async function listContacts(
     .orderBy(asc(users.id))
     .limit(limit + 1);
   const items = rows.slice(0, limit).map(toContact);
-  return { items, next: rows.length > limit ? (items.at(-1)?.userId ?? null) : null };
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  return { items, next: last?.userId ?? null };
 }
 
 type Row = Awaited<ReturnType<typeof selectContacts>>[number];
