@@ -49,6 +49,11 @@ export const FACTS: readonly Fact[] = [
     ],
   },
   {
+    fact: 'whose password was changed',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'password-notices' }],
+  },
+  {
     fact: 'which sessions of access tokens have ended',
     owner: 'identity',
     users: [{ context: 'gateway', by: 'bus', consumer: 'ended-sessions' }],

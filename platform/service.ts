@@ -147,14 +147,14 @@ export async function runService(definition: ServiceDefinition, platform: Platfo
 /** What runs beside the requests of a service: its relays and its consumers. @throws Error when it is not known where the bus is */
 function startLoops(definition: ServiceDefinition, deps: ServiceDeps): Loop[] {
   const { name: service, outboxes, consumers = [] } = definition;
-  const { bus, logger, changes, database } = deps;
+  const { bus, config, logger, changes, database } = deps;
   const appender = bus.appender();
   // What it asks of the database is nobody's request.
   const db = database.countedBy(statementCounter('bus'));
   const published = [outboxOf(service, db), ...(outboxes?.(db) ?? [])];
   return [
     ...published.map((outbox) => startRelay({ bus: appender, outbox, changes, logger, holder: bus.holder })),
-    ...consumers.map((consumer) => startConsumer({ service, bus: bus.reader(), db, consumer, logger })),
+    ...consumers.map((consumer) => startConsumer({ service, bus: bus.reader(), db, consumer, config, logger })),
   ];
 }
 

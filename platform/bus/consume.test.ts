@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { busEvent, startTestBus, type TestBus } from '../../tests/support/bus';
+import { busEvent, CONSUMER_SETTINGS, startTestBus, type TestBus } from '../../tests/support/bus';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { until } from '../../tests/support/gateway';
 import { uuidv7 } from '../ids';
@@ -48,7 +48,14 @@ const reactor = (actsWithinSeconds = 3_600): Consumer => ({
 });
 
 function start(consumer: Consumer, reader: BusReader = bus.reader()): Loop {
-  const started = startConsumer({ service: 'booking', bus: reader, db: database.db, consumer, logger });
+  const started = startConsumer({
+    service: 'booking',
+    bus: reader,
+    db: database.db,
+    consumer,
+    config: CONSUMER_SETTINGS,
+    logger,
+  });
   running.push(started);
   return started;
 }

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../db/client';
 import { SECOND } from '../../kernel/time';
+import type { Config } from '../config';
 import { counter, gauge, type Logger } from '../telemetry';
 import type { Consumer } from './consumer';
 import { inStreamOrder } from './in-order';
@@ -50,9 +51,10 @@ export function startConsumer(deps: {
   bus: BusReader;
   db: Database;
   consumer: Consumer;
+  config: Config;
   logger: Logger;
 }): Loop {
-  const { bus, db, consumer, logger } = deps;
+  const { bus, db, consumer, config, logger } = deps;
   const { name, topic } = consumer;
   const labels = { service: deps.service, consumer: name };
   /** How far it has read, and how far its database says: what it passes over is noted when there is nothing else to do. */
@@ -91,11 +93,13 @@ export function startConsumer(deps: {
 
   /** @returns false when the event is too old to act on */
   async function act(tx: Transaction, { event }: Pick<Placed, 'event'>, now: Date): Promise<boolean> {
-    if (consumer.kind === 'reactor') {
-      const age = now.getTime() - Date.parse(event.time);
-      if (age > consumer.actsWithinSeconds * SECOND) return false;
+    if (consumer.kind === 'projection') {
+      await consumer.apply(tx, event);
+      return true;
     }
-    await consumer.apply(tx, event);
+    const age = now.getTime() - Date.parse(event.time);
+    if (age > consumer.actsWithinSeconds * SECOND) return false;
+    await consumer.apply(tx, event, config);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Transaction } from '../../db/client';
+import type { Config } from '../config';
 import type { BusEvent } from './transport';
 
 /**
@@ -13,7 +14,6 @@ interface Reader {
   topic: string;
   /** The types that it does something of; left out: all. Of the others nothing is noted. */
   types?: readonly string[];
-  apply: Apply;
 }
 
 /**
@@ -24,6 +24,7 @@ export interface Projection extends Reader {
   kind: 'projection';
   /** All that it writes, and nobody else does. */
   tables: readonly string[];
+  apply: Apply;
 }
 
 /** Acts on what is new. It begins behind the last event there is and is never rebuilt. */
@@ -31,6 +32,8 @@ export interface Reactor extends Reader {
   kind: 'reactor';
   /** An event that happened longer ago is left out and counted: what it would do is of no use any more. */
   actsWithinSeconds: number;
+  /** As a projection's, with the settings of its service: what it writes may be sealed under a secret. */
+  apply(tx: Transaction, event: BusEvent, config: Config): Promise<void>;
 }
 
 export type Consumer = Projection | Reactor;

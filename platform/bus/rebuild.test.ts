@@ -1,6 +1,6 @@
 import { openDatabase } from '../../db/client';
 import { peopleProjection } from '../../services/booking/store/people';
-import { busEvent, startTestBus, type TestBus } from '../../tests/support/bus';
+import { busEvent, CONSUMER_SETTINGS, startTestBus, type TestBus } from '../../tests/support/bus';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database';
 import { until } from '../../tests/support/gateway';
 import { uuidv7 } from '../ids';
@@ -38,6 +38,7 @@ async function say(subject: string, streamversion: number, data: Record<string, 
 async function catchUp(): Promise<void> {
   const consumer = startConsumer({
     ...{ service: 'booking', bus: bus.reader(), db: database.db, consumer: peopleProjection },
+    config: CONSUMER_SETTINGS,
     logger: createLogger('test', 'silent'),
   });
   const tail = await bus.reader().tail(TOPIC);

@@ -152,6 +152,7 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('welcome_verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
   message('verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
   message('password_reset', z.strictObject({ resetUrl: PlatformUrl })),
+  message('password_changed', z.strictObject({ forgotUrl: PlatformUrl })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_confirmed_student', BookingData),

@@ -48,6 +48,7 @@ describe('a new notice replaces', () => {
     ['welcome_verify_email', []],
     ['verify_email', []],
     ['password_reset', []],
+    ['password_changed', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
     expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());
   });

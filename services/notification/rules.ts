@@ -7,6 +7,7 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   welcome_verify_email: 'account',
   verify_email: 'account',
   password_reset: 'account',
+  password_changed: 'account',
   booking_requested_student: 'booking',
   booking_requested_tutor: 'booking',
   booking_confirmed_student: 'booking',

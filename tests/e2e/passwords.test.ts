@@ -24,15 +24,20 @@ const send = (page: string, fields: Record<string, string>) =>
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
   });
 
-/** The address in the newest mail to somebody whose subject this is, as a path. */
-async function linkIn(subject: string, email: string): Promise<URL> {
+/** The text of the newest mail to somebody whose subject this is. */
+async function mailTo(email: string, subject: string): Promise<string> {
   let text = '';
   await eventually(`the mail "${subject}" is there`, async () => {
     const mails = await platform.mails();
     text = mails.findLast((mail) => mail.subject === subject && mail.recipients.includes(email))?.text ?? '';
     return text !== '';
   });
-  return new URL(/https?:\/\/\S+token=\S+/.exec(text)?.[0] ?? '');
+  return text;
+}
+
+/** The address in that mail, as a path. */
+async function linkIn(subject: string, email: string): Promise<URL> {
+  return new URL(/https?:\/\/\S+token=\S+/.exec(await mailTo(email, subject))?.[0] ?? '');
 }
 
 test('who forgot a password has a link sent, sets another one there, and nobody is signed in by the old one', async () => {
@@ -54,6 +59,7 @@ test('who forgot a password has a link sent, sets another one there, and nobody 
     const isRefused = async () => (await platform.ask('GET', path, { token: signedIn })).status === 401;
     await eventually(`${path} refuses the session of before`, isRefused);
   }
+  expect(await mailTo(email, 'Your TutorConnect password was changed')).toContain('/api/auth/forgot');
   const again = await login(email, renewed);
   expect(again).toMatchObject({ status: 200, body: { user: { id, emailVerified: true } } });
   expect((await platform.ask('GET', '/api/bookings', { token: again.body.tokens.accessToken })).status).toBe(200);

@@ -1,5 +1,6 @@
 import { openBus } from '../../platform/bus/open';
 import type { BusEvent, BusReader, Cursor, Placed } from '../../platform/bus/transport';
+import { loadConfig } from '../../platform/config';
 import { uuidv7 } from '../../platform/ids';
 import { createTestDatabase } from './database';
 
@@ -55,3 +56,13 @@ export async function readAll(
     at = last.cursor;
   }
 }
+
+/** Settings for a consumer that is run without its service. */
+export const CONSUMER_SETTINGS = loadConfig(
+  {
+    SERVICE_TOKEN_SECRET: 'a consumer calls nobody, and so needs none of its own',
+    NOTIFICATION_KEY_SECRET: 'what a consumer seals in a test, it opens in a test',
+    PUBLIC_URL: 'https://tutorconnect.example',
+  },
+  'no-env-file-in-tests',
+);

@@ -97,8 +97,7 @@ const UserAndTokens = z.object({ user: User, tokens: Tokens });
 export const VERIFICATION_PAGE = '/api/auth/confirm-email';
 /** The page for people where a new password is set, that its mail links to, `?token=…`. */
 export const RESET_PAGE = '/api/auth/reset';
-/** The page for people where a link to that one is asked for. */
-export const FORGOT_PAGE = '/api/auth/forgot';
+export { FORGOT_PAGE } from '../../../kernel/pages';
 
 /** What people call, through the gateway. */
 export const peopleOperations = {

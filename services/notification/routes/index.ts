@@ -3,6 +3,7 @@ import { notificationContract as contract } from '../contract';
 import { startDelivery } from '../delivery';
 import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
+import { passwordNotices } from '../password-notices';
 import { createFactsSealer } from '../sealed-facts';
 import { peopleProjection } from '../store/people';
 import { verifiedAddressesProjection } from '../store/verified-addresses';
@@ -14,7 +15,7 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   events: notificationEvents,
-  consumers: [peopleProjection, verifiedAddressesProjection],
+  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices],
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

@@ -1,17 +1,17 @@
 import type { NextFunction, Request, Response } from 'express';
-import { ERROR_CODES, ProblemError } from '../../../kernel/errors';
+import { ERROR_CODES } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
 import { asProblem } from '../../../platform/problem';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { counter } from '../../../platform/telemetry';
-import { notificationContract as contract, type RecordNotification, recipientSaid, withoutSaid } from '../contract';
+import { announcementOf } from '../announcement';
+import { notificationContract as contract } from '../contract';
 import type { FactsSealer } from '../sealed-facts';
 import { keepContacts, readContact } from '../store/contacts';
 import { noticesOfBooking } from '../store/inbox';
-import { type Announcement, createPreferences, recordNotification, removePreferences } from '../store/saga-steps';
-import { render } from '../templates';
+import { createPreferences, recordNotification, removePreferences } from '../store/saga-steps';
 
 const refusedNotices = counter(
   'notification_notices_refused_total',
@@ -31,24 +31,12 @@ export function serveSagaSteps(
   { config, logger, database: { db } }: SagaStepsDeps,
   sealer: FactsSealer,
 ): void {
-  async function announcementOf(businessKey: string, message: RecordNotification): Promise<Announcement> {
-    const contact = await readContact(db, message.recipientId);
-    const recipient = contact ?? recipientSaid(message);
-    if (!recipient) throw new ProblemError('contact_unknown');
-    const { title, message: sentence } = render(message, recipient, config.PUBLIC_URL);
-    const { recipientId, template, usefulUntil, data } = message;
-    return {
-      ...{ businessKey, recipientId, template, title, message: sentence },
-      bookingId: 'bookingId' in data ? data.bookingId : null,
-      paymentId: 'paymentId' in data ? data.paymentId : null,
-      usefulUntil: usefulUntil === null ? null : new Date(usefulUntil),
-      facts: sealer.seal(businessKey, contact ? withoutSaid(message) : message),
-    };
-  }
+  const announcing = { sealer, publicUrl: config.PUBLIC_URL };
 
-  service.serve(contract.recordNotification, async ({ body, idempotencyKey }) =>
-    ok(await recordNotification(db, await announcementOf(idempotencyKey, body))),
-  );
+  service.serve(contract.recordNotification, async ({ body, idempotencyKey }) => {
+    const contact = await readContact(db, body.recipientId);
+    return ok(await recordNotification(db, announcementOf(contact, announcing, idempotencyKey, body)));
+  });
   // Sagas go on without a notice that is refused, so it is told here or nowhere.
   service.app.use(
     contract.recordNotification.path,

@@ -3,7 +3,7 @@ import { builtOnce, type Database, type Transaction } from '../../../db/client';
 import { contacts, people, verifiedAddresses } from '../../../db/schema/notification';
 import type { Contact, Recipient } from '../contract';
 
-const contactOf = builtOnce((db: Database) =>
+const contactOf = builtOnce((db: Database | Transaction) =>
   db
     .select({
       email: contacts.email,
@@ -21,7 +21,7 @@ const contactOf = builtOnce((db: Database) =>
 );
 
 /** Where a person is reached now, and how they read; undefined while nobody has said so. */
-export async function readContact(db: Database, userId: string): Promise<Recipient | undefined> {
+export async function readContact(db: Database | Transaction, userId: string): Promise<Recipient | undefined> {
   const [contact] = await contactOf(db, {}).execute({ userId });
   return contact;
 }

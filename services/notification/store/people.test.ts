@@ -5,7 +5,7 @@ import { rebuild } from '../../../platform/bus/rebuild';
 import type { BusEvent } from '../../../platform/bus/transport';
 import { uuidv7 } from '../../../platform/ids';
 import { createLogger } from '../../../platform/telemetry';
-import { busEvent, startTestBus, type TestBus } from '../../../tests/support/bus';
+import { busEvent, CONSUMER_SETTINGS, startTestBus, type TestBus } from '../../../tests/support/bus';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { until } from '../../../tests/support/gateway';
 import { peopleProjection } from './people';
@@ -32,6 +32,7 @@ async function append(topic: string, keyed: boolean, ...events: BusEvent[]): Pro
 async function consumed(consumer: Projection): Promise<void> {
   const running = startConsumer({
     ...{ service: 'notification', bus: bus.reader(), db: database.db, consumer },
+    config: CONSUMER_SETTINGS,
     logger: createLogger('test', 'silent'),
   });
   const tail = await bus.reader().tail(consumer.topic);

@@ -31,7 +31,10 @@ export interface Announcement {
  * @throws ProblemError idempotency_key_reused when the key stands for another template or recipient; idempotency_in_progress
  * while the code of before is sending
  */
-export async function recordNotification(db: Database, announcement: Announcement): Promise<RecordedNotification> {
+export async function recordNotification(
+  db: Database | Transaction,
+  announcement: Announcement,
+): Promise<RecordedNotification> {
   return db.transaction(async (tx) => {
     const { businessKey, recipientId, template, bookingId, paymentId, ...substance } = announcement;
     const { ending, older } = await standing(tx, announcement);

@@ -166,6 +166,7 @@ export function actionUrl(
 ): string {
   if ('verifyUrl' in data) return data.verifyUrl;
   if ('resetUrl' in data) return data.resetUrl;
+  if ('forgotUrl' in data) return data.forgotUrl;
   // What `new-mail --about page` makes; none may be there.
   if ('pageUrl' in data) return String(data.pageUrl);
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;

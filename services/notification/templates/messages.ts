@@ -75,6 +75,15 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     ],
     action: 'Choose a new password',
   },
+  password_changed: {
+    subject: 'Your TutorConnect password was changed',
+    heading: 'Your password was changed',
+    lead: 'The password of your account was changed, and other devices were signed out.',
+    more: [
+      'If it was you, all is well. If not, somebody else may know it: choose a new one at once by the link below, which signs everybody out.',
+    ],
+    action: 'Choose a new password',
+  },
   booking_requested_student: {
     subject: 'Request sent: {{topic}} with {{other}}',
     heading: 'Your request was sent',

@@ -236,6 +236,7 @@ describe('the button', () => {
     ['welcome_verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
     ['verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
     ['password_reset', {}, 'https://tutorconnect.example/reset?token=abc'],
+    ['password_changed', {}, 'https://tutorconnect.example/api/auth/forgot'],
   ] as const)('of %s %j leads to %s', (template, data, url) => {
     const { html, text } = rendered(template, { data });
     expect(text).toContain(`:\n${url}\n`);

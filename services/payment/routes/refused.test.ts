@@ -36,7 +36,11 @@ function pay(payer: Person, payee: Person): Promise<Reply> {
 }
 
 const refund = ({ token }: Person, paymentId: string, amount = EUR(1), key = uuidv7()): Promise<Reply> =>
-  stack.service.ask('POST', `/api/payments/${paymentId}/refund`, { token, key, body: { amount, reason: 'r' } });
+  stack.service.ask('POST', `/api/payments/${paymentId}/refund`, {
+    token,
+    key,
+    body: { amount, reason: 'A book was missing' },
+  });
 
 test('a student cannot be paid, having no account to pay out to', async () => {
   const [one, other] = [await person('student'), await person('student')];
