@@ -2,7 +2,6 @@ import { createIdentityClient } from '../services/identity/client';
 import { type AccountMail, RESET_PAGE, VERIFICATION_PAGE } from '../services/identity/contract';
 import type { Clients } from './clients';
 import { createNotices } from './notices';
-import { recipient } from './payment';
 import type { Step } from './step';
 
 export type AccountMailActivities = ReturnType<typeof createAccountMailActivities>;
@@ -26,7 +25,7 @@ export function createAccountMailActivities(clients: Clients) {
       const { link } = await identity.issueLink(requestId, `${key}/link`);
       if (!link) return { sent: false };
       const { purpose, token, expiresAt, userId } = link;
-      const about = { ...recipient({ id: userId }), usefulUntil: expiresAt };
+      const about = { recipientId: userId, usefulUntil: expiresAt };
       const urlOf = (page: string) => `${publicUrl}${page}?token=${token}`;
       await notices.record(
         purpose === 'password_reset'

@@ -2,7 +2,6 @@ import type { Money } from '../kernel/money';
 import { FAILURE_REASONS } from '../kernel/statuses';
 import type { InternalBooking } from '../services/booking/contract';
 import type { RecordNotification } from '../services/notification/contract';
-import { recipient } from './payment';
 
 /**
  * What people are told about a booking; each goes to the student, the tutor or both. `expired` is for the student alone. Where the row
@@ -43,8 +42,8 @@ export function messagesFor(
     price: b.price,
     meetingUrl: b.meetingUrl,
   };
-  const student = { ...recipient({ id: b.studentId }), usefulUntil: null };
-  const tutor = { ...recipient({ id: b.tutorId }), usefulUntil: null };
+  const student = { recipientId: b.studentId, usefulUntil: null };
+  const tutor = { recipientId: b.tutorId, usefulUntil: null };
   const toStudent = { ...common, otherName: b.tutorName };
   const toTutor = { ...common, otherName: b.studentName };
   const { respondBy = b.scheduledAt, previousStart = b.scheduledAt, hoursBefore = 1, refund = null } = facts;

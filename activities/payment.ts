@@ -192,7 +192,7 @@ export function createPaymentActivities(clients: Clients) {
       if (notice === 'declined') {
         const data = { ...about, amount: state.amount, otherName: nameOf(payee) };
         await notices.record(
-          { template: 'payment_declined_student', ...recipient(payer), usefulUntil: null, data },
+          { template: 'payment_declined_student', recipientId: payer.id, usefulUntil: null, data },
           `${key}/payer`,
         );
         return;
@@ -202,7 +202,7 @@ export function createPaymentActivities(clients: Clients) {
         notices.record(
           {
             template: 'payment_receipt',
-            ...recipient(payer),
+            recipientId: payer.id,
             usefulUntil: null,
             data: { ...data, otherName: nameOf(payee) },
           },
@@ -211,7 +211,7 @@ export function createPaymentActivities(clients: Clients) {
         notices.record(
           {
             template: 'payment_received',
-            ...recipient(payee),
+            recipientId: payee.id,
             usefulUntil: null,
             data: { ...data, otherName: nameOf(payer) },
           },
@@ -230,11 +230,6 @@ function summaryOf({ paymentId, bookingId, status, version, captureBefore }: Pay
 export function projectionOf(state: PaymentState) {
   const { paymentId: id, version, status, amount, captured, refunded, clientSecret, declineCode } = state;
   return { id, version, status, amount, captured, refunded, clientSecret, declineCode };
-}
-
-/** Whom a notice is for. Where they are reached notification knows. */
-export function recipient({ id }: { id: string }) {
-  return { recipientId: id };
 }
 
 export function nameOf({ firstName, lastName }: { firstName: string; lastName: string }): string {

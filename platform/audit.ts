@@ -1,7 +1,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database, Transaction } from '../db/client';
-import { type ActFacts, adminActs } from '../db/schema/platform';
+import { ACT_SUBJECTS, type ActFacts, adminActs } from '../db/schema/platform';
 import { ProblemError } from '../kernel/errors';
 import { listCursor } from './cursor';
 import { endpoint } from './endpoint';
@@ -15,14 +15,12 @@ const SHORTEST_REASON = 10;
 /** Why an administrator does something: whoever asks later is to understand it. */
 export const ActReason = text(SHORTEST_REASON, 1_000);
 
-export const SUBJECT_TYPES = ['user', 'booking', 'payment', 'dispute'] as const;
-
 export interface AdminAct {
   /** Null: an operator who holds the database. */
   adminId: string | null;
   /** In the past: `role_changed`. */
   act: string;
-  subject: { type: (typeof SUBJECT_TYPES)[number]; id: string };
+  subject: { type: (typeof ACT_SUBJECTS)[number]; id: string };
   reason: string;
   before: ActFacts;
   /** What a saga carries out is what was asked for. */
@@ -52,7 +50,7 @@ export const ShownAct = z
     id: Uuid,
     adminId: Uuid.nullable().meta({ description: 'null: an operator who holds the database' }),
     act: z.string(),
-    subject: z.strictObject({ type: z.enum(SUBJECT_TYPES), id: Uuid }),
+    subject: z.strictObject({ type: z.enum(ACT_SUBJECTS), id: Uuid }),
     reason: z.string(),
     before: Facts,
     after: Facts.meta({ description: 'What a saga carries out is what was asked for' }),

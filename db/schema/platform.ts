@@ -100,6 +100,9 @@ export const parkedEvents = pgTable(
   ],
 );
 
+/** What an act of an administrator can be done to. */
+export const ACT_SUBJECTS = ['user', 'booking', 'payment', 'dispute'] as const;
+
 /**
  * What administrators did, one row an act, written in the transaction that begins it. Only `recordAct` writes it, and a trigger keeps every
  * row as it is. An act that a saga carries out may still be refused: `after` says what was asked for then.
@@ -112,8 +115,8 @@ export const adminActs = pgTable(
     /** Null: an operator who holds the database. */
     adminId: uuid('admin_id'),
     act: text().notNull(),
-    /** What it was done to: `user`, `booking`, `payment` or `dispute`, and its id. */
-    subjectType: text('subject_type').$type<'user' | 'booking' | 'payment' | 'dispute'>().notNull(),
+    /** What it was done to, and its id. */
+    subjectType: text('subject_type', { enum: ACT_SUBJECTS }).notNull(),
     subjectId: uuid('subject_id').notNull(),
     reason: text().notNull(),
     before: jsonb().$type<ActFacts>().notNull(),
