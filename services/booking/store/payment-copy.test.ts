@@ -45,6 +45,19 @@ describe('payment', () => {
     expect((await typesOf(id)).filter((type) => type === 'PaymentProcessed')).toHaveLength(1);
   });
 
+  test('that the payer has longer is news, and the same wait again is none', async () => {
+    const { id } = await created();
+    const asked = payment({ status: 'requires_action', captured: eur(0) });
+    const [until, later] = [inHours(1), inHours(2)];
+    for (const [index, end] of [until, until, later, null].entries())
+      await recordPayment(db(), step(id, `pay-${index}`), id, { ...asked, version: index + 1 }, end);
+    const told = await database.sql`
+      select data -> 'waiting' as waits from events where stream_id = ${id} and type = 'PaymentProcessed' order by version`;
+    expect(told.map(({ waits }) => waits)).toEqual(
+      [until, later, null].map((end) => ({ reason: 'awaiting_payment', until: end })),
+    );
+  });
+
   test('a decline is kept with its code, and a booking that is over takes payment news without changing', async () => {
     const { id } = await created();
     const failed = payment({ status: 'failed', captured: eur(0), declineCode: 'insufficient_funds' });

@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../../db/client';
+import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { bookingSnapshots, payments, refunds } from '../../../db/schema/booking';
 import { ProblemError } from '../../../kernel/errors';
 import { type KeyedRequest, onceWith } from '../../../platform/idempotency';
@@ -58,13 +58,12 @@ function waitingAfter(booking: BookingRow, change: Wait | NoChange) {
   return isSame ? undefined : { reason, until: waitingUntil?.toISOString() ?? null };
 }
 
-/** What was taken and given back so far, in minor units; zero before there is a payment. @throws ProblemError not_found */
+/** What was taken and given back so far, in minor units; zero before there is a payment. The booking is one that there is. */
 export async function paidFor(tx: Transaction, bookingId: string) {
   const [payment] = await tx.select().from(payments).where(eq(payments.bookingId, bookingId));
   if (payment) return payment;
-  const [snapshot] = await tx.select().from(bookingSnapshots).where(eq(bookingSnapshots.bookingId, bookingId));
-  if (!snapshot) throw new ProblemError('not_found');
-  return { captured: 0, refunded: 0, currency: snapshot.currency };
+  const snapshots = await tx.select().from(bookingSnapshots).where(eq(bookingSnapshots.bookingId, bookingId));
+  return { captured: 0, refunded: 0, currency: theOnly(snapshots).currency };
 }
 
 /**

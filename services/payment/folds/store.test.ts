@@ -1,5 +1,6 @@
-import { eq } from 'drizzle-orm';
+import { desc, eq, sql } from 'drizzle-orm';
 import { ledgerEntries, ledgerTransactions, payments, payouts, refunds } from '../../../db/schema/payment';
+import { uuidv7 } from '../../../platform/ids';
 import { expectFolded, faultsOfColumns } from '../../../tests/support/folds';
 import { type PaymentStack, payoutsAt, refundsAt, startPaymentStack } from '../../../tests/support/payment';
 import { ENTRY_COLUMNS, TRANSACTION_COLUMNS } from './rules/ledger';
@@ -58,6 +59,21 @@ test('what no event has told of is found, of each kind, until its fold begins an
     expect(await table.rebase(db(), id)).toBe(false);
   }
   await expectFolded(db(), foldedTables);
+});
+
+test('a movement that lost its entries is not what was told of it; one that there is not cannot be held to anything', async () => {
+  const ledger = foldedTables.find(({ kind }) => kind === 'ledger_transaction');
+  await earned(await payee(), 5_000, 'EUR');
+  const [movement] = await db().select().from(ledgerTransactions).orderBy(desc(ledgerTransactions.id)).limit(1);
+  const id = String(movement?.id);
+  const lost = db().transaction(async (tx) => {
+    await tx.execute(sql`alter table ledger_entries disable trigger user`);
+    await tx.delete(ledgerEntries).where(eq(ledgerEntries.transactionId, id));
+    expect(await ledger?.differing(tx, [id])).toMatchObject({ different: [{ id, columns: ['entries'] }] });
+    throw new Error('nothing of this stays');
+  });
+  await expect(lost).rejects.toThrow('nothing of this stays');
+  await expect(ledger?.rebase(db(), uuidv7())).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('whoever asks is told what differs, and by the same seed again; nothing is corrected', async () => {

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stepOf } from '../../../kernel/currencies';
 import {
+  accountName,
+  accountOf,
   captureEntries,
   type Entry,
   givenUpEntries,
@@ -34,6 +36,12 @@ function book() {
     held: () => balances.get('stripe_balance') ?? 0,
   };
 }
+
+test('an account’s name says its kind and whose it is, and what is no account is refused', () => {
+  for (const name of ['stripe_balance', 'tutor_pending:t']) expect(accountName(accountOf(name))).toBe(name);
+  expect(accountOf('stripe_balance').ownerId).toBeNull();
+  expect(() => accountOf('petty_cash:t')).toThrow('no account petty_cash');
+});
 
 test('a capture debits what Stripe holds and credits tutor and platform', () => {
   expect(captureEntries(4500, 675, 't')).toEqual([
