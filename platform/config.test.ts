@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BUS_ROLES, busUrl as busUrlOf, ownerUrl } from '../db/roles';
 import { CONTEXT_NAMES, contextOf, DATABASE_CONTEXTS } from '../kernel/modules';
-import { ConfigError, listSettings, loadConfig } from './config';
+import { ConfigError, loadConfig } from './config';
+import { listSettings } from './settings';
 
 const SECRET = 's'.repeat(32);
 const NO_FILE = 'no-env-file-in-tests';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { BUS_ROLES, rolePassword } from '../db/roles';
 import { DATABASE_CONTEXTS } from '../kernel/modules';
-import { listSettings } from '../platform/config';
+import { listSettings } from '../platform/settings';
 import { services } from '../services';
 import { workers } from '../workers';
 import { composeEnv } from './compose-env';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { listSettings, loadConfig } from '../platform/config';
+import { loadConfig } from '../platform/config';
+import { listSettings } from '../platform/settings';
 import { envExample } from './env-example';
 
 const file = readFileSync(join(__dirname, '..', '.env.example'), 'utf8');

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listSettings } from '../platform/config';
+import { listSettings } from '../platform/settings';
 
 const LINE_WIDTH = 110;
 
@@ -8,7 +8,7 @@ const HEADER = `# Every setting, with its default. Copy this file to .env and ta
 # .env. A server that a setting names is used as it is; what is not named, \`npm start\` starts on this machine.
 `;
 
-/** The text of `.env.example`: every setting that `platform/config.ts` knows, with its meaning and its default, commented out. */
+/** The text of `.env.example`: every setting that `platform/settings.ts` knows, with its meaning and its default, commented out. */
 export function envExample(): string {
   const entries = listSettings().map(({ name, meaning, schema }) => {
     const unset = schema.safeParse(undefined);

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
-import { listSettings } from '../../platform/config';
+import { listSettings } from '../../platform/settings';
 
 /** Whether something answers at the port on this machine. */
 export function answersAt(port: number, host = '127.0.0.1'): Promise<boolean> {

@@ -1,6 +1,7 @@
 import postgres, { type Sql } from 'postgres';
 import { DATABASE_CONTEXTS, type DatabaseContext } from '../../kernel/modules';
-import { listSettings, RATE_LIMITS } from '../../platform/config';
+import { RATE_LIMITS } from '../../platform/config';
+import { listSettings } from '../../platform/settings';
 import { freePortSettings } from '../machine/ports';
 import type { RunningPlatform } from './platform';
 
