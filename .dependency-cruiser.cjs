@@ -122,6 +122,12 @@ module.exports = {
       to: { path: '^node_modules/nodemailer/' },
     },
     {
+      name: 'one-door-to-providers',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: ['^services/identity/oidc/door\\.ts$', TEST] },
+      to: { path: '^node_modules/openid-client/' },
+    },
+    {
       name: 'platform-knows-no-context',
       severity: 'error',
       from: { path: '^platform/', pathNot: TEST },

@@ -1,6 +1,6 @@
 const { availableParallelism } = require('node:os');
 
-// jose, uuid, nodemailer and temporal-polyfill ship ES modules only, which Jest cannot require on Node 20: swc turns them into CommonJS.
+// These ship ES modules only, which Jest cannot require on Node 20: swc turns them into CommonJS.
 const esmOnly = [
   'jose',
   'uuid',
@@ -9,6 +9,9 @@ const esmOnly = [
   'temporal-polyfill',
   'temporal-utils',
   'temporal-spec',
+  'openid-client',
+  'oauth4webapi',
+  'oidc-provider',
 ];
 
 // The rooms that decide about money and bookings, as files or folders, at any depth.

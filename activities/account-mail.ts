@@ -24,12 +24,12 @@ export function createAccountMailActivities(clients: Clients) {
     async sendAccountMail({ requestId, key }: Step<{ requestId: string }>): Promise<{ sent: boolean }> {
       const { link } = await identity.issueLink(requestId, `${key}/link`);
       if (!link) return { sent: false };
-      const { purpose, token, expiresAt, userId } = link;
+      const { purpose, token, expiresAt, userId, providers } = link;
       const about = { recipientId: userId, usefulUntil: expiresAt };
       const urlOf = (page: string) => `${publicUrl}${page}?token=${token}`;
       await notices.record(
         purpose === 'password_reset'
-          ? { template: 'password_reset', ...about, data: { resetUrl: urlOf(RESET_PAGE) } }
+          ? { template: 'password_reset', ...about, data: { resetUrl: urlOf(RESET_PAGE), providers } }
           : { template: 'verify_email', ...about, data: { verifyUrl: urlOf(VERIFICATION_PAGE) } },
         key,
       );

@@ -77,6 +77,12 @@ export function createUserCreationActivities(clients: Clients) {
 
     /** One mail per `key`, which notification delivers while its link is good. Repeated, it holds the same link, because identity derives the token from the key. */
     async sendWelcome({ userId, key }: Step<{ userId: string }>): Promise<void> {
+      // A provider may have said that the address is theirs.
+      if ((await identity.getUser(userId)).emailVerified) {
+        const data = { homeUrl: `${publicUrl}/` };
+        await notices.record({ template: 'welcome', recipientId: userId, usefulUntil: null, data }, key);
+        return;
+      }
       const { token, expiresAt } = await identity.issueEmailVerification(userId, `${key}/token`);
       const verifyUrl = `${publicUrl}${VERIFICATION_PAGE}?token=${token}`;
       await notices.record(

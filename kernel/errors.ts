@@ -25,6 +25,12 @@ export const ERROR_CODES = {
   idempotency_in_progress: { status: 409, retryable: true, title: 'A request with this key is still being processed' },
   slot_unavailable: { status: 409, retryable: false, title: 'The slot cannot be booked' },
   email_taken: { status: 409, retryable: false, title: 'The e-mail address is already registered' },
+  link_required: {
+    status: 409,
+    retryable: false,
+    title: 'There is an account of this address: sign in to it, then link this sign-in',
+  },
+  last_sign_in_method: { status: 409, retryable: false, title: 'Nothing else would be left to sign in by' },
   profile_exists: { status: 409, retryable: false, title: 'The tutor profile has been completed already' },
   edit_window_closed: { status: 409, retryable: false, title: 'It can no longer be changed' },
   payment_disputed: { status: 409, retryable: false, title: 'The payment is disputed: its bank decides first' },

@@ -54,6 +54,11 @@ export const FACTS: readonly Fact[] = [
     users: [{ context: 'notification', by: 'bus', consumer: 'password-notices' }],
   },
   {
+    fact: 'whose sign-in at a provider was linked or unlinked',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'sign-in-notices' }],
+  },
+  {
     fact: 'which sessions of access tokens have ended',
     owner: 'identity',
     users: [{ context: 'gateway', by: 'bus', consumer: 'ended-sessions' }],

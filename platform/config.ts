@@ -11,6 +11,7 @@ import {
   DATABASE_CONTEXTS,
   type DatabaseContext,
 } from '../kernel/modules';
+import { isOidcSetting, type OidcProvider, readOidcProviders } from './oidc-settings';
 import { isPayoutMinimum, readPayoutMinimums } from './payout-minimums';
 import { ofBus, perContext, settings } from './settings';
 import { completeStripe, stripeFaults } from './stripe-settings';
@@ -24,6 +25,7 @@ export interface Config
   extends Omit<
     Base,
     | 'MODULES'
+    | 'OIDC_PROVIDERS'
     | 'PUBLIC_URL'
     | 'TEMPORAL_ADDRESS'
     | 'TEMPORAL_UI_URL'
@@ -37,6 +39,8 @@ export interface Config
   contexts: ReadonlySet<ContextName>;
   /** What has to be payable before it is paid out, in minor units, where it is set (PAYOUT_MINIMUM_…). */
   payoutMinimums: ReadonlyMap<string, number>;
+  /** At whose place people can sign in (OIDC_PROVIDERS). */
+  oidcProviders: readonly OidcProvider[];
   PUBLIC_URL: string;
   TEMPORAL_ADDRESS: string;
   TEMPORAL_UI_URL: string;
@@ -68,7 +72,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
   const file = readEnvFile(envFile);
   const known = new Set([...Object.keys(settings), ...Object.keys(ofBus), ...Object.keys(perContext)]);
   const problems = Object.keys(file)
-    .filter((key) => !known.has(key) && !isPayoutMinimum(key))
+    .filter((key) => !known.has(key) && !isPayoutMinimum(key) && !isOidcSetting(key))
     .map((key) => `${key} in ${envFile} is not a setting; .env.example lists them all`);
 
   const given: Record<string, string> = {};
@@ -76,7 +80,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
     const value = environment[key] ?? file[key];
     if (value !== undefined && value !== '') given[key] = value;
   }
-  const minimums = readPayoutMinimums({ ...file, ...environment }, problems);
+  const all = { ...file, ...environment };
+  const minimums = readPayoutMinimums(all, problems);
   const base = baseSchema.safeParse(given);
   const contexts = contextSchema.safeParse(given);
   for (const result of [base, contexts]) {
@@ -87,11 +92,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, envFile
       );
     }
   }
+  const providers = base.success ? readOidcProviders(base.data.OIDC_PROVIDERS, all, problems) : [];
   if (base.success) problems.push(...unsafe(base.data));
   if (!base.success || !contexts.success || problems.length > 0) {
     throw new ConfigError(`The configuration cannot be used:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
   }
-  return { ...complete(base.data, given), payoutMinimums: minimums };
+  return { ...complete(base.data, given), payoutMinimums: minimums, oidcProviders: providers };
 }
 
 function readEnvFile(path: string): Record<string, string> {
@@ -112,12 +118,14 @@ export const RATE_LIMITS = [
 
 function unsafe(config: Base): string[] {
   const problems = stripeFaults(config);
+  if (config.OIDC_PROVIDERS.length > 0 && config.OIDC_REDIRECT_URIS.length === 0)
+    problems.push('OIDC_REDIRECT_URIS is missing: set it to where a sign-in at one of OIDC_PROVIDERS goes back to');
   if (config.NODE_ENV !== 'production') return problems;
   const off = RATE_LIMITS.filter((name) => config[name] === 'off');
   return [...problems, ...off.map((name) => `${name} must not be off in production`)];
 }
 
-function complete(base: Base, given: Record<string, string>): Omit<Config, 'payoutMinimums'> {
+function complete(base: Base, given: Record<string, string>): Omit<Config, 'payoutMinimums' | 'oidcProviders'> {
   const servicePort = byName(CONTEXT_NAMES, (name) =>
     Number(given[`${name.toUpperCase()}_PORT`] ?? contextOf(name).port),
   );
@@ -134,7 +142,7 @@ function complete(base: Base, given: Record<string, string>): Omit<Config, 'payo
   const busUrlOf = (role: BusRole) =>
     given[`${role.toUpperCase()}_DATABASE_URL`] ??
     (server && roleSecret ? busUrl(server, role, roleSecret) : undefined);
-  const { MODULES: modules, ...rest } = base;
+  const { MODULES: modules, OIDC_PROVIDERS: _, ...rest } = base;
   return {
     ...rest,
     contexts: contextsOf(modules),

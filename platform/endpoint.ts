@@ -10,8 +10,8 @@ export type Role = 'student' | 'tutor' | 'admin';
  */
 export type Access = 'anonymous' | 'user' | readonly Role[] | 'service' | 'signed';
 
-/** Whom the platform speaks to outside. Each has one door: `payment/stripe/door`, `notification/mailer.ts`. */
-export type Vendor = 'stripe' | 'smtp';
+/** Whom the platform speaks to outside. Each has one door: `payment/stripe/door`, `notification/mailer.ts`, `identity/oidc/door.ts`. */
+export type Vendor = 'stripe' | 'smtp' | 'oidc';
 
 /**
  * What a write does with `Idempotency-Key`: must have it, may have it, or stores no reply at all. `undo`: it takes back the step whose key

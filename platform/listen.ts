@@ -17,7 +17,8 @@ export interface Listening {
 export type TakeRequest = (request: IncomingMessage, response: ServerResponse) => void;
 
 const listeningHere = new Map<string, TakeRequest>();
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+/** Names of this machine as they stand in URLs. */
+export const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
  * What listens at `url` in this very process: whoever runs beside it need not connect to it. Anything in between, such as

@@ -9,6 +9,8 @@ import {
   MANAGEMENT_PORT,
   MODULE_NAMES,
 } from '../kernel/modules';
+import { PROVIDER_ID } from '../kernel/provider-id';
+import { isRedirectUri } from './oidc-settings';
 
 // Every setting there is. `loadConfig` reads them; `.env.example` is checked against these tables by a test.
 
@@ -175,6 +177,30 @@ export const settings = {
   RATE_LIMIT_REGISTER: quota(10).describe('Registrations a minute per address'),
   RATE_LIMIT_RESET_ADDRESS: quota(10, 'hour').describe('Requests for a new password an hour per address'),
   RATE_LIMIT_API: quota(600).describe('Requests a minute per user, or per address when not signed in'),
+  OIDC_PROVIDERS: z
+    .string()
+    .default('')
+    .transform(listed)
+    .pipe(
+      z
+        .array(z.string().regex(PROVIDER_ID, 'must be names of small letters and digits, such as google'))
+        .refine((ids) => new Set(ids).size === ids.length, 'must name each provider once'),
+    )
+    .describe(
+      'Comma-separated names of OpenID providers at whose place people can sign in, each with the settings of its own',
+    ),
+  OIDC_REDIRECT_URIS: z
+    .string()
+    .default('')
+    .transform(listed)
+    .pipe(
+      z.array(
+        z.string().refine(isRedirectUri, "must be URLs of apps: https, http on this machine, or an app's own scheme"),
+      ),
+    )
+    .describe(
+      'Comma-separated URLs of apps, one of which a sign-in at a provider goes back to, each exactly as apps say it',
+    ),
   CORS_ORIGINS: z
     .string()
     .default('')
@@ -241,11 +267,24 @@ const perCurrency = {
     ),
 };
 
+/** Settings of which there are some for every provider, as those for one called google. */
+const perProvider = {
+  OIDC_GOOGLE_ISSUER: z
+    .string()
+    .optional()
+    .describe('Where the provider google is, such as https://accounts.google.com'),
+  OIDC_GOOGLE_CLIENT_ID: z.string().optional().describe('What it calls the platform'),
+  OIDC_GOOGLE_CLIENT_SECRET: z.string().optional().describe('By what it knows the platform; needed by identity alone'),
+  OIDC_GOOGLE_NAME: z.string().optional().describe('What people read; default its name in OIDC_PROVIDERS'),
+};
+
 /** Name, default and meaning of every setting, for `.env.example` and the reference in the documentation. */
 export function listSettings(): { name: string; meaning: string; schema: z.ZodType }[] {
-  return Object.entries({ ...settings, ...perCurrency, ...ofBus, ...perContext }).map(([name, schema]) => ({
-    name,
-    meaning: schema.description ?? '',
-    schema,
-  }));
+  return Object.entries({ ...settings, ...perCurrency, ...perProvider, ...ofBus, ...perContext }).map(
+    ([name, schema]) => ({
+      name,
+      meaning: schema.description ?? '',
+      schema,
+    }),
+  );
 }

@@ -40,6 +40,10 @@ STRIPE_WEBHOOK_SECRET=whsec_${secret()}
 STRIPE_CONNECT_WEBHOOK_SECRET=whsec_${secret()}
 SMTP_URL=smtp://mail:1025
 MAIL_FROM=TutorConnect <no-reply@tutorconnect.example>
+
+# To let people sign in with Google, set OIDC_PROVIDERS=google, OIDC_GOOGLE_ISSUER=https://accounts.google.com, OIDC_GOOGLE_CLIENT_ID and this secret,
+# and OIDC_REDIRECT_URIS to where your app is called back.
+OIDC_GOOGLE_CLIENT_SECRET=
 `;
 }
 

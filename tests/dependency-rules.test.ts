@@ -94,6 +94,7 @@ const PLANTED: [rule: string, from: string[], to: string | string[]][] = [
   ],
   ['one-door-to-stripe', ['services/payment/a.ts', 'services/payment/stripe/attempt.ts'], 'stripe'],
   ['one-door-to-mail', ['services/notification/a.ts', 'services/notification/delivery/send.ts'], 'nodemailer'],
+  ['one-door-to-providers', ['services/identity/a.ts', 'services/identity/oidc/store/a.ts'], 'openid-client'],
   ['platform-knows-no-context', ['platform/b.ts'], places('booking', 'contract')],
   ['db-knows-nobody', ['db/a.ts'], 'platform/config.ts'],
   ['workers-reach-services-by-client', ['workers/a.ts'], places('booking', 'store')],
@@ -122,12 +123,14 @@ const ALLOWED: [from: string[], to: string | string[]][] = [
   ],
   [['services/payment/stripe/door/index.ts'], 'stripe'],
   [['services/notification/mailer.ts'], 'nodemailer'],
+  [['services/identity/oidc/door.ts'], 'openid-client'],
 ];
 
 /** What the planted files import; each innocent by itself, and imported by somebody. */
 const INNOCENT: Record<string, string> = {
   'node_modules/stripe/index.js': 'module.exports = {};',
   'node_modules/nodemailer/index.js': 'module.exports = {};',
+  'node_modules/openid-client/index.js': 'module.exports = {};',
   'node_modules/express/index.js': 'module.exports = {};',
   'node_modules/zod/index.js': 'module.exports = {};',
   'kernel/circle.ts': "import './back';",

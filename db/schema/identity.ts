@@ -53,7 +53,8 @@ export const users = pgTable(
   {
     id: uuid().primaryKey(),
     email: text().notNull(),
-    passwordHash: text('password_hash').notNull(),
+    /** Null: the person signs in at a provider alone. */
+    passwordHash: text('password_hash'),
     role: text().$type<UserRole>().notNull(),
     status: text().$type<UserStatus>().notNull(),
     emailVerifiedAt: instant('email_verified_at'),
@@ -108,7 +109,13 @@ export const peoplePublished = pgTable(
   (t) => [index('people_unpublished').on(t.changedAt).where(sql`published_version < version`)],
 );
 
-export type SessionEnd = 'logout' | 'revoked' | 'token_reuse' | 'password_reset' | 'password_changed';
+export type SessionEnd =
+  | 'logout'
+  | 'revoked'
+  | 'token_reuse'
+  | 'password_reset'
+  | 'password_changed'
+  | 'address_proven';
 
 /** A text under AES-256-GCM, all parts base64url. */
 export interface Sealed {
@@ -140,6 +147,69 @@ export const userSessions = pgTable(
     index('user_sessions_expires').on(t.expiresAt),
     check('user_sessions_end', sql`(${t.endedAt} is null) = (${t.endReason} is null)`),
     check('user_sessions_method', sql`${t.method} ~ '^(password|passkey|oidc:[a-z0-9-]{1,32})$'`),
+  ],
+);
+
+/**
+ * Sign-ins at OpenID providers by which a person is known: whoever proves to be `subject` at `issuer` is that person, whatever address they have
+ * there (OpenID Connect Core 1.0 §5.7).
+ */
+export const userIdentities = pgTable(
+  'user_identities',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** What the settings call it. */
+    provider: text().notNull(),
+    issuer: text().notNull(),
+    subject: text().notNull(),
+    /** The address that the provider said last, for the person to know the sign-in by. It proves nothing. */
+    email: text(),
+    linkedAt: instant('linked_at').notNull().defaultNow(),
+    lastUsedAt: instant('last_used_at'),
+  },
+  (t) => [
+    uniqueIndex('user_identities_subject').on(t.issuer, t.subject),
+    // A session says at which provider it began; so it is known by which of its person's sign-ins.
+    uniqueIndex('user_identities_of_user').on(t.userId, t.provider),
+  ],
+);
+
+/** What the app asked for that began a sign-in, should it be the first one of its person. */
+export interface SignUpWishes {
+  role?: 'student' | 'tutor' | undefined;
+  timeZone?: string | undefined;
+  locale?: string | undefined;
+}
+
+/**
+ * A sign-in at a provider from its start until it is finished, which it is once. `user_id`: who links another sign-in to their account. `secrets` are
+ * what the provider's answer is checked with, `claims` what it said, while the person still has to add to it.
+ */
+export const oidcTransactions = pgTable(
+  'oidc_transactions',
+  {
+    id: uuid().primaryKey(),
+    provider: text().notNull(),
+    userId: uuid('user_id').references(() => users.id, { onDelete: 'cascade' }),
+    stateHash: text('state_hash').notNull(),
+    /** SHA-256 of what only the app knows that began it. */
+    verifierHash: text('verifier_hash').notNull(),
+    redirectUri: text('redirect_uri').notNull(),
+    wishes: jsonb().$type<SignUpWishes>().notNull(),
+    secrets: jsonb().$type<Sealed>().notNull(),
+    claims: jsonb().$type<Sealed>(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    /** When the provider's answer was handed in. */
+    answeredAt: instant('answered_at'),
+  },
+  (t) => [
+    uniqueIndex('oidc_transactions_state').on(t.stateHash),
+    index('oidc_transactions_user').on(t.userId),
+    index('oidc_transactions_expires').on(t.expiresAt),
   ],
 );
 

@@ -1,10 +1,15 @@
 import { z } from 'zod';
-import { event, Id, ParticipantIds } from '../../platform/event-schema';
+import { Code, event, Id, ParticipantIds } from '../../platform/event-schema';
 
 // What identity tells others.
 
 const ofUser = { userId: Id, participantIds: ParticipantIds.describe('The user') };
 const Role = z.enum(['student', 'tutor', 'admin']);
+const ofIdentity = {
+  ...ofUser,
+  identityId: Id,
+  provider: Code.describe('What the settings call the provider'),
+};
 
 export const identityEvents = {
   UserRegistered: event('A person has an account and can sign in. Nobody hears of a sign-up that was undone.', {
@@ -22,16 +27,27 @@ export const identityEvents = {
     from: Role,
     to: Role,
   }),
+  IdentityLinked: event('A person can sign in at a provider.', ofIdentity),
+  IdentityUnlinked: event(
+    'A person cannot sign in at a provider any more. The sessions that began there have ended.',
+    ofIdentity,
+  ),
   UserLoggedIn: event('A session was opened.', {
     ...ofUser,
     sessionId: Id,
-    by: z.enum(['registration', 'password']).describe('By what the person showed who they are'),
+    by: z.enum(['registration', 'password', 'provider']).describe('By what the person showed who they are'),
   }),
-  UserLoggedOut: event('A session has ended. `token_reuse`: somebody used a token again that was spent.', {
-    ...ofUser,
-    sessionId: Id,
-    reason: z.enum(['logout', 'revoked', 'token_reuse', 'password_reset', 'password_changed']),
-  }),
+  UserLoggedOut: event(
+    'A session has ended. `token_reuse`: somebody used a token again that was spent; `address_proven`: it was from before the address was.',
+    {
+      ...ofUser,
+      sessionId: Id,
+      reason: z.enum([
+        ...(['logout', 'revoked', 'token_reuse', 'password_reset', 'password_changed'] as const),
+        'address_proven',
+      ]),
+    },
+  ),
 };
 
 /**

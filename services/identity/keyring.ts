@@ -38,7 +38,13 @@ export interface KeyringDeps {
  */
 export function identityKey(
   config: KeyringDeps['config'],
-  purpose: 'signing-keys' | 'email-verification' | 'password-reset' | 'login-addresses' | 'refresh-repeats',
+  purpose:
+    | 'signing-keys'
+    | 'email-verification'
+    | 'password-reset'
+    | 'login-addresses'
+    | 'refresh-repeats'
+    | 'oidc-transactions',
 ): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(

@@ -62,6 +62,11 @@ export function decideRefresh(token: PresentedToken, refreshId: string | undefin
   return passed < REUSE_GRACE_MS ? 'refuse' : 'end_session';
 }
 
+/** How a session says that it began at a provider. */
+export function methodAt(provider: string): string {
+  return `oidc:${provider}`;
+}
+
 /** How a person showed who they are, in the words of RFC 8176; empty where it has none that would be true. */
 export function authenticationMethods(method: string): string[] {
   return method === 'password' ? ['pwd'] : [];

@@ -99,6 +99,9 @@ const DisputeOpened = z.strictObject({ ...disputeFields, inquiry: z.boolean(), s
 const DisputeReminder = z.strictObject({ ...disputeFields, inquiry: z.boolean(), sayBy: Instant });
 const DisputeDecided = z.strictObject({ ...disputeFields, outcome: z.enum(['won', 'lost', 'closed']) });
 
+/** `provider`: what its people call it. */
+const SignInMethod = z.strictObject({ provider: Phrase, forgotUrl: PlatformUrl });
+
 /** A price at which nobody can be charged any more: of a currency that the platform does not take, or as an amount. */
 const PricesRefused = z.strictObject({ refusedPrice: Money, because: z.enum(['currency', 'amount']) });
 
@@ -151,8 +154,11 @@ function message<Template extends string, Data extends z.ZodType>(template: Temp
 export const RecordNotification = z.discriminatedUnion('template', [
   message('welcome_verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
   message('verify_email', z.strictObject({ verifyUrl: PlatformUrl })),
-  message('password_reset', z.strictObject({ resetUrl: PlatformUrl })),
+  message('welcome', z.strictObject({ homeUrl: PlatformUrl })),
+  message('password_reset', z.strictObject({ resetUrl: PlatformUrl, providers: z.array(Phrase).default([]) })),
   message('password_changed', z.strictObject({ forgotUrl: PlatformUrl })),
+  message('sign_in_linked', SignInMethod),
+  message('sign_in_unlinked', SignInMethod),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_confirmed_student', BookingData),

@@ -47,8 +47,11 @@ describe('a new notice replaces', () => {
     ['refund_returned', []],
     ['welcome_verify_email', []],
     ['verify_email', []],
+    ['welcome', []],
     ['password_reset', []],
     ['password_changed', []],
+    ['sign_in_linked', []],
+    ['sign_in_unlinked', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
     expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());
   });

@@ -6,8 +6,11 @@ export type Kind = 'account' | 'booking' | 'payment' | 'reminder' | 'review_requ
 export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   welcome_verify_email: 'account',
   verify_email: 'account',
+  welcome: 'account',
   password_reset: 'account',
   password_changed: 'account',
+  sign_in_linked: 'account',
+  sign_in_unlinked: 'account',
   booking_requested_student: 'booking',
   booking_requested_tutor: 'booking',
   booking_confirmed_student: 'booking',

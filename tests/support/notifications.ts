@@ -106,6 +106,9 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (template === 'welcome_verify_email' || template === 'verify_email')
     return { verifyUrl: 'https://tutorconnect.example/verify?token=abc&x=1' };
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
+  if (template === 'welcome') return { homeUrl: 'https://tutorconnect.example/' };
+  if (template === 'sign_in_linked' || template === 'sign_in_unlinked')
+    return { provider: 'Google', forgotUrl: 'https://tutorconnect.example/api/auth/forgot' };
   if (template === 'password_changed') return { forgotUrl: 'https://tutorconnect.example/api/auth/forgot' };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };

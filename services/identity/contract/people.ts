@@ -91,7 +91,8 @@ export const Jwk = z
   .meta({ id: 'Jwk', description: 'A public key (RFC 7517)' });
 export type Jwk = z.output<typeof Jwk>;
 
-const UserAndTokens = z.object({ user: User, tokens: Tokens });
+/** Who has signed in, and what they are known by from here on. */
+export const UserAndTokens = z.object({ user: User, tokens: Tokens });
 
 /** The page for people that the welcome mail links to, `?token=…`. No operation of the API: it answers HTML. */
 export const VERIFICATION_PAGE = '/api/auth/confirm-email';

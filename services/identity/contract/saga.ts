@@ -58,7 +58,13 @@ export type AccountMail = z.output<typeof AccountMail>;
 /** The link of such a mail, and to whom it goes. */
 export const LinkOfMail = z
   .object({
-    link: z.object({ purpose: MailPurpose, token: z.string(), expiresAt: InstantOut, userId: Uuid }).nullable(),
+    link: z
+      .object({
+        ...{ purpose: MailPurpose, token: z.string(), expiresAt: InstantOut, userId: Uuid },
+        // An identity of before has none to name.
+        providers: z.array(z.string()).default([]).meta({ description: 'By whom else alone the person signs in' }),
+      })
+      .nullable(),
   })
   .meta({ id: 'LinkOfMail' });
 export type LinkOfMail = z.output<typeof LinkOfMail>;

@@ -4,6 +4,7 @@ import type { ServiceDefinition, ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
 import { identityEvents, identityPeople } from '../events';
 import { createKeyring } from '../keyring';
+import { forgetOldTransactions } from '../oidc/store/transactions';
 import { preparePasswords } from '../passwords';
 import { forgetOldMails } from '../store/account-mails';
 import { forgetOldVerifications } from '../store/email-verification';
@@ -13,6 +14,8 @@ import { forgetOldResets } from '../store/passwords';
 import { peopleOutbox } from '../store/people';
 import { forgetOldSessions, isSessionOpen } from '../store/sessions';
 import { forgetOldSigningKeys } from '../store/signing-keys';
+import { serveOidc } from './oidc';
+import { serveOidcCallback } from './oidc-callback';
 import { servePasswordPages } from './password-pages';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
@@ -39,7 +42,9 @@ export const identityService: ServiceDefinition = {
     const keyring = createKeyring(deps);
     serveVerificationPage(service, deps);
     servePasswordPages(service, deps);
+    serveOidcCallback(service, deps);
     servePeople(service, deps, keyring);
+    serveOidc(service, deps, keyring);
     serveSagaSteps(service, deps);
     await preparePasswords();
     // A database that is down at the start is told by /readyz; the keys are then read at the first need.
@@ -57,6 +62,7 @@ function keepTidy({ database: { db }, logger }: ServiceDeps) {
     await forgetOldVerifications(db);
     await forgetOldResets(db);
     await forgetOldMails(db);
+    await forgetOldTransactions(db);
     await forgetOldSigningKeys(db);
   };
   const tidyOrTell = () =>

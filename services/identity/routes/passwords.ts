@@ -36,7 +36,8 @@ export function servePasswords(service: Service, deps: ServiceDeps): void {
     const headers = rateLimitHeaders(await limits.passwordOf(user.id));
     const current = body.currentPassword.normalize('NFC');
     const currentHash = await readPasswordHash(db, user.id);
-    if (!(await verifyPassword(currentHash, current))) throw wrong('currentPassword', 'is not your password', headers);
+    if (!(await verifyPassword(currentHash, current)) || currentHash === undefined)
+      throw wrong('currentPassword', 'is not your password', headers);
     if (current === body.newPassword) throw wrong('newPassword', 'must be another one than before', headers);
     const passwordHash = await hashPassword(body.newPassword);
     const { sessionId } = user;

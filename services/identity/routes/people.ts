@@ -1,32 +1,22 @@
 import { ProblemError } from '../../../kernel/errors';
 import { listActs } from '../../../platform/audit';
 import { Email } from '../../../platform/email';
-import type { Call, Service } from '../../../platform/http-server';
+import type { Service } from '../../../platform/http-server';
 import { byUser } from '../../../platform/idempotency';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
-import { identityContract as contract, type Tokens } from '../contract';
+import { identityContract as contract } from '../contract';
 import { identityKey, type Keyring } from '../keyring';
-import { verifyPassword } from '../passwords';
-import { authenticationMethods, deviceLabel, rateLimitHeaders } from '../rules';
+import { hashPassword, verifyPassword } from '../passwords';
+import { authenticationMethods, rateLimitHeaders } from '../rules';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
-import { isKnownAddress, rememberAddress } from '../store/login-addresses';
-import {
-  endSession,
-  endSessionOfToken,
-  endSessions,
-  listSessions,
-  type NewSession,
-  openSession,
-  rotateRefreshToken,
-} from '../store/sessions';
+import { isKnownAddress } from '../store/login-addresses';
+import { endSession, endSessionOfToken, endSessions, listSessions, rotateRefreshToken } from '../store/sessions';
 import { findByEmail, listUsers, readUser, updateProfile } from '../store/users';
 import { servePasswords } from './passwords';
+import { createSignIn, NO_STORE, tokensOf } from './sign-in';
 import { createSignUp } from './sign-up';
-
-/** Replies that hold tokens are kept by nobody (RFC 6749 §5.1). */
-const NO_STORE = { 'Cache-Control': 'no-store' };
 
 /** What people call: sign-up, sign-in and their tokens, their sessions and their account. */
 export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyring): void {
@@ -42,28 +32,18 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   const addressKey = identityKey(deps.config, 'login-addresses');
   const repeatKey = identityKey(deps.config, 'refresh-repeats');
   const signUp = createSignUp(deps);
-  const sessionFor = async (
-    call: Caller,
-    user: { id: string; role: 'student' | 'tutor' | 'admin' },
-    proof: Pick<NewSession, 'by' | 'passwordHash'>,
-  ) => {
-    const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
-    const { sessionId, ...refresh } = await openSession(db, { userId: user.id, ...proof, ...device });
-    await rememberAddress(db, addressKey, user.id, call.address);
-    const amr = authenticationMethods('password');
-    return tokens(await keyring.sign({ id: user.id, role: user.role, sessionId, amr }), refresh);
-  };
+  const signIn = createSignIn(deps, keyring);
 
   service.serve(contract.register, async (call) => {
     const limit = rateLimitHeaders(await limits.register(call.address));
     return telling(limit, async () => {
       const headers = { ...NO_STORE, ...limit };
-      const { user, passwordHash } = await signUp(call.body, call.receivedAt);
+      const { email, password, role, ...registration } = call.body;
+      const passwordHash = await hashPassword(password);
+      const user = await signUp({ email, passwordHash, role, registration }, call.receivedAt);
       if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
-      return {
-        ...created({ user, tokens: await sessionFor(call, user, { by: 'registration', passwordHash }) }),
-        headers,
-      };
+      const tokens = await signIn(call, user, { isFirst: true, proof: { passwordHash } });
+      return { ...created({ user, tokens }), headers };
     });
   });
 
@@ -74,13 +54,13 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const limit = rateLimitHeaders(await limits.login(call.address, account, isKnown));
     return telling(limit, async () => {
       const found = email === undefined ? undefined : await findByEmail(db, email);
-      const right = await verifyPassword(found?.passwordHash, call.body.password.normalize('NFC'));
-      if (!found || !right) throw new ProblemError('invalid_credentials');
+      const passwordHash = found?.passwordHash ?? undefined;
+      const right = await verifyPassword(passwordHash, call.body.password.normalize('NFC'));
+      if (!found || passwordHash === undefined || !right) throw new ProblemError('invalid_credentials');
       await limits.succeeded(account);
       if (found.status === 'pending') throw new ProblemError('account_pending');
-      const { passwordHash } = found;
-      const session = await sessionFor(call, found, { by: 'password', passwordHash });
-      const body = { user: await readUser(db, found.id), tokens: session };
+      const tokens = await signIn(call, found, { isFirst: false, proof: { passwordHash } });
+      const body = { user: await readUser(db, found.id), tokens };
       return { ...ok(body), headers: { ...NO_STORE, ...limit } };
     });
   });
@@ -91,7 +71,7 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const repeatable = refreshId === undefined ? undefined : { refreshId, key: repeatKey };
     const { userId, role, sessionId, method, ...refresh } = await rotateRefreshToken(db, refreshToken, repeatable);
     const access = await keyring.sign({ id: userId, role, sessionId, amr: authenticationMethods(method) });
-    return { ...ok({ tokens: tokens(access, refresh) }), headers: NO_STORE };
+    return { ...ok({ tokens: tokensOf(access, refresh) }), headers: NO_STORE };
   });
 
   service.serve(contract.logout, async (call) => {
@@ -114,15 +94,6 @@ async function telling<Reply>(headers: Record<string, string>, answer: () => Pro
     const { code, detail, more } = error;
     throw new ProblemError(code, detail, { ...more, headers: { ...headers, ...more.headers } });
   }
-}
-
-type Caller = Pick<Call<typeof contract.login>, 'address' | 'headers'>;
-
-function tokens(
-  access: Pick<Tokens, 'accessToken' | 'accessTokenExpiresAt'>,
-  refresh: Pick<Tokens, 'refreshToken' | 'refreshTokenExpiresAt'>,
-): Tokens {
-  return { tokenType: 'Bearer', ...access, ...refresh };
 }
 
 function serveSessions(service: Service, { database: { db } }: ServiceDeps): void {

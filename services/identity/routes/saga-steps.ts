@@ -1,8 +1,9 @@
 import type { Service } from '../../../platform/http-server';
 import { byService } from '../../../platform/idempotency';
+import { nameOfProvider, type OidcProvider } from '../../../platform/oidc-settings';
 import { done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
-import { identityContract as contract } from '../contract';
+import { identityContract as contract, type LinkOfMail } from '../contract';
 import { identityKey } from '../keyring';
 import { beginMail, issueLink } from '../store/account-mails';
 import { listContacts, readContact } from '../store/contacts';
@@ -62,6 +63,12 @@ export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   service.serve(contract.beginAccountMail, async ({ params }) => ok(await beginMail(db, params.id)));
 
   service.serve(contract.issueLink, async ({ params, idempotencyKey }) =>
-    ok(await issueLink(db, params.id, idempotencyKey, linkKeys)),
+    ok(withNames(await issueLink(db, params.id, idempotencyKey, linkKeys), config.oidcProviders)),
   );
+}
+
+/** Calls providers what people call them. */
+function withNames({ link }: LinkOfMail, providers: readonly OidcProvider[]): LinkOfMail {
+  if (!link) return { link };
+  return { link: { ...link, providers: link.providers.map((id) => nameOfProvider(providers, id)) } };
 }

@@ -3,11 +3,11 @@ import { SWEEP_BATCH, startAndWait } from '../../../platform/saga-request';
 import type { Swept } from '../../../platform/schemas';
 import type { ServiceDeps } from '../../../platform/service';
 import { userCreationSaga } from '../../../workflows/user-creation.api';
-import type { RegisterRequest, User } from '../contract';
-import { hashPassword } from '../passwords';
+import type { User } from '../contract';
 import {
   markHandedOver,
   markSagaStarted,
+  type NewUser,
   type PendingSignUp,
   releasePendingUser,
   storePendingUser,
@@ -17,8 +17,9 @@ import { findUser } from '../store/users';
 
 /**
  * Makes what registers a person: it stores the pending user, starts the saga that makes an account of the user and waits for
- * how that ends, at most ten seconds after `receivedAt`. It returns the user, who is active or still pending, and the hash of their password.
- * It throws ProblemError email_taken, and upstream_unavailable when the saga could not be started or undid the sign-up.
+ * how that ends, at most ten seconds after `receivedAt`. It returns the user, who is active or still pending.
+ * It throws ProblemError email_taken, conflict when the sign-in at a provider is known already, and upstream_unavailable when the saga could not be
+ * started or undid the sign-up.
  */
 export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) {
   const failed = () =>
@@ -26,7 +27,7 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
       retryAfterSeconds: 5,
     });
 
-  async function startSaga(signUp: PendingSignUp, role: RegisterRequest['role']): Promise<void> {
+  async function startSaga(signUp: PendingSignUp, role: NewUser['role']): Promise<void> {
     await sagas.start(userCreationSaga, { userId: signUp.userId, role }).catch(async (error: unknown) => {
       await releasePendingUser(db, signUp);
       throw error;
@@ -34,23 +35,19 @@ export function createSignUp({ sagas, changes, database: { db } }: ServiceDeps) 
     if (!(await markSagaStarted(db, signUp))) throw failed();
   }
 
-  return async (
-    { email, password, role, ...registration }: RegisterRequest,
-    receivedAt: Date,
-  ): Promise<{ user: User; passwordHash: string }> => {
-    const passwordHash = await hashPassword(password);
-    const signUp = await storePendingUser(db, { email, passwordHash, role, registration });
+  return async (input: NewUser, receivedAt: Date): Promise<User> => {
+    const signUp = await storePendingUser(db, input);
     const { userId } = signUp;
     // What was read last is the answer: a pending user who is looked up once more may be gone then.
     const user = await startAndWait(changes, {
       id: userId,
       receivedAt,
-      start: () => startSaga(signUp, role),
+      start: () => startSaga(signUp, input.role),
       read: () => findUser(db, userId),
       isDecided: (read) => read?.status !== 'pending',
     });
     if (!user) throw failed();
-    return { user, passwordHash };
+    return user;
   };
 }
 

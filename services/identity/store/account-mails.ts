@@ -3,6 +3,7 @@ import type { Database } from '../../../db/client';
 import { accountMails, users } from '../../../db/schema/identity';
 import { uuidv7 } from '../../../platform/ids';
 import type { AccountMail, LinkOfMail } from '../contract';
+import { listIdentities } from '../oidc/store/identities';
 import { MAIL_LEASE_SECONDS, MAIL_WANTED_MINUTES } from '../rules';
 import { issueReset } from './passwords';
 import { issueEmailVerification } from './saga-steps';
@@ -64,7 +65,10 @@ export async function beginMail(db: Database, id: string): Promise<AccountMail> 
 /** A request for a mail that is to be sent: none where nobody has the address, it is proven already, or it was asked for too long ago. */
 async function readWanted(db: Database, id: string) {
   const [row] = await db
-    .select({ purpose: accountMails.purpose, userId: users.id, emailVerifiedAt: users.emailVerifiedAt })
+    .select({
+      ...{ purpose: accountMails.purpose, userId: users.id, emailVerifiedAt: users.emailVerifiedAt },
+      hasPassword: sql<boolean>`${users.passwordHash} is not null`,
+    })
     .from(accountMails)
     .innerJoin(users, and(eq(users.id, accountMails.userId), eq(users.status, 'active')))
     .where(and(eq(accountMails.id, id), isWanted));
@@ -78,18 +82,21 @@ export interface LinkKeys {
 }
 
 /**
- * Saga step: the link of a mail and to whom it goes; null where nothing is to be sent. The reply is stored nowhere: the same `commandKey` derives the
+ * Saga step: the link of a mail and to whom it goes; null where nothing is to be sent. With it the providers by which alone they sign
+ * in. The reply is stored nowhere: the same `commandKey` derives the
  * same token again, for as long as its mail is wanted.
  */
 export async function issueLink(db: Database, id: string, commandKey: string, keys: LinkKeys): Promise<LinkOfMail> {
   const wanted = await readWanted(db, id);
   if (!wanted) return { link: null };
-  const { purpose, userId } = wanted;
+  const { purpose, userId, hasPassword } = wanted;
   const issued =
     purpose === 'email_verification'
       ? await issueEmailVerification(db, userId, commandKey, keys.verification)
       : await issueReset(db, userId, commandKey, keys.reset);
-  return { link: { purpose, userId, ...issued } };
+  // What is linked to an address that is not proven, its first proof takes away.
+  const identities = hasPassword || !wanted.emailVerifiedAt ? [] : await listIdentities(db, userId);
+  return { link: { purpose, userId, ...issued, providers: identities.map(({ provider }) => provider) } };
 }
 
 /** Deletes requests of a month ago. */

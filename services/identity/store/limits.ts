@@ -92,6 +92,9 @@ export function createLimits({ config, database }: LimitsDeps) {
       if (failed && failed.remaining < 0 && !(await isKnown())) withinLimit(failed);
       return tightest([byAccount, byAddress].filter((state) => state !== undefined));
     },
+    /** Counts a step of a sign-in at a provider from `address`, as a login from there. @throws ProblemError rate_limited */
+    atProvider: async (address: string): Promise<LimitState | undefined> =>
+      withinLimit(await loginByAddress.count(addressBucket(address))),
     /** The login to `account` that was counted last was none of the failures. */
     succeeded: (account: string): Promise<void> => failures.takeBack(hashOf(account.toLowerCase())),
     /** Counts a registration from `address`. @throws ProblemError rate_limited */

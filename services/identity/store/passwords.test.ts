@@ -27,7 +27,7 @@ const OLD = 'hash of Ada';
 
 const issue = async (userId: string, key = uuidv7()) => (await issueReset(db, userId, key, secret)).token;
 const signIn = (userId: string, passwordHash = OLD) =>
-  openSession(db, { userId, by: 'password', passwordHash, userAgent: null, address: '203.0.113.7' });
+  openSession(db, { userId, isFirst: false, proof: { passwordHash }, userAgent: null, address: '203.0.113.7' });
 const openSessions = async (userId: string) =>
   (await db.select().from(userSessions).where(eq(userSessions.userId, userId))).filter(({ endedAt }) => !endedAt);
 const typesOf = async (streamId: string) => (await eventsOf(db, streamId)).map(({ type }) => type);

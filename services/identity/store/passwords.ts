@@ -1,6 +1,6 @@
 import { and, eq, isNull, lt, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import { loginAddresses, passwordResets, users } from '../../../db/schema/identity';
+import { loginAddresses, passwordResets, userIdentities, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
@@ -113,10 +113,12 @@ export async function resetPassword(db: Database, token: string, passwordHash: s
 
 /**
  * The first proof of an address: until now anybody may have held the account, who typed the address of somebody else. So what they set is taken
- * away. Password and sessions go with every reset; here goes from where they signed in. What else lets a person in is removed here as well.
+ * away. Password and sessions go with every reset, and are its caller's; here go the sign-ins at providers, and from where they signed in. The
+ * caller holds the user's lock.
  */
-async function takeOverAccount(tx: Transaction, userId: string, now: Date): Promise<void> {
+export async function takeOverAccount(tx: Transaction, userId: string, now: Date): Promise<void> {
   await tx.delete(loginAddresses).where(eq(loginAddresses.userId, userId));
+  await tx.delete(userIdentities).where(eq(userIdentities.userId, userId));
   await markVerified(tx, userId, now);
 }
 
@@ -159,11 +161,11 @@ async function setPassword(
   });
 }
 
-/** The hash of a user's password. @throws ProblemError not_found */
-export async function readPasswordHash(db: Database, userId: string): Promise<string> {
+/** The hash of a user's password; undefined for one who has none. @throws ProblemError not_found */
+export async function readPasswordHash(db: Database, userId: string): Promise<string | undefined> {
   const [user] = await db.select({ passwordHash: users.passwordHash }).from(users).where(eq(users.id, userId));
   if (!user) throw new ProblemError('not_found');
-  return user.passwordHash;
+  return user.passwordHash ?? undefined;
 }
 
 /** Deletes reset tokens that expired a month ago. */

@@ -4,7 +4,7 @@ import { refreshTokens } from '../../../db/schema/identity';
 import { SECOND } from '../../../kernel/time';
 import { uuidv7 } from '../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
-import { activeUser, eventsOf, newUser, uniqueEmail } from '../../../tests/support/users';
+import { activeUser, eventsOf } from '../../../tests/support/users';
 import { hashToken } from '../secrets';
 import { endSessions, forgetOldSessions, isSessionOpen, openSession, rotateRefreshToken } from './sessions';
 
@@ -23,8 +23,8 @@ afterAll(() => database.drop());
 const key = randomBytes(32);
 const refused = { code: 'invalid_refresh_token' };
 const device = {
-  by: 'password' as const,
-  passwordHash: newUser(uniqueEmail()).passwordHash,
+  isFirst: false,
+  proof: { passwordHash: 'hash of Ada' },
   userAgent: 'Firefox',
   address: '203.0.113.7',
 };

@@ -74,6 +74,13 @@ export async function activateUser(
         type: 'UserRegistered',
         data: { userId: id, participantIds: [id], role: user.role },
       });
+      // Told now: of a user who is pending others hear nothing.
+      if (user.emailVerifiedAt)
+        await appendEvent(tx, identityEvents, {
+          streamId: id,
+          type: 'UserEmailVerified',
+          data: { userId: id, participantIds: [id] },
+        });
       await publishPerson(tx, id);
       await announce(tx, id);
     }

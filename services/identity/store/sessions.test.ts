@@ -38,7 +38,7 @@ async function makeUser(): Promise<string> {
   return id;
 }
 
-const device = { by: 'password' as const, passwordHash: 'x', userAgent: 'Firefox', address: '203.0.113.7' };
+const device = { isFirst: false, proof: { passwordHash: 'x' }, userAgent: 'Firefox', address: '203.0.113.7' };
 
 async function signIn() {
   const userId = await makeUser();

@@ -1,7 +1,14 @@
 import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Database, Transaction } from '../../../db/client';
-import { refreshTokens, type Sealed, type SessionEnd, userSessions, users } from '../../../db/schema/identity';
+import {
+  refreshTokens,
+  type Sealed,
+  type SessionEnd,
+  userIdentities,
+  userSessions,
+  users,
+} from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { listCursor } from '../../../platform/cursor';
 import { uuidv7 } from '../../../platform/ids';
@@ -10,16 +17,25 @@ import { Uuid } from '../../../platform/schemas';
 import { seal, unseal } from '../../../platform/sealing';
 import type { Session } from '../contract';
 import { identityEvents } from '../events';
-import { decideRefresh, REPEAT_SECONDS, refreshTokenExpiry, SESSION_IDLE_DAYS, sessionExpiry } from '../rules';
+import {
+  decideRefresh,
+  methodAt,
+  REPEAT_SECONDS,
+  refreshTokenExpiry,
+  SESSION_IDLE_DAYS,
+  sessionExpiry,
+} from '../rules';
 import { hashToken, randomToken } from '../secrets';
+
+/** By what a person has shown who they are, as it was when it was looked at: the hash of the password that they gave, or their sign-in at a provider. */
+export type SignInProof = { passwordHash: string } | { identityId: string };
 
 /** Who opens a session, and from where. */
 export interface NewSession {
   userId: string;
-  /** By what the person proved who they are. */
-  by: 'registration' | 'password';
-  /** The hash of the password that they gave, as it was when it was verified. */
-  passwordHash: string;
+  /** Whether it is the first of an account that was made just now. */
+  isFirst: boolean;
+  proof: SignInProof;
   userAgent: string | null;
   address: string;
 }
@@ -31,32 +47,48 @@ export interface RefreshToken {
 
 /**
  * Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. None is opened by a
- * password that was replaced since it was verified: whoever replaces it has ended the sessions there were, and would not see this one.
+ * password that was replaced since it was verified, or a sign-in that was unlinked: whoever did that has ended the sessions there were, and would
+ * not see this one.
  * @throws ProblemError invalid_credentials
  */
-export async function openSession(db: Database, input: NewSession): Promise<RefreshToken & { sessionId: string }> {
-  const { by, passwordHash, ...values } = input;
+export async function openSession(
+  db: Database,
+  input: NewSession,
+): Promise<RefreshToken & { sessionId: string; method: string }> {
+  const { isFirst, proof, ...values } = input;
   const id = uuidv7();
   const now = new Date();
   const expiresAt = sessionExpiry(now);
   return db.transaction(async (tx) => {
     const { userId } = input;
-    // Logins go on beside each other; whoever replaces the password waits for them, or they for it.
-    const [user] = await tx
-      .select({ passwordHash: users.passwordHash })
-      .from(users)
-      .where(eq(users.id, userId))
-      .for('share');
-    if (user?.passwordHash !== passwordHash) throw new ProblemError('invalid_credentials');
-    await tx.insert(userSessions).values({ id, ...values, expiresAt });
+    const method = await methodOf(tx, userId, proof);
+    if (method === undefined) throw new ProblemError('invalid_credentials');
+    await tx.insert(userSessions).values({ id, ...values, method, expiresAt });
+    const by = method === 'password' ? 'password' : 'provider';
     await appendEvent(tx, identityEvents, {
       streamId: id,
       type: 'UserLoggedIn',
-      data: { userId, participantIds: [userId], sessionId: id, by },
+      data: { userId, participantIds: [userId], sessionId: id, by: isFirst ? 'registration' : by },
     });
     const token = { sessionId: id, expiresAt: refreshTokenExpiry(now, expiresAt) };
-    return { sessionId: id, ...(await issueRefreshToken(tx, randomToken(), token)) };
+    return { sessionId: id, method, ...(await issueRefreshToken(tx, randomToken(), token)) };
   });
+}
+
+/** How somebody signs in who has this to show; undefined where it counts no more. */
+async function methodOf(tx: Transaction, userId: string, proof: SignInProof): Promise<string | undefined> {
+  // Logins go on beside each other; whoever takes away a way to sign in waits for them, or they for it.
+  const [user] = await tx
+    .select({ passwordHash: users.passwordHash })
+    .from(users)
+    .where(eq(users.id, userId))
+    .for('share');
+  if ('passwordHash' in proof) return user?.passwordHash === proof.passwordHash ? 'password' : undefined;
+  const [identity] = await tx
+    .select({ provider: userIdentities.provider })
+    .from(userIdentities)
+    .where(and(eq(userIdentities.id, proof.identityId), eq(userIdentities.userId, userId)));
+  return identity && methodAt(identity.provider);
 }
 
 async function issueRefreshToken(
@@ -158,18 +190,24 @@ export async function endSession(db: Database, userId: string, sessionId: string
 }
 
 /**
- * Ends the open sessions of a user, all or all but one, each with an event of its own. The caller holds the user's lock where none may be opened
+ * Ends the open sessions of a user, all or all but one, or those that began by one `method`, each with an event of its own. The caller holds the user's lock where none may be opened
  * meanwhile. Sessions are locked in the order of their ids, so that two who end several never wait for each other.
  */
 export async function endSessions(
   tx: Transaction,
   userId: string,
-  { except, reason }: { except?: string | undefined; reason: SessionEnd },
+  { except, method, reason }: { except?: string | undefined; method?: string; reason: SessionEnd },
 ): Promise<void> {
   const ended = await tx
     .select({ sessionId: userSessions.id, userId: userSessions.userId })
     .from(userSessions)
-    .where(and(eq(userSessions.userId, userId), isOpen, except === undefined ? undefined : ne(userSessions.id, except)))
+    .where(
+      and(
+        ...[eq(userSessions.userId, userId), isOpen],
+        except === undefined ? undefined : ne(userSessions.id, except),
+        method === undefined ? undefined : eq(userSessions.method, method),
+      ),
+    )
     .orderBy(userSessions.id)
     .for('update');
   await markEnded(tx, ended, reason);

@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import { type Registration, users } from '../../../db/schema/identity';
+import { type Registration, userIdentities, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { uuidv7 } from '../../../platform/ids';
 import { SIGN_UP_LEASE_SECONDS } from '../rules';
@@ -14,22 +14,30 @@ export interface PendingSignUp {
 
 export interface NewUser {
   email: string;
-  passwordHash: string;
+  /** Null: they sign in at a provider, by `identity`. */
+  passwordHash: string | null;
   role: 'student' | 'tutor';
   registration: Registration;
+  identity?: { provider: string; issuer: string; subject: string; email: string | null } | undefined;
+  /** Whether the provider says that the address is theirs. */
+  isEmailProven?: boolean;
 }
 
 /**
  * Stores a pending user, or takes over one whose sign-up never started: same id, everything else new. The
  * registration owns the row for as long as starting its saga may take. Another registration of the address is refused
  * meanwhile.
- * @throws ProblemError email_taken
+ * @throws ProblemError email_taken; conflict when the sign-in at a provider is known already
  */
-export async function storePendingUser(db: Database, input: NewUser): Promise<PendingSignUp> {
+export async function storePendingUser(
+  db: Database,
+  { identity, isEmailProven = false, ...input }: NewUser,
+): Promise<PendingSignUp> {
   const attemptId = uuidv7();
   const values = {
     ...input,
     attemptId,
+    emailVerifiedAt: isEmailProven ? sql`now()` : null,
     attemptUntil: sql`clock_timestamp() + make_interval(secs => ${SIGN_UP_LEASE_SECONDS})`,
   };
   const insert = (tx: Transaction) =>
@@ -55,8 +63,21 @@ export async function storePendingUser(db: Database, input: NewUser): Promise<Pe
     // The last try: the row that stood in the way of the first may have been removed before the second.
     const [row] = (await orNothing(insert(tx))) ?? (await orNothing(takeOver(tx))) ?? (await insert(tx));
     if (!row) throw new ProblemError('email_taken');
+    await replaceIdentity(tx, row.id, identity);
     return { userId: row.id, attemptId };
   });
+}
+
+/** What a registration before had by which its person would sign in is gone. @throws ProblemError conflict when the sign-in is known already */
+async function replaceIdentity(tx: Transaction, userId: string, identity: NewUser['identity']): Promise<void> {
+  await tx.delete(userIdentities).where(eq(userIdentities.userId, userId));
+  if (!identity) return;
+  const added = await tx
+    .insert(userIdentities)
+    .values({ id: uuidv7(), userId, ...identity })
+    .onConflictDoNothing()
+    .returning({ id: userIdentities.id });
+  if (added.length === 0) throw new ProblemError('conflict', 'This sign-in has an account already');
 }
 
 async function orNothing<Row>(query: PromiseLike<Row[]>): Promise<Row[] | undefined> {

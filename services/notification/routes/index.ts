@@ -5,6 +5,7 @@ import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
 import { passwordNotices } from '../password-notices';
 import { createFactsSealer } from '../sealed-facts';
+import { signInNotices } from '../sign-in-notices';
 import { peopleProjection } from '../store/people';
 import { verifiedAddressesProjection } from '../store/verified-addresses';
 import { servePeople } from './people';
@@ -15,7 +16,7 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   events: notificationEvents,
-  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices],
+  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices, signInNotices],
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

@@ -24,6 +24,8 @@ export function factsOf({ data }: RecordNotification, { locale, timeZone, emailV
   return {
     ...('otherName' in data && { other: singleLine(data.otherName) }),
     ...('startsAt' in data && bookingFacts(data, reader, emailVerified)),
+    ...('provider' in data && { provider: singleLine(data.provider) }),
+    ...('resetUrl' in data && { providers: data.providers.map(singleLine).join(', ') }),
     ...('amount' in data && { amount: reader.money(data.amount) }),
     ...('respondBy' in data && { respondBy: reader.when(data.respondBy) }),
     ...('previousStart' in data && { previousWhen: reader.when(data.previousStart) }),
@@ -165,6 +167,7 @@ export function actionUrl(
   publicUrl: string,
 ): string {
   if ('verifyUrl' in data) return data.verifyUrl;
+  if ('homeUrl' in data) return data.homeUrl;
   if ('resetUrl' in data) return data.resetUrl;
   if ('forgotUrl' in data) return data.forgotUrl;
   // What `new-mail --about page` makes; none may be there.

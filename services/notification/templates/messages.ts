@@ -66,11 +66,19 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     ],
     action: 'Confirm e-mail address',
   },
+  welcome: {
+    subject: 'Welcome to TutorConnect',
+    heading: 'Welcome to TutorConnect',
+    lead: 'Your account is ready.',
+    more: ['If you did not sign up, please answer this message.'],
+    action: 'Open TutorConnect',
+  },
   password_reset: {
     subject: 'Reset your TutorConnect password',
     heading: 'Choose a new password',
     lead: 'Somebody asked to reset the password of your account.',
     more: [
+      '{{#if providers}}Your account has no password: you sign in with {{providers}}. You can go on doing so, or choose a password as well.{{/if}}',
       'If it was you, choose a new password by the link below; it works once and for a short time. If not, ignore this message: your password stays as it is.',
     ],
     action: 'Choose a new password',
@@ -81,6 +89,24 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     lead: 'The password of your account was changed, and other devices were signed out.',
     more: [
       'If it was you, all is well. If not, somebody else may know it: choose a new one at once by the link below, which signs everybody out.',
+    ],
+    action: 'Choose a new password',
+  },
+  sign_in_linked: {
+    subject: 'You can sign in to TutorConnect with {{provider}}',
+    heading: 'A way to sign in was added',
+    lead: 'From now on your account can be opened with {{provider}}.',
+    more: [
+      'If it was you, all is well. If not, somebody else has your account: choose a new password at once by the link below, which signs everybody out, then remove this way to sign in.',
+    ],
+    action: 'Choose a new password',
+  },
+  sign_in_unlinked: {
+    subject: 'You no longer sign in to TutorConnect with {{provider}}',
+    heading: 'A way to sign in was removed',
+    lead: 'Your account cannot be opened with {{provider}} any more.',
+    more: [
+      'If it was you, all is well. If not, somebody else has your account: choose a new password at once by the link below, which signs everybody out.',
     ],
     action: 'Choose a new password',
   },

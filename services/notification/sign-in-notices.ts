@@ -1,0 +1,42 @@
+import { FORGOT_PAGE } from '../../kernel/pages';
+import { HOUR, SECOND } from '../../kernel/time';
+import type { Reactor } from '../../platform/bus/consumer';
+import { handling } from '../../platform/bus/handling';
+import type { Config } from '../../platform/config';
+import { nameOfProvider } from '../../platform/oidc-settings';
+import { identityEvents } from '../identity/events';
+import { announcementOf } from './announcement';
+import { createFactsSealer } from './sealed-facts';
+import { readContact } from './store/contacts';
+import { recordNotification } from './store/saga-steps';
+
+/**
+ * Tells a person that a sign-in at a provider was linked to their account or unlinked, and how to object: whoever did it may not be they. While nobody
+ * has said where they are reached, the event is tried again.
+ */
+export const signInNotices: Reactor = {
+  kind: 'reactor',
+  name: 'sign-in-notices',
+  topic: 'identity.events',
+  actsWithinSeconds: HOUR / SECOND,
+  ...handling<typeof identityEvents, [Config]>(identityEvents, {
+    IdentityLinked: (tx, data, { id }, config) => tell(tx, 'sign_in_linked', data, id, config),
+    IdentityUnlinked: (tx, data, { id }, config) => tell(tx, 'sign_in_unlinked', data, id, config),
+  }),
+};
+
+async function tell(
+  tx: Parameters<typeof recordNotification>[0],
+  template: 'sign_in_linked' | 'sign_in_unlinked',
+  { userId, provider }: { userId: string; provider: string },
+  eventId: string,
+  config: Config,
+): Promise<void> {
+  const message = {
+    ...{ template, recipientId: userId, usefulUntil: null },
+    data: { provider: nameOfProvider(config.oidcProviders, provider), forgotUrl: `${config.PUBLIC_URL}${FORGOT_PAGE}` },
+  };
+  const announcing = { sealer: createFactsSealer(config), publicUrl: config.PUBLIC_URL };
+  const [contact, key] = [await readContact(tx, userId), `user:${userId}/${template.replaceAll('_', '-')}/${eventId}`];
+  await recordNotification(tx, announcementOf(contact, announcing, key, message));
+}
