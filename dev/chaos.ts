@@ -4,6 +4,7 @@ import { isDeepStrictEqual, parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { request } from 'undici';
 import { openDatabase } from '../db/client';
+import { identityKey } from '../services/identity/keyring';
 import { grantAdmin } from '../services/identity/store/roles';
 import { sagasThatRun, untilReady, untilSettled } from './chaos/calm';
 import { createCardBanks } from './chaos/card-banks';
@@ -289,11 +290,14 @@ async function signUpCast(
   };
 }
 
-/** As `npm run grant-admin` does. */
-async function makeAdmin({ environment }: RunningPlatform, email: string): Promise<void> {
+/** As `npm run grant-admin` does. @returns the secret of the authenticator that they get with it */
+async function makeAdmin({ environment }: RunningPlatform, email: string): Promise<string> {
+  const key = identityKey({ IDENTITY_KEY_SECRET: environment.IDENTITY_KEY_SECRET }, 'totp');
   const identity = openDatabase(environment.IDENTITY_DATABASE_URL ?? '', { poolSize: 1, applicationName: 'chaos' });
   try {
-    await grantAdmin(identity.db, email);
+    const { enrolment } = await grantAdmin(identity.db, email, { key });
+    if (!enrolment) throw new Error('The administrator has a second factor already');
+    return enrolment.secret;
   } finally {
     await identity.close();
   }

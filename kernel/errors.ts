@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   invalid_refresh_token: { status: 401, retryable: false, title: 'The refresh token is unknown, used or expired' },
   payment_declined: { status: 402, retryable: false, title: 'The card was declined' },
   forbidden: { status: 403, retryable: false, title: 'Your role does not allow this' },
+  second_factor_required: { status: 403, retryable: false, title: 'Administrators sign in with a second factor' },
   account_pending: { status: 403, retryable: false, title: 'The account is still being set up' },
   not_found: { status: 404, retryable: false, title: 'There is no such resource' },
   module_off: { status: 404, retryable: false, title: 'This part of the platform is switched off here' },

@@ -59,6 +59,11 @@ export const FACTS: readonly Fact[] = [
     users: [{ context: 'notification', by: 'bus', consumer: 'sign-in-notices' }],
   },
   {
+    fact: 'whose second factor or passkey was set up or removed',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'second-factor-notices' }],
+  },
+  {
     fact: 'which sessions of access tokens have ended',
     owner: 'identity',
     users: [{ context: 'gateway', by: 'bus', consumer: 'ended-sessions' }],

@@ -23,6 +23,11 @@ export interface User {
   amr: string[];
 }
 
+/** Whether they have shown a second factor, whichever it was. */
+export function hasShownSecondFactor({ amr }: User): boolean {
+  return amr.includes('mfa');
+}
+
 export type VerifyUser = (token: string) => Promise<User>;
 
 const accessClaims = z.object({

@@ -32,6 +32,8 @@ export interface Endpoint {
   summary: string;
   description?: string;
   access: Access;
+  /** Administrators may call it although they have shown no second factor; left out: they may not. Where they set one up. */
+  withoutSecondFactor?: true;
   idempotency?: IdempotencyRule;
   /**
    * Of an internal operation: the members of its body that were asked for, by id. Two requests under one key must share these
@@ -50,6 +52,12 @@ export interface Endpoint {
   media?: 'text/csv' | 'application/pdf';
   /** Refusals this operation adds to those that every operation can answer with. */
   errors?: readonly ErrorCode[];
+}
+
+/** Whether an operation is refused to an administrator who has shown no second factor. */
+export function asksSecondFactor({ access, withoutSecondFactor }: Endpoint): boolean {
+  if (withoutSecondFactor) return false;
+  return access === 'user' || (typeof access !== 'string' && access.includes('admin'));
 }
 
 /** Keeps the literal types of a contract's operation. */

@@ -68,6 +68,14 @@ describe('a request is checked before its handler sees it', () => {
     expect(reply.headers['www-authenticate']).toBe(status === 401 ? 'Bearer' : undefined);
   });
 
+  test('an administrator is let in after a second factor alone, and then where the role is', async () => {
+    const list = (token: string) => ask(url(), 'GET', '/api/things', { token });
+    expect(await list('admin')).toMatchObject({ status: 403, body: { code: 'second_factor_required' } });
+    expect((await list('admin-mfa')).status).toBe(200);
+    for (const token of ['admin', 'admin-mfa'])
+      expect(await post({ token, body: { name: 'x' } })).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
   test('a compressed body is read', async () => {
     const packed = gzipSync(JSON.stringify({ name: 'x' }));
     expect(await post({ raw: packed, headers: { 'content-encoding': 'gzip' } })).toMatchObject({ status: 201 });

@@ -11,8 +11,16 @@ import stringify from 'safe-stable-stringify';
 import { ProblemError } from '../kernel/errors';
 import { isUndoKey } from '../kernel/step-key';
 import { asyncApiDocument, type Published } from './asyncapi';
-import { bearerToken, type ServiceTokens, type User, type VerifyUser } from './auth';
-import type { BodyOf, Endpoint, KeyOf, ParamsOf, QueryOf, ReplyOf } from './endpoint';
+import { bearerToken, hasShownSecondFactor, type ServiceTokens, type User, type VerifyUser } from './auth';
+import {
+  asksSecondFactor,
+  type BodyOf,
+  type Endpoint,
+  type KeyOf,
+  type ParamsOf,
+  type QueryOf,
+  type ReplyOf,
+} from './endpoint';
 import { openApiDocument } from './openapi';
 import { fromZod, sendProblem } from './problem';
 import { requestIdOf } from './request-id';
@@ -210,6 +218,8 @@ async function authenticate(operation: Endpoint, request: Request, options: Serv
   }
   const user = await options.verifyUser(token);
   if (access !== 'user' && !access.includes(user.role)) throw new ProblemError('forbidden');
+  if (user.role === 'admin' && asksSecondFactor(operation) && !hasShownSecondFactor(user))
+    throw new ProblemError('second_factor_required');
   return user;
 }
 

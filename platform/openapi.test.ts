@@ -104,6 +104,8 @@ test('each refusal that the shape of an operation implies is listed under its st
     ]),
   );
   expect(codesOf(change, '409')).toBe('`idempotency_in_progress`, `invalid_state`');
+  expect(codesOf(change, '403')).toBe('`forbidden`, `second_factor_required`');
+  expect(codesOf(operations['/api/things']?.post, '403')).toBe('`second_factor_required`');
   expect(codesOf(change, '400')).toBe('`malformed_body`, `invalid_idempotency_key`, `idempotency_key_required`');
   expect(Object.keys(list?.responses ?? {}).sort()).toEqual(['200', '422', '429', '431', '500', '503']);
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CURRENCIES } from '../kernel/currencies';
 import { ERROR_CODES, type ErrorCode } from '../kernel/errors';
 import { withLimits } from './amounts';
-import type { Access, Endpoint } from './endpoint';
+import { type Access, asksSecondFactor, type Endpoint } from './endpoint';
 import { IdempotencyKey, Problem } from './schemas';
 
 export interface DocumentOptions {
@@ -95,6 +95,7 @@ function errorsOf(operation: Endpoint): ErrorCode[] {
   const codes: ErrorCode[] = ['rate_limited', 'internal', 'upstream_unavailable', 'header_fields_too_large'];
   if (operation.access !== 'anonymous' && operation.access !== 'signed') codes.push('unauthenticated');
   if (Array.isArray(operation.access)) codes.push('forbidden');
+  if (asksSecondFactor(operation)) codes.push('second_factor_required');
   if (operation.params) codes.push('not_found');
   if (operation.query || operation.body) codes.push('validation_failed');
   if (operation.body) codes.push('malformed_body', 'payload_too_large', 'unsupported_media_type');

@@ -25,6 +25,11 @@ interface Known extends Partial<Pick<Finding, 'operation' | 'code'>> {
 const KNOWN: readonly Known[] = [
   { code: 'validation_failed', field: /^query\.cursor /, why: 'a cursor is opaque: only a list itself makes one' },
   { code: 'invalid_token', why: 'a one-time token has to be one that was sent' },
+  {
+    code: 'validation_failed',
+    field: /^(?:password is not your password|code is wrong, or was used already|credential does not answer)/,
+    why: 'a password, a code and a credential have to be those of the person who asks',
+  },
   { code: 'invalid_signature', why: 'a webhook has to be signed by Stripe' },
   { code: 'payment_declined', why: 'a card has to be one of Stripe’s test cards' },
   { code: 'idempotency_key_reused', why: 'a key that was used before belongs to that request' },

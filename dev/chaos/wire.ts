@@ -77,6 +77,8 @@ export const signedInSchema = z.looseObject({
   tokens: z.looseObject({ accessToken: z.string() }).optional(),
 });
 
+export const challengedSchema = z.looseObject({ challenge: z.looseObject({ id: z.string() }) });
+
 /** A refusal that names what it is about. */
 export const refusalSchema = z.looseObject({
   bookingId: z.string().optional(),

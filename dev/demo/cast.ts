@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../machine/authenticator';
 import { ExpectationError, type Gateway } from './gateway';
 import type { Timeline } from './timeline';
-import { anything, loggedInSchema, registeredSchema, slotsSchema } from './wire';
+import { anything, challengedSchema, loggedInSchema, registeredSchema, slotsSchema } from './wire';
 
 export interface Person {
   id: string;
@@ -55,12 +56,22 @@ async function logIn(gateway: Gateway, timeline: Timeline, email: string): Promi
   throw new ExpectationError(`The account of ${email} did not become active within a minute`);
 }
 
-/** The same person with a token of now, which says the role that they have by now. */
-export async function logInAgain(gateway: Gateway, timeline: Timeline, person: Person, what: string): Promise<Person> {
-  const { body } = await gateway(timeline, loggedInSchema, 'POST', '/api/auth/login', {
+/** The same person with the token of an administrator. `secret` is in their authenticator. */
+export async function logInAsAdmin(
+  gateway: Gateway,
+  timeline: Timeline,
+  person: Person,
+  secret: string,
+): Promise<Person> {
+  const asked = await gateway(timeline, challengedSchema, 'POST', '/api/auth/login', {
     body: { email: person.email, password: PASSWORD },
+    expect: [202],
+    what: '  … logs in as one, and is asked for a second factor',
+  });
+  const { body } = await gateway(timeline, loggedInSchema, 'POST', '/api/auth/login/challenge', {
+    body: { challengeId: asked.body.challenge.id, code: codeOf(secret) },
     expect: [200],
-    what,
+    what: '  … the code of her authenticator opens the session',
   });
   if (!body.tokens) throw new ExpectationError(`${person.name} got no token`);
   return { ...person, token: body.tokens.accessToken };

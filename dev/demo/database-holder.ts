@@ -2,12 +2,13 @@ import postgres, { type Sql } from 'postgres';
 import { openDatabase } from '../../db/client';
 import { ownerUrl } from '../../db/roles';
 import type { Config } from '../../platform/config';
+import { identityKey } from '../../services/identity/keyring';
 import { grantAdmin } from '../../services/identity/store/roles';
 
 /** What only the holder of the databases can do, and no client. */
 export interface DatabaseHolder {
-  /** Makes somebody an administrator, as `npm run grant-admin` does. */
-  makeAdmin(email: string): Promise<void>;
+  /** Makes somebody an administrator, as `npm run grant-admin` does. @returns the secret of the authenticator that they get with it */
+  makeAdmin(email: string): Promise<string>;
   /** What the ledger has of a payment and its disputes in Stripe's balance, in minor units. */
   ledgerOf(paymentId: string): Promise<number>;
 }
@@ -22,7 +23,9 @@ export function databaseHolderOf(config: Config): DatabaseHolder | undefined {
     async makeAdmin(email) {
       const database = openDatabase(urlOf('identity'), { poolSize: 1, applicationName: 'demo' });
       try {
-        await grantAdmin(database.db, email);
+        const { enrolment } = await grantAdmin(database.db, email, { key: identityKey(config, 'totp') });
+        if (!enrolment) throw new Error(`${email} has a second factor already`);
+        return enrolment.secret;
       } finally {
         await database.close();
       }

@@ -1,4 +1,4 @@
-import { firstName, logInAgain, type Person, register } from './cast';
+import { firstName, logInAsAdmin, type Person, register } from './cast';
 import type { DatabaseHolder } from './database-holder';
 import { eventually, expectThat } from './gateway';
 import type { DisputedAtStripe, StripeView } from './outside';
@@ -98,7 +98,7 @@ export async function administrator({ stage, holder, timeline }: DisputeScene): 
   const { gateway, run } = stage;
   const who = { firstName: 'Katherine', lastName: 'Johnson', role: 'student', run } as const;
   const person = await register(gateway, timeline, who);
-  await holder.makeAdmin(person.email);
+  const secret = await holder.makeAdmin(person.email);
   timeline.step("  … is made an administrator in identity's database, as by `npm run grant-admin`");
-  return logInAgain(gateway, timeline, person, '  … and logs in as one');
+  return logInAsAdmin(gateway, timeline, person, secret);
 }

@@ -23,6 +23,7 @@ export const registeredSchema = z.looseObject({
   tokens: z.looseObject({ accessToken: z.string() }).optional(),
 });
 export const loggedInSchema = z.looseObject({ tokens: z.looseObject({ accessToken: z.string() }).optional() });
+export const challengedSchema = z.looseObject({ challenge: z.looseObject({ id: z.string() }) });
 
 export const tutorsSchema = z.looseObject({
   items: z.array(z.looseObject({ id: z.string(), displayName: z.string() })),

@@ -22,6 +22,16 @@ export const identityEvents = {
     'A person has another password, by the link of a mail or by the one before. Their other sessions have ended.',
     { ...ofUser, by: z.enum(['reset', 'change']) },
   ),
+  UserSecondFactorAdded: event(
+    'A person shows a second factor from now on when they sign in. Their other sessions have ended.',
+    ofUser,
+  ),
+  UserPasskeyAdded: event('A person has one more passkey, which signs in place of a code.', ofUser),
+  UserPasskeyRemoved: event('A person has removed a passkey.', ofUser),
+  UserSecondFactorRemoved: event(
+    'A person signs in without a second factor again. Their passkeys are gone too.',
+    ofUser,
+  ),
   UserRoleChanged: event('A person has another role. Tokens from before keep the old one until they expire.', {
     ...ofUser,
     from: Role,

@@ -44,7 +44,8 @@ export function identityKey(
     | 'password-reset'
     | 'login-addresses'
     | 'refresh-repeats'
-    | 'oidc-transactions',
+    | 'oidc-transactions'
+    | 'totp',
 ): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(

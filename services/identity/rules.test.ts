@@ -13,6 +13,7 @@ import {
   sessionExpiry,
   setsPassword,
   tightest,
+  typedCode,
 } from './rules';
 
 const now = new Date('2030-05-01T12:00:00.000Z');
@@ -59,9 +60,26 @@ test.each<[string, Partial<PresentedToken>, string | undefined, string]>([
   expect(decideRefresh({ ...fresh, ...change }, refreshId, now)).toBe(decision);
 });
 
-test('a password is RFC 8176 pwd, and no other word is used for what it has none for', () => {
-  expect(authenticationMethods('password')).toEqual(['pwd']);
-  expect(authenticationMethods('oidc:example')).toEqual([]);
+test.each([
+  ['password', null, ['pwd']],
+  ['password', 'totp', ['pwd', 'otp', 'mfa']],
+  ['password', 'recovery_code', ['pwd', 'mfa']],
+  ['password', 'passkey', ['pwd', 'mfa']],
+  ['oidc:example', null, []],
+  ['oidc:example', 'totp', ['otp', 'mfa']],
+] as const)('%s and %s are, in the words of RFC 8176, %j', (method, secondFactor, words) => {
+  expect(authenticationMethods(method, secondFactor)).toEqual(words);
+});
+
+test.each([
+  ['123456', { factor: 'totp', code: '123456' }],
+  [' 123 456\n', { factor: 'totp', code: '123456' }],
+  ['12345', { factor: 'recovery_code', code: '12345' }],
+  ['1234567', { factor: 'recovery_code', code: '1234567' }],
+  ['K4EF-9xtz—abcd efgh', { factor: 'recovery_code', code: 'k4ef9xtzabcdefgh' }],
+  ['１２３４５６', { factor: 'recovery_code', code: '' }],
+])('%j is typed for %j', (text, typed) => {
+  expect(typedCode(text)).toEqual(typed);
 });
 
 test('a verification token counts only while unused, not replaced and not expired', () => {

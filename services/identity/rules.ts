@@ -1,4 +1,5 @@
 import { DAY, MINUTE, SECOND } from '../../kernel/time';
+import type { SecondFactor } from './contract';
 
 /** Lifetime of an access token: what other services go on trusting after a logout. */
 export const ACCESS_TOKEN_MS = 15 * MINUTE;
@@ -13,6 +14,12 @@ export const REPEAT_SECONDS = 30;
 export const EMAIL_TOKEN_HOURS = 24;
 /** A link by which a password is set is of use for so long: time enough to find the mail, and little for whoever finds it later. */
 export const RESET_TOKEN_MINUTES = 30;
+/** Who has given their password has so long to show their second factor: time enough to find the telephone. */
+export const CHALLENGE_MINUTES = 5;
+/** A person has so many devices at most. */
+export const MOST_PASSKEYS = 10;
+/** Each is good for one sign-in without an authenticator. */
+export const RECOVERY_CODES = 10;
 /** A mail that was asked for and could not be sent is of use for so long: by then its person has asked again. */
 export const MAIL_WANTED_MINUTES = 30;
 /** Longer than the call that starts the saga of a mail may take: until then the sweep leaves the request alone. */
@@ -67,9 +74,20 @@ export function methodAt(provider: string): string {
   return `oidc:${provider}`;
 }
 
-/** How a person showed who they are, in the words of RFC 8176; empty where it has none that would be true. */
-export function authenticationMethods(method: string): string[] {
-  return method === 'password' ? ['pwd'] : [];
+/**
+ * How a person showed who they are, in the words of RFC 8176: `mfa` after a second factor, whichever it was. Empty where there is no word that would
+ * be true.
+ */
+export function authenticationMethods(method: string, secondFactor: SecondFactor | null): string[] {
+  const first = method === 'password' ? ['pwd'] : [];
+  if (secondFactor === null) return first;
+  return [...first, ...(secondFactor === 'totp' ? ['otp'] : []), 'mfa'];
+}
+
+/** What somebody typed as their second factor, without what only keeps letters apart. */
+export function typedCode(text: string): { factor: 'totp' | 'recovery_code'; code: string } {
+  const code = text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  return { factor: /^\d{6}$/.test(code) ? 'totp' : 'recovery_code', code };
 }
 
 /** A token that proves an e-mail address, as stored. */

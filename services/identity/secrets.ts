@@ -17,3 +17,13 @@ export function hashToken(token: string): string {
 export function emailToken(key: Buffer, userId: string, commandKey: string): string {
   return createHmac('sha256', key).update(`${userId}\n${commandKey}`).digest('base64url');
 }
+
+/** 32 letters and digits, without those that look like others. */
+const LEGIBLE = 'abcdefghijkmnpqrstuvwxyz23456789';
+const RECOVERY_CODE_LENGTH = 16;
+
+/** A code of 80 bits for people to keep, such as `k4ef-9xtz-…`: too long to be guessed, so that `hashToken` is enough for it. */
+export function recoveryCode(): string {
+  const letters = [...randomBytes(RECOVERY_CODE_LENGTH)].map((byte) => LEGIBLE[byte % LEGIBLE.length]).join('');
+  return letters.replaceAll(/.{4}(?=.)/g, '$&-');
+}

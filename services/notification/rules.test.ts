@@ -52,6 +52,10 @@ describe('a new notice replaces', () => {
     ['password_changed', []],
     ['sign_in_linked', []],
     ['sign_in_unlinked', []],
+    ['second_factor_added', []],
+    ['second_factor_removed', []],
+    ['passkey_added', []],
+    ['passkey_removed', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
     expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());
   });

@@ -6,6 +6,7 @@ import { type DailyFoldsResult, dailyFoldsSchedule } from '../../workflows/daily
 import { createMarketplace, type Marketplace, type Person, PRICE, type Tutor } from '../support/marketplace';
 import { eventually, startTestPlatform, type TestPlatform } from '../support/platform';
 import { runNow } from '../support/schedules';
+import { administrator } from '../support/second-factor';
 
 jest.setTimeout(240_000);
 
@@ -19,20 +20,15 @@ beforeAll(async () => {
   platform = await startTestPlatform();
   market = createMarketplace(platform);
   [student, tutor] = await Promise.all([market.student(), market.tutor({ instant: true })]);
-  admin = await administrator();
+  const { email } = await market.student();
+  const { password } = market;
+  admin = (await administrator(platform, platform.database('identity'), { email, password })).token;
   await platform.sandbox('POST', '/sandbox/settings', { disputeDecisionMs: 100 });
 });
 afterAll(() => platform?.stop());
 
 /** Why an administrator does it. */
 const because = { reason: 'The session took place' };
-
-async function administrator(): Promise<string> {
-  const { id, email } = await market.student();
-  await platform.database('identity')`update users set role = 'admin' where id = ${id}`;
-  const { body } = await platform.ask('POST', '/api/auth/login', { body: { email, password: market.password } });
-  return body.tokens.accessToken;
-}
 
 /** A session that is paid for. @returns its payment too */
 async function booked(): Promise<{ id: string; paymentId: string }> {

@@ -40,6 +40,7 @@ export async function forgedUserTokens(token: string, known: JWK[], serviceSecre
     'alg nOnE with a signature': `${part({ alg: 'nOnE', kid })}.${payload}.${signature}`,
     'no signature': `${header}.${payload}.`,
     'a signature of zeros': `${header}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
+    'a second factor under the same signature': `${header}.${part({ ...claims, amr: ['pwd', 'mfa'] })}.${signature}`,
     'another role under the same signature': `${header}.${part({ ...claims, role: 'admin' })}.${signature}`,
     'a key of their own': await signed({}),
     'a key of their own, brought along': await signed({}, { jwk }),

@@ -107,9 +107,9 @@ function sampleData(template: TemplateName): Record<string, unknown> {
     return { verifyUrl: 'https://tutorconnect.example/verify?token=abc&x=1' };
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'welcome') return { homeUrl: 'https://tutorconnect.example/' };
-  if (template === 'sign_in_linked' || template === 'sign_in_unlinked')
-    return { provider: 'Google', forgotUrl: 'https://tutorconnect.example/api/auth/forgot' };
-  if (template === 'password_changed') return { forgotUrl: 'https://tutorconnect.example/api/auth/forgot' };
+  const forgotUrl = 'https://tutorconnect.example/api/auth/forgot';
+  if (/^sign_in_/.test(template)) return { provider: 'Google', forgotUrl };
+  if (/^(?:password_changed|second_factor_|passkey_)/.test(template)) return { forgotUrl };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };
   const facts = [BOOKING, PAYMENT, PAYOUT, DISPUTE, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({

@@ -52,6 +52,9 @@ export async function ask(baseUrl: string, method: string, path: string, options
   return { status: response.statusCode, body: json ? JSON.parse(text) : text, headers: response.headers };
 }
 
+/** How people showed who they are, of whom a test says no more: administrators by a second factor too. */
+const AMR = { student: ['pwd'], tutor: ['pwd'], admin: ['pwd', 'otp', 'mfa'] };
+
 /** Stands where identity would: signs access tokens and publishes the key over HTTP, as the real one does. */
 export async function startTokenIssuer() {
   const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALGORITHM);
@@ -63,7 +66,7 @@ export async function startTokenIssuer() {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token: (user: Partial<User> & { role: User['role'] }) =>
-      new SignJWT({ role: user.role, sid: user.sessionId ?? uuidv7() })
+      new SignJWT({ role: user.role, sid: user.sessionId ?? uuidv7(), amr: user.amr ?? AMR[user.role] })
         .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: 'test' })
         .setSubject(user.id ?? uuidv7())
         .setIssuer(TOKEN_ISSUER)

@@ -71,7 +71,7 @@ export const contract = {
   }),
 };
 
-/** Whom the access token `tutor` names; the token `student` names the same person in that role. */
+/** Whom the access token `tutor` names; `student` and `admin` name the same person in that role, `admin-mfa` after a second factor. */
 export const tutor: User = { id: uuidv7(), role: 'tutor', sessionId: uuidv7(), amr: ['pwd'] };
 export const tokens = serviceTokens('a-secret-for-tests-a-secret-for-tests');
 /** What an error says that nobody outside may read. */
@@ -104,7 +104,8 @@ export function thingsService() {
       contract,
       verifyUser: async (token) => {
         if (token === 'tutor') return tutor;
-        if (token === 'student') return { ...tutor, role: 'student' };
+        if (token === 'student' || token === 'admin') return { ...tutor, role: token };
+        if (token === 'admin-mfa') return { ...tutor, role: 'admin', amr: ['pwd', 'mfa'] };
         throw new ProblemError('unauthenticated');
       },
       serviceTokens: tokens,

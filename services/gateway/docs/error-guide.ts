@@ -45,11 +45,14 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   invalid_token: 'Ask for a new link: each works once and only for a limited time.',
   unauthenticated:
     'Refresh the access token (POST /api/auth/refresh) and repeat the request once; if that is refused, sign in again.',
-  invalid_credentials: 'Let the person type both again. The answer is the same for an address that is not registered.',
+  invalid_credentials:
+    'Let the person type both again. The answer is the same for an address that is not registered. At a challenge: let them type a new code, or sign in anew once the challenge has expired.',
   invalid_refresh_token:
     'Forget both tokens and let the person sign in again. Use each refresh token once and keep the one that comes back. Send a `refreshId` that was noted before, so that a refresh whose answer was lost can be repeated within 30 seconds.',
   payment_declined:
     'Show the person that the card was declined (`declineCode` says why, where the bank tells) and offer another card, under a new Idempotency-Key.',
+  second_factor_required:
+    'Have the administrator sign in anew with a code of their authenticator. One who has none sets it up first (POST /api/auth/totp), then refreshes the access token.',
   account_pending: 'Wait some seconds and sign in again: the account is completed in the background.',
   not_found:
     'Do not repeat the request: check path and id. What belongs to somebody else is answered like what does not exist.',

@@ -1,10 +1,13 @@
 import { actsOperation } from '../../../platform/audit';
 import { oidcOperations } from './oidc';
+import { passkeyOperations } from './passkeys';
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
+import { secondFactorOperations } from './second-factor';
 
 export * from './account';
 export * from './oidc';
+export * from './passkeys';
 export * from './people';
 export * from './saga';
 
@@ -12,6 +15,8 @@ export * from './saga';
 export const identityContract = {
   ...peopleOperations,
   ...oidcOperations,
+  ...secondFactorOperations,
+  ...passkeyOperations,
   listActs: actsOperation('/api/identity-acts', 'listIdentityActs'),
   ...sagaOperations,
 };

@@ -5,7 +5,7 @@ import { endpoint } from '../../../platform/endpoint';
 import { PersonName } from '../../../platform/names';
 import { IdParams, InstantOut, Locale, TimeZone, Uuid } from '../../../platform/schemas';
 import { SignUpRole, User } from './account';
-import { UserAndTokens } from './people';
+import { LoginChallenge, UserAndTokens } from './people';
 
 /** Where every provider sends people back to; registered with it as `PUBLIC_URL` and this. No operation of the API: it sends on to the app. */
 export const OIDC_CALLBACK_PAGE = '/api/auth/oidc/callback';
@@ -90,6 +90,9 @@ export const Identity = z
   .meta({ id: 'Identity', description: 'A sign-in at a provider' });
 export type Identity = z.output<typeof Identity>;
 
+/** An account that is being set up, or the second factor that is still to be shown. */
+const Waiting = z.union([z.object({ user: User }), z.object({ challenge: LoginChallenge })]);
+
 /** How people sign in at a provider (OpenID Connect Core 1.0 §3.1), and at which they can. */
 export const oidcOperations = {
   listProviders: endpoint({
@@ -122,13 +125,13 @@ export const oidcOperations = {
       'A person is known by issuer and subject, whatever their address. Who is not known and has the proven address of an account is linked to ' +
       'it, where the provider says as well that the address is proven; an account whose address is not, or a provider that does not say so, ' +
       'answers 409 `link_required`: sign in to it, then link. Anybody else gets an account: 201, or 202 with `needs` where the provider does not ' +
-      'say all that it takes, or 202 with `user` while it is being set up.',
+      'say all that it takes, or with `user` while it is being set up. Who has a second factor is answered 202 with a `challenge`, as by login.',
     access: 'anonymous',
     idempotency: 'none',
     reaches: ['oidc'],
     params: ProviderParams,
     body: FinishSignInRequest,
-    replies: { 200: UserAndTokens, 201: UserAndTokens, 202: z.union([z.object({ user: User }), Needs]) },
+    replies: { 200: UserAndTokens, 201: UserAndTokens, 202: z.union([Waiting, Needs]) },
     errors: ['invalid_token', 'link_required', 'account_pending', 'invalid_credentials'],
   }),
   completeSignIn: endpoint({
@@ -142,7 +145,7 @@ export const oidcOperations = {
     idempotency: 'none',
     params: ProviderParams,
     body: CompleteSignInRequest,
-    replies: { 200: UserAndTokens, 201: UserAndTokens, 202: z.object({ user: User }) },
+    replies: { 200: UserAndTokens, 201: UserAndTokens, 202: Waiting },
     errors: ['invalid_token', 'link_required', 'account_pending', 'invalid_credentials'],
   }),
   listIdentities: endpoint({

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
 import { IdParams, InstantOut, PageQuery, pageOf, text, Uuid } from '../../../platform/schemas';
 import { NewPassword, RegisterRequest, UpdateUserRequest, User, UserRole, UserStatus } from './account';
+import { AssertedCredential, CredentialOptions } from './passkeys';
+import { Code } from './second-factor';
 
 export const Tokens = z
   .object({
@@ -18,6 +20,29 @@ export type Tokens = z.output<typeof Tokens>;
 export const LoginRequest = z
   .strictObject({ email: z.string().min(1).max(1_024), password: z.string().min(1).max(1_024) })
   .meta({ id: 'LoginRequest' });
+
+export const SecondFactor = z.enum(['totp', 'recovery_code', 'passkey']);
+export type SecondFactor = z.output<typeof SecondFactor>;
+
+export const LoginChallenge = z
+  .object({
+    id: z.string(),
+    methods: z.array(SecondFactor).meta({ description: 'What the person can show. Others may be added' }),
+    passkey: CredentialOptions.optional().meta({
+      description: 'For `PublicKeyCredential.parseRequestOptionsFromJSON` of a browser, where the person has passkeys',
+    }),
+    expiresAt: InstantOut,
+  })
+  .meta({ id: 'LoginChallenge', description: 'The password was right; the second factor is still to be shown' });
+export type LoginChallenge = z.output<typeof LoginChallenge>;
+
+const ChallengeId = z.string().min(1).max(512);
+export const MeetChallengeRequest = z
+  .union([
+    z.strictObject({ challengeId: ChallengeId, code: Code }),
+    z.strictObject({ challengeId: ChallengeId, passkey: AssertedCredential }),
+  ])
+  .meta({ id: 'MeetChallengeRequest' });
 
 const RefreshToken = z.string().min(1).max(512);
 export const RefreshRequest = z
@@ -121,11 +146,27 @@ export const peopleOperations = {
     path: '/api/auth/login',
     operationId: 'login',
     summary: 'Sign in and open a session',
+    description:
+      'Answers 202 with a challenge where the person has a second factor: `POST /api/auth/login/challenge` goes on.',
     access: 'anonymous',
     idempotency: 'none',
     body: LoginRequest,
-    replies: { 200: UserAndTokens },
+    replies: { 200: UserAndTokens, 202: z.object({ challenge: LoginChallenge }) },
     errors: ['invalid_credentials', 'account_pending'],
+  }),
+  meetChallenge: endpoint({
+    method: 'post',
+    path: '/api/auth/login/challenge',
+    operationId: 'meetChallenge',
+    summary: 'Show the second factor and open the session',
+    description:
+      'A challenge counts for five minutes and until it is met, and a code once. Five wrong codes or passkeys may be tried for an account in a quarter of an hour, ' +
+      'whatever the number of its challenges; then it answers 429.',
+    access: 'anonymous',
+    idempotency: 'none',
+    body: MeetChallengeRequest,
+    replies: { 200: UserAndTokens },
+    errors: ['invalid_credentials'],
   }),
   refresh: endpoint({
     method: 'post',
@@ -159,6 +200,7 @@ export const peopleOperations = {
     operationId: 'getMe',
     summary: 'The signed-in user',
     access: 'user',
+    withoutSecondFactor: true,
     replies: { 200: User },
   }),
   jwks: endpoint({

@@ -7,6 +7,7 @@ import { createKeyring } from '../keyring';
 import { forgetOldTransactions } from '../oidc/store/transactions';
 import { preparePasswords } from '../passwords';
 import { forgetOldMails } from '../store/account-mails';
+import { forgetOldChallenges } from '../store/challenges';
 import { forgetOldVerifications } from '../store/email-verification';
 import { forgetOldLimits } from '../store/limits';
 import { forgetOldAddresses } from '../store/login-addresses';
@@ -61,6 +62,7 @@ function keepTidy({ database: { db }, logger }: ServiceDeps) {
     await forgetOldSessions(db);
     await forgetOldVerifications(db);
     await forgetOldResets(db);
+    await forgetOldChallenges(db);
     await forgetOldMails(db);
     await forgetOldTransactions(db);
     await forgetOldSigningKeys(db);

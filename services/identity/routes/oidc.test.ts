@@ -1,8 +1,10 @@
 import { eq } from 'drizzle-orm';
+import { decodeJwt } from 'jose';
 import { events, oidcTransactions } from '../../../db/schema/identity';
-import { expectProblem, takesLong } from '../../../tests/support/accounts';
+import { expectProblem, password, takesLong } from '../../../tests/support/accounts';
 import { CALLBACK, newcomer, PHONE, somebodyAt, startForeignSignIn } from '../../../tests/support/foreign-sign-in';
 import { startOidcProvider, type TestProvider } from '../../../tests/support/oidc-provider';
+import { enrolled, nextCode } from '../../../tests/support/second-factor';
 import { uniqueEmail } from '../../../tests/support/users';
 import { forgetOldTransactions } from '../oidc/store/transactions';
 
@@ -328,6 +330,32 @@ describe('unlinking', () => {
   });
 });
 
+describe('who has a second factor', () => {
+  test('shows it at a provider as well, once, and is refused when the sign-in was unlinked meanwhile', async () => {
+    const { user, accessToken } = await at.accounts.signUp();
+    const { body } = await link(google, accessToken);
+    const [subject = ''] = [...google.people].at(-1) ?? [];
+    const { secret } = await enrolled(at.accounts.service, { email: user.email, password });
+    const asked = await signIn(subject);
+    expect(asked).toMatchObject({ status: 202, body: { challenge: { methods: ['totp', 'recovery_code'] } } });
+    const meet = (challengeId: string, code: string) => at.post('/api/auth/login/challenge', { challengeId, code });
+    const met = await meet(asked.body.challenge.id, nextCode(secret));
+    expect(met).toMatchObject({ status: 200, body: { user: { id: user.id } } });
+    const token = met.body.tokens.accessToken;
+    const sessions = await at.accounts.service.ask('GET', '/api/auth/sessions', { token });
+    expect(sessions.body.items[0]).toMatchObject({ method: 'oidc:google', current: true });
+    expect(decodeJwt(token).amr).toEqual(['otp', 'mfa']);
+    const late = await signIn(subject);
+    expect(await at.unlink(body.id, token)).toMatchObject({ status: 204 });
+    expectProblem(await meet(late.body.challenge.id, '000000'), 401, 'invalid_credentials');
+  });
+
+  test('cannot be given one without a password', async () => {
+    const { token } = await newAtGoogle();
+    expectProblem(await at.post('/api/auth/totp', { password: 'whatever' }, token), 422, 'validation_failed');
+  });
+});
+
 test('who signs in at a provider alone is told so when they forget their password, and can have one', async () => {
   const { user, token } = await newAtGoogle();
   await at.post('/api/auth/forgot-password', { email: user.email });
@@ -335,11 +363,13 @@ test('who signs in at a provider alone is told so when they forget their passwor
   const { requestId } = input as { requestId: string };
   const { link: sent } = await at.accounts.identity.issueLink(requestId, `account-mail:${requestId}/mail/link`);
   expect(sent).toMatchObject({ purpose: 'password_reset', providers: ['Google'] });
-  const password = 'battery horse correct';
-  expect(await at.post('/api/auth/reset-password', { token: sent?.token, password })).toMatchObject({ status: 204 });
-  expect(await at.accounts.login(user.email, password)).toMatchObject({ status: 200 });
+  const renewed = 'battery horse correct';
+  expect(await at.post('/api/auth/reset-password', { token: sent?.token, password: renewed })).toMatchObject({
+    status: 204,
+  });
+  expect(await at.accounts.login(user.email, renewed)).toMatchObject({ status: 200 });
   expectProblem(await at.accounts.me(token), 401, 'unauthenticated');
-  const wrong = await at.post(`/api/users/${user.id}/change-password`, { currentPassword: 'x', newPassword: password });
+  const wrong = await at.post(`/api/users/${user.id}/change-password`, { currentPassword: 'x', newPassword: renewed });
   expect(wrong.status).toBe(401);
 });
 

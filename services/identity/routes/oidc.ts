@@ -159,12 +159,12 @@ function createEntrance(deps: ServiceDeps, keyring: Keyring) {
   const signIn = createSignIn(deps, keyring);
   const signUp = createSignUp(deps);
 
-  /** Signs in who is known; one whose account is still being set up is told so. */
-  async function known(call: Caller, { userId, identityId }: KnownIdentity, isFirst = false) {
+  /** Signs in who is known, or has them show their second factor; one whose account is still being set up is told so. */
+  async function known(call: Caller, { userId, identityId }: KnownIdentity) {
     const user = await readUser(db, userId);
     if (user.status === 'pending') return { status: 202 as const, body: { user } };
-    const tokens = await signIn(call, user, { isFirst, proof: { identityId } });
-    return isFirst ? created({ user, tokens }) : ok({ user, tokens });
+    const entered = await signIn.enter(call, user, { identityId });
+    return 'challenge' in entered ? { status: 202 as const, body: entered } : ok({ user, ...entered });
   }
 
   return {
@@ -184,6 +184,10 @@ function createEntrance(deps: ServiceDeps, keyring: Keyring) {
       try {
         const user = await signUp(person, call.receivedAt);
         if (user.status === 'pending') return { status: 202 as const, body: { user } };
+        const made = await useIdentity(db, claims);
+        if (!made) throw new ProblemError('invalid_credentials');
+        const tokens = await signIn.first(call, user, { identityId: made.identityId });
+        return created({ user, tokens });
       } catch (error) {
         const isTaken = error instanceof ProblemError && (error.code === 'email_taken' || error.code === 'conflict');
         if (!isTaken) throw error;
@@ -192,9 +196,6 @@ function createEntrance(deps: ServiceDeps, keyring: Keyring) {
         if (!found) throw linkRequired(provider);
         return known(call, found);
       }
-      const made = await useIdentity(db, claims);
-      if (!made) throw new ProblemError('invalid_credentials');
-      return known(call, made, true);
     },
   };
 }

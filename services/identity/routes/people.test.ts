@@ -1,5 +1,6 @@
 import { uuidv7 } from '../../../platform/ids';
-import { type Accounts, expectProblem, startAccounts } from '../../../tests/support/accounts';
+import { type Accounts, expectProblem, password, startAccounts } from '../../../tests/support/accounts';
+import { administrator } from '../../../tests/support/second-factor';
 
 let accounts: Accounts;
 
@@ -70,8 +71,8 @@ describe('the list of users', () => {
 
   async function admin(): Promise<string> {
     const { user } = await accounts.signUp();
-    await accounts.service.database.sql`update users set role = 'admin' where id = ${user.id}`;
-    return (await accounts.login(user.email)).body.tokens.accessToken;
+    const { service } = accounts;
+    return (await administrator(service, service.database.sql, { email: user.email, password })).token;
   }
 
   test('is for administrators, who find people by name or address', async () => {

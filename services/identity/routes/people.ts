@@ -7,21 +7,25 @@ import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
 import { identityKey, type Keyring } from '../keyring';
+import { relyingParty } from '../passkeys';
 import { hashPassword, verifyPassword } from '../passwords';
 import { authenticationMethods, rateLimitHeaders } from '../rules';
+import { challenged, meetChallenge } from '../store/challenges';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
-import { isKnownAddress } from '../store/login-addresses';
+import { isKnownAddress, rememberAddress } from '../store/login-addresses';
 import { endSession, endSessionOfToken, endSessions, listSessions, rotateRefreshToken } from '../store/sessions';
 import { findByEmail, listUsers, readUser, updateProfile } from '../store/users';
 import { servePasswords } from './passwords';
-import { createSignIn, NO_STORE, tokensOf } from './sign-in';
+import { serveSecondFactor } from './second-factor';
+import { createSignIn, deviceOf, NO_STORE, tokensOf } from './sign-in';
 import { createSignUp } from './sign-up';
 
 /** What people call: sign-up, sign-in and their tokens, their sessions and their account. */
 export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyring): void {
   serveAccess(service, deps, keyring);
   servePasswords(service, deps);
+  serveSecondFactor(service, deps);
   serveSessions(service, deps);
   serveUsers(service, deps, keyring);
 }
@@ -31,6 +35,8 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   const limits = createLimits(deps);
   const addressKey = identityKey(deps.config, 'login-addresses');
   const repeatKey = identityKey(deps.config, 'refresh-repeats');
+  const totpKey = identityKey(deps.config, 'totp');
+  const party = relyingParty(deps.config.PUBLIC_URL);
   const signUp = createSignUp(deps);
   const signIn = createSignIn(deps, keyring);
 
@@ -42,7 +48,7 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
       const passwordHash = await hashPassword(password);
       const user = await signUp({ email, passwordHash, role, registration }, call.receivedAt);
       if (user.status === 'pending') return { status: 202 as const, headers, body: { user } };
-      const tokens = await signIn(call, user, { isFirst: true, proof: { passwordHash } });
+      const tokens = await signIn.first(call, user, { passwordHash });
       return { ...created({ user, tokens }), headers };
     });
   });
@@ -59,8 +65,25 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
       if (!found || passwordHash === undefined || !right) throw new ProblemError('invalid_credentials');
       await limits.succeeded(account);
       if (found.status === 'pending') throw new ProblemError('account_pending');
-      const tokens = await signIn(call, found, { isFirst: false, proof: { passwordHash } });
-      const body = { user: await readUser(db, found.id), tokens };
+      const headers = { ...NO_STORE, ...limit };
+      const entered = await signIn.enter(call, found, { passwordHash });
+      if ('challenge' in entered) return { status: 202 as const, headers, body: entered };
+      return { ...ok({ user: await readUser(db, found.id), ...entered }), headers };
+    });
+  });
+
+  service.serve(contract.meetChallenge, async (call) => {
+    await keyring.ready();
+    const userId = await challenged(db, call.body.challengeId);
+    const limit = rateLimitHeaders(await limits.codeOf(userId));
+    return telling(limit, async () => {
+      const answer = { ...call.body, at: call.receivedAt, key: totpKey, party, ...deviceOf(call) };
+      const { user, sessionId, method, secondFactor, ...refresh } = await meetChallenge(db, answer);
+      await limits.codeWasRight(userId);
+      await rememberAddress(db, addressKey, userId, call.address);
+      const amr = authenticationMethods(method, secondFactor);
+      const access = await keyring.sign({ ...user, sessionId, amr });
+      const body = { user: await readUser(db, userId), tokens: tokensOf(access, refresh) };
       return { ...ok(body), headers: { ...NO_STORE, ...limit } };
     });
   });
@@ -69,8 +92,10 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     await keyring.ready();
     const { refreshToken, refreshId } = call.body;
     const repeatable = refreshId === undefined ? undefined : { refreshId, key: repeatKey };
-    const { userId, role, sessionId, method, ...refresh } = await rotateRefreshToken(db, refreshToken, repeatable);
-    const access = await keyring.sign({ id: userId, role, sessionId, amr: authenticationMethods(method) });
+    const rotated = await rotateRefreshToken(db, refreshToken, repeatable);
+    const { userId, role, sessionId, method, secondFactor, ...refresh } = rotated;
+    const amr = authenticationMethods(method, secondFactor);
+    const access = await keyring.sign({ id: userId, role, sessionId, amr });
     return { ...ok({ tokens: tokensOf(access, refresh) }), headers: NO_STORE };
   });
 

@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ServiceDeps } from '../../../platform/service';
-import type { Tokens } from '../contract';
+import type { LoginChallenge, Tokens } from '../contract';
 import { identityKey, type Keyring } from '../keyring';
+import { relyingParty } from '../passkeys';
 import { authenticationMethods, deviceLabel } from '../rules';
+import { challengeOf } from '../store/challenges';
 import { rememberAddress } from '../store/login-addresses';
-import { type NewSession, openSession } from '../store/sessions';
+import { openSession, type SignInProof } from '../store/sessions';
 
-/** Replies that hold tokens are kept by nobody (RFC 6749 §5.1). */
+/** Replies that hold tokens or other secrets are kept by nobody (RFC 6749 §5.1). */
 export const NO_STORE = { 'Cache-Control': 'no-store' };
 
 /** Who asks, and from where. */
@@ -15,20 +17,35 @@ export interface Caller {
   headers: IncomingHttpHeaders;
 }
 
-/** Makes what signs a person in who has shown who they are. It throws ProblemError invalid_credentials where that counts no more. */
+/** Where a session is, as its person sees it. */
+export const deviceOf = ({ headers, address }: Caller) => ({ userAgent: deviceLabel(headers['user-agent']), address });
+
+type Person = { id: string; role: 'student' | 'tutor' | 'admin' };
+
+/** Makes what signs people in who have shown who they are. It throws ProblemError invalid_credentials where that counts no more. */
 export function createSignIn({ database: { db }, config }: ServiceDeps, keyring: Keyring) {
   const addressKey = identityKey(config, 'login-addresses');
-  return async (
-    call: Caller,
-    user: { id: string; role: 'student' | 'tutor' | 'admin' },
-    { isFirst, proof }: Pick<NewSession, 'isFirst' | 'proof'>,
-  ): Promise<Tokens> => {
-    const device = { userAgent: deviceLabel(call.headers['user-agent']), address: call.address };
-    const session = await openSession(db, { userId: user.id, isFirst, proof, ...device });
+  const party = relyingParty(config.PUBLIC_URL);
+
+  async function open(call: Caller, { id, role }: Person, proof: SignInProof, isFirst: boolean): Promise<Tokens> {
+    const session = await openSession(db, { userId: id, isFirst, proof, ...deviceOf(call) });
     const { sessionId, method, ...refresh } = session;
-    await rememberAddress(db, addressKey, user.id, call.address);
-    const amr = authenticationMethods(method);
-    return tokensOf(await keyring.sign({ id: user.id, role: user.role, sessionId, amr }), refresh);
+    await rememberAddress(db, addressKey, id, call.address);
+    return tokensOf(await keyring.sign({ id, role, sessionId, amr: authenticationMethods(method, null) }), refresh);
+  }
+
+  return {
+    /** Signs in whose account was made just now. */
+    first: (call: Caller, user: Person, proof: SignInProof): Promise<Tokens> => open(call, user, proof, true),
+    /** Signs somebody in, or has them show their second factor first. */
+    async enter(
+      call: Caller,
+      user: Person,
+      proof: SignInProof,
+    ): Promise<{ tokens: Tokens } | { challenge: LoginChallenge }> {
+      const challenge = await challengeOf(db, user.id, { proof, party });
+      return challenge ? { challenge } : { tokens: await open(call, user, proof, false) };
+    },
   };
 }
 

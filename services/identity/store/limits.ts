@@ -13,6 +13,8 @@ const HOUR_SECONDS = 3_600;
 const MAILS_AN_HOUR = 3;
 /** Passwords that a signed-in person may try as their current one in a quarter of an hour: whoever found an open device guesses. */
 const PASSWORD_TRIES = 5;
+/** Codes of a second factor that may be tried for one person in a quarter of an hour: of a million three count at a time. */
+const CODE_TRIES = 5;
 const QUARTER_SECONDS = 900;
 
 /** What limits work with. */
@@ -36,7 +38,7 @@ interface Limit {
 }
 
 /**
- * The limits of login, registration, passwords and mails, counted in identity's database: they survive a restart and hold for all
+ * The limits of login, registration, passwords, second factors and mails, counted in identity's database: they survive a restart and hold for all
  * replicas together. `off` makes a limit that counts nothing.
  */
 export function createLimits({ config, database }: LimitsDeps) {
@@ -75,6 +77,7 @@ export function createLimits({ config, database }: LimitsDeps) {
   const resetByAccount = limit('reset', MAILS_AN_HOUR, HOUR_SECONDS);
   const verification = limit('verification', MAILS_AN_HOUR, HOUR_SECONDS);
   const passwordTries = limit('password', PASSWORD_TRIES, QUARTER_SECONDS);
+  const codeTries = limit('second-factor', CODE_TRIES, QUARTER_SECONDS);
 
   return {
     /**
@@ -117,6 +120,13 @@ export function createLimits({ config, database }: LimitsDeps) {
     /** Counts a password that `userId` gives as their current one, right or wrong. @throws ProblemError rate_limited */
     passwordOf: async (userId: string): Promise<LimitState | undefined> =>
       withinLimit(await passwordTries.count(userId)),
+    /**
+     * Counts a code or passkey that is tried as the second factor of `userId`, whatever it is asked for: a new sign-in gives no new tries. As long as it has
+     * not proved to be right (`codeWasRight`) it counts as a wrong one. @throws ProblemError rate_limited
+     */
+    codeOf: async (userId: string): Promise<LimitState | undefined> => withinLimit(await codeTries.count(userId)),
+    /** The code of `userId` that was counted last was right. */
+    codeWasRight: (userId: string): Promise<void> => codeTries.takeBack(userId),
   };
 }
 

@@ -7,6 +7,7 @@ import { identityEvents } from '../events';
 import { RESET_TOKEN_MINUTES, setsPassword } from '../rules';
 import { emailToken, hashToken } from '../secrets';
 import { markVerified } from './email-verification';
+import { dropSecondFactors } from './second-factors';
 import { endSessions } from './sessions';
 import { lockUser } from './users';
 
@@ -96,7 +97,7 @@ export async function checkReset(db: Database, token: string): Promise<void> {
 
 /**
  * Spends a reset token: the password is the one of `passwordHash`, and every session has ended. The link went to the user's address, so it proves
- * that too. @throws ProblemError invalid_token when it is unknown, used, replaced, expired, or was sent to an address of before
+ * that too; a second factor that was set up since that was proven is still asked for. @throws ProblemError invalid_token when it is unknown, used, replaced, expired, or was sent to an address of before
  */
 export async function resetPassword(db: Database, token: string, passwordHash: string): Promise<void> {
   const tokenHash = hashToken(token);
@@ -113,12 +114,13 @@ export async function resetPassword(db: Database, token: string, passwordHash: s
 
 /**
  * The first proof of an address: until now anybody may have held the account, who typed the address of somebody else. So what they set is taken
- * away. Password and sessions go with every reset, and are its caller's; here go the sign-ins at providers, and from where they signed in. The
- * caller holds the user's lock.
+ * away. Password and sessions go with every reset, and are its caller's; here go the sign-ins at providers, from where they signed in, and a second
+ * factor, which would keep the owner of the address out. The caller holds the user's lock.
  */
 export async function takeOverAccount(tx: Transaction, userId: string, now: Date): Promise<void> {
   await tx.delete(loginAddresses).where(eq(loginAddresses.userId, userId));
   await tx.delete(userIdentities).where(eq(userIdentities.userId, userId));
+  await dropSecondFactors(tx, userId);
   await markVerified(tx, userId, now);
 }
 

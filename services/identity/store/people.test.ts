@@ -1,5 +1,6 @@
 import { startRelay } from '../../../platform/bus/relay';
 import { createChanges } from '../../../platform/changes';
+import { deriveKey } from '../../../platform/sealing';
 import { createLogger } from '../../../platform/telemetry';
 import { readAll, startTestBus, type TestBus } from '../../../tests/support/bus';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
@@ -37,7 +38,7 @@ test('a person is published when they are there, and at each change, with what t
     [2, 'Ada King'],
   ]);
   const [{ email } = { email: '' }] = await database.sql`select email from users where id = ${userId}`;
-  await grantAdmin(database.db, email);
+  await grantAdmin(database.db, email, { key: deriveKey('platform', 'totp') });
   expect((await waiting(userId))[0]).toMatchObject({ streamversion: 3, data: { role: 'admin' } });
 });
 

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../../../db/client';
 import {
   refreshTokens,
   type Sealed,
+  type SecondFactor,
   type SessionEnd,
   userIdentities,
   userSessions,
@@ -26,6 +27,7 @@ import {
   sessionExpiry,
 } from '../rules';
 import { hashToken, randomToken } from '../secrets';
+import { hasSecondFactor } from './totp';
 
 /** By what a person has shown who they are, as it was when it was looked at: the hash of the password that they gave, or their sign-in at a provider. */
 export type SignInProof = { passwordHash: string } | { identityId: string };
@@ -36,6 +38,8 @@ export interface NewSession {
   /** Whether it is the first of an account that was made just now. */
   isFirst: boolean;
   proof: SignInProof;
+  /** What they showed besides. */
+  secondFactor?: SecondFactor;
   userAgent: string | null;
   address: string;
 }
@@ -45,16 +49,16 @@ export interface RefreshToken {
   refreshTokenExpiresAt: string;
 }
 
+/** A session that is open, and how it began. */
+export type OpenedSession = RefreshToken & { sessionId: string; method: string };
+
 /**
  * Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. None is opened by a
  * password that was replaced since it was verified, or a sign-in that was unlinked: whoever did that has ended the sessions there were, and would
- * not see this one.
+ * not see this one. Nor is one opened without the second factor of a person who has one.
  * @throws ProblemError invalid_credentials
  */
-export async function openSession(
-  db: Database,
-  input: NewSession,
-): Promise<RefreshToken & { sessionId: string; method: string }> {
+export async function openSession(db: Database | Transaction, input: NewSession): Promise<OpenedSession> {
   const { isFirst, proof, ...values } = input;
   const id = uuidv7();
   const now = new Date();
@@ -62,7 +66,8 @@ export async function openSession(
   return db.transaction(async (tx) => {
     const { userId } = input;
     const method = await methodOf(tx, userId, proof);
-    if (method === undefined) throw new ProblemError('invalid_credentials');
+    const isBare = !input.secondFactor && (await hasSecondFactor(tx, userId));
+    if (method === undefined || isBare) throw new ProblemError('invalid_credentials');
     await tx.insert(userSessions).values({ id, ...values, method, expiresAt });
     const by = method === 'password' ? 'password' : 'provider';
     await appendEvent(tx, identityEvents, {
@@ -105,6 +110,7 @@ export interface Refreshed extends RefreshToken {
   role: 'student' | 'tutor' | 'admin';
   sessionId: string;
   method: string;
+  secondFactor: SecondFactor | null;
 }
 
 /** What makes a refresh repeatable. */
@@ -134,8 +140,8 @@ export async function rotateRefreshToken(
     if (decision === 'end_session' || decision === 'refuse') return undefined;
     const given =
       decision === 'rotate' ? await rotate(tx, tokenHash, found, repeatable) : givenBefore(found, repeatable);
-    const { userId, role, sessionId, method } = found;
-    return given && { userId, role, sessionId, method, ...given };
+    const { userId, role, sessionId, method, secondFactor } = found;
+    return given && { userId, role, sessionId, method, secondFactor, ...given };
   });
   if (!refreshed) throw new ProblemError('invalid_refresh_token');
   return refreshed;
@@ -248,6 +254,7 @@ async function lockSessionOf(tx: Transaction, tokenHash: string) {
       userId: users.id,
       role: users.role,
       method: userSessions.method,
+      secondFactor: userSessions.secondFactor,
       usedAt: refreshTokens.usedAt,
       refreshId: refreshTokens.refreshId,
       successor: successors,

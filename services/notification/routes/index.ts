@@ -5,6 +5,7 @@ import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
 import { passwordNotices } from '../password-notices';
 import { createFactsSealer } from '../sealed-facts';
+import { secondFactorNotices } from '../second-factor-notices';
 import { signInNotices } from '../sign-in-notices';
 import { peopleProjection } from '../store/people';
 import { verifiedAddressesProjection } from '../store/verified-addresses';
@@ -16,7 +17,7 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   events: notificationEvents,
-  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices, signInNotices],
+  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices, signInNotices, secondFactorNotices],
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

@@ -110,6 +110,42 @@ export const MESSAGES: Readonly<Record<TemplateName, Words>> = {
     ],
     action: 'Choose a new password',
   },
+  second_factor_added: {
+    subject: 'Your TutorConnect account asks for a second factor',
+    heading: 'A second factor was set up',
+    lead: 'From now on a sign-in to your account asks for a code of an authenticator app. Other devices were signed out.',
+    more: [
+      'If it was you, all is well: keep the recovery codes where you find them without the app. If not, somebody else knows your password: choose a new one at once by the link below, which signs everybody out, and tell us.',
+    ],
+    action: 'Choose a new password',
+  },
+  second_factor_removed: {
+    subject: 'Your TutorConnect account asks for no second factor any more',
+    heading: 'The second factor was removed',
+    lead: 'A sign-in to your account asks for the password alone again. Other devices were signed out.',
+    more: [
+      'If it was you, all is well. If not, somebody else knows your password: choose a new one at once by the link below, which signs everybody out.',
+    ],
+    action: 'Choose a new password',
+  },
+  passkey_added: {
+    subject: 'Your TutorConnect account has a new passkey',
+    heading: 'A passkey was added',
+    lead: 'A passkey was added to your account. It signs in beside your password, in place of a code.',
+    more: [
+      'If it was you, all is well. If not, somebody else knows your password: choose a new one at once by the link below, which signs everybody out, and remove the passkey.',
+    ],
+    action: 'Choose a new password',
+  },
+  passkey_removed: {
+    subject: 'A passkey of your TutorConnect account was removed',
+    heading: 'A passkey was removed',
+    lead: 'A passkey was removed from your account. The codes of your authenticator app work as before.',
+    more: [
+      'If it was you, all is well. If not, somebody else was signed in as you: choose a new password at once by the link below, which signs everybody out.',
+    ],
+    action: 'Choose a new password',
+  },
   booking_requested_student: {
     subject: 'Request sent: {{topic}} with {{other}}',
     heading: 'Your request was sent',

@@ -237,6 +237,10 @@ describe('the button', () => {
     ['verify_email', {}, 'https://tutorconnect.example/verify?token=abc&x=1'],
     ['password_reset', {}, 'https://tutorconnect.example/reset?token=abc'],
     ['password_changed', {}, 'https://tutorconnect.example/api/auth/forgot'],
+    ['second_factor_added', {}, 'https://tutorconnect.example/api/auth/forgot'],
+    ['second_factor_removed', {}, 'https://tutorconnect.example/api/auth/forgot'],
+    ['passkey_added', {}, 'https://tutorconnect.example/api/auth/forgot'],
+    ['passkey_removed', {}, 'https://tutorconnect.example/api/auth/forgot'],
   ] as const)('of %s %j leads to %s', (template, data, url) => {
     const { html, text } = rendered(template, { data });
     expect(text).toContain(`:\n${url}\n`);
