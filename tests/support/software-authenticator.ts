@@ -21,8 +21,8 @@ function head(major: number, length: number): Buffer {
 const USER_PRESENT = 0x01;
 const ATTESTED = 0x40;
 
-/** One passkey for one site. `origin`: where the browser thinks that it is. */
-export function softwareAuthenticator(origin: string, rpId = new URL(origin).hostname) {
+/** One passkey for one site. `origin`: where the browser thinks that it is. Many do not count what they sign (`counts`). */
+export function softwareAuthenticator(origin: string, rpId = new URL(origin).hostname, counts = true) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const credentialId = randomBytes(32);
@@ -33,7 +33,7 @@ export function softwareAuthenticator(origin: string, rpId = new URL(origin).hos
     Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
   const authenticatorData = (flags: number, attested = Buffer.alloc(0)) => {
     const count = Buffer.alloc(4);
-    count.writeUInt32BE(++counter);
+    if (counts) count.writeUInt32BE(++counter);
     return Buffer.concat([createHash('sha256').update(rpId).digest(), Buffer.from([flags]), count, attested]);
   };
   const encoded = (parts: Record<string, Buffer>) =>

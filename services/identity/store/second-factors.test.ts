@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import { loginChallenges, recoveryCodes, totpFactors, userSessions, users } from '../../../db/schema/identity';
 import { codeOf } from '../../../dev/machine/authenticator';
 import { HOUR, SECOND } from '../../../kernel/time';
+import { uuidv7 } from '../../../platform/ids';
 import { deriveKey } from '../../../platform/sealing';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database';
 import { activeUser, eventsOf } from '../../../tests/support/users';
@@ -77,6 +78,7 @@ describe('setting up', () => {
     const errors = [expect.objectContaining({ path: 'password' })];
     const started = startTotp(db, userId, { passwordHash: 'of before', key });
     await expect(started).rejects.toMatchObject({ code: 'validation_failed', more: { errors } });
+    await expect(startTotp(db, uuidv7(), { passwordHash, key })).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('keeps neither secret nor codes in the clear, and tells nobody of them', async () => {
