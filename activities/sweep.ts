@@ -4,6 +4,7 @@ import type { Swept } from '../platform/schemas';
 import { createBookingClient } from '../services/booking/client';
 import { createIdentityClient } from '../services/identity/client';
 import type { InternalUser } from '../services/identity/contract';
+import { createEmailChangeClient } from '../services/identity/email-change/client';
 import { createPaymentClient } from '../services/payment/client';
 import type { EarningsSwept, NamedPerson, PayoutsSwept } from '../services/payment/contract';
 import { createTutoringClient } from '../services/tutoring/client';
@@ -25,6 +26,7 @@ export function createSweepActivities(clients: Clients) {
   const { clientOf } = clients;
   const booking = clientOf('booking', createBookingClient);
   const identity = clientOf('identity', createIdentityClient);
+  const emailChanges = clientOf('identity', createEmailChangeClient);
   const notices = createNotices(clients);
   const payment = clientOf('payment', createPaymentClient);
   const tutoring = clientOf('tutoring', createTutoringClient);
@@ -70,6 +72,9 @@ export function createSweepActivities(clients: Clients) {
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 
     sweepAccountMails: (): Promise<Swept> => identity.sweepAccountMails(),
+
+    /** Starts changes of address that wait for it, and tells others what they have not heard. */
+    sweepEmailChanges: (): Promise<Swept> => emailChanges.sweep(),
 
     /** Has each tutor written to whose stored prices cannot be charged and who is not listed therefore. Notification delivers it. */
     async sweepPrices(): Promise<Swept> {

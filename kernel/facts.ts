@@ -46,6 +46,7 @@ export const FACTS: readonly Fact[] = [
     users: [
       activity('notification', 'activities/user-creation.ts'),
       activity('notification', 'activities/contacts.ts'),
+      activity('notification', 'activities/email-change.ts'),
     ],
   },
   {

@@ -4,7 +4,7 @@ import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
 import { untilToldToStop } from '../dev/machine/stop-signals';
 import { removeDataDir, temporaryDataDir } from '../dev/machine/temporary-data';
-import { NO_LIMITS, ownSettings } from '../dev/stack/own-platform';
+import { NO_LIMITS, openDatabases, ownSettings } from '../dev/stack/own-platform';
 import { startPlatform } from '../dev/stack/platform';
 import { connectClient, historyFile, recordHistory } from './record-history';
 import { isSlow } from './recording-cast';
@@ -51,7 +51,10 @@ async function main(wanted: string[]): Promise<void> {
     try {
       const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = platform.config;
       const client = await connectClient(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE);
-      const stage = createStage(platform.urls.gateway, String(platform.urls.stripeSandbox), client, platform);
+      const { gateway, stripeSandbox, mailInbox } = platform.urls;
+      const databases = openDatabases(platform);
+      const own = { mailInbox: String(mailInbox), database: databases.database };
+      const stage = createStage(gateway, String(stripeSandbox), client, platform, own);
       const record = async ({ saga, name, play }: (typeof untold)[number]) => {
         if (told.signal.aborted) throw new Error('Told to stop');
         const workflowId = await play(stage).catch((error: unknown) => {
@@ -64,6 +67,7 @@ async function main(wanted: string[]): Promise<void> {
       waiting.catch(() => undefined); // awaited below, after the others
       for (const story of untold) if (!isSlow(story.play)) await record(story);
       await waiting;
+      await databases.close();
       await client.connection.close();
     } finally {
       await platform.stop();

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { request } from 'undici';
 import { z } from 'zod';
+import type { OpenDatabases } from '../dev/stack/own-platform';
 import type { RunningPlatform } from '../dev/stack/platform';
 
 const PASSWORD = 'correct horse battery staple';
@@ -35,6 +36,9 @@ const accountsSchema = z.looseObject({
 const payoutsSchema = z.looseObject({
   connected_payouts: z.record(z.string(), z.array(z.looseObject({ id: z.string() }))),
 });
+const mailsSchema = z.array(
+  z.looseObject({ subject: z.string(), text: z.string(), to: z.array(z.looseObject({ address: z.string() })) }),
+);
 export const createdSchema = z.looseObject({ id: z.string() });
 export const itemsSchema = z.looseObject({ items: z.array(createdSchema) });
 
@@ -63,6 +67,7 @@ export function createStage(
   sandbox: string,
   client: Client,
   processes: Pick<RunningPlatform, 'halt' | 'resume'>,
+  own: { mailInbox: string; database: OpenDatabases['database'] },
 ) {
   async function call<T>(
     schema: z.ZodType<T>,
@@ -208,6 +213,23 @@ export function createStage(
 
     cancelAtStripe: async (paymentId: string) =>
       byHandAtStripe(`payment_intents/${await intentOf(paymentId)}/cancel`, {}),
+
+    /** The platform's databases, where a story lets time pass. */
+    database: own.database,
+
+    /** The token of the link in the newest mail to `email` whose subject this is, once it is there. */
+    async tokenIn(subject: string, email: string): Promise<string> {
+      let token = '';
+      await until(`the mail "${subject}" is there`, async () => {
+        const mails = await call(mailsSchema, 'GET', `${own.mailInbox}/email`, {});
+        const meant = mails.filter(
+          (mail) => mail.subject === subject && mail.to.some(({ address }) => address === email),
+        );
+        token = /token=([\w-]+)/.exec(meant.at(-1)?.text ?? '')?.[1] ?? '';
+        return token !== '';
+      });
+      return token;
+    },
 
     /** Takes a process of the platform away while `work` runs. */
     async without(name: string, work: () => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import { BOOKING_STEPS } from '../workflows/booking';
 import { COMMANDS_BY_PHASE } from '../workflows/booking-commands';
 import { ENDING_STEPS } from '../workflows/booking-confirmed';
 import { MOVE_STEPS } from '../workflows/booking-moves';
+import { EMAIL_CHANGE_STEPS } from '../workflows/email-change';
 import { USER_CREATION_STEPS } from '../workflows/user-creation';
 import { quotedIn, tableOf } from './support/markdown-tables';
 
@@ -89,6 +90,15 @@ test('the same for the sign-up saga', () => {
     expect([step, quotedIn(row?.do ?? '')[0] ?? null]).toEqual([step, does]);
     expect([step, quotedIn(row?.undo ?? '')[0], row?.runs]).toEqual([step, undo, runs]);
     expect([step, row?.for?.startsWith('tutors')]).toEqual([step, role === 'tutor']);
+  }
+});
+
+test('the same for changes of an address', () => {
+  const rows = tableOf('docs/sagas/email-change.md', 'Steps');
+  for (const [step, { does, undo, runs }] of Object.entries(EMAIL_CHANGE_STEPS)) {
+    const [first, after] = rows.filter((row) => quotedIn(row.step ?? '')[0] === step);
+    expect([step, quotedIn(first?.do ?? '')[0], quotedIn(first?.undo ?? '')[0] ?? null]).toEqual([step, does, undo]);
+    expect([step, first?.runs, after?.runs]).toEqual([step, runs, runs === 'local' ? 'recorded' : undefined]);
   }
 });
 

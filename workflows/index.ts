@@ -7,6 +7,7 @@ export { dailyDisputes } from './daily-disputes';
 export { dailyFolds } from './daily-folds';
 export { debt } from './debt';
 export { dispute } from './dispute';
+export { emailChange } from './email-change';
 export { payment } from './payment';
 export { payout } from './payout';
 export { refund } from './refund';

@@ -18,6 +18,7 @@ export interface SweepResult {
   signUps: SweepOfContext;
   accountMails: SweepOfContext;
   prices: SweepOfContext;
+  emailChanges: SweepOfContext;
 }
 
 /** A refund waits no longer than this after its client was answered 503. */

@@ -30,6 +30,7 @@ test('every context sees to its own, and the result says what each did', async (
     sweepSignUps: () => found(0),
     sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
+    sweepEmailChanges: () => found(6),
   });
   expect(await sweep.result()).toEqual({
     bookings: { found: 2, started: 0, refused: 2 },
@@ -40,6 +41,7 @@ test('every context sees to its own, and the result says what each did', async (
     signUps: found(0),
     accountMails: found(5),
     prices: { found: 1, started: 0, refused: 1 },
+    emailChanges: found(6),
   });
 });
 
@@ -53,6 +55,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepSignUps: refuses('not_found'),
     sweepAccountMails: refuses('not_found'),
     sweepPrices: () => found(0),
+    sweepEmailChanges: refuses('not_found'),
   });
   expect(await sweep.result()).toEqual({
     bookings: 'upstream_unavailable',
@@ -63,6 +66,7 @@ test('one that is away, or has no such operation yet, holds up none of the other
     signUps: 'not_found',
     accountMails: 'not_found',
     prices: found(0),
+    emailChanges: 'not_found',
   });
 });
 
@@ -76,6 +80,7 @@ test('one that is away for a moment is asked again', async () => {
     sweepSignUps: () => found(0),
     sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
+    sweepEmailChanges: () => found(6),
   });
   expect(await sweep.result()).toMatchObject({ bookings: found(1) });
 });

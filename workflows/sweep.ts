@@ -15,17 +15,19 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices] = await Promise.all([
-    orCode(act.sweepBookings()),
-    orCode(act.sweepPayments()),
-    orCode(act.sweepEarnings()),
-    orCode(act.sweepPayouts()),
-    orCode(act.sweepReceipts()),
-    orCode(act.sweepSignUps()),
-    orCode(act.sweepAccountMails()),
-    orCode(act.sweepPrices()),
-  ]);
-  return { bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices };
+  const [bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices, emailChanges] =
+    await Promise.all([
+      orCode(act.sweepBookings()),
+      orCode(act.sweepPayments()),
+      orCode(act.sweepEarnings()),
+      orCode(act.sweepPayouts()),
+      orCode(act.sweepReceipts()),
+      orCode(act.sweepSignUps()),
+      orCode(act.sweepAccountMails()),
+      orCode(act.sweepPrices()),
+      orCode(act.sweepEmailChanges()),
+    ]);
+  return { bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices, emailChanges };
 }
 
 async function orCode<Swept>(swept: Promise<Swept>): Promise<Swept | string> {

@@ -118,8 +118,26 @@ export const contacts = pgTable('contacts', {
   locale: text().notNull(),
   timeZone: text('time_zone').notNull(),
   asOf: instant('as_of').notNull(),
+  /** The change that made the address what it is, while it can be taken back: nobody but changes replaces the address meanwhile. */
+  changedBy: uuid('changed_by'),
   updatedAt: instant('updated_at').notNull().defaultNow(),
 });
+
+/** The two addresses of a change of address, for as long as mails about it go to them and it can be taken back. */
+export const addressChanges = pgTable(
+  'address_changes',
+  {
+    requestId: uuid('request_id').primaryKey(),
+    userId: uuid('user_id').notNull(),
+    emailBefore: text('email_before').notNull(),
+    /** Whether that was known to be theirs when the other took its place. */
+    verifiedBefore: boolean('verified_before').notNull().default(false),
+    /** Proposed, and proven once it is in the contact. */
+    email: text().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [index('address_changes_user').on(t.userId)],
+);
 
 /** What identity says of people: a projection of the topic `identity.people`. */
 export const people = pgTable('people', {

@@ -32,6 +32,10 @@ export const identityEvents = {
     'A person signs in without a second factor again. Their passkeys are gone too.',
     ofUser,
   ),
+  UserEmailChanged: event(
+    'A person has another e-mail address, which they have shown to be theirs: a new one, or the one before again. Other sessions have ended.',
+    { ...ofUser, by: z.enum(['change', 'revert']) },
+  ),
   UserRoleChanged: event('A person has another role. Tokens from before keep the old one until they expire.', {
     ...ofUser,
     from: Role,
@@ -54,7 +58,7 @@ export const identityEvents = {
       sessionId: Id,
       reason: z.enum([
         ...(['logout', 'revoked', 'token_reuse', 'password_reset', 'password_changed'] as const),
-        'address_proven',
+        ...(['address_proven', 'email_changed', 'email_reverted'] as const),
       ]),
     },
   ),

@@ -39,13 +39,8 @@ export interface KeyringDeps {
 export function identityKey(
   config: KeyringDeps['config'],
   purpose:
-    | 'signing-keys'
-    | 'email-verification'
-    | 'password-reset'
-    | 'login-addresses'
-    | 'refresh-repeats'
-    | 'oidc-transactions'
-    | 'totp',
+    | ('signing-keys' | 'email-verification' | 'password-reset' | 'login-addresses' | 'refresh-repeats')
+    | ('email-change' | 'email-revert' | 'oidc-transactions' | 'totp'),
 ): Buffer {
   if (config.IDENTITY_KEY_SECRET !== undefined) return deriveKey(config.IDENTITY_KEY_SECRET, `identity/${purpose}`);
   throw new ConfigError(

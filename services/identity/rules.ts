@@ -7,6 +7,8 @@ export const ACCESS_TOKEN_MS = 15 * MINUTE;
 export const SESSION_IDLE_DAYS = 30;
 /** However much it is used, a session ends after this long. */
 const SESSION_MAX_DAYS = 90;
+/** Ways to sign in that were added so shortly before a change of address that is taken back are taken for those of whoever made it. */
+export const SUSPECT_DAYS = 7;
 /** Two tabs of one client may use a token so shortly after each other without being taken for thieves. */
 export const REUSE_GRACE_MS = 10 * SECOND;
 /** A client that lost the reply of a refresh may repeat it for so long: it may have been started anew meanwhile. */
@@ -26,6 +28,13 @@ export const MAIL_WANTED_MINUTES = 30;
 export const MAIL_LEASE_SECONDS = 20;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
+
+/** A link that confirms a change of address is of use for so long. */
+export const EMAIL_CHANGE_HOURS = 24;
+/** A change of address can be taken back for so long: whose mailbox was not looked into for a weekend, or a week away. */
+export const EMAIL_REVERT_DAYS = 7;
+/** Longer than the calls may take by which a saga is started or told of news: until then the sweep leaves a change alone. */
+export const EMAIL_CHANGE_LEASE_SECONDS = 20;
 
 /** So long after a login from it a person's address is known for theirs. */
 export const KNOWN_ADDRESS_DAYS = 90;

@@ -16,6 +16,7 @@ import {
   SessionMinutes,
   Uuid,
 } from '../../platform/schemas';
+import { addressChangeOperations } from './address-changes/contract';
 
 // What the notification service promises: one mail per business key, a list of what a user was told, and preferences.
 
@@ -163,6 +164,11 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('second_factor_removed', z.strictObject({ forgotUrl: PlatformUrl })),
   message('passkey_added', z.strictObject({ forgotUrl: PlatformUrl })),
   message('passkey_removed', z.strictObject({ forgotUrl: PlatformUrl })),
+  message('email_change_confirm', z.strictObject({ changeId: Uuid, confirmUrl: PlatformUrl })),
+  message('email_change_asked', z.strictObject({ changeId: Uuid, forgotUrl: PlatformUrl })),
+  message('email_change_taken', z.strictObject({ pageUrl: PlatformUrl })),
+  message('email_changed', z.strictObject({ changeId: Uuid, pageUrl: PlatformUrl })),
+  message('email_changed_revert', z.strictObject({ changeId: Uuid, revertUrl: PlatformUrl })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_confirmed_student', BookingData),
@@ -378,4 +384,5 @@ export const notificationContract = {
     params: UserParams,
     replies: { 204: null },
   }),
+  ...addressChangeOperations,
 };

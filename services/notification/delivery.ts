@@ -5,9 +5,9 @@ import { reaching } from '../../platform/vendors';
 import { withinMs } from '../../platform/within';
 import { recipientSaid } from './contract';
 import { CONNECTIONS, type Mailer } from './mailer';
+import { recipientOf } from './recipient';
 import type { SendOutcome } from './rules';
 import type { FactsSealer } from './sealed-facts';
-import { readContact } from './store/contacts';
 import { claimDue, countWaiting, MAILS_DUE, recordOutcome, type Sending, settleOverdue } from './store/deliveries';
 import { render } from './templates';
 
@@ -65,7 +65,8 @@ export function startDelivery(
     try {
       const message = sealer.open(businessKey, facts);
       // Asked at each attempt: an address may have changed since the notice was recorded.
-      const recipient = (await readContact(db, message.recipientId)) ?? recipientSaid(message);
+      const recipient = (await recipientOf(db, message)) ?? recipientSaid(message);
+      if (recipient === 'withdrawn') return { kind: 'refused', smtpCode: null, errorCode: 'EWITHDRAWN' };
       if (!recipient) throw new Error('nobody knows where the recipient is reached');
       const { name, subject, html, text } = render(message, recipient, config.PUBLIC_URL);
       const to = { name, address: recipient.email };

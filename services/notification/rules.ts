@@ -15,6 +15,11 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   second_factor_removed: 'account',
   passkey_added: 'account',
   passkey_removed: 'account',
+  email_change_confirm: 'account',
+  email_change_asked: 'account',
+  email_change_taken: 'account',
+  email_changed: 'account',
+  email_changed_revert: 'account',
   booking_requested_student: 'booking',
   booking_requested_tutor: 'booking',
   booking_confirmed_student: 'booking',
@@ -44,6 +49,14 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   dispute_opened: 'payment',
   dispute_reminder: 'payment',
   dispute_decided: 'payment',
+};
+
+/** Messages about a change of address that go to one of its two addresses, and not to where their recipient is reached. */
+export const ADDRESSED_BY_CHANGE: Partial<Record<TemplateName, 'before' | 'proposed'>> = {
+  email_change_confirm: 'proposed',
+  email_change_asked: 'before',
+  email_changed: 'proposed',
+  email_changed_revert: 'before',
 };
 
 /**

@@ -104,6 +104,7 @@ test('what was asked for while Temporal was away is made or refused, though no c
     signUps: { found: 0, started: 0, refused: 0 },
     accountMails: { found: 0, started: 0, refused: 0 },
     prices: { found: 0, started: 0, refused: 0 },
+    emailChanges: { found: 0, started: 0, refused: 0 },
   });
 });
 

@@ -4,6 +4,7 @@ import { contradictions, workflowTroubles } from '../../dev/chaos/reconciliation
 import { ACCOUNT_MAIL_STEPS } from '../../workflows/account-mail';
 import { DEBT_STEPS } from '../../workflows/debt';
 import { DISPUTE_STEPS } from '../../workflows/dispute';
+import { EMAIL_CHANGE_STEPS } from '../../workflows/email-change';
 import { PAYOUT_STEPS } from '../../workflows/payout';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
@@ -13,6 +14,7 @@ import { startTestPlatform, type TestPlatform } from '../support/platform';
 import { ACCOUNT_MAILS, accountMails } from './account-mails';
 import { DEBTS, debts } from './debts';
 import { DISPUTES, disputes } from './disputes';
+import { EMAIL_CHANGES, emailChanges } from './email-changes';
 import { PAYMENTS, payments } from './payments';
 import { earners, PAYOUTS, payouts } from './payouts';
 import { REFUNDS, refunds } from './refunds';
@@ -20,11 +22,12 @@ import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, typ
 import { SIGN_UPS, signUps } from './sign-ups';
 
 /** The sagas that have a table. */
-export type Saga = 'sign-up' | 'account-mail' | 'payment' | 'refund' | 'payout' | 'debt' | 'dispute';
+export type Saga = 'sign-up' | 'account-mail' | 'email-change' | 'payment' | 'refund' | 'payout' | 'debt' | 'dispute';
 const TABLES: Record<Saga, SagaTable> = {
   ...{
     'sign-up': SIGN_UPS,
     'account-mail': ACCOUNT_MAILS,
+    'email-change': EMAIL_CHANGES,
     payment: PAYMENTS,
     refund: REFUNDS,
     payout: PAYOUTS,
@@ -56,6 +59,7 @@ const SAID: Partial<Record<Saga, Record<string, { runs: Row['runs'] }>>> = {
   ...{
     'sign-up': USER_CREATION_STEPS,
     'account-mail': ACCOUNT_MAIL_STEPS,
+    'email-change': EMAIL_CHANGE_STEPS,
     payout: PAYOUT_STEPS,
     debt: DEBT_STEPS,
     dispute: DISPUTE_STEPS,
@@ -155,19 +159,21 @@ export function playAgainstFaults(chosen: readonly Saga[]): void {
   beforeAll(async () => {
     platform = await startTestPlatform();
     market = createMarketplace(platform);
-    const [student, tutor, crowd, payees, debtors, forgetful] = await Promise.all([
+    const [student, tutor, crowd, payees, debtors, forgetful, movers] = await Promise.all([
       market.student(),
       market.tutor({ instant: true }),
       market.students(10),
       market.payees(PLAYS.filter(({ saga }) => saga === 'payout').length),
       market.payees(PLAYS.filter(({ saga }) => saga === 'debt').length),
       market.students(PLAYS.filter(({ saga }) => saga === 'account-mail').length),
+      market.students(PLAYS.filter(({ saga }) => saga === 'email-change').length),
     ]);
     await earners(platform, student, payees);
     const payment = payments(platform, student, tutor);
     sagas = {
       'sign-up': signUps(platform, market.people),
       'account-mail': accountMails(platform, inTurn(forgetful)),
+      'email-change': emailChanges(platform, inTurn(movers), market),
       payment,
       refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
       payout: payouts(platform, inTurn(payees)),

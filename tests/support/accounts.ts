@@ -3,8 +3,8 @@ import { NO_LIMITS } from '../../dev/stack/own-platform';
 import { serviceTokens } from '../../platform/auth';
 import type { Bus } from '../../platform/bus/open';
 import { createServiceClient } from '../../platform/http-client';
+import { definitionOf } from '../../services';
 import { createIdentityClient, type IdentityClient } from '../../services/identity/client';
-import { identityService } from '../../services/identity/routes';
 import { type UserCreationInput, userCreationSaga } from '../../workflows/user-creation.api';
 import { type Reply, startTestService } from './service';
 import { uniqueEmail } from './users';
@@ -50,9 +50,11 @@ export async function startAccounts(environment: Readonly<Record<string, string>
     saga: completes,
     /** What happens before Temporal takes a saga; it may throw. */
     starting: async (): Promise<void> => undefined,
+    /** What a saga does that is signalled; false, and it may throw, where Temporal knows none. */
+    hearing: async (_workflowId: string): Promise<boolean> => false,
     started,
   };
-  const service = await startTestService(identityService, {
+  const service = await startTestService(definitionOf('identity'), {
     environment,
     ...(bus && { bus }),
     sagas: {
@@ -62,6 +64,7 @@ export async function startAccounts(environment: Readonly<Record<string, string>
         if (type.workflowType === userCreationSaga.workflowType)
           running.push(sagas.saga(identity, sagaInput.parse(input)));
       },
+      signal: (workflowId) => sagas.hearing(workflowId),
     },
   });
   const identity = createIdentityClient(
@@ -91,6 +94,7 @@ export async function startAccounts(environment: Readonly<Record<string, string>
       await Promise.all(running.splice(0));
       sagas.saga = completes;
       sagas.starting = async () => undefined;
+      sagas.hearing = async () => false;
       started.length = 0;
     },
     close: () => service.close(),

@@ -25,7 +25,17 @@ export interface Meeting {
   answers(): Promise<number[]>;
 }
 
-const KINDS = ['account-mail', 'booking', 'debt', 'dispute', 'payment', 'payout', 'refund', 'user'] as const;
+const KINDS = [
+  'account-mail',
+  'booking',
+  'debt',
+  'dispute',
+  'email-change',
+  'payment',
+  'payout',
+  'refund',
+  'user',
+] as const;
 /** What a workflow id begins with. */
 export type SagaKind = (typeof KINDS)[number];
 
@@ -82,6 +92,7 @@ const KEYLESS: [kind: SagaKind, path: RegExp][] = [
   ['booking', /^\/internal\/bookings\/([0-9a-f-]{36})\/(begin|admit-move)$/],
   ['debt', /^\/internal\/payees\/([0-9a-f-]{36})\/debts\/[A-Z]{3}\/(look|settle)$/],
   ['dispute', /^\/internal\/disputes\/([0-9a-f-]{36})\/(look)$/],
+  ['email-change', /^\/internal\/email-changes\/([0-9a-f-]{36})\/(look)$/],
   ['payment', /^\/internal\/payments\/([0-9a-f-]{36})\/(refresh)$/],
   ['payout', /^\/internal\/payouts\/([0-9a-f-]{36})\/(check|refresh)$/],
   ['refund', /^\/internal\/refunds\/([0-9a-f-]{36})\/(refresh)$/],

@@ -36,6 +36,11 @@ const DISPUTE = {
   session: { subject: 'Mathematics', startsAt: '2030-03-04T09:00:00.000Z' },
 };
 const PAGE = { pageUrl: 'https://tutorconnect.example/somewhere' };
+const CHANGE = { changeId: '0199f1aa-0000-7000-8000-000000000003' };
+const LINKS = ['confirmUrl', 'forgotUrl', 'revertUrl'].map((name) => ({
+  ...CHANGE,
+  [name]: 'https://tutorconnect.example/api/auth/link?token=abc&x=1',
+}));
 
 /** What a template says beyond the facts above. */
 const EXTRA: Partial<Record<TemplateName, Record<string, unknown>>> = {
@@ -112,7 +117,16 @@ function sampleData(template: TemplateName): Record<string, unknown> {
   if (/^(?:password_changed|second_factor_|passkey_)/.test(template)) return { forgotUrl };
   if (template === 'prices_refused_tutor')
     return { refusedPrice: { amount: 4500, currency: 'XAF' }, because: 'currency' };
-  const facts = [BOOKING, PAYMENT, PAYOUT, DISPUTE, { ...PAYMENT, otherName: 'Ada Lovelace' }, PAGE].map((some) => ({
+  const facts = [
+    BOOKING,
+    PAYMENT,
+    PAYOUT,
+    DISPUTE,
+    { ...PAYMENT, otherName: 'Ada Lovelace' },
+    PAGE,
+    { ...PAGE, ...CHANGE },
+    ...LINKS,
+  ].map((some) => ({
     ...some,
     ...EXTRA[template],
   }));

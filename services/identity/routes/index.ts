@@ -2,6 +2,7 @@ import { ProblemError } from '../../../kernel/errors';
 import { HOUR } from '../../../kernel/time';
 import type { ServiceDefinition, ServiceDeps } from '../../../platform/service';
 import { identityContract as contract } from '../contract';
+import { forgetOldEmailChanges } from '../email-change/store/saga-steps';
 import { identityEvents, identityPeople } from '../events';
 import { createKeyring } from '../keyring';
 import { forgetOldTransactions } from '../oidc/store/transactions';
@@ -65,6 +66,7 @@ function keepTidy({ database: { db }, logger }: ServiceDeps) {
     await forgetOldChallenges(db);
     await forgetOldMails(db);
     await forgetOldTransactions(db);
+    await forgetOldEmailChanges(db);
     await forgetOldSigningKeys(db);
   };
   const tidyOrTell = () =>

@@ -76,6 +76,7 @@ export function createLimits({ config, database }: LimitsDeps) {
   const resetByAddress = limit('reset-address', config.RATE_LIMIT_RESET_ADDRESS, HOUR_SECONDS);
   const resetByAccount = limit('reset', MAILS_AN_HOUR, HOUR_SECONDS);
   const verification = limit('verification', MAILS_AN_HOUR, HOUR_SECONDS);
+  const emailChanges = limit('email-change', MAILS_AN_HOUR, HOUR_SECONDS);
   const passwordTries = limit('password', PASSWORD_TRIES, QUARTER_SECONDS);
   const codeTries = limit('second-factor', CODE_TRIES, QUARTER_SECONDS);
 
@@ -117,6 +118,9 @@ export function createLimits({ config, database }: LimitsDeps) {
     /** Counts a mail that `userId` asked for to prove their address. @throws ProblemError rate_limited */
     verificationOf: async (userId: string): Promise<LimitState | undefined> =>
       withinLimit(await verification.count(userId)),
+    /** Counts a change of address that `userId` asks for. @throws ProblemError rate_limited */
+    emailChangeOf: async (userId: string): Promise<LimitState | undefined> =>
+      withinLimit(await emailChanges.count(userId)),
     /** Counts a password that `userId` gives as their current one, right or wrong. @throws ProblemError rate_limited */
     passwordOf: async (userId: string): Promise<LimitState | undefined> =>
       withinLimit(await passwordTries.count(userId)),

@@ -3,12 +3,10 @@ import type { Database, Transaction } from '../../../db/client';
 import { passkeyRegistrations, passkeys, userSessions } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { uuidv7 } from '../../../platform/ids';
-import { appendEvent } from '../../../platform/outbox';
 import type { AssertedCredential, CreatedCredential, Passkey } from '../contract';
-import { identityEvents } from '../events';
 import { createdPasskey, creationOptions, type RelyingParty, signedBy } from '../passkeys';
 import { CHALLENGE_MINUTES, MOST_PASSKEYS } from '../rules';
-import { lockedBy, notValid } from './second-factors';
+import { lockedBy, notValid, tell } from './second-factors';
 import { hasSecondFactor } from './totp';
 import { lockUser } from './users';
 
@@ -118,10 +116,6 @@ export async function removePasskey(db: Database, userId: string, id: string): P
     if (removed.length === 0) throw new ProblemError('not_found');
     await tell(tx, userId, 'UserPasskeyRemoved');
   });
-}
-
-async function tell(tx: Transaction, userId: string, type: 'UserPasskeyAdded' | 'UserPasskeyRemoved'): Promise<void> {
-  await appendEvent(tx, identityEvents, { streamId: userId, type, data: { userId, participantIds: [userId] } });
 }
 
 /** What a passkey has signed, and what it was to sign. */

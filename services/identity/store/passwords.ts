@@ -6,6 +6,7 @@ import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
 import { RESET_TOKEN_MINUTES, setsPassword } from '../rules';
 import { emailToken, hashToken } from '../secrets';
+import { voidEmailChanges } from './email-changes';
 import { markVerified } from './email-verification';
 import { dropSecondFactors } from './second-factors';
 import { endSessions } from './sessions';
@@ -49,8 +50,8 @@ export async function issueReset(
   });
 }
 
-/** Makes void what links are out, but for the one of `kept`. The caller holds the user's lock. */
-async function replaceResets(tx: Transaction, userId: string, kept = ''): Promise<void> {
+/** Makes void what links for a new password are out, but for the one of `kept`. The caller holds the user's lock. */
+export async function replaceResets(tx: Transaction, userId: string, kept = ''): Promise<void> {
   await tx
     .update(passwordResets)
     .set({ replacedAt: sql`now()` })
@@ -147,7 +148,10 @@ export async function changePassword(db: Database, userId: string, change: Passw
   });
 }
 
-/** Sets the password, ends sessions and makes void what links are out. The caller holds the user's lock. */
+/**
+ * Sets the password, ends sessions and makes void what links are out, those of a change of address that is not made yet too: whoever had the password
+ * may have asked for it. The caller holds the user's lock.
+ */
 async function setPassword(
   tx: Transaction,
   userId: string,
@@ -155,6 +159,7 @@ async function setPassword(
 ): Promise<void> {
   await tx.update(users).set({ passwordHash, updatedAt: sql`now()` }).where(eq(users.id, userId));
   await replaceResets(tx, userId);
+  await voidEmailChanges(tx, userId);
   await endSessions(tx, userId, { except, reason: by === 'reset' ? 'password_reset' : 'password_changed' });
   await appendEvent(tx, identityEvents, {
     streamId: userId,

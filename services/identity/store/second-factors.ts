@@ -1,6 +1,6 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import { loginChallenges, recoveryCodes, totpFactors, userSessions } from '../../../db/schema/identity';
+import { loginChallenges, passkeys, recoveryCodes, totpFactors, userSessions } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
@@ -80,11 +80,7 @@ async function confirmed(tx: Transaction, userId: string, exceptSession?: string
   await tx.update(totpFactors).set({ confirmedAt: sql`now()` }).where(eq(totpFactors.userId, userId));
   await tx.insert(recoveryCodes).values(codes.map((code) => ({ userId, codeHash: hashToken(typedCode(code).code) })));
   await endSessions(tx, userId, { except: exceptSession, reason: 'revoked' });
-  await appendEvent(tx, identityEvents, {
-    streamId: userId,
-    type: 'UserSecondFactorAdded',
-    data: { userId, participantIds: [userId] },
-  });
+  await tell(tx, userId, 'UserSecondFactorAdded');
   return codes;
 }
 
@@ -122,6 +118,20 @@ export async function removeTotp(
   });
 }
 
+/** The same of a second factor or passkeys that were set up since. The caller holds the user's lock, and sees to the sessions. */
+export async function dropSecondFactorsSince(tx: Transaction, userId: string, since: Date): Promise<void> {
+  const young = await tx
+    .select({ userId: totpFactors.userId })
+    .from(totpFactors)
+    .where(and(eq(totpFactors.userId, userId), gt(totpFactors.createdAt, since)));
+  if (young.length > 0) return dropSecondFactors(tx, userId);
+  const removed = await tx
+    .delete(passkeys)
+    .where(and(eq(passkeys.userId, userId), gt(passkeys.createdAt, since)))
+    .returning({ id: passkeys.id });
+  if (removed.length > 0) await tell(tx, userId, 'UserPasskeyRemoved');
+}
+
 /**
  * Takes away whatever a person has as a second factor, set up or begun, and the sign-ins that wait for it. The caller holds the user's lock, and
  * sees to the sessions.
@@ -131,9 +141,14 @@ export async function dropSecondFactors(tx: Transaction, userId: string): Promis
   await tx.delete(totpFactors).where(eq(totpFactors.userId, userId));
   await tx.delete(loginChallenges).where(eq(loginChallenges.userId, userId));
   if (!counted) return;
-  await appendEvent(tx, identityEvents, {
-    streamId: userId,
-    type: 'UserSecondFactorRemoved',
-    data: { userId, participantIds: [userId] },
-  });
+  await tell(tx, userId, 'UserSecondFactorRemoved');
+}
+
+/** Says what has become of a person's second factors. */
+export async function tell(
+  tx: Transaction,
+  userId: string,
+  type: 'UserSecondFactorAdded' | 'UserSecondFactorRemoved' | 'UserPasskeyAdded' | 'UserPasskeyRemoved',
+): Promise<void> {
+  await appendEvent(tx, identityEvents, { streamId: userId, type, data: { userId, participantIds: [userId] } });
 }

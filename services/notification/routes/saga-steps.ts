@@ -6,6 +6,7 @@ import { asProblem } from '../../../platform/problem';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
 import { counter } from '../../../platform/telemetry';
+import { serveAddressChanges } from '../address-changes/routes';
 import { announcementOf } from '../announcement';
 import { notificationContract as contract } from '../contract';
 import type { FactsSealer } from '../sealed-facts';
@@ -64,6 +65,8 @@ export function serveSagaSteps(
     const reply = await createPreferences(db, byService(call), call.params.userId, call.body?.contact);
     return created(reply.body);
   });
+
+  serveAddressChanges(service, { database: { db } });
 
   service.serve(contract.removePreferences, async (call) => {
     await removePreferences(db, byService(call), call.params.userId);

@@ -1,4 +1,4 @@
-import { eq, lt, sql } from 'drizzle-orm';
+import { type Column, eq, lt, sql } from 'drizzle-orm';
 import { builtOnce, type Database, type Transaction } from '../../../db/client';
 import { contacts, people, verifiedAddresses } from '../../../db/schema/notification';
 import type { Contact, Recipient } from '../contract';
@@ -27,7 +27,8 @@ export async function readContact(db: Database | Transaction, userId: string): P
 }
 
 /**
- * Keeps where people are reached. What is known as of the same time or later stays, so it is harmless twice and in any order.
+ * Keeps where people are reached. What is known as of the same time or later stays, so it is harmless twice and in any order. An address that is being
+ * changed, or was and can be changed back, stays too: identity may have been asked before it was.
  * @returns how many were new or other
  */
 export async function keepContacts(db: Database | Transaction, items: readonly Contact[]): Promise<number> {
@@ -35,16 +36,18 @@ export async function keepContacts(db: Database | Transaction, items: readonly C
   const rows = items.map(({ asOf, ...contact }) => ({ ...contact, asOf: new Date(asOf) }));
   // In one order, so that two who write the same people do not wait for each other in a circle.
   rows.sort((one, other) => (one.userId < other.userId ? -1 : 1));
-  const { userId, email, emailVerified, name, locale, timeZone, asOf } = contacts;
+  const { userId, email, emailVerified, name, locale, timeZone, asOf, changedBy } = contacts;
   const brought = (column: { name: string }) => sql`excluded.${sql.identifier(column.name)}`;
+  const unlessChanged = (column: Column) =>
+    sql`case when ${changedBy} is null then ${brought(column)} else ${column} end`;
   const kept = await db
     .insert(contacts)
     .values(rows)
     .onConflictDoUpdate({
       target: userId,
       set: {
-        email: brought(email),
-        emailVerified: brought(emailVerified),
+        email: unlessChanged(email),
+        emailVerified: unlessChanged(emailVerified),
         name: brought(name),
         locale: brought(locale),
         timeZone: brought(timeZone),

@@ -170,8 +170,9 @@ export function actionUrl(
   if ('homeUrl' in data) return data.homeUrl;
   if ('resetUrl' in data) return data.resetUrl;
   if ('forgotUrl' in data) return data.forgotUrl;
-  // What `new-mail --about page` makes; none may be there.
-  if ('pageUrl' in data) return String(data.pageUrl);
+  if ('confirmUrl' in data) return data.confirmUrl;
+  if ('revertUrl' in data) return data.revertUrl;
+  if ('pageUrl' in data) return data.pageUrl;
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('payoutId' in data) return `${publicUrl}/payouts/${'waitsFor' in data ? 'account' : data.payoutId}`;
   if ('disputeId' in data) return `${publicUrl}/disputes/${data.disputeId}`;

@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { userIdentities, users } from '../../../../db/schema/identity';
 import { ProblemError } from '../../../../kernel/errors';
@@ -124,6 +124,16 @@ export async function linkIdentity(
     }
     return shown(await insertIdentity(tx, userId, provider, claims));
   });
+}
+
+/** Unlinks what was linked to an account since. The caller holds the user's lock, and sees to the sessions. */
+export async function unlinkSince(tx: Transaction, userId: string, since: Date): Promise<void> {
+  const unlinked = await tx
+    .delete(userIdentities)
+    .where(and(eq(userIdentities.userId, userId), gt(userIdentities.linkedAt, since)))
+    .returning();
+  for (const row of unlinked)
+    await appendEvent(tx, identityEvents, { streamId: userId, type: 'IdentityUnlinked', data: dataOf(row) });
 }
 
 const shown = ({ id, provider, email, linkedAt, lastUsedAt }: Row): Identity => ({
