@@ -57,7 +57,7 @@ export async function issueConfirmLink(
       .returning({ until: emailChanges.confirmUntil });
     return { status: 200, body: { userId: change.userId, until: issued?.until?.toISOString() ?? '' } };
   });
-  return { link: body && { userId: body.userId, expiresAt: body.until, token: tokenOf(body.userId) } };
+  return { link: linkOf(body, tokenOf) };
 }
 
 /**
@@ -78,7 +78,15 @@ export async function issueRevertLink(
     await tx.update(emailChanges).set({ revertHash }).where(eq(emailChanges.id, id));
     return { status: 200, body: { userId: change.userId, until: change.revertUntil.toISOString() } };
   });
-  return { link: body && { userId: body.userId, expiresAt: body.until, token: tokenOf(body.userId) } };
+  return { link: linkOf(body, tokenOf) };
+}
+
+/** What was stored of a link, with its token; a repetition finds nothing where there was none. */
+function linkOf(
+  stored: { userId: string; until: string } | null | undefined,
+  tokenOf: (userId: string) => string,
+): LinkOfEmailChange['link'] {
+  return stored ? { userId: stored.userId, expiresAt: stored.until, token: tokenOf(stored.userId) } : null;
 }
 
 /** What a token of a link has come to: the same for a repetition, whose answer may have been lost. */
