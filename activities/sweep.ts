@@ -71,6 +71,10 @@ export function createSweepActivities(clients: Clients) {
 
     sweepSignUps: (): Promise<Swept> => identity.sweepSignUps(),
 
+    sweepTutorAccounts: (): Promise<Swept> => identity.sweepTutorAccounts(),
+
+    sweepSuspensions: (): Promise<Swept> => identity.sweepSuspensions(),
+
     sweepAccountMails: (): Promise<Swept> => identity.sweepAccountMails(),
 
     /** Starts changes of address that wait for it, and tells others what they have not heard. */

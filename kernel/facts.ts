@@ -65,6 +65,11 @@ export const FACTS: readonly Fact[] = [
     users: [{ context: 'notification', by: 'bus', consumer: 'second-factor-notices' }],
   },
   {
+    fact: 'who has another role',
+    owner: 'identity',
+    users: [{ context: 'notification', by: 'bus', consumer: 'role-notices' }],
+  },
+  {
     fact: 'which sessions of access tokens have ended',
     owner: 'identity',
     users: [{ context: 'gateway', by: 'bus', consumer: 'ended-sessions' }],

@@ -41,7 +41,7 @@ export const MODULES = {
         port: 8001,
         database: true,
         prefixes: ['/api/auth', '/api/users', '/api/identity-acts'],
-        sagas: ['user-creation', 'account-mail', 'email-change'],
+        sagas: ['user-creation', 'account-mail', 'email-change', 'tutor-account', 'suspension'],
       },
       tutoring: {
         about: 'Tutor profiles, prices, availability and search',

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { databaseHolderOf } from '../dev/demo/database-holder';
 import { messageOf } from '../dev/machine/error-code';
 import { sourcePath } from '../dev/machine/paths';
 import { untilToldToStop } from '../dev/machine/stop-signals';
@@ -53,7 +54,10 @@ async function main(wanted: string[]): Promise<void> {
       const client = await connectClient(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE);
       const { gateway, stripeSandbox, mailInbox } = platform.urls;
       const databases = openDatabases(platform);
-      const own = { mailInbox: String(mailInbox), database: databases.database };
+      const holder = databaseHolderOf(platform.config);
+      if (!holder) throw new Error('An administrator is made in a Postgres of its own, and a setting names another');
+      const { makeAdmin } = holder;
+      const own = { mailInbox: String(mailInbox), database: databases.database, makeAdmin };
       const stage = createStage(gateway, String(stripeSandbox), client, platform, own);
       const record = async ({ saga, name, play }: (typeof untold)[number]) => {
         if (told.signal.aborted) throw new Error('Told to stop');

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { request } from 'undici';
 import { z } from 'zod';
+import { codeOf } from '../dev/machine/authenticator';
 import type { OpenDatabases } from '../dev/stack/own-platform';
 import type { RunningPlatform } from '../dev/stack/platform';
 
@@ -14,6 +15,8 @@ const personSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
   tokens: z.looseObject({ accessToken: z.string() }),
 });
+const challengedSchema = z.looseObject({ challenge: z.looseObject({ id: z.string() }) });
+const meSchema = z.looseObject({ email: z.string() });
 const moneySchema = z.looseObject({
   payment: z.looseObject({ id: z.string(), clientSecret: z.string().optional() }).nullable(),
 });
@@ -67,7 +70,7 @@ export function createStage(
   sandbox: string,
   client: Client,
   processes: Pick<RunningPlatform, 'halt' | 'resume'>,
-  own: { mailInbox: string; database: OpenDatabases['database'] },
+  own: { mailInbox: string; database: OpenDatabases['database']; makeAdmin: (email: string) => Promise<string> },
 ) {
   async function call<T>(
     schema: z.ZodType<T>,
@@ -126,6 +129,19 @@ export function createStage(
     api,
     client,
     register,
+
+    /** An administrator, signed in as one. */
+    async admin(): Promise<Person> {
+      const { email } = await api(meSchema, 'GET', '/api/auth/me', { who: await register('student') });
+      const secret = await own.makeAdmin(email);
+      const asked = await api(challengedSchema, 'POST', '/api/auth/login', {
+        body: { email, password: PASSWORD },
+        expect: [202],
+      });
+      const body = { challengeId: asked.challenge.id, code: codeOf(secret) };
+      const { user, tokens } = await api(personSchema, 'POST', '/api/auth/login/challenge', { body });
+      return { id: user.id, token: tokens.accessToken };
+    },
 
     async tutor(instantBooking: boolean): Promise<Person> {
       const who = await register('tutor');

@@ -76,8 +76,8 @@ const OF_A_CONFIRMED_BOOKING: Budget[] = [
 const OF_THE_BUNDLE: Budget[] = [
   [
     'kB',
-    710,
-    'mostly Temporal’s own; comments and names count, so up to the next ten. A library adds more than that. Thirty were added with moves that reserve first, shares, and what sagas of before go by, ten with payouts, ten with debts and the tries of weekly payouts, twenty with disputes and the refunds that wait for them, ten with what holds rows to their events, ten with changes of an address',
+    730,
+    'mostly Temporal’s own; comments and names count, so up to the next ten. A library adds more than that. Thirty were added with moves that reserve first, shares, and what sagas of before go by, ten with payouts, ten with debts and the tries of weekly payouts, twenty with disputes and the refunds that wait for them, ten with what holds rows to their events, ten with changes of an address, twenty with who becomes a tutor and who is kept out',
   ],
 ];
 

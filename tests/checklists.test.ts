@@ -39,6 +39,7 @@ const NO_LIST: Record<'contexts' | 'sagas' | 'mails', Record<string, string>> = 
     'docs/benchmarks.md': 'says by way of which some measurements go',
     'docs/sagas/sweep.md': 'the sweep asks each context that has something to see to',
     'activities/sweep.ts': 'as its page',
+    'docs/runbooks/needs-attention.md': 'what operators are asked, and by which context it is mended',
     'activities/user-creation.ts': 'as its page',
     'activities/user-creation.test.ts': 'as its page',
     'services/gateway/rules.test.ts': 'examples of paths; what is not in it needs no example',

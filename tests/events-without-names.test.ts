@@ -30,7 +30,7 @@ const money = { amount: 4_500, currency: 'EUR' };
 
 /** Types of which there was none when it was migrated. */
 const SINCE =
-  /^(?:.+Baseline|(?:Payment|Refund|Payout)Changed|LedgerTransactionPosted|TutorReviewReceived|BookingRefunded|User(?:Password|Email)Changed|Identity(?:Linked|Unlinked)|UserSecondFactor(?:Added|Removed)|UserPasskey(?:Added|Removed)|BookingRefundReversed)$/;
+  /^(?:.+Baseline|(?:Payment|Refund|Payout)Changed|LedgerTransactionPosted|TutorReviewReceived|BookingRefunded|User(?:Password|Email)Changed|User(?:Suspended|Reinstated)|Identity(?:Linked|Unlinked)|UserSecondFactor(?:Added|Removed)|UserPasskey(?:Added|Removed)|BookingRefundReversed)$/;
 
 type Row = [type: string, streamId: string, data: Record<string, unknown>];
 

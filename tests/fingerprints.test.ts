@@ -31,6 +31,11 @@ const WHOLE_BODY: Record<string, string> = {
   moveSlot: 'what the person asked for, as the update carried it',
   reserveSlot: 'the same',
   keepSlot: 'the same',
+  unlistTutor: 'the suspension, by its id',
+  relistTutor: 'the same',
+  freezePayouts: 'the same',
+  thawPayouts: 'the same',
+  internalWithdrawBooking: 'nothing is kept under its key: it is harmless twice',
 };
 
 const steps = operations.filter(({ access, idempotency, body }) => access === 'service' && idempotency && body);

@@ -6,6 +6,8 @@ import { COMMANDS_BY_PHASE } from '../workflows/booking-commands';
 import { ENDING_STEPS } from '../workflows/booking-confirmed';
 import { MOVE_STEPS } from '../workflows/booking-moves';
 import { EMAIL_CHANGE_STEPS } from '../workflows/email-change';
+import { SUSPENSION_STEPS } from '../workflows/suspension';
+import { TUTOR_ACCOUNT_STEPS } from '../workflows/tutor-account';
 import { USER_CREATION_STEPS } from '../workflows/user-creation';
 import { quotedIn, tableOf } from './support/markdown-tables';
 
@@ -99,6 +101,24 @@ test('the same for changes of an address', () => {
     const [first, after] = rows.filter((row) => quotedIn(row.step ?? '')[0] === step);
     expect([step, quotedIn(first?.do ?? '')[0], quotedIn(first?.undo ?? '')[0] ?? null]).toEqual([step, does, undo]);
     expect([step, first?.runs, after?.runs]).toEqual([step, runs, runs === 'local' ? 'recorded' : undefined]);
+  }
+});
+
+test('the same for who becomes a tutor', () => {
+  const rows = tableOf('docs/sagas/tutor-account.md', 'Steps');
+  for (const [step, { does, undo, runs }] of Object.entries(TUTOR_ACCOUNT_STEPS)) {
+    const row = rows.find((each) => quotedIn(each.step ?? '')[0] === step);
+    expect([step, quotedIn(row?.do ?? '')[0]]).toEqual([step, does]);
+    expect([step, quotedIn(row?.undo ?? '')[0] ?? null, row?.runs]).toEqual([step, undo, runs]);
+  }
+});
+
+test('the same for suspensions, of which nothing is undone', () => {
+  const rows = tableOf('docs/sagas/suspension.md', 'Steps');
+  for (const [step, { does, undo, runs, for: whom }] of Object.entries(SUSPENSION_STEPS)) {
+    const row = rows.find((each) => quotedIn(each.step ?? '')[0] === step);
+    expect([step, quotedIn(row?.do ?? '')[0], quotedIn(row?.undo ?? '')[0] ?? null]).toEqual([step, does, undo]);
+    expect([step, row?.runs, row?.for]).toEqual([step, `${runs}, until done`, whom]);
   }
 });
 

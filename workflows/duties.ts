@@ -45,7 +45,7 @@ export interface Duties<Activities> {
     run: (act: Calls<Activities>) => Promise<T>,
     how: Pursuit<Activities>,
   ): Promise<T | undefined>;
-  /** Asks an operator for a decision that no retry can bring. It is about money: `settled` as in `Pursuit`. */
+  /** Asks an operator for a decision that no retry can bring. With `settled`, as in `Pursuit`, it is about money. */
   askOperator(name: string, sentence: string, settled?: Pursuit<Activities>['settled']): Promise<OperatorAction>;
   /** Gives up what is under way by these names: something else has made it pointless. */
   drop(isPointless: (name: string) => boolean): void;
@@ -171,7 +171,8 @@ export function createDuties<Activities = UntypedActivities>(changed: () => void
   return {
     untilDone,
     async askOperator(name, sentence, settled) {
-      const duty: Duty = { name, money: true, lastError: sentence, needsAttention: true, answer: undefined };
+      const money = settled !== undefined;
+      const duty: Duty = { name, money, lastError: sentence, needsAttention: true, answer: undefined };
       duties.add(duty);
       changed();
       await condition(() => duty.answer !== undefined);

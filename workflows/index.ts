@@ -11,6 +11,8 @@ export { emailChange } from './email-change';
 export { payment } from './payment';
 export { payout } from './payout';
 export { refund } from './refund';
+export { suspension } from './suspension';
 export { sweep } from './sweep';
+export { tutorAccount } from './tutor-account';
 export { userCreation } from './user-creation';
 export { weeklyPayouts } from './weekly-payouts';

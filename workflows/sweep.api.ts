@@ -19,6 +19,8 @@ export interface SweepResult {
   accountMails: SweepOfContext;
   prices: SweepOfContext;
   emailChanges: SweepOfContext;
+  tutorAccounts: SweepOfContext;
+  suspensions: SweepOfContext;
 }
 
 /** A refund waits no longer than this after its client was answered 503. */

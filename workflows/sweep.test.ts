@@ -31,6 +31,8 @@ test('every context sees to its own, and the result says what each did', async (
     sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
     sweepEmailChanges: () => found(6),
+    sweepTutorAccounts: () => found(6),
+    sweepSuspensions: () => found(7),
   });
   expect(await sweep.result()).toEqual({
     bookings: { found: 2, started: 0, refused: 2 },
@@ -42,6 +44,8 @@ test('every context sees to its own, and the result says what each did', async (
     accountMails: found(5),
     prices: { found: 1, started: 0, refused: 1 },
     emailChanges: found(6),
+    tutorAccounts: found(6),
+    suspensions: found(7),
   });
 });
 
@@ -56,6 +60,8 @@ test('one that is away, or has no such operation yet, holds up none of the other
     sweepAccountMails: refuses('not_found'),
     sweepPrices: () => found(0),
     sweepEmailChanges: refuses('not_found'),
+    sweepTutorAccounts: refuses('not_found'),
+    sweepSuspensions: refuses('not_found'),
   });
   expect(await sweep.result()).toEqual({
     bookings: 'upstream_unavailable',
@@ -67,6 +73,8 @@ test('one that is away, or has no such operation yet, holds up none of the other
     accountMails: 'not_found',
     prices: found(0),
     emailChanges: 'not_found',
+    tutorAccounts: 'not_found',
+    suspensions: 'not_found',
   });
 });
 
@@ -81,6 +89,8 @@ test('one that is away for a moment is asked again', async () => {
     sweepAccountMails: () => found(5),
     sweepPrices: () => ({ found: 1, started: 0, refused: 1 }),
     sweepEmailChanges: () => found(6),
+    sweepTutorAccounts: () => found(6),
+    sweepSuspensions: () => found(7),
   });
   expect(await sweep.result()).toMatchObject({ bookings: found(1) });
 });

@@ -15,19 +15,24 @@ const act = proxyActivities<SweepActivities>({
  * the others. It has no undo and no state: whatever happens to it, the next one does the same.
  */
 export async function sweep(): Promise<SweepResult> {
-  const [bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices, emailChanges] =
-    await Promise.all([
-      orCode(act.sweepBookings()),
-      orCode(act.sweepPayments()),
-      orCode(act.sweepEarnings()),
-      orCode(act.sweepPayouts()),
-      orCode(act.sweepReceipts()),
-      orCode(act.sweepSignUps()),
-      orCode(act.sweepAccountMails()),
-      orCode(act.sweepPrices()),
-      orCode(act.sweepEmailChanges()),
-    ]);
-  return { bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices, emailChanges };
+  const [bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices, ...later] = await Promise.all([
+    orCode(act.sweepBookings()),
+    orCode(act.sweepPayments()),
+    orCode(act.sweepEarnings()),
+    orCode(act.sweepPayouts()),
+    orCode(act.sweepReceipts()),
+    orCode(act.sweepSignUps()),
+    orCode(act.sweepAccountMails()),
+    orCode(act.sweepPrices()),
+    orCode(act.sweepEmailChanges()),
+    orCode(act.sweepTutorAccounts()),
+    orCode(act.sweepSuspensions()),
+  ]);
+  const [emailChanges, tutorAccounts, suspensions] = later;
+  return {
+    ...{ bookings, payments, earnings, payouts, receipts, signUps, accountMails, prices },
+    ...{ emailChanges, tutorAccounts, suspensions },
+  };
 }
 
 async function orCode<Swept>(swept: Promise<Swept>): Promise<Swept | string> {

@@ -22,6 +22,8 @@ export * from './identity/email-changes';
 export * from './identity/providers';
 export type * from './identity/sealed';
 export * from './identity/second-factors';
+export * from './identity/suspensions';
+export * from './identity/tutor-accounts';
 export { adminActs, events, idempotencyKeys } from './platform';
 
 export type SessionEnd =
@@ -32,7 +34,9 @@ export type SessionEnd =
   | 'password_changed'
   | 'address_proven'
   | 'email_changed'
-  | 'email_reverted';
+  | 'email_reverted'
+  | 'role_changed'
+  | 'suspended';
 
 /** A sign-in on one device: the family of refresh tokens that descend from it. */
 export const userSessions = pgTable(

@@ -149,17 +149,25 @@ export const stripeAttempts = pgTable(
 );
 
 /** Who a user is at Stripe: a customer (students) or a connected account (tutors). */
-export const stripeAccounts = pgTable('stripe_accounts', {
-  userId: uuid('user_id').primaryKey(),
-  /** Null when the removal came before the account. */
-  role: text({ enum: ['student', 'tutor'] }),
-  /** `cus_…` or `acct_…`. */
-  stripeId: text('stripe_id').unique('stripe_accounts_stripe_id'),
-  removedAt: instant('removed_at'),
-  /** Of a connected account: whether Stripe pays it out, as it said when last asked. Null until then. */
-  payoutsEnabled: boolean('payouts_enabled'),
-  createdAt: instant('created_at').notNull().defaultNow(),
-});
+export const stripeAccounts = pgTable(
+  'stripe_accounts',
+  {
+    /** The user's id. Of a connected account that somebody has beside their customer: the id of what it was made for. */
+    userId: uuid('user_id').primaryKey(),
+    /** Whose it is, where `user_id` does not say it. */
+    ownerId: uuid('owner_id'),
+    /** Null when the removal came before the account. */
+    role: text({ enum: ['student', 'tutor'] }),
+    /** `cus_…` or `acct_…`. */
+    stripeId: text('stripe_id').unique('stripe_accounts_stripe_id'),
+    removedAt: instant('removed_at'),
+    /** Of a connected account: whether Stripe pays it out, as it said when last asked. Null until then. */
+    payoutsEnabled: boolean('payouts_enabled'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  // One beside the customer, of which a removed one's row is not one.
+  (t) => [uniqueIndex('stripe_accounts_owner').on(t.ownerId).where(sql`owner_id is not null and removed_at is null`)],
+);
 
 /** Events Stripe has sent, once each. Not their content: what is true now is asked of Stripe when one is processed. */
 export const stripeWebhooksLog = pgTable(
@@ -184,7 +192,11 @@ export const stripeWebhooksLog = pgTable(
 );
 
 /** One row per payee: the lock under which what they earned becomes payable and is paid out. */
-export const payees = pgTable('payees', { userId: uuid('user_id').primaryKey() });
+export const payees = pgTable('payees', {
+  userId: uuid('user_id').primaryKey(),
+  /** The suspension because of which no payout of theirs begins. */
+  frozenBy: uuid('frozen_by'),
+});
 
 /** Why the tutor's share of a payment may not become payable for now. What is open holds it back, whatever else is true. That of a dispute has its id. */
 export const earningHolds = pgTable(

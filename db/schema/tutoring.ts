@@ -57,13 +57,17 @@ export const tutorProfiles = pgTable(
     /** Both from `tutor_ratings`, by its trigger. */
     ratingAverage: ratingAverage('rating_average'),
     ratingCount: integer('rating_count').notNull().default(0),
+    /** The suspension because of which the tutor is not listed, whatever they do. */
+    suspendedBy: uuid('suspended_by'),
     completedAt: instant('completed_at'),
     verifiedAt: instant('verified_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
     listed: boolean()
       .notNull()
-      .generatedAlwaysAs(sql`completed_at is not null and has_hours and hourly_amount is not null`),
+      .generatedAlwaysAs(
+        sql`completed_at is not null and has_hours and hourly_amount is not null and suspended_by is null`,
+      ),
   },
   (t) => [
     index('tutor_profiles_rating').on(t.ratingAverage, t.ratingCount, t.id).where(sql`listed`),

@@ -67,6 +67,13 @@ export function createBookingClient(http: ServiceClient) {
     moveConfirmed: (id: string, body: Body<typeof contract.moveConfirmed>, key: string) =>
       http.call(contract.moveConfirmed, { ...of(id, key), body }),
 
+    /** What becomes of the bookings of a person who is kept out. */
+    openSessions: (personId: string) => http.call(contract.openSessions, { params: { id: personId } }),
+
+    /** Declines or cancels by the booking's own saga. Harmless when it is over. @throws ProblemError invalid_state where it cannot be in this moment */
+    withdrawBooking: (id: string, by: Body<typeof contract.withdrawBooking>['by'], key: string) =>
+      http.call(contract.withdrawBooking, { ...of(id, key), body: { by } }),
+
     /** Confirmed to completed. @throws ProblemError invalid_state */
     completeConfirmed: (id: string, body: Body<typeof contract.completeConfirmed>, key: string) =>
       http.call(contract.completeConfirmed, { ...of(id, key), body }),

@@ -33,6 +33,24 @@ export function createIdentityClient(http: ServiceClient) {
     /** The same key gives the same token again, so that a message sent twice holds one link. @throws ProblemError not_found */
     issueEmailVerification: (id: string, key: string) =>
       http.call(contract.issueEmailVerification, { params: { id }, idempotencyKey: key }),
+    /** Starts the sagas of requests to become a tutor that have none. @throws ProblemError upstream_unavailable */
+    sweepTutorAccounts: () => http.call(contract.sweepTutorAccounts, {}),
+    /** @throws ProblemError not_found, undone */
+    beginTutorAccount: (id: string, key: string) =>
+      http.call(contract.beginTutorAccount, { params: { id }, idempotencyKey: key }),
+    /** Undo of the request. @throws ProblemError invalid_state for one that came to its end */
+    refuseTutorAccount: (id: string, key: UndoKey) =>
+      http.call(contract.refuseTutorAccount, { params: { id }, idempotencyKey: key }),
+    /** @throws ProblemError not_found, undone */
+    becomeTutor: (id: string, key: string) => http.call(contract.becomeTutor, { params: { id }, idempotencyKey: key }),
+    /** Starts the sagas of suspensions that have none. @throws ProblemError upstream_unavailable */
+    sweepSuspensions: () => http.call(contract.sweepSuspensions, {}),
+    /** How a suspension stands. Harmless twice. @throws ProblemError not_found */
+    lookAtSuspension: (id: string, key: string) =>
+      http.call(contract.lookAtSuspension, { params: { id }, idempotencyKey: key }),
+    /** The person can sign in again. Harmless when they can. @throws ProblemError not_found */
+    reinstateUser: (id: string, key: string) =>
+      http.call(contract.reinstateUser, { params: { id }, idempotencyKey: key }),
     /** Starts the sagas of mails that have none. @throws ProblemError upstream_unavailable */
     sweepAccountMails: () => http.call(contract.sweepAccountMails, {}),
     /** What is to be sent, if anything. Harmless twice. */

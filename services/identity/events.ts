@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code, event, Id, ParticipantIds } from '../../platform/event-schema';
+import { At, Code, event, Id, ParticipantIds } from '../../platform/event-schema';
 
 // What identity tells others.
 
@@ -36,11 +36,20 @@ export const identityEvents = {
     'A person has another e-mail address, which they have shown to be theirs: a new one, or the one before again. Other sessions have ended.',
     { ...ofUser, by: z.enum(['change', 'revert']) },
   ),
-  UserRoleChanged: event('A person has another role. Tokens from before keep the old one until they expire.', {
+  UserRoleChanged: event(
+    'A person has another role. Their sessions have ended, but of a student who became a tutor, whose next refresh has it.',
+    {
+      ...ofUser,
+      from: Role,
+      to: Role,
+    },
+  ),
+  UserSuspended: event('A person is kept out: their sessions have ended, and none is opened.', {
     ...ofUser,
-    from: Role,
-    to: Role,
+    suspensionId: Id,
+    until: At.nullable().describe('null: until an administrator says otherwise'),
   }),
+  UserReinstated: event('A person who was kept out can sign in again.', { ...ofUser, suspensionId: Id }),
   IdentityLinked: event('A person can sign in at a provider.', ofIdentity),
   IdentityUnlinked: event(
     'A person cannot sign in at a provider any more. The sessions that began there have ended.',
@@ -58,7 +67,7 @@ export const identityEvents = {
       sessionId: Id,
       reason: z.enum([
         ...(['logout', 'revoked', 'token_reuse', 'password_reset', 'password_changed'] as const),
-        ...(['address_proven', 'email_changed', 'email_reverted'] as const),
+        ...(['address_proven', 'email_changed', 'email_reverted', 'role_changed', 'suspended'] as const),
       ]),
     },
   ),
@@ -75,6 +84,6 @@ export const identityPeople = z
     role: Role,
     timeZone: z.string().describe('A name of the IANA time zone database'),
     locale: z.string().describe('A BCP 47 language tag'),
-    status: z.enum(['pending', 'active']),
+    status: z.enum(['pending', 'active', 'suspended']),
   })
   .describe('A person as they are now.');

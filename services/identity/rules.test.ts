@@ -3,6 +3,7 @@ import {
   addressBucket,
   authenticationMethods,
   decideRefresh,
+  decideRole,
   deviceLabel,
   displayName,
   type LimitState,
@@ -97,6 +98,24 @@ test('a reset token counts as long, and only for the address it was sent to', ()
   expect(setsPassword({ ...token, usedAt: now }, 'ada@example.com', now)).toBe(false);
   expect(setsPassword({ ...token, replacedAt: now }, 'ada@example.com', now)).toBe(false);
   expect(setsPassword({ ...token, expiresAt: now }, 'ada@example.com', now)).toBe(false);
+});
+
+test.each([
+  ['student', 'student', false, 'keep'],
+  ['student', 'admin', false, 'set'],
+  ['student', 'tutor', false, 'open'],
+  ['tutor', 'tutor', true, 'keep'],
+  ['tutor', 'admin', true, 'set'],
+  ['tutor', 'student', true, undefined],
+  ['admin', 'admin', false, 'keep'],
+  ['admin', 'student', false, 'set'],
+  ['admin', 'student', true, undefined],
+  ['admin', 'tutor', true, 'set'],
+  ['admin', 'tutor', false, undefined],
+] as const)('from %s to %s, with what a tutor has: %s, is %s', (from, to, hasTutorAccount, decision) => {
+  const decide = () => decideRole(from, to, hasTutorAccount);
+  if (decision) expect(decide()).toBe(decision);
+  else expect(decide).toThrow('invalid_state');
 });
 
 test('a session lasts 90 days, its refresh tokens 30 each and none beyond it', () => {

@@ -1,5 +1,6 @@
+import { ProblemError } from '../../kernel/errors';
 import { DAY, MINUTE, SECOND } from '../../kernel/time';
-import type { SecondFactor } from './contract';
+import type { SecondFactor, UserRole } from './contract';
 
 /** Lifetime of an access token: what other services go on trusting after a logout. */
 export const ACCESS_TOKEN_MS = 15 * MINUTE;
@@ -26,6 +27,10 @@ export const RECOVERY_CODES = 10;
 export const MAIL_WANTED_MINUTES = 30;
 /** Longer than the call that starts the saga of a mail may take: until then the sweep leaves the request alone. */
 export const MAIL_LEASE_SECONDS = 20;
+/** Longer than the call that starts the saga of a tutor's account may take: until then the sweep leaves the request alone. */
+export const TUTOR_ACCOUNT_LEASE_SECONDS = 20;
+/** As long: until then the sweep leaves a suspension alone. */
+export const SUSPENSION_LEASE_SECONDS = 20;
 /** Longer than the call that starts a saga may take: until then a registration cannot be taken over. */
 export const SIGN_UP_LEASE_SECONDS = 10;
 
@@ -47,6 +52,22 @@ export function sessionExpiry(now: Date): Date {
 /** When a refresh token that is issued now expires: with the session's idle time, and never after the session. */
 export function refreshTokenExpiry(now: Date, sessionExpiresAt: Date): Date {
   return new Date(Math.min(now.getTime() + SESSION_IDLE_DAYS * DAY, sessionExpiresAt.getTime()));
+}
+
+/**
+ * What is to be done for another role: nothing, to set it, or first to open what a tutor has in other contexts. Who has that does not become a
+ * student, who could reach neither their earnings nor their bookings. An administrator who has not becomes a student first, so that nothing
+ * has to be decided again when all is opened.
+ * @throws ProblemError invalid_state
+ */
+export function decideRole(from: UserRole, to: UserRole, hasTutorAccount: boolean): 'keep' | 'set' | 'open' {
+  if (from === to) return 'keep';
+  if (to === 'student' && hasTutorAccount)
+    throw new ProblemError('invalid_state', 'Who has earnings and bookings as a tutor does not become a student');
+  if (to !== 'tutor' || hasTutorAccount) return 'set';
+  if (from === 'admin')
+    throw new ProblemError('invalid_state', 'An administrator who was no tutor becomes a student first');
+  return 'open';
 }
 
 /** A refresh token and its session, as found. */

@@ -169,6 +169,7 @@ export const RecordNotification = z.discriminatedUnion('template', [
   message('email_change_taken', z.strictObject({ pageUrl: PlatformUrl })),
   message('email_changed', z.strictObject({ changeId: Uuid, pageUrl: PlatformUrl })),
   message('email_changed_revert', z.strictObject({ changeId: Uuid, revertUrl: PlatformUrl })),
+  message('role_changed', z.strictObject({ role: z.enum(['student', 'tutor', 'admin']) })),
   message('booking_requested_student', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_requested_tutor', z.strictObject({ ...bookingFields, respondBy })),
   message('booking_confirmed_student', BookingData),

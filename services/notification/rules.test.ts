@@ -56,6 +56,7 @@ describe('a new notice replaces', () => {
     ['second_factor_removed', []],
     ['passkey_added', []],
     ['passkey_removed', []],
+    ['role_changed', []],
   ] as const)('of %s, what it makes wrong and nothing else', (template, replaced) => {
     expect(replacedBy(template).toSorted()).toEqual([...replaced].toSorted());
   });

@@ -20,6 +20,7 @@ export const KIND_OF: Readonly<Record<TemplateName, Kind>> = {
   email_change_taken: 'account',
   email_changed: 'account',
   email_changed_revert: 'account',
+  role_changed: 'account',
   booking_requested_student: 'booking',
   booking_requested_tutor: 'booking',
   booking_confirmed_student: 'booking',

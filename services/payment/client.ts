@@ -38,6 +38,12 @@ export function createPaymentClient(http: ServiceClient) {
     removeAccount: (userId: string, idempotencyKey: UndoKey) =>
       http.call(contract.removeAccount, { params: { userId }, idempotencyKey, timeoutMs }),
 
+    /** Harmless for who has earned nothing yet. */
+    freezePayouts: (userId: string, suspensionId: string, idempotencyKey: string) =>
+      http.call(contract.freezePayouts, { params: { userId }, body: { suspensionId }, idempotencyKey }),
+    thawPayouts: (userId: string, suspensionId: string, idempotencyKey: string) =>
+      http.call(contract.thawPayouts, { params: { userId }, body: { suspensionId }, idempotencyKey }),
+
     chargeBooking: (bookingId: string, body: NewCharge, idempotencyKey: string) =>
       http.call(contract.chargeBooking, { params: { bookingId }, body, idempotencyKey, timeoutMs }),
     settleBooking: (bookingId: string, idempotencyKey: UndoKey) =>

@@ -18,6 +18,12 @@ export function createTutoringClient(http: ServiceClient) {
     /** Undoes createTutor. Harmless when there is nothing to undo. */
     removeTutor: (tutorId: string, key: UndoKey) =>
       http.call(contract.removeTutor, { params: { id: tutorId }, idempotencyKey: key }),
+    /** Harmless where there is no such tutor. */
+    unlistTutor: (tutorId: string, body: Body<'unlistTutor'>, key: string) =>
+      http.call(contract.unlistTutor, { params: { id: tutorId }, body, idempotencyKey: key }),
+    /** Harmless where another suspension, or none, keeps the tutor unlisted. */
+    relistTutor: (tutorId: string, body: Body<'relistTutor'>, key: string) =>
+      http.call(contract.relistTutor, { params: { id: tutorId }, body, idempotencyKey: key }),
     /** Name, zone and price for a session. @throws ProblemError not_found, validation_failed, slot_unavailable */
     quoteSession: (tutorId: string, body: Body<'quoteSession'>) =>
       http.call(contract.quoteSession, { params: { id: tutorId }, body }),

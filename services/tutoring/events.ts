@@ -53,7 +53,10 @@ export const tutoringEvents = {
       }),
     ),
   }),
-  TutorUnlisted: event('A tutor is not found any more, because a price of theirs cannot be charged.', ofTutor),
+  TutorUnlisted: event(
+    'A tutor is not found any more, because a price of theirs cannot be charged or they are suspended.',
+    ofTutor,
+  ),
   TutorCertificationAdded: event('A tutor has added a certification.', ofCertification),
   TutorCertificationRemoved: event('A tutor has removed a certification.', ofCertification),
   TutorVerified: event('An administrator has verified a tutor.', {

@@ -105,6 +105,8 @@ test('what was asked for while Temporal was away is made or refused, though no c
     accountMails: { found: 0, started: 0, refused: 0 },
     prices: { found: 0, started: 0, refused: 0 },
     emailChanges: { found: 0, started: 0, refused: 0 },
+    tutorAccounts: { found: 0, started: 0, refused: 0 },
+    suspensions: { found: 0, started: 0, refused: 0 },
   });
 });
 

@@ -6,6 +6,8 @@ import { DEBT_STEPS } from '../../workflows/debt';
 import { DISPUTE_STEPS } from '../../workflows/dispute';
 import { EMAIL_CHANGE_STEPS } from '../../workflows/email-change';
 import { PAYOUT_STEPS } from '../../workflows/payout';
+import { SUSPENSION_STEPS } from '../../workflows/suspension';
+import { TUTOR_ACCOUNT_STEPS } from '../../workflows/tutor-account';
 import { USER_CREATION_STEPS } from '../../workflows/user-creation';
 import type { Meeting, SagaFaults } from '../support/fault-proxy';
 import { createMarketplace, inTurn, type Marketplace } from '../support/marketplace';
@@ -20,19 +22,33 @@ import { earners, PAYOUTS, payouts } from './payouts';
 import { REFUNDS, refunds } from './refunds';
 import { FAULTS, type Fault, type Row, type SagaTable, type SagaUnderFaults, type Scene } from './saga-table';
 import { SIGN_UPS, signUps } from './sign-ups';
+import { SUSPENSIONS, suspensions } from './suspensions';
+import { TUTOR_ACCOUNTS, tutorAccounts } from './tutor-accounts';
 
 /** The sagas that have a table. */
-export type Saga = 'sign-up' | 'account-mail' | 'email-change' | 'payment' | 'refund' | 'payout' | 'debt' | 'dispute';
+export type Saga =
+  | 'sign-up'
+  | 'account-mail'
+  | 'email-change'
+  | 'tutor-account'
+  | 'payment'
+  | 'refund'
+  | 'payout'
+  | 'debt'
+  | 'dispute'
+  | 'suspension';
 const TABLES: Record<Saga, SagaTable> = {
   ...{
     'sign-up': SIGN_UPS,
     'account-mail': ACCOUNT_MAILS,
     'email-change': EMAIL_CHANGES,
+    'tutor-account': TUTOR_ACCOUNTS,
     payment: PAYMENTS,
     refund: REFUNDS,
     payout: PAYOUTS,
     debt: DEBTS,
     dispute: DISPUTES,
+    suspension: SUSPENSIONS,
   },
 };
 
@@ -60,9 +76,11 @@ const SAID: Partial<Record<Saga, Record<string, { runs: Row['runs'] }>>> = {
     'sign-up': USER_CREATION_STEPS,
     'account-mail': ACCOUNT_MAIL_STEPS,
     'email-change': EMAIL_CHANGE_STEPS,
+    'tutor-account': TUTOR_ACCOUNT_STEPS,
     payout: PAYOUT_STEPS,
     debt: DEBT_STEPS,
     dispute: DISPUTE_STEPS,
+    suspension: SUSPENSION_STEPS,
   },
 };
 
@@ -159,7 +177,7 @@ export function playAgainstFaults(chosen: readonly Saga[]): void {
   beforeAll(async () => {
     platform = await startTestPlatform();
     market = createMarketplace(platform);
-    const [student, tutor, crowd, payees, debtors, forgetful, movers] = await Promise.all([
+    const [student, tutor, crowd, payees, debtors, forgetful, movers, students, keptOut] = await Promise.all([
       market.student(),
       market.tutor({ instant: true }),
       market.students(10),
@@ -167,6 +185,8 @@ export function playAgainstFaults(chosen: readonly Saga[]): void {
       market.payees(PLAYS.filter(({ saga }) => saga === 'debt').length),
       market.students(PLAYS.filter(({ saga }) => saga === 'account-mail').length),
       market.students(PLAYS.filter(({ saga }) => saga === 'email-change').length),
+      market.students(PLAYS.filter(({ saga }) => saga === 'tutor-account').length),
+      market.payees(PLAYS.filter(({ saga }) => saga === 'suspension').length),
     ]);
     await earners(platform, student, payees);
     const payment = payments(platform, student, tutor);
@@ -174,11 +194,13 @@ export function playAgainstFaults(chosen: readonly Saga[]): void {
       'sign-up': signUps(platform, market.people),
       'account-mail': accountMails(platform, inTurn(forgetful)),
       'email-change': emailChanges(platform, inTurn(movers), market),
+      'tutor-account': tutorAccounts(platform, inTurn(students)),
       payment,
       refund: refunds(platform, market, { nextStudent: inTurn(crowd), tutor, paid: payment.paid }),
       payout: payouts(platform, inTurn(payees)),
       debt: debts(platform, inTurn(debtors)),
       dispute: disputes(platform, market, { nextStudent: inTurn(crowd), tutor }),
+      suspension: suspensions(platform, market, { student, nextPayee: inTurn(keptOut) }),
     };
     for (const one of PLAYS) {
       const scene = play(one);

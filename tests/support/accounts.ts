@@ -3,6 +3,7 @@ import { NO_LIMITS } from '../../dev/stack/own-platform';
 import { serviceTokens } from '../../platform/auth';
 import type { Bus } from '../../platform/bus/open';
 import { createServiceClient } from '../../platform/http-client';
+import type { Sagas } from '../../platform/temporal';
 import { definitionOf } from '../../services';
 import { createIdentityClient, type IdentityClient } from '../../services/identity/client';
 import { type UserCreationInput, userCreationSaga } from '../../workflows/user-creation.api';
@@ -40,9 +41,13 @@ export const form = (change: object = {}) => ({
 
 /**
  * identity as it runs, and what people and activities ask of it. Sagas of sign-ups are played by `saga`, others by the test. Without a `bus` nothing is
- * published.
+ * published. `wake`: what hears of sagas that are woken; left out: none may be.
  */
-export async function startAccounts(environment: Readonly<Record<string, string>> = NO_LIMITS, bus?: Bus) {
+export async function startAccounts(
+  environment: Readonly<Record<string, string>> = NO_LIMITS,
+  bus?: Bus,
+  wake?: Sagas['wake'],
+) {
   const running: Promise<void>[] = [];
   const started: { type: string; workflowId: string; input: unknown }[] = [];
   const sagas = {
@@ -58,6 +63,7 @@ export async function startAccounts(environment: Readonly<Record<string, string>
     environment,
     ...(bus && { bus }),
     sagas: {
+      ...(wake && { wake }),
       start: async (type, input) => {
         await sagas.starting();
         started.push({ type: type.workflowType, workflowId: type.workflowId(input), input });

@@ -34,6 +34,11 @@ const KINDS = [
   'payment',
   'payout',
   'refund',
+  'payment',
+  'payout',
+  'refund',
+  'suspension',
+  'tutor-account',
   'user',
 ] as const;
 /** What a workflow id begins with. */

@@ -112,6 +112,7 @@ function sampleData(template: TemplateName): Record<string, unknown> {
     return { verifyUrl: 'https://tutorconnect.example/verify?token=abc&x=1' };
   if (template === 'password_reset') return { resetUrl: 'https://tutorconnect.example/reset?token=abc' };
   if (template === 'welcome') return { homeUrl: 'https://tutorconnect.example/' };
+  if (template === 'role_changed') return { role: 'tutor' };
   const forgotUrl = 'https://tutorconnect.example/api/auth/forgot';
   if (/^sign_in_/.test(template)) return { provider: 'Google', forgotUrl };
   if (/^(?:password_changed|second_factor_|passkey_)/.test(template)) return { forgotUrl };

@@ -1,9 +1,9 @@
 import { type Column, type SQL, sql } from 'drizzle-orm';
-import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { instant } from '../platform';
 
 export type UserRole = 'student' | 'tutor' | 'admin';
-export type UserStatus = 'pending' | 'active';
+export type UserStatus = 'pending' | 'active' | 'suspended';
 
 /** What a person typed at registration, kept until the sign-up saga has made a profile of it. */
 export interface Registration {
@@ -43,6 +43,8 @@ export const users = pgTable(
     passwordHash: text('password_hash'),
     role: text().$type<UserRole>().notNull(),
     status: text().$type<UserStatus>().notNull(),
+    /** The person was a tutor before they had the role of now: what a tutor has in other contexts is theirs still. */
+    wasTutor: boolean('was_tutor').notNull().default(false),
     emailVerifiedAt: instant('email_verified_at'),
     registration: jsonb().$type<Registration>(),
     attemptId: uuid('attempt_id').notNull(),
@@ -56,9 +58,11 @@ export const users = pgTable(
     index('users_words').using('gin', accountWords(t)),
     // What the sweep looks through.
     index('users_unstarted').on(t.attemptUntil).where(sql`saga_started_at is null and status = 'pending'`),
+    // Whom every change of an administrator's role locks.
+    index('users_admins').on(t.id).where(sql`role = 'admin'`),
     check('users_role', sql`${t.role} in ('student', 'tutor', 'admin')`),
-    check('users_status', sql`${t.status} in ('pending', 'active')`),
-    check('users_registration', sql`${t.status} = 'active' or ${t.registration} is not null`),
+    check('users_status', sql`${t.status} in ('pending', 'active', 'suspended')`),
+    check('users_registration', sql`${t.status} <> 'pending' or ${t.registration} is not null`),
   ],
 );
 

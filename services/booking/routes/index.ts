@@ -4,6 +4,7 @@ import { bookingEvents } from '../events';
 import { peopleProjection } from '../store/people';
 import { servePeople } from './people';
 import { serveSagaSteps } from './saga-steps';
+import { serveSuspensions } from './suspensions';
 
 /** Bookings: what people do to them, and the steps of the booking saga. */
 export const bookingService: ServiceDefinition = {
@@ -14,5 +15,6 @@ export const bookingService: ServiceDefinition = {
   routes(service, deps) {
     servePeople(service, deps);
     serveSagaSteps(service, deps);
+    serveSuspensions(service, deps);
   },
 };

@@ -53,6 +53,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'Show the person that the card was declined (`declineCode` says why, where the bank tells) and offer another card, under a new Idempotency-Key.',
   second_factor_required:
     'Have the administrator sign in anew with a code of their authenticator. One who has none sets it up first (POST /api/auth/totp), then refreshes the access token.',
+  account_suspended: 'Do not repeat the request: tell the person that an administrator has suspended their account.',
   account_pending: 'Wait some seconds and sign in again: the account is completed in the background.',
   not_found:
     'Do not repeat the request: check path and id. What belongs to somebody else is answered like what does not exist.',
@@ -60,6 +61,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'Send the request again, in one go: the body has to arrive within ten seconds.',
   invalid_state:
     'Fetch the resource again: it has moved on since you read it, and its status says what can be done now.',
+  last_admin: 'Make somebody else an administrator first: a platform is never without one.',
   idempotency_in_progress:
     'Wait a second and repeat the request under the same key: you get the reply of the first one.',
   slot_unavailable: 'Fetch the tutor’s slots again and let the person choose another one. No money was taken.',

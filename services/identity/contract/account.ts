@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { ActReason } from '../../../platform/audit';
 import { Email } from '../../../platform/email';
 import { PersonName } from '../../../platform/names';
-import { HttpsUrl, InstantOut, Locale, lengthBetween, TimeZone, Uuid } from '../../../platform/schemas';
+import { HttpsUrl, Instant, InstantOut, Locale, lengthBetween, TimeZone, Uuid } from '../../../platform/schemas';
 
 /** In characters. */
 export const MIN_PASSWORD = 10;
@@ -22,7 +23,8 @@ export const NewPassword = z
 /** What one may register as: nobody registers as an admin. */
 export const SignUpRole = z.enum(['student', 'tutor']);
 export const UserRole = z.enum(['student', 'tutor', 'admin']);
-export const UserStatus = z.enum(['pending', 'active']);
+export type UserRole = z.output<typeof UserRole>;
+export const UserStatus = z.enum(['pending', 'active', 'suspended']);
 
 export const Profile = z
   .object({
@@ -72,3 +74,28 @@ export const UpdateUserRequest = z
   .refine((body) => Object.keys(body).length > 0, 'must name at least one field')
   .meta({ id: 'UpdateUserRequest', minProperties: 1 });
 export type UpdateUserRequest = z.output<typeof UpdateUserRequest>;
+
+/** Another role for a person, and why. */
+export const ChangeRoleRequest = z
+  .strictObject({ role: UserRole, reason: ActReason })
+  .meta({ id: 'ChangeRoleRequest' });
+
+/** Whom to keep out, until when, and why. */
+export const SuspendRequest = z
+  .strictObject({
+    reason: ActReason,
+    until: Instant.optional().meta({ description: 'Left out: until an administrator says otherwise' }),
+  })
+  .meta({ id: 'SuspendRequest' });
+export const UnsuspendRequest = z.strictObject({ reason: ActReason }).meta({ id: 'UnsuspendRequest' });
+
+export const Suspension = z
+  .object({
+    id: Uuid,
+    userId: Uuid,
+    until: InstantOut.nullable(),
+    createdAt: InstantOut,
+    endedAt: InstantOut.nullable(),
+  })
+  .meta({ id: 'Suspension' });
+export type Suspension = z.output<typeof Suspension>;

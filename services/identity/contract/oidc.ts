@@ -132,7 +132,7 @@ export const oidcOperations = {
     params: ProviderParams,
     body: FinishSignInRequest,
     replies: { 200: UserAndTokens, 201: UserAndTokens, 202: z.union([Waiting, Needs]) },
-    errors: ['invalid_token', 'link_required', 'account_pending', 'invalid_credentials'],
+    errors: ['invalid_token', 'link_required', 'account_suspended', 'invalid_credentials'],
   }),
   completeSignIn: endpoint({
     method: 'post',
@@ -146,7 +146,7 @@ export const oidcOperations = {
     params: ProviderParams,
     body: CompleteSignInRequest,
     replies: { 200: UserAndTokens, 201: UserAndTokens, 202: Waiting },
-    errors: ['invalid_token', 'link_required', 'account_pending', 'invalid_credentials'],
+    errors: ['invalid_token', 'link_required', 'account_suspended', 'invalid_credentials'],
   }),
   listIdentities: endpoint({
     method: 'get',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint } from '../../../platform/endpoint';
-import { IdParams, InstantOut, PageQuery, pageOf, text, Uuid } from '../../../platform/schemas';
-import { NewPassword, RegisterRequest, UpdateUserRequest, User, UserRole, UserStatus } from './account';
+import { IdParams, InstantOut, PageQuery, pageOf, Uuid } from '../../../platform/schemas';
+import { NewPassword, RegisterRequest, User } from './account';
 import { AssertedCredential, CredentialOptions } from './passkeys';
 import { Code } from './second-factor';
 
@@ -94,15 +94,6 @@ export const Session = z
   .meta({ id: 'Session', description: 'One sign-in on one device' });
 export type Session = z.output<typeof Session>;
 
-export const UserQuery = PageQuery.extend({
-  q: text(0, 254).optional().meta({
-    description: 'Beginnings of words of the name, or the beginning of the e-mail address, in any case',
-  }),
-  role: UserRole.optional(),
-  status: UserStatus.optional(),
-});
-export type UserQuery = z.output<typeof UserQuery>;
-
 export const Jwk = z
   .object({
     kty: z.literal('EC'),
@@ -152,7 +143,7 @@ export const peopleOperations = {
     idempotency: 'none',
     body: LoginRequest,
     replies: { 200: UserAndTokens, 202: z.object({ challenge: LoginChallenge }) },
-    errors: ['invalid_credentials', 'account_pending'],
+    errors: ['invalid_credentials', 'account_pending', 'account_suspended'],
   }),
   meetChallenge: endpoint({
     method: 'post',
@@ -166,7 +157,7 @@ export const peopleOperations = {
     idempotency: 'none',
     body: MeetChallengeRequest,
     replies: { 200: UserAndTokens },
-    errors: ['invalid_credentials'],
+    errors: ['invalid_credentials', 'account_suspended'],
   }),
   refresh: endpoint({
     method: 'post',
@@ -288,26 +279,6 @@ export const peopleOperations = {
     idempotency: 'none',
     params: IdParams,
     replies: { 204: null },
-  }),
-  listUsers: endpoint({
-    method: 'get',
-    path: '/api/users',
-    operationId: 'listUsers',
-    summary: 'Users, the newest first, for administrators',
-    access: ['admin'],
-    query: UserQuery,
-    replies: { 200: pageOf(User) },
-  }),
-  updateUser: endpoint({
-    method: 'patch',
-    path: '/api/users/{id}',
-    operationId: 'updateUser',
-    summary: "Change one's own profile",
-    access: 'user',
-    idempotency: 'optional',
-    params: IdParams,
-    body: UpdateUserRequest,
-    replies: { 200: User },
   }),
   changePassword: endpoint({
     method: 'post',

@@ -55,6 +55,11 @@ const MailPurpose = z.enum(['password_reset', 'email_verification']);
 export const AccountMail = z.object({ purpose: MailPurpose.nullable() }).meta({ id: 'AccountMail' });
 export type AccountMail = z.output<typeof AccountMail>;
 
+/** `tutor`: there is something to take from them elsewhere. */
+const SuspensionState = z
+  .object({ tutor: z.boolean(), until: InstantOut.nullable(), over: z.boolean() })
+  .meta({ id: 'SuspensionState' });
+
 /** The link of such a mail, and to whom it goes. */
 export const LinkOfMail = z
   .object({
@@ -197,6 +202,76 @@ export const sagaOperations = {
     idempotency: 'required',
     params: IdParams,
     replies: { 200: EmailVerification },
+  }),
+  sweepTutorAccounts: endpoint({
+    method: 'post',
+    path: '/internal/tutor-accounts/sweep',
+    operationId: 'internalSweepTutorAccounts',
+    summary: 'Start the sagas of requests to become a tutor that have none',
+    access: 'service',
+    replies: { 200: Swept },
+  }),
+  beginTutorAccount: endpoint({
+    method: 'post',
+    path: '/internal/tutor-accounts/{id}/begin',
+    operationId: 'internalBeginTutorAccount',
+    summary: 'A saga carries this request to become a tutor out',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['not_found', 'undone'],
+  }),
+  refuseTutorAccount: endpoint({
+    method: 'post',
+    path: '/internal/tutor-accounts/{id}/refuse',
+    operationId: 'internalRefuseTutorAccount',
+    summary: 'Undo of the request: the person stays what they are, and can ask again',
+    access: 'service',
+    idempotency: 'undo',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['invalid_state'],
+  }),
+  becomeTutor: endpoint({
+    method: 'post',
+    path: '/internal/tutor-accounts/{id}/open',
+    operationId: 'internalBecomeTutor',
+    summary: 'The person is a tutor: the pivot',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['not_found', 'undone'],
+  }),
+  sweepSuspensions: endpoint({
+    method: 'post',
+    path: '/internal/suspensions/sweep',
+    operationId: 'internalSweepSuspensions',
+    summary: 'Start the sagas of suspensions that have none',
+    access: 'service',
+    replies: { 200: Swept },
+  }),
+  lookAtSuspension: endpoint({
+    method: 'post',
+    path: '/internal/suspensions/{id}/look',
+    operationId: 'internalLookAtSuspension',
+    summary: 'How a suspension stands, for the saga that carries it out',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 200: SuspensionState },
+  }),
+  reinstateUser: endpoint({
+    method: 'post',
+    path: '/internal/suspensions/{id}/end',
+    operationId: 'internalReinstateUser',
+    summary: 'The suspension is over: the person can sign in again',
+    access: 'service',
+    idempotency: 'required',
+    params: IdParams,
+    replies: { 204: null },
+    errors: ['not_found'],
   }),
   sweepAccountMails: endpoint({
     method: 'post',

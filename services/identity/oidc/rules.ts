@@ -20,7 +20,7 @@ export interface Secrets {
 
 /** Whose the address is that a provider has said. */
 export interface AddressOwner {
-  status: 'pending' | 'active';
+  status: 'pending' | 'active' | 'suspended';
   emailVerifiedAt: Date | null;
   /** Whether another sign-in at this provider is linked to their account. */
   isLinked: boolean;
@@ -32,7 +32,7 @@ export interface AddressOwner {
  * an address that was given to somebody else there opens nothing.
  */
 export function decideUnknown(claims: Claims, owner: AddressOwner): 'link' | 'link_required' | 'sign_up' {
-  // A sign-up that never came to anything is in nobody's way; any other refuses the address by itself.
+  // A sign-up that never came to anything is in nobody's way; any other account refuses the address by itself.
   if (owner.status !== 'active') return 'sign_up';
   return claims.emailVerified && owner.emailVerifiedAt && !owner.isLinked ? 'link' : 'link_required';
 }

@@ -14,12 +14,16 @@ import { challenged, meetChallenge } from '../store/challenges';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
 import { isKnownAddress, rememberAddress } from '../store/login-addresses';
+import { askTutorAccount, changeRole } from '../store/roles';
 import { endSession, endSessionOfToken, endSessions, listSessions, rotateRefreshToken } from '../store/sessions';
 import { findByEmail, listUsers, readUser, updateProfile } from '../store/users';
+import { telling } from './limit-headers';
 import { servePasswords } from './passwords';
 import { serveSecondFactor } from './second-factor';
 import { createSignIn, deviceOf, NO_STORE, tokensOf } from './sign-in';
 import { createSignUp } from './sign-up';
+import { serveSuspensions } from './suspensions';
+import { createTutorAccounts } from './tutor-accounts';
 
 /** What people call: sign-up, sign-in and their tokens, their sessions and their account. */
 export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyring): void {
@@ -28,6 +32,7 @@ export function servePeople(service: Service, deps: ServiceDeps, keyring: Keyrin
   serveSecondFactor(service, deps);
   serveSessions(service, deps);
   serveUsers(service, deps, keyring);
+  serveSuspensions(service, deps);
 }
 
 function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): void {
@@ -78,11 +83,11 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const limit = rateLimitHeaders(await limits.codeOf(userId));
     return telling(limit, async () => {
       const answer = { ...call.body, at: call.receivedAt, key: totpKey, party, ...deviceOf(call) };
-      const { user, sessionId, method, secondFactor, ...refresh } = await meetChallenge(db, answer);
+      const { sessionId, role, method, secondFactor, ...refresh } = await meetChallenge(db, answer);
       await limits.codeWasRight(userId);
       await rememberAddress(db, addressKey, userId, call.address);
       const amr = authenticationMethods(method, secondFactor);
-      const access = await keyring.sign({ ...user, sessionId, amr });
+      const access = await keyring.sign({ id: userId, role, sessionId, amr });
       const body = { user: await readUser(db, userId), tokens: tokensOf(access, refresh) };
       return { ...ok(body), headers: { ...NO_STORE, ...limit } };
     });
@@ -110,17 +115,6 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
   });
 }
 
-/** Has a refusal tell of the limit as well: who guesses passwords is to see what is left. */
-async function telling<Reply>(headers: Record<string, string>, answer: () => Promise<Reply>): Promise<Reply> {
-  try {
-    return await answer();
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
-    const { code, detail, more } = error;
-    throw new ProblemError(code, detail, { ...more, headers: { ...headers, ...more.headers } });
-  }
-}
-
 function serveSessions(service: Service, { database: { db } }: ServiceDeps): void {
   service.serve(contract.listSessions, async ({ user, query }) =>
     ok(await listSessions(db, user.id, user.sessionId, query)),
@@ -137,12 +131,25 @@ function serveSessions(service: Service, { database: { db } }: ServiceDeps): voi
   });
 }
 
-function serveUsers(service: Service, { database: { db } }: ServiceDeps, keyring: Keyring): void {
+function serveUsers(service: Service, deps: ServiceDeps, keyring: Keyring): void {
+  const { db } = deps.database;
+  const openTutorAccount = createTutorAccounts(deps);
+
   service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
 
   service.serve(contract.me, async ({ user }) => ok(await readUser(db, user.id)));
 
   service.serve(contract.listUsers, async ({ query }) => ok(await listUsers(db, query)));
+
+  service.serve(contract.changeRole, async ({ user, params, body, receivedAt }) => {
+    const asked = await changeRole(db, { ...body, userId: params.id, adminId: user.id });
+    return openTutorAccount(asked, params.id, receivedAt);
+  });
+
+  service.serve(contract.openTutorAccount, async ({ user, params, receivedAt }) => {
+    if (params.id !== user.id) throw new ProblemError('not_found');
+    return openTutorAccount(await askTutorAccount(db, user.id), user.id, receivedAt);
+  });
 
   service.serve(contract.updateUser, async (call) => {
     const { user, params, body } = call;

@@ -7,11 +7,16 @@ import { identityContract as contract, type LinkOfMail } from '../contract';
 import { identityKey } from '../keyring';
 import { beginMail, issueLink } from '../store/account-mails';
 import { listContacts, readContact } from '../store/contacts';
+import { becomeTutor } from '../store/roles';
 import { activateUser, createProfile, issueEmailVerification, removeProfile, removeUser } from '../store/saga-steps';
 import { isOpenSession } from '../store/sessions';
+import { lookAtSuspension, reinstate } from '../store/suspensions';
+import { beginTutorAccount, refuseTutorAccount } from '../store/tutor-accounts';
 import { readInternalUser, readPair, readPeople } from '../store/users';
 import { sweepAccountMails } from './account-mails';
 import { sweepSignUps } from './sign-up';
+import { sweepSuspensions } from './suspensions';
+import { sweepTutorAccounts } from './tutor-accounts';
 
 /** The steps and undos of the sign-up saga, the steps of mails with a link, and what other contexts need to know of a user or a session. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
@@ -57,6 +62,32 @@ export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   service.serve(contract.issueEmailVerification, async ({ params, idempotencyKey }) =>
     ok(await issueEmailVerification(db, params.id, idempotencyKey, emailKey)),
   );
+
+  service.serve(contract.sweepTutorAccounts, async () => ok(await sweepTutorAccounts(deps)));
+
+  service.serve(contract.beginTutorAccount, async (call) => {
+    await beginTutorAccount(db, byService(call), call.params.id);
+    return done;
+  });
+
+  service.serve(contract.refuseTutorAccount, async (call) => {
+    await refuseTutorAccount(db, byService(call), call.params.id);
+    return done;
+  });
+
+  service.serve(contract.becomeTutor, async (call) => {
+    await becomeTutor(db, byService(call), call.params.id);
+    return done;
+  });
+
+  service.serve(contract.sweepSuspensions, async () => ok(await sweepSuspensions(deps)));
+
+  service.serve(contract.lookAtSuspension, async ({ params }) => ok(await lookAtSuspension(db, params.id)));
+
+  service.serve(contract.reinstateUser, async (call) => {
+    await reinstate(db, byService(call), call.params.id);
+    return done;
+  });
 
   service.serve(contract.sweepAccountMails, async () => ok(await sweepAccountMails(deps)));
 

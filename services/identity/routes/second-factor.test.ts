@@ -113,7 +113,9 @@ describe('a second factor', () => {
   test('is given up with password and code, and then asked for no more', async () => {
     const { email, secret, token, refreshToken } = await protectedPerson();
     expect(fieldsOf(await remove({ password: 'wrong guess', code: nextCode(secret) }, token))).toEqual(['password']);
-    expect(fieldsOf(await remove({ password, code: WRONG }, token))).toEqual(['code']);
+    const wrong = await remove({ password, code: WRONG }, token);
+    expect(fieldsOf(wrong)).toEqual(['code']);
+    expect(wrong.headers.ratelimit).toMatch(/^"second-factor";r=4;/);
     expect(await remove({ password, code: nextCode(secret) }, token)).toMatchObject({ status: 204, body: '' });
     expect((await accounts.me(token)).status).toBe(200);
     expect(decodeJwt((await accounts.refresh(refreshToken)).body.tokens.accessToken).amr).toEqual(['pwd']);

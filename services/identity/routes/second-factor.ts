@@ -1,4 +1,3 @@
-import { ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
@@ -11,6 +10,7 @@ import { createLimits } from '../store/limits';
 import { addPasskey, listPasskeys, removePasskey, startPasskey } from '../store/passkeys';
 import { readPasswordHash } from '../store/passwords';
 import { confirmTotp, notValid, removeTotp, startTotp } from '../store/second-factors';
+import { telling } from './limit-headers';
 import { NO_STORE } from './sign-in';
 
 /** A second factor that people set up and give up. */
@@ -22,12 +22,21 @@ export function serveSecondFactor(service: Service, deps: ServiceDeps): void {
 
   /** The hash of the password, which the person gave. @throws ProblemError rate_limited, validation_failed */
   async function provenHash(userId: string, password: string): Promise<string> {
-    const headers = rateLimitHeaders(await limits.passwordOf(userId));
-    const passwordHash = await readPasswordHash(db, userId);
-    const isRight = await verifyPassword(passwordHash, password.normalize('NFC'));
-    if (isRight && passwordHash !== undefined) return passwordHash;
-    const { code, detail, more } = notValid('password', 'is not your password');
-    throw new ProblemError(code, detail, { ...more, headers });
+    return telling(rateLimitHeaders(await limits.passwordOf(userId)), async () => {
+      const passwordHash = await readPasswordHash(db, userId);
+      const isRight = await verifyPassword(passwordHash, password.normalize('NFC'));
+      if (isRight && passwordHash !== undefined) return passwordHash;
+      throw notValid('password', 'is not your password');
+    });
+  }
+
+  /** Counts what a person gives as their second factor, unless it proves to be right. @throws ProblemError rate_limited, and what `take` throws */
+  async function counted<Taken>(userId: string, take: () => Promise<Taken>): Promise<Taken> {
+    return telling(rateLimitHeaders(await limits.codeOf(userId)), async () => {
+      const taken = await take();
+      await limits.codeWasRight(userId);
+      return taken;
+    });
   }
 
   service.serve(contract.startTotp, async ({ user, body }) => {
@@ -36,19 +45,15 @@ export function serveSecondFactor(service: Service, deps: ServiceDeps): void {
   });
 
   service.serve(contract.confirmTotp, async ({ user, body, receivedAt }) => {
-    await limits.codeOf(user.id);
-    const { sessionId } = user;
-    const recoveryCodes = await confirmTotp(db, user.id, { code: body.code, at: receivedAt, key, sessionId });
-    await limits.codeWasRight(user.id);
+    const given = { code: body.code, at: receivedAt, key, sessionId: user.sessionId };
+    const recoveryCodes = await counted(user.id, () => confirmTotp(db, user.id, given));
     return { ...ok({ recoveryCodes }), headers: NO_STORE };
   });
 
   service.serve(contract.removeTotp, async ({ user, body, receivedAt }) => {
     const passwordHash = await provenHash(user.id, body.password);
-    await limits.codeOf(user.id);
-    const { sessionId } = user;
-    await removeTotp(db, user.id, { code: body.code, at: receivedAt, key, passwordHash, sessionId });
-    await limits.codeWasRight(user.id);
+    const given = { code: body.code, at: receivedAt, key, passwordHash, sessionId: user.sessionId };
+    await counted(user.id, () => removeTotp(db, user.id, given));
     return done;
   });
 

@@ -20,27 +20,25 @@ export interface Caller {
 /** Where a session is, as its person sees it. */
 export const deviceOf = ({ headers, address }: Caller) => ({ userAgent: deviceLabel(headers['user-agent']), address });
 
-type Person = { id: string; role: 'student' | 'tutor' | 'admin' };
-
 /** Makes what signs people in who have shown who they are. It throws ProblemError invalid_credentials where that counts no more. */
 export function createSignIn({ database: { db }, config }: ServiceDeps, keyring: Keyring) {
   const addressKey = identityKey(config, 'login-addresses');
   const party = relyingParty(config.PUBLIC_URL);
 
-  async function open(call: Caller, { id, role }: Person, proof: SignInProof, isFirst: boolean): Promise<Tokens> {
+  async function open(call: Caller, { id }: { id: string }, proof: SignInProof, isFirst: boolean): Promise<Tokens> {
     const session = await openSession(db, { userId: id, isFirst, proof, ...deviceOf(call) });
-    const { sessionId, method, ...refresh } = session;
+    const { sessionId, role, method, ...refresh } = session;
     await rememberAddress(db, addressKey, id, call.address);
     return tokensOf(await keyring.sign({ id, role, sessionId, amr: authenticationMethods(method, null) }), refresh);
   }
 
   return {
     /** Signs in whose account was made just now. */
-    first: (call: Caller, user: Person, proof: SignInProof): Promise<Tokens> => open(call, user, proof, true),
+    first: (call: Caller, user: { id: string }, proof: SignInProof): Promise<Tokens> => open(call, user, proof, true),
     /** Signs somebody in, or has them show their second factor first. */
     async enter(
       call: Caller,
-      user: Person,
+      user: { id: string },
       proof: SignInProof,
     ): Promise<{ tokens: Tokens } | { challenge: LoginChallenge }> {
       const challenge = await challengeOf(db, user.id, { proof, party });

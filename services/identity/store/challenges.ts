@@ -1,6 +1,6 @@
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
-import { loginChallenges, passkeyRegistrations, type UserRole } from '../../../db/schema/identity';
+import { loginChallenges, passkeyRegistrations } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import type { AssertedCredential, LoginChallenge, SecondFactor } from '../contract';
 import { type RelyingParty, requestOptions } from '../passkeys';
@@ -104,7 +104,7 @@ async function take(
 export async function meetChallenge(
   db: Database,
   answer: Answer,
-): Promise<OpenedSession & { user: { id: string; role: UserRole }; secondFactor: SecondFactor }> {
+): Promise<OpenedSession & { userId: string; secondFactor: SecondFactor }> {
   const { challengeId, userAgent, address } = answer;
   const userId = await challenged(db, challengeId);
   return db.transaction(async (tx) => {
@@ -119,7 +119,7 @@ export async function meetChallenge(
       .where(eq(loginChallenges.idHash, hashToken(challengeId)));
     const proof = proofOf(challenge);
     const opened = await openSession(tx, { userId, isFirst: false, proof, secondFactor, userAgent, address });
-    return { ...opened, user: { id: userId, role: user.role }, secondFactor };
+    return { ...opened, userId, secondFactor };
   });
 }
 

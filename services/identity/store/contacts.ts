@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, ne, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client';
 import { userProfiles, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
@@ -14,7 +14,7 @@ export async function readContact(db: Database, userId: string): Promise<UserCon
 }
 
 /**
- * Where active people are reached, a page at a time, by their ids. Those whose sign-up is not done are left out: it may still be undone, and
+ * Where people are reached, a page at a time, by their ids. Those whose sign-up is not done are left out: it may still be undone, and
  * nothing may remain then. `next` is null after the last page.
  */
 export async function listContacts(
@@ -22,7 +22,7 @@ export async function listContacts(
   { after, limit }: { after?: string | undefined; limit: number },
 ): Promise<{ items: UserContact[]; next: string | null }> {
   const rows = await selectContacts(db)
-    .where(and(eq(users.status, 'active'), after === undefined ? undefined : gt(users.id, after)))
+    .where(and(ne(users.status, 'pending'), after === undefined ? undefined : gt(users.id, after)))
     .orderBy(asc(users.id))
     .limit(limit + 1);
   const items = rows.slice(0, limit).map(toContact);

@@ -67,7 +67,7 @@ describe('a passkey', () => {
     expect(methods).toEqual(['totp', 'recovery_code', 'passkey']);
     expect(options).toMatchObject({ rpId: 'tutorconnect.example', allowCredentials: [{ id: device.id }] });
     const opened = await meet(id, device.get(options));
-    expect(opened).toMatchObject({ user: { id: userId }, secondFactor: 'passkey' });
+    expect(opened).toMatchObject({ userId, secondFactor: 'passkey' });
     expect(await rotateRefreshToken(db, opened.refreshToken)).toMatchObject({ secondFactor: 'passkey' });
     expect((await listPasskeys(db, userId))[0]?.lastUsedAt).not.toBeNull();
     expect((await eventsOf(db, userId)).at(-1)).toMatchObject({ type: 'UserPasskeyAdded' });

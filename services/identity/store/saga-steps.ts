@@ -102,7 +102,7 @@ export async function removeUser(db: Database, request: UndoRequest, id: string)
 }
 
 function refuseActive(user: { status: string } | undefined): void {
-  if (user?.status === 'active') throw new ProblemError('invalid_state', 'An active user is not undone');
+  if (user && user.status !== 'pending') throw new ProblemError('invalid_state', 'An active user is not undone');
 }
 
 /**

@@ -130,7 +130,7 @@ describe('a sign-in', () => {
     const { methods, id } = await challenge(person.userId);
     expect(methods).toEqual(['totp', 'recovery_code']);
     const opened = await meet(id, codeOf(person.secret, later(1)), later(1));
-    expect(opened).toMatchObject({ user: { id: person.userId, role: 'student' }, secondFactor: 'totp' });
+    expect(opened).toMatchObject({ userId: person.userId, role: 'student', secondFactor: 'totp' });
     const refreshed = await rotateRefreshToken(db, opened.refreshToken);
     expect(refreshed).toMatchObject({ method: 'password', secondFactor: 'totp' });
     expect(await rotateRefreshToken(db, refreshed.refreshToken)).toMatchObject({ secondFactor: 'totp' });

@@ -6,6 +6,7 @@ import {
   type Sealed,
   type SecondFactor,
   type SessionEnd,
+  type UserRole,
   userIdentities,
   userSessions,
   users,
@@ -49,14 +50,15 @@ export interface RefreshToken {
   refreshTokenExpiresAt: string;
 }
 
-/** A session that is open, and how it began. */
-export type OpenedSession = RefreshToken & { sessionId: string; method: string };
+/** A session that is open, how it began, and in which role. */
+export type OpenedSession = RefreshToken & { sessionId: string; method: string; role: UserRole };
 
 /**
  * Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. None is opened by a
  * password that was replaced since it was verified, or a sign-in that was unlinked: whoever did that has ended the sessions there were, and would
  * not see this one. Nor is one opened without the second factor of a person who has one.
- * @throws ProblemError invalid_credentials
+ * @returns also the role that the person has while it is opened, which may be another than when they showed who they are
+ * @throws ProblemError invalid_credentials; account_suspended
  */
 export async function openSession(db: Database | Transaction, input: NewSession): Promise<OpenedSession> {
   const { isFirst, proof, ...values } = input;
@@ -65,9 +67,16 @@ export async function openSession(db: Database | Transaction, input: NewSession)
   const expiresAt = sessionExpiry(now);
   return db.transaction(async (tx) => {
     const { userId } = input;
-    const method = await methodOf(tx, userId, proof);
-    const isBare = !input.secondFactor && (await hasSecondFactor(tx, userId));
-    if (method === undefined || isBare) throw new ProblemError('invalid_credentials');
+    // Logins go on beside each other; whoever takes away a way to sign in, changes the role or suspends waits for them, or they for it.
+    const [user] = await tx
+      .select({ passwordHash: users.passwordHash, role: users.role, status: users.status })
+      .from(users)
+      .where(eq(users.id, userId))
+      .for('share');
+    const method = user && (await methodOf(tx, userId, user.passwordHash, proof));
+    if (!user || method === undefined) throw new ProblemError('invalid_credentials');
+    if (user.status === 'suspended') throw new ProblemError('account_suspended');
+    if (!input.secondFactor && (await hasSecondFactor(tx, userId))) throw new ProblemError('invalid_credentials');
     await tx.insert(userSessions).values({ id, ...values, method, expiresAt });
     const by = method === 'password' ? 'password' : 'provider';
     await appendEvent(tx, identityEvents, {
@@ -76,19 +85,18 @@ export async function openSession(db: Database | Transaction, input: NewSession)
       data: { userId, participantIds: [userId], sessionId: id, by: isFirst ? 'registration' : by },
     });
     const token = { sessionId: id, expiresAt: refreshTokenExpiry(now, expiresAt) };
-    return { sessionId: id, method, ...(await issueRefreshToken(tx, randomToken(), token)) };
+    return { sessionId: id, method, role: user.role, ...(await issueRefreshToken(tx, randomToken(), token)) };
   });
 }
 
 /** How somebody signs in who has this to show; undefined where it counts no more. */
-async function methodOf(tx: Transaction, userId: string, proof: SignInProof): Promise<string | undefined> {
-  // Logins go on beside each other; whoever takes away a way to sign in waits for them, or they for it.
-  const [user] = await tx
-    .select({ passwordHash: users.passwordHash })
-    .from(users)
-    .where(eq(users.id, userId))
-    .for('share');
-  if ('passwordHash' in proof) return user?.passwordHash === proof.passwordHash ? 'password' : undefined;
+async function methodOf(
+  tx: Transaction,
+  userId: string,
+  passwordHash: string | null,
+  proof: SignInProof,
+): Promise<string | undefined> {
+  if ('passwordHash' in proof) return passwordHash === proof.passwordHash ? 'password' : undefined;
   const [identity] = await tx
     .select({ provider: userIdentities.provider })
     .from(userIdentities)
@@ -107,7 +115,7 @@ async function issueRefreshToken(
 
 export interface Refreshed extends RefreshToken {
   userId: string;
-  role: 'student' | 'tutor' | 'admin';
+  role: UserRole;
   sessionId: string;
   method: string;
   secondFactor: SecondFactor | null;

@@ -4,6 +4,7 @@ import { startDelivery } from '../delivery';
 import { notificationEvents } from '../events';
 import { createMailer } from '../mailer';
 import { passwordNotices } from '../password-notices';
+import { roleNotices } from '../role-notices';
 import { createFactsSealer } from '../sealed-facts';
 import { secondFactorNotices } from '../second-factor-notices';
 import { signInNotices } from '../sign-in-notices';
@@ -17,7 +18,10 @@ export const notificationService: ServiceDefinition = {
   name: 'notification',
   contract,
   events: notificationEvents,
-  consumers: [peopleProjection, verifiedAddressesProjection, passwordNotices, signInNotices, secondFactorNotices],
+  consumers: [
+    ...[peopleProjection, verifiedAddressesProjection],
+    ...[passwordNotices, roleNotices, signInNotices, secondFactorNotices],
+  ],
   async routes(service, deps) {
     const sealer = createFactsSealer(deps.config);
     const mailer = createMailer(deps.config.SMTP_URL, deps.config.MAIL_FROM);

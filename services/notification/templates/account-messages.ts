@@ -139,4 +139,13 @@ export const ACCOUNT_MESSAGES = {
     ],
     action: 'Take it back',
   },
+  role_changed: {
+    subject: 'Your role at TutorConnect has changed',
+    heading: 'You have another role',
+    lead: 'From now on you are {{role}} at TutorConnect.',
+    more: [
+      '{{#if tutor}}Complete your profile, say when you have time and what an hour costs, and students can find you.{{else}}Please sign in again.{{/if}}',
+    ],
+    action: 'Go to your account',
+  },
 } as const satisfies Readonly<Record<string, Words>>;

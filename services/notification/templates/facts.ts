@@ -1,6 +1,6 @@
 import { type Recipient, RecordNotification } from '../contract';
 import { type Reader, readerFor, singleLine } from './format';
-import { FAILURES, refundInWords } from './messages';
+import { FAILURES, ROLES, refundInWords } from './messages';
 
 /** What the words of a message may speak of, ready to be shown: one line each, in the recipient's zone and locale. */
 export type Facts = Record<string, string | boolean>;
@@ -33,6 +33,7 @@ export function factsOf({ data }: RecordNotification, { locale, timeZone, emailV
     ...('payBy' in data && { payBy: reader.when(data.payBy) }),
     ...('cancelledBy' in data && { byStudent: data.cancelledBy === 'student', byTutor: data.cancelledBy === 'tutor' }),
     ...('startsAt' in data && 'because' in data && FAILURES[data.because]),
+    ...('role' in data && { role: ROLES[data.role], tutor: data.role === 'tutor' }),
     ...('why' in data && { why: data.why }),
     ...('waitsFor' in data && { forBank: data.waitsFor === 'awaiting_bank_account' }),
     ...('inquiry' in data && {
@@ -173,6 +174,7 @@ export function actionUrl(
   if ('confirmUrl' in data) return data.confirmUrl;
   if ('revertUrl' in data) return data.revertUrl;
   if ('pageUrl' in data) return data.pageUrl;
+  if ('role' in data) return `${publicUrl}/account`;
   if ('refusedPrice' in data) return `${publicUrl}/tutors/pricing`;
   if ('payoutId' in data) return `${publicUrl}/payouts/${'waitsFor' in data ? 'account' : data.payoutId}`;
   if ('disputeId' in data) return `${publicUrl}/disputes/${data.disputeId}`;

@@ -17,6 +17,9 @@ export function refundInWords({ percent, before }: CancellationTerms): string {
   return `${share} goes back to the card you paid with. Another message tells you the amount when it is on its way.`;
 }
 
+/** What somebody is, in a sentence. */
+export const ROLES = { student: 'a student', tutor: 'a tutor', admin: 'an administrator' } as const;
+
 /** Why a booking failed, as the end of a sentence, and what its student can do. */
 export const FAILURES: Readonly<Record<FailureReason, { because: string; advice: string }>> = {
   platform_unavailable: {

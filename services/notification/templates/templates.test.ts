@@ -241,6 +241,7 @@ describe('the button', () => {
     ['second_factor_removed', {}, 'https://tutorconnect.example/api/auth/forgot'],
     ['passkey_added', {}, 'https://tutorconnect.example/api/auth/forgot'],
     ['passkey_removed', {}, 'https://tutorconnect.example/api/auth/forgot'],
+    ['role_changed', {}, `${PUBLIC_URL}/account`],
   ] as const)('of %s %j leads to %s', (template, data, url) => {
     const { html, text } = rendered(template, { data });
     expect(text).toContain(`:\n${url}\n`);

@@ -9,7 +9,15 @@ import {
   startPaymentStack,
 } from '../../../tests/support/payment';
 import { openAccount, removeAccount } from './account';
-import { beginAccount, markAccountRemoved } from './store';
+import {
+  beginAccount,
+  connectedAccountOf,
+  customerOf,
+  isPaidOut,
+  markAccountRemoved,
+  ownerOfConnected,
+  recordEnabled,
+} from './store';
 
 // Many of these race dozens of requests: on a busy machine that takes its time.
 jest.setTimeout(30_000);
@@ -100,7 +108,7 @@ describe.each(ROLES)('the account of a %s', (role) => {
 
   test('that was never asked for is removed although Stripe answers the taking of its key with 429 and 500', async () => {
     const userId = uuidv7();
-    await beginAccount(stack.till.db, `user:${userId}/account`, userId, role);
+    await beginAccount(stack.till.db, `user:${userId}/account`, { userId, role });
     await stack.fault({ kind: 'rate_limit_429', match: { method: 'POST' } });
     await stack.fault({ kind: 'error_500_after', match: { method: 'POST', nth: 2 } });
     expect((await remove(userId)).body.code).toBe('rate_limited');
@@ -154,6 +162,61 @@ test('of another kind is refused: a person is student or tutor', async () => {
   const userId = uuidv7();
   await open(userId, 'student');
   expect(await open(userId, 'tutor')).toMatchObject({ status: 409, body: { code: 'conflict' } });
+});
+
+describe('a connected account beside a customer', () => {
+  const keyOf = (accountId: string) => `tutor-account:${accountId}/account`;
+  const beside = (userId: string, accountId: string, by: Caller = stack) =>
+    by.post('/accounts', keyOf(accountId), {
+      ...{ userId, accountId, role: 'tutor', email: `${userId}@example.org`, name: 'Ada' },
+    });
+  const withdraw = (accountId: string) => stack.post(`/accounts/${accountId}/remove`, `${keyOf(accountId)}/undo`);
+  const idsAtStripe = async (userId: string) => (await atStripe(userId)).map(({ id }) => id.slice(0, 4)).toSorted();
+
+  test('is made once, and both are their user’s', async () => {
+    const [userId, accountId] = [uuidv7(), uuidv7()];
+    await open(userId, 'student');
+    const made = await Promise.all(Array.from({ length: 5 }, () => retried(() => beside(userId, accountId), 40)));
+    for (const reply of made) expect(reply.status).toBe(201);
+    expect(await idsAtStripe(userId)).toEqual(['acct', 'cus_']);
+    const account = (await connectedAccountOf(stack.till.db, userId)) ?? '';
+    expect(account).toMatch(/^acct_/);
+    expect(await customerOf(stack.till.db, userId)).toMatch(/^cus_/);
+    expect(await ownerOfConnected(stack.till.db, account)).toBe(userId);
+    await recordEnabled(stack.till.db, userId, true);
+    expect(await isPaidOut(stack.till.db, userId)).toBe(true);
+    expect(await stack.events(userId)).toEqual(['StripeAccountOpened', 'StripeAccountOpened']);
+  });
+
+  test('is removed alone, and another one can be made after it', async () => {
+    const [userId, first, second] = [uuidv7(), uuidv7(), uuidv7()];
+    await open(userId, 'student');
+    await beside(userId, first);
+    expect((await withdraw(first)).status).toBe(200);
+    expect(await idsAtStripe(userId)).toEqual(['cus_']);
+    expect(await connectedAccountOf(stack.till.db, userId)).toBeNull();
+    expect((await beside(userId, first)).body.code).toBe('undone');
+    expect((await beside(userId, second)).status).toBe(201);
+    expect((await withdraw(first)).status).toBe(200);
+    expect(await idsAtStripe(userId)).toEqual(['acct', 'cus_']);
+  });
+
+  test.each(FAULTS)('of whose making nobody knows is removed alone: %s', async (_, fault) => {
+    const [userId, accountId] = [uuidv7(), uuidv7()];
+    await open(userId, 'student');
+    await stack.fault({ ...fault, match: { method: 'POST' } });
+    await stack.fault({ kind: 'error_500', match: { method: 'GET' } });
+    const by = fault.kind === 'hang' ? stack.impatient : stack;
+    expect((await beside(userId, accountId, by)).status).toBeGreaterThanOrEqual(429);
+    expect((await retried(() => withdraw(accountId), 80)).status).toBe(200);
+    expect(await idsAtStripe(userId)).toEqual(['cus_']);
+  });
+
+  test('is one: a second is refused', async () => {
+    const userId = uuidv7();
+    await beside(userId, uuidv7());
+    expect(await beside(userId, uuidv7())).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  });
 });
 
 test('that Stripe refuses is told as such, and its removal has nothing to do', async () => {

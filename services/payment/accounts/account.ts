@@ -4,7 +4,7 @@ import { perform } from '../stripe/attempt';
 import { stripeIsAway } from '../stripe/door';
 import { closeWithoutEffect } from '../stripe/store';
 import type { Till } from '../till';
-import { beginAccount, markAccountRemoved, recordAccountMade, recordAccountRemoved } from './store';
+import { beginAccount, idsOf, markAccountRemoved, recordAccountMade, recordAccountRemoved } from './store';
 
 /**
  * Makes a user known to Stripe. Name and e-mail go there and are kept nowhere here.
@@ -12,14 +12,14 @@ import { beginAccount, markAccountRemoved, recordAccountMade, recordAccountRemov
  * rate_limited, upstream_unavailable to call again under the same key
  */
 export async function openAccount({ db, stripe }: Till, key: string, who: CreateAccount): Promise<void> {
-  const attempt = await beginAccount(db, key, who.userId, who.role);
+  const attempt = await beginAccount(db, key, who);
   if (!attempt) return;
   const outcome = await perform(attempt, {
     find: async () => (await stripe.findAccounts(who, attempt.startedAt))[0] ?? null,
     send: (stripeKey) => stripe.createAccount(stripeKey, who),
     giveUp: () => closeWithoutEffect(db, { attempt, outcome: 'nothing' }),
   });
-  if (outcome.kind === 'done') return recordAccountMade(db, who.userId, attempt, outcome.value);
+  if (outcome.kind === 'done') return recordAccountMade(db, who.accountId ?? who.userId, attempt, outcome.value);
   await closeWithoutEffect(db, { attempt, outcome: 'refused', code: outcome.code });
   throw new ProblemError('validation_failed', 'Stripe refuses an account with these details', {
     extras: { stripeCode: outcome.code },
@@ -27,14 +27,14 @@ export async function openAccount({ db, stripe }: Till, key: string, who: Create
 }
 
 /**
- * Removes all that was made for a user at Stripe, also by a request whose answer never came.
+ * Removes all that was made under this id at Stripe, also by a request whose answer never came.
  * @throws ProblemError rate_limited, upstream_unavailable to call again
  */
-export async function removeAccount({ db, stripe }: Till, userId: string): Promise<void> {
-  const { account, attempts } = await markAccountRemoved(db, userId);
+export async function removeAccount({ db, stripe }: Till, accountId: string): Promise<void> {
+  const { account, attempts } = await markAccountRemoved(db, accountId);
   const leftovers = new Set(account.stripeId ? [account.stripeId] : []);
   for (const attempt of attempts) {
-    const who = { userId, role: account.role ?? 'student' };
+    const who = { ...idsOf(account), role: account.role ?? 'student' };
     if (attempt.open) {
       const claim = await stripe.claimAccountKey(attempt.stripeKey, who);
       if (claim.kind === 'not_executed') throw claim.problem;
@@ -43,5 +43,5 @@ export async function removeAccount({ db, stripe }: Till, userId: string): Promi
     for (const id of await stripe.findAccounts(who, attempt.startedAt)) leftovers.add(id);
   }
   for (const id of leftovers) await stripe.deleteAccount(id);
-  await recordAccountRemoved(db, userId, attempts);
+  await recordAccountRemoved(db, accountId, attempts);
 }

@@ -73,6 +73,28 @@ const path = <Name extends string>(name: Name) => `/internal/payouts/{id}/${name
 
 /** The internal operations of payouts. */
 export const payoutStepOperations = {
+  freezePayouts: endpoint({
+    method: 'post',
+    path: '/internal/payees/{userId}/freeze',
+    operationId: 'freezePayouts',
+    summary: 'No payout of this payee begins while this suspension lasts; what has begun goes on',
+    access: 'service',
+    idempotency: 'required',
+    params: z.strictObject({ userId: Uuid }),
+    body: z.strictObject({ suspensionId: Uuid }),
+    replies: { 204: null },
+  }),
+  thawPayouts: endpoint({
+    method: 'post',
+    path: '/internal/payees/{userId}/thaw',
+    operationId: 'thawPayouts',
+    summary: 'This suspension is over: payouts begin again',
+    access: 'service',
+    idempotency: 'required',
+    params: z.strictObject({ userId: Uuid }),
+    body: z.strictObject({ suspensionId: Uuid }),
+    replies: { 204: null },
+  }),
   openWeeklyPayouts: endpoint({
     method: 'post',
     path: '/internal/payouts/week',

@@ -83,6 +83,8 @@ export type NewCharge = z.output<typeof NewCharge>;
 
 const CreateAccount = z.strictObject({
   userId: Uuid,
+  /** By what it is removed, where its user has another account already; left out: by the user's id. */
+  accountId: Uuid.optional(),
   role: z.enum(['student', 'tutor']),
   email: Email,
   name: KnownName,
@@ -127,7 +129,7 @@ export const sagaOperations = {
     reaches: ['stripe'],
     idempotency: 'required',
     // Name and address are looked up for it, and may be others when the step is repeated.
-    fingerprint: ['userId', 'role'],
+    fingerprint: ['userId', 'role', 'accountId'],
     body: CreateAccount,
     replies: { 201: z.object({ userId: Uuid }) },
     errors: ['undone', 'conflict'],
@@ -136,7 +138,7 @@ export const sagaOperations = {
     method: 'post',
     path: '/internal/accounts/{userId}/remove',
     operationId: 'removeAccount',
-    summary: 'Undo of createAccount',
+    summary: 'Undo of createAccount, by the id that the account was made under',
     access: 'service',
     reaches: ['stripe'],
     idempotency: 'undo',

@@ -99,9 +99,9 @@ export async function releaseAllDue(tx: Transaction, payeeId: string): Promise<v
 }
 
 /** Locks a payee until the transaction ends; before any payment of theirs. */
-export async function lockPayee(tx: Transaction, userId: string): Promise<void> {
+export async function lockPayee(tx: Transaction, userId: string): Promise<{ frozenBy: string | null }> {
   await tx.insert(payees).values({ userId }).onConflictDoNothing();
-  await tx.select().from(payees).where(eq(payees.userId, userId)).for('update');
+  return theOnly(await tx.select().from(payees).where(eq(payees.userId, userId)).for('update'));
 }
 
 /** Makes a locked payment's share payable if it is due. */

@@ -33,6 +33,7 @@ import {
 } from '../payouts/payout';
 import { payoutStateOf } from '../payouts/rules';
 import { cancelPayout } from '../payouts/store/at-stripe';
+import { freezePayouts, thawPayouts } from '../payouts/store/freezing';
 import { type PayoutRow, readPayoutDetails, startPayout } from '../payouts/store/payouts';
 import { sweepPayouts } from '../payouts/sweep';
 import { openWeek } from '../payouts/week';
@@ -80,6 +81,16 @@ export function serveSagaSteps(service: Service, till: Till, { sagas, logger, se
   service.serve(contract.removeAccount, async ({ params }) => {
     await removeAccount(till, params.userId);
     return ok({ userId: params.userId });
+  });
+
+  service.serve(contract.freezePayouts, async (call) => {
+    await freezePayouts(db, byService(call), { ...call.params, ...call.body });
+    return done;
+  });
+
+  service.serve(contract.thawPayouts, async (call) => {
+    await thawPayouts(db, byService(call), { ...call.params, ...call.body });
+    return done;
   });
 
   service.serve(contract.chargeBooking, async ({ params, body, idempotencyKey }) => {

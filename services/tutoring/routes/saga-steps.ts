@@ -11,11 +11,13 @@ import { createTutor, removeTutor } from '../store/profile';
 import { receiveReview } from '../store/ratings';
 import { readAvailability, readTutor } from '../store/reads';
 import { blockSlot, extendHold, holdSlot, releaseSlot } from '../store/slots';
+import { relistTutor, unlistTutor } from '../store/suspensions';
 
 /** What activities of sagas call: sign-up makes and removes profiles, booking asks for a quote and takes the tutor's time, the
  * sweep has prices judged. */
 export function serveSagaSteps(service: Service, deps: ServiceDeps): void {
   serveSignUp(service, deps);
+  serveSuspensions(service, deps);
   serveBooking(service, deps);
   serveMoves(service, deps);
   serveSweep(service, deps);
@@ -31,6 +33,18 @@ function serveSignUp(service: Service, { database: { db } }: ServiceDeps): void 
 
   service.serve(contract.removeTutor, async (call) => {
     await removeTutor(db, byService(call), call.params.id);
+    return done;
+  });
+}
+
+function serveSuspensions(service: Service, { database: { db } }: ServiceDeps): void {
+  service.serve(contract.unlistTutor, async (call) => {
+    await unlistTutor(db, byService(call), call.params.id, call.body.suspensionId);
+    return done;
+  });
+
+  service.serve(contract.relistTutor, async (call) => {
+    await relistTutor(db, byService(call), call.params.id, call.body.suspensionId);
     return done;
   });
 }

@@ -1,11 +1,12 @@
-import { and, eq, isNotNull, isNull } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
-import { payments, stripeAccounts } from '../../../../db/schema/payment';
+import { payments } from '../../../../db/schema/payment';
 import { ProblemError } from '../../../../kernel/errors';
 import { chargeFault, type Money } from '../../../../kernel/money';
 import { type Claim, claimKey, isAbandoned, type KeyedRequest } from '../../../../platform/idempotency';
 import { uuidv7 } from '../../../../platform/ids';
 import { CLIENT_GONE_SECONDS, LEASE_SECONDS } from '../../../../platform/saga-request';
+import { connectedAccountOf } from '../../accounts/store';
 import type { CreatePayment } from '../../contract';
 import type { Till } from '../../till';
 import { changePayment, insertPayment } from './payments';
@@ -72,18 +73,7 @@ function requireChargeable(amount: Money, settling: readonly string[]): void {
 
 /** @throws ProblemError validation_failed unless the payee is a tutor, who has an account to be paid out to, and somebody else */
 async function requirePayee(tx: Transaction, payeeId: string, payerId: string): Promise<void> {
-  const [payee] = await tx
-    .select({ id: stripeAccounts.userId })
-    .from(stripeAccounts)
-    .where(
-      and(
-        eq(stripeAccounts.userId, payeeId),
-        eq(stripeAccounts.role, 'tutor'),
-        isNotNull(stripeAccounts.stripeId),
-        isNull(stripeAccounts.removedAt),
-      ),
-    );
-  if (payee && payeeId !== payerId) return;
+  if (payeeId !== payerId && (await connectedAccountOf(tx, payeeId)) !== null) return;
   const message = payeeId === payerId ? 'must be somebody else' : 'is nobody who can be paid';
   throw new ProblemError('validation_failed', undefined, { errors: [{ path: 'payeeId', message }] });
 }

@@ -31,11 +31,12 @@ export async function requestPayout(
   { minimums, isConnected }: { minimums: Minimums; isConnected: boolean },
 ): Promise<Claimed<Extract<Claim, { kind: 'run' }>>> {
   return db.transaction(async (tx) => {
-    await lockPayee(tx, payeeId);
+    const { frozenBy } = await lockPayee(tx, payeeId);
     const claim = await claimKey(tx, request, uuidv7(), LEASE_SECONDS);
     if (claim.kind === 'replay' || !claim.first) return claim;
     try {
       if (!isConnected) throw new ProblemError('payouts_disabled');
+      if (frozenBy) throw new ProblemError('payouts_disabled', 'Payouts wait for as long as the account is suspended');
       await releaseAllDue(tx, payeeId);
       const { amount, currency } = wantedOf(await payableOf(tx, payeeId), wanted);
       const least = payoutMinimum(currency, minimums);
@@ -84,29 +85,31 @@ export async function listPayees(db: Database, after: string | null, limit: numb
   return rows.map(({ userId }) => userId);
 }
 
-/** What a payee could be paid out now, in each currency in which it is enough; what is due is made payable first. */
+/** What a payee could be paid out now, in each currency in which it is enough; what is due is made payable first. Nothing while they are suspended. */
 export async function countPayable(db: Database, payeeId: string, minimums: Minimums): Promise<Money[]> {
   return db.transaction(async (tx) => {
-    await lockPayee(tx, payeeId);
+    const { frozenBy } = await lockPayee(tx, payeeId);
     await releaseAllDue(tx, payeeId);
+    if (frozenBy) return [];
     const payable = await payableOf(tx, payeeId);
     return payable.filter(({ amount, currency }) => amount >= payoutMinimum(currency, minimums));
   });
 }
 
 /**
- * Opens a payee's payout of a week. `week`: of ISO 8601. @returns undefined when they have had it, another is under way, or too little is payable
+ * Opens a payee's payout of a week. `week`: of ISO 8601. @returns undefined when they have had it, another is under way, too little is payable, or they are
+ * suspended
  */
 export async function openWeekly(
   db: Database,
   { payeeId, currency, week, minimums }: { payeeId: string; currency: string; week: string; minimums: Minimums },
 ): Promise<PayoutRow | undefined> {
   return db.transaction(async (tx) => {
-    await lockPayee(tx, payeeId);
+    const { frozenBy } = await lockPayee(tx, payeeId);
     const id = uuidOfName(payeeId, `${currency}/${week}`);
     const [had] = await tx.select({ id: payouts.id }).from(payouts).where(eq(payouts.id, id));
     const payable = (await payableOf(tx, payeeId)).find((money) => money.currency === currency);
-    if (had || !payable || payable.amount < payoutMinimum(currency, minimums)) return undefined;
+    if (frozenBy || had || !payable || payable.amount < payoutMinimum(currency, minimums)) return undefined;
     if (await openOf(tx, payeeId, currency)) return undefined;
     return insertPayout(tx, { ...{ id, payeeId, origin: 'schedule' }, ...payable });
   });

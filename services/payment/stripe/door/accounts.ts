@@ -17,13 +17,25 @@ const CONNECTED = {
   settings: { payouts: { schedule: { interval: 'manual' } } },
 } as const satisfies Stripe.AccountCreateParams;
 
+/** Whose account it is. `accountId`: of an account beside what the user has, by what it was made for. */
+interface Owned {
+  accountId?: string | undefined;
+  userId: string;
+  role: 'student' | 'tutor';
+}
+
+/** By what an account of ours is known at Stripe. */
+function metadataOf({ accountId, userId }: Owned) {
+  return { userId, ...(accountId !== undefined && { accountId }) };
+}
+
 /** The calls by which people are known to Stripe. */
 export function accountCalls(stripe: Stripe, { answerOf, reading }: Asking) {
   return {
     /** A customer for a student, a connected account for a tutor: somebody we may transfer to. @returns its id */
-    createAccount: (key: string, who: { userId: string; role: 'student' | 'tutor'; email: string; name: string }) =>
+    createAccount: (key: string, who: Owned & { email: string; name: string }) =>
       answerOf('createAccount', isTheirDetails, async () => {
-        const metadata = { userId: who.userId };
+        const metadata = metadataOf(who);
         const options = { idempotencyKey: key };
         const { id } =
           who.role === 'student'
@@ -33,21 +45,22 @@ export function accountCalls(stripe: Stripe, { answerOf, reading }: Asking) {
       }),
 
     /** As `claimIntentKey`, for an account: one without any personal data, which is found and deleted like the real one. */
-    claimAccountKey: (key: string, who: { userId: string; role: 'student' | 'tutor' }) =>
+    claimAccountKey: (key: string, who: Owned) =>
       answerOf('claimAccountKey', isNoAnswer, async () => {
-        const metadata = { userId: who.userId };
+        const metadata = metadataOf(who);
         const options = { idempotencyKey: key };
         if (who.role === 'student') await stripe.customers.create({ metadata }, options);
         else await stripe.accounts.create({ ...CONNECTED, metadata }, options);
       }),
 
-    /** The ids of all accounts made for a user. */
-    findAccounts: (who: { userId: string; role: 'student' | 'tutor' }, since: Date) =>
+    /** The ids of all accounts made under this id. */
+    findAccounts: (who: Owned, since: Date) =>
       reading('findAccounts', async () => {
         const params = { ...madeSince(since), limit: 100 };
         const found: string[] = [];
         const list = who.role === 'student' ? stripe.customers.list(params) : stripe.accounts.list(params);
-        for await (const { id, metadata } of list) if (metadata?.userId === who.userId) found.push(id);
+        for await (const { id, metadata } of list)
+          if (metadata?.userId === who.userId && metadata.accountId === who.accountId) found.push(id);
         return found;
       }).then((found) => found ?? []),
 

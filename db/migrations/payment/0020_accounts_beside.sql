@@ -1,0 +1,2 @@
+ALTER TABLE "stripe_accounts" ADD COLUMN "owner_id" uuid;--> statement-breakpoint
+CREATE UNIQUE INDEX "stripe_accounts_owner" ON "stripe_accounts" USING btree ("owner_id") WHERE owner_id is not null and removed_at is null;
