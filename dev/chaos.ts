@@ -6,11 +6,12 @@ import { request } from 'undici';
 import { openDatabase } from '../db/client';
 import { identityKey } from '../services/identity/keyring';
 import { grantAdmin } from '../services/identity/store/roles';
+import { playAccount } from './chaos/account-plays';
 import { sagasThatRun, untilReady, untilSettled } from './chaos/calm';
 import { createCardBanks } from './chaos/card-banks';
 import { createClient } from './chaos/client';
 import { createDashboard } from './chaos/dashboard';
-import { openEvidence } from './chaos/evidence';
+import { caughtMails, openEvidence } from './chaos/evidence';
 import { examine, type Findings } from './chaos/examine';
 import { type MailLine, openMailLine } from './chaos/mail-line';
 import { startOperator } from './chaos/operator';
@@ -47,8 +48,8 @@ interface Options {
  * played in it.
  */
 const clientsFor = (bookings: number) => Math.min(40, Math.ceil(bookings / 5));
-/** The story of an earner lasts about twice as long as there is time for in a storm. */
-const lanesFor = (earners: number) => Math.min(20, Math.ceil(earners / 2));
+/** Such a story lasts about twice as long as there is time for in a storm. */
+const lanesFor = (stories: number) => Math.min(20, Math.ceil(stories / 2));
 const TICK_MS = 500;
 /** However slow the platform or the machine is, a run takes minutes: what has not begun by then is played in calm weather. */
 const STORM_AT_MOST_MS = 240_000;
@@ -162,7 +163,8 @@ async function run(
   const cast: Cast = { ...people, ...time, callOff, triggerWeek, triggerNight, stopTemporal: storm.stopTemporal };
   const queue = [...script.plans];
   const earners = [...script.earners];
-  const plays = queue.length + earners.length;
+  const accounts = [...script.accounts];
+  const plays = queue.length + earners.length + accounts.length;
   let done = 0;
   const lane = async <T>(left: T[], playOne: (plan: T) => Promise<void>) => {
     for (let plan = left.shift(); plan !== undefined; plan = left.shift()) {
@@ -173,6 +175,9 @@ async function run(
   const performed = Promise.all([
     ...Array.from({ length: clientsFor(bookings) }, () => lane(queue, (plan) => play(cast, plan, records))),
     ...Array.from({ length: lanesFor(earners.length) }, () => lane(earners, (plan) => playEarner(cast, plan, records))),
+    ...Array.from({ length: lanesFor(accounts.length) }, () =>
+      lane(accounts, (plan) => playAccount(cast, plan, records)),
+    ),
   ]);
   const progress = () => {
     const retries = [...cast.client.retries.values()].reduce((sum, count) => sum + count, 0);
@@ -180,7 +185,7 @@ async function run(
     return `${at} s  ${done} of ${plays} plays · ${storm.kills.length} kills · ${storm.freezes.length} hung · ${storm.outages.length} outages · ${storm.faults.length} faults · ${retries} retries`;
   };
   const calmAt = performance.now() + STORM_AT_MOST_MS;
-  while (queue.length + earners.length > 0 && performance.now() < calmAt) {
+  while (queue.length + earners.length + accounts.length > 0 && performance.now() < calmAt) {
     live.show(progress());
     await sleep(TICK_MS);
   }
@@ -263,6 +268,7 @@ async function signUpCast(
   const admin = await signUpAdmin(client, `admin${run}`, (email) => makeAdmin(platform, email));
   return {
     client,
+    mails: () => caughtMails(urls.mailInbox ?? '').catch(() => []), // the catcher is down at the moment
     students,
     tutors,
     earners,

@@ -47,7 +47,7 @@ export const MODULES = {
         about: 'Tutor profiles, prices, availability and search',
         port: 8002,
         database: true,
-        prefixes: ['/api/tutors'],
+        prefixes: ['/api/tutors', '/api/tutoring-acts'],
         sagas: [],
       },
       booking: {

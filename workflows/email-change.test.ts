@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Standing } from '../activities/email-change';
-import { DAY } from '../kernel/time';
+import { DAY, SECOND } from '../kernel/time';
 import {
   fails,
+  gate,
   isAway,
   refuses,
   type SagaHarness,
@@ -283,6 +284,47 @@ test.each([
   await saga.update('resolve', { step, action: 'accept' });
   expect(await saga.result()).toEqual({ outcome: 'settled_by_operator' });
   expect(await saga.attribute('SagaState')).toBe('Completed');
+});
+
+test('taking it back that is refused asks an operator, who may settle it by hand', async () => {
+  const { saga, identity } = await confirmed(standsAs('asked'), { takeEmailChangeBack: refuses('conflict') });
+  await saga.becomes('Confirmed');
+  identity.becomes('reverting');
+  await tell(saga);
+  await saga.becomes('NeedsAttention');
+  await saga.update('resolve', { step: 'take-back', action: 'accept' });
+  expect(await saga.result()).toEqual({ outcome: 'settled_by_operator' });
+});
+
+test('where the address is taken, a mail that cannot be sent changes nothing', async () => {
+  const { saga } = await confirmed(standsAs('asked'), {
+    ...{ makeEmailChange: () => ({ status: 'taken' }), tellEmailTaken: refuses('validation_failed') },
+  });
+  expect(await saga.result()).toEqual({ outcome: 'taken' });
+  expect(await saga.attribute('SagaState')).toBe('Compensated');
+});
+
+test('one that is replaced before its saga begins has nothing to take back', async () => {
+  const saga = await start(standsAs('replaced'));
+  expect(await saga.result()).toEqual({ outcome: 'replaced' });
+  expect(steps(saga)).toEqual([]);
+});
+
+test('a cancel while the contact is switched late, because notification was away, switches it back', async () => {
+  const running = gate();
+  let localAttempts = 0;
+  const { saga } = await confirmed(standsAs('asked'), {
+    switchAddress: (input, attempt) => (++localAttempts <= 7 ? isAway(input, attempt) : running.activity()),
+  });
+  await saga.called('switchAddress');
+  await harness.env.sleep(30 * SECOND);
+  await saga.called('switchAddress', 2);
+  await saga.handle.cancel();
+  await saga.cancelRequested();
+  running.open();
+  expect(await saga.result()).toEqual({ outcome: 'withdrawn' });
+  expect(steps(saga)).not.toContain('makeEmailChange');
+  expect(steps(saga)).toContain('switchAddressBack');
 });
 
 test('what operators read names the request, and nobody', async () => {

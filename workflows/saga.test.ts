@@ -338,15 +338,32 @@ describe('resolve', () => {
 });
 
 describe('asking the operator', () => {
-  test.each(['retry', 'waived'] as const)('says what it is about, waits for days, and hands on %s', async (action) => {
-    const { saga } = await start('ask');
+  test.each([
+    ['ask', 'retry', []],
+    ['ask', 'accept', []],
+    ['ask-money', 'retry', []],
+    ['ask-money', 'waived', ['undoA']],
+  ] as const)('by %s says what it is about, waits for days, and hands on %s', async (play, action, settled) => {
+    const { saga, noted } = await start(play);
     await saga.becomes('NeedsAttention');
     expect(await saga.details()).toContain('**mend** is not done: the tap drips');
     await harness.env.sleep(100 * HOUR);
     expect(await saga.attribute('SagaState')).toBe('NeedsAttention');
     await saga.update('resolve', { action, noteId: null });
     await expect(saga.result()).resolves.toBe(action);
+    expect(noted.map(({ name }) => name)).toEqual(settled);
     expect(await saga.attribute('SagaState')).toBe('Running');
+  });
+
+  test.each([
+    ['ask', 'waived'],
+    ['ask-money', 'accept'],
+  ] as const)('by %s takes no %s', async (play, action) => {
+    const { saga } = await start(play);
+    await saga.becomes('NeedsAttention');
+    await expect(saga.update('resolve', { action, noteId: null })).rejects.toThrow('validation_failed');
+    await saga.update('resolve', { action: 'retry', noteId: null });
+    await saga.result();
   });
 });
 

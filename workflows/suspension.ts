@@ -1,12 +1,4 @@
-import {
-  allHandlersFinished,
-  CancellationScope,
-  condition,
-  continueAsNew,
-  setHandler,
-  sleep,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
 import type { SuspensionActivities } from '../activities/suspension';
 import { DAY, MINUTE } from '../kernel/time';
 import { createSaga } from './saga';
@@ -33,9 +25,9 @@ const WITHDRAWS_AGAIN_AFTER_MS = MINUTE;
 
 /**
  * A suspension, from the act of an administrator until it is over, and until all is given back: see `docs/sagas/suspension.md`. A cancel changes
- * nothing: an administrator ends it. `begun`: the run before has taken what is to be taken.
+ * nothing: an administrator ends it. It looks once a day, a few events each: a history has room for more years than a suspension lasts.
  */
-export async function suspension(input: SuspensionInput, begun = false): Promise<SuspensionResult> {
+export async function suspension(input: SuspensionInput): Promise<SuspensionResult> {
   const saga = createSaga<SuspensionActivities>();
   const about = `Suspension of ${input.userId}`;
   let heard = 0;
@@ -47,7 +39,7 @@ export async function suspension(input: SuspensionInput, begun = false): Promise
 
   return CancellationScope.nonCancellable(async () => {
     const state = await look();
-    if (state && !state.over && !begun) await take();
+    if (state && !state.over) await take();
     await untilOver();
     isOver = true;
     // Nobody needs to be asked any more.
@@ -108,10 +100,6 @@ export async function suspension(input: SuspensionInput, begun = false): Promise
       if (!state || state.over || left <= 0) return;
       saga.tell('Running', `${about}: kept out until ${state.until ?? 'an administrator says otherwise'}.`);
       await condition(() => heard > before, Math.min(left, LOOKS_EVERY_MS));
-      if (workflowInfo().continueAsNewSuggested && saga.isIdle()) {
-        await condition(allHandlersFinished);
-        await continueAsNew<typeof suspension>(input, true);
-      }
     }
   }
 

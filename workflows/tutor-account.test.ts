@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HOUR, MINUTE } from '../kernel/time';
+import { HOUR, MINUTE, SECOND } from '../kernel/time';
 import {
   fails,
   gate,
@@ -103,6 +103,23 @@ describe('a cancel', () => {
     running.open();
     await expect(saga.result()).resolves.toEqual({ outcome: 'refused', reason: 'cancelled_by_operator' });
     expect(saga.calls.slice(-2)).toEqual(['closePayeeAccount', 'refuseTutorAccount']);
+    expect(saga.calls).not.toContain('becomeTutor');
+  });
+
+  test('while the last step is made late, because its service was away, undoes that too, although it succeeds', async () => {
+    const running = gate();
+    let localAttempts = 0;
+    const saga = await start({
+      makeTutorProfile: (step, attempt) => (++localAttempts <= 7 ? isAway(step, attempt) : running.activity()),
+    });
+    await saga.called('makeTutorProfile');
+    await harness.env.sleep(30 * SECOND);
+    await saga.called('makeTutorProfile', 2);
+    await saga.handle.cancel();
+    await saga.cancelRequested();
+    running.open();
+    await expect(saga.result()).resolves.toEqual({ outcome: 'refused', reason: 'cancelled_by_operator' });
+    expect(saga.calls.slice(-3)).toEqual(['removeTutorProfile', 'closePayeeAccount', 'refuseTutorAccount']);
     expect(saga.calls).not.toContain('becomeTutor');
   });
 

@@ -79,7 +79,7 @@ export async function tutorAccount(input: TutorAccountInput): Promise<TutorAccou
   async function undoAll(reason: string): Promise<TutorAccountResult> {
     saga.tell('Compensating', `${who}: undoing everything (${reason}).`);
     // Each waits for the one before: whoever hears that it came to nothing may ask again at once.
-    await (await saga.undo(Number.POSITIVE_INFINITY))?.done;
+    await saga.undo(Number.POSITIVE_INFINITY);
     saga.tell('Compensated', `${who}: nothing is left of it (${reason}).`);
     return { outcome: 'refused', reason };
   }

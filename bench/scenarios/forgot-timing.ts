@@ -12,7 +12,7 @@ const DEFAULTS = FULL_SCALE['forgot-timing'];
 const WARM_UP = 30;
 
 /** What an address can be to the platform. */
-const KINDS = ['unknown', 'pending', 'existing'] as const;
+const KINDS = ['unknown', 'pending', 'existing', 'at a provider'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Whether the time in which a forgotten password is answered tells what an address is: one request after the other, in random order. */
@@ -21,7 +21,7 @@ export const forgotTiming: RunScenario = async (options) => {
   const count = scale.count ?? DEFAULTS.count;
   // All come from one network address.
   return onStack(options, { settings: { RATE_LIMIT_RESET_ADDRESS: 'off' } }, async (stack) => {
-    const times: Record<Kind, number[]> = { unknown: [], pending: [], existing: [] };
+    const times: Record<Kind, number[]> = { unknown: [], pending: [], existing: [], 'at a provider': [] };
     const bodies = new Set<string>();
     for (const email of addresses(WARM_UP)) await forget(stack, email);
     const asked = await prepare(stack, count);
@@ -56,21 +56,28 @@ const addresses = (count: number) => Array.from({ length: count }, () => `${rand
 
 /** People whose accounts are active or pending, beside addresses that nobody has, shuffled. Nobody registers so many: they are rows. */
 async function prepare(stack: Stack, count: number): Promise<{ kind: Kind; email: string }[]> {
-  const of = { unknown: addresses(count), pending: addresses(count), existing: addresses(count) };
+  const of: Record<Kind, string[]> = {
+    ...{ unknown: addresses(count), pending: addresses(count) },
+    ...{ existing: addresses(count), 'at a provider': addresses(count) },
+  };
   const sql = stack.database('identity');
-  for (const [status, emails] of [
-    ['pending', of.pending],
-    ['active', of.existing],
+  for (const [status, password, emails] of [
+    ['pending', 'none', of.pending],
+    ['active', 'none', of.existing],
+    ['active', null, of['at a provider']],
   ] as const) {
     await sql`
       insert into users (id, email, password_hash, role, status, registration, attempt_id, attempt_until, saga_started_at)
-      select gen_random_uuid(), email, 'none', 'student', ${status},
+      select gen_random_uuid(), email, ${password}, 'student', ${status},
         '{"firstName": "Ada", "lastName": "King", "timeZone": "UTC", "locale": "en"}', gen_random_uuid(), now(), now()
       from unnest(${emails}::text[]) as email`;
   }
   await sql`
     insert into user_profiles (user_id, first_name, last_name, time_zone, locale)
-    select id, 'Ada', 'King', 'UTC', 'en' from users where email = any(${of.existing})`;
+    select id, 'Ada', 'King', 'UTC', 'en' from users where status = 'active' and email = any(${[...of.existing, ...of['at a provider']]})`;
+  await sql`
+    insert into user_identities (id, user_id, provider, issuer, subject)
+    select gen_random_uuid(), id, 'campus', 'https://campus.example', email from users where email = any(${of['at a provider']})`;
   return KINDS.flatMap((kind) => of[kind].map((email) => ({ kind, email, at: Math.random() }))).toSorted(
     (a, b) => a.at - b.at,
   );
@@ -94,6 +101,6 @@ async function contradictions(stack: Stack, count: number): Promise<string[]> {
   const all = KINDS.length * count + WARM_UP;
   return [
     ...(row?.all === all ? [] : [`${row?.all} requests are stored, and not ${all}`]),
-    ...(row?.of_accounts === count ? [] : [`${row?.of_accounts} of them have an account, and not ${count}`]),
+    ...(row?.of_accounts === 2 * count ? [] : [`${row?.of_accounts} of them have an account, and not ${2 * count}`]),
   ];
 }

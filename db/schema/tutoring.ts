@@ -16,7 +16,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { instant, minorUnits } from './platform';
 
-export { consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
+export { adminActs, consumerCursors, events, idempotencyKeys, parkedEvents } from './platform';
 
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 const tstzrange = customType<{ data: string }>({ dataType: () => 'tstzrange' });

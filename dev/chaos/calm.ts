@@ -61,7 +61,7 @@ export async function untilSettled(evidence: ChaosEvidence, tell: (left: string[
 
 async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
   const { pending_webhooks, disputes: atStripe } = await sandboxState(evidence);
-  const [requests, users, payments, refunds, payouts, disputes, due] = await Promise.all([
+  const [requests, users, payments, refunds, payouts, disputes, due, unheard] = await Promise.all([
     evidence.database('booking')<{ id: string }[]>`select id from booking_requests where settled_at is null`,
     evidence.database('identity')<{ id: string }[]>`select id from users where status = 'pending'`,
     evidence.database('payment')<{ id: string }[]>`select id from payments where status = 'pending'`,
@@ -76,6 +76,8 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     evidence.database('payment')<{ id: string }[]>`
       select id from payments p where released_at is null and earnings_due_at <= now() and available_on <= now()
       and not exists (select from earning_holds h where h.payment_id = p.id and h.closed_at is null)`,
+    evidence.database('identity')<{ id: string }[]>`
+      select id from suspensions where ended_at is not null and heard_end_at is null`,
   ]);
   const isOver = ({ id, status }: { id: string; status: string }) =>
     disputes.some((row) => row.stripeId === id && row.status === status && row.over);
@@ -86,6 +88,7 @@ async function unsettled(evidence: ChaosEvidence): Promise<string[]> {
     ...rows('user', users),
     ...rows('payment', payments),
     ...rows('refund', refunds),
+    ...unheard.map(({ id }) => `suspension ${id} is over, and its saga has not heard so`),
     ...due.map(({ id }) => `payment ${id} is due to its payee and not payable yet`),
     ...payouts.map(({ id, status }) => `payout ${id} is still ${status}`),
     ...atStripe.filter((one) => !isOver(one)).map(({ id }) => `dispute ${id} is still to be seen to`),

@@ -44,16 +44,19 @@ export async function openEvidence(platform: RunningPlatform): Promise<ChaosEvid
     bus: databases.bus,
     projectionsDiffer: async () => [...(await projectionsDiffer(platform)), ...(await foldsDiffer(platform))],
     sandbox: (method, path) => ask(`${urls.stripeSandbox}${path}`, method === 'GET' ? 'GET' : 'POST'),
-    mails: async () => {
-      const all = z.array(mailSchema).parse((await ask(`${urls.mailInbox}/email`, 'GET')).body);
-      return all.filter(({ headers, to }) => headers['message-id'] !== '' && to.length > 0);
-    },
+    mails: () => caughtMails(urls.mailInbox ?? ''),
     uncaught: () => uncaughtIn(config.DATA_DIR),
     async close() {
       await databases.close();
       await connection.close();
     },
   };
+}
+
+/** What is in the inbox of a catcher, but for what was cut off. @throws Error while it is down */
+export async function caughtMails(inbox: string): Promise<CaughtMail[]> {
+  const all = z.array(mailSchema).parse((await ask(`${inbox}/email`, 'GET')).body);
+  return all.filter(({ headers, to }) => headers['message-id'] !== '' && to.length > 0);
 }
 
 async function ask(url: string, method: 'GET' | 'POST' | 'DELETE'): Promise<{ body: unknown }> {

@@ -1,3 +1,4 @@
+import { aboutAccounts } from './accounts';
 import { aboutBus } from './bus';
 import { claimsByPayment, UNCLAIMED } from './claims';
 import { disputeBooks, disputeSagas } from './dispute-books';
@@ -47,10 +48,10 @@ export interface Findings {
 export async function examine(cast: Cast, records: Records, evidence: ChaosEvidence): Promise<Findings> {
   const people = [
     ...[cast.admin, ...cast.students, ...cast.tutors, ...cast.earners],
-    ...records.signUps.map(({ person }) => person),
+    ...[...records.signUps, ...records.accounts].map(({ person }) => person),
   ];
   const ends = new Map<string, number>();
-  const [books, left, sagas, post, promises, accounts, payouts, disputes, bus] = await Promise.all([
+  const [books, left, sagas, post, promises, accounts, payouts, disputes, bus, taken] = await Promise.all([
     contradictions(evidence),
     halfDone(evidence),
     workflowTroubles(evidence, [...people, ...records.strangers]),
@@ -60,6 +61,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
     payoutsBroken(cast, records, evidence),
     disputesBroken(cast, records, evidence),
     aboutBus(evidence),
+    aboutAccounts(evidence),
   ]);
   return {
     violations: [
@@ -75,6 +77,7 @@ export async function examine(cast: Cast, records: Records, evidence: ChaosEvide
       ...sagas.troubles,
       ...post.wrong,
       ...bus,
+      ...taken,
     ],
     mailsTwice: post.twice,
     mails: post.mails,
@@ -92,7 +95,7 @@ function counted(sentences: string[]): string[] {
 
 async function promisesBroken(
   { client }: Cast,
-  { bookings, payments, signUps }: Records,
+  { bookings, payments, signUps, accounts }: Records,
   evidence: ChaosEvidence,
   ends: Map<string, number>,
 ): Promise<string[]> {
@@ -137,7 +140,7 @@ async function promisesBroken(
     const refunds = payment ? await refundsOf(client, record.student, payment.id) : [];
     wrong.push(...judgePayment(record, payment, refunds, claimedOf(payment?.id)));
   }
-  for (const { person } of signUps) {
+  for (const { person } of [...signUps, ...accounts]) {
     const reply = await askAs(client, person, 'GET', '/api/auth/me');
     const user = reply.status === 200 ? userSchema.parse(reply.body) : undefined;
     if (user?.status !== 'active') wrong.push(`${person.email} signed up and is ${user?.status ?? reply.status}`);

@@ -12,6 +12,8 @@ export interface Person {
   role: 'student' | 'tutor';
   token: string;
   signedInAt: number;
+  /** What they sign in with, where it is another one than everybody's. */
+  password?: string;
   /** What is in the authenticator of who has one. */
   secret?: string;
 }
@@ -59,8 +61,8 @@ export async function signUp(client: Client, role: Person['role'], mark: string)
   throw new Error(`the account of ${email} was not active within ${ACTIVE_WITHIN_MS / 1_000} s`);
 }
 
-export function logIn(client: Client, email: string): Promise<Reply> {
-  return client.ask('POST', '/api/auth/login', { body: { email, password: PASSWORD } });
+export function logIn(client: Client, email: string, password = PASSWORD): Promise<Reply> {
+  return client.ask('POST', '/api/auth/login', { body: { email, password } });
 }
 
 function personOf(reply: Reply, who: Pick<Person, 'email' | 'role' | 'firstName' | 'lastName'>): Person | undefined {
@@ -90,9 +92,9 @@ export async function signUpAdmin(
 }
 
 /** Logs in, with a code of the authenticator where that is asked for. */
-async function signIn(client: Client, { email, secret }: Person): Promise<Reply> {
+export async function signIn(client: Client, { email, password, secret }: Person): Promise<Reply> {
   for (const deadline = performance.now() + ACTIVE_WITHIN_MS; ; ) {
-    const reply = await logIn(client, email);
+    const reply = await logIn(client, email, password);
     if (reply.status !== 202 || secret === undefined) return reply;
     const code = codeOf(secret);
     const challengeId = challengedSchema.parse(reply.body).challenge.id;

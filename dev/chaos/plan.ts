@@ -134,6 +134,15 @@ export interface EarnerPlan {
   pauseMs: number;
 }
 
+/** Somebody who plays in nothing else: an administrator keeps them out for a while, and they set another password. */
+export interface AccountPlan {
+  kind: 'account';
+  number: number;
+  role: 'student' | 'tutor';
+  acts: ('suspend' | 'reset')[];
+  pauseMs: number;
+}
+
 export type Plan = BookingPlan | PaymentPlan | SignUpPlan;
 
 export interface Script {
@@ -143,6 +152,7 @@ export interface Script {
   plans: Plan[];
   /** They play beside all others. */
   earners: EarnerPlan[];
+  accounts: AccountPlan[];
 }
 
 /** Where a confirmed session is moved, and by whom. */

@@ -1,10 +1,11 @@
 import type { CardBanks } from './card-banks';
 import type { Client, Reply } from './client';
 import type { Dashboard } from './dashboard';
+import type { CaughtMail } from './evidence';
 import type { Operator } from './operator';
 import type { Person } from './people';
 import type { Neighbours } from './places';
-import type { BookingPlan, DisputePlan, EarnerPlan, PaymentTerms, SignUpPlan } from './plan';
+import type { AccountPlan, BookingPlan, DisputePlan, EarnerPlan, PaymentTerms, SignUpPlan } from './plan';
 
 /** A command that somebody gave and gave up on: it may or may not have taken effect. */
 export type Doubt = 'confirm' | 'decline' | 'move' | 'cancel by student' | 'cancel by tutor';
@@ -118,6 +119,14 @@ interface SignUpRecord {
   person: Person;
 }
 
+/** Whose account was taken and given back. */
+export interface AccountRecord {
+  plan: AccountPlan;
+  person: Person;
+  suspended: number;
+  hasAnotherPassword: boolean;
+}
+
 /** Everything that was said to clients in a run. */
 export interface Records {
   bookings: BookingRecord[];
@@ -125,6 +134,7 @@ export interface Records {
   earners: EarnerRecord[];
   disputes: DisputeRecord[];
   signUps: SignUpRecord[];
+  accounts: AccountRecord[];
   /** People whose sign-up was given up on. */
   strangers: Pick<Person, 'email' | 'firstName' | 'lastName'>[];
   /** Plays that could not be played to their end, in sentences. */
@@ -137,6 +147,7 @@ export const emptyRecords = (): Records => ({
   earners: [],
   disputes: [],
   signUps: [],
+  accounts: [],
   strangers: [],
   broken: [],
 });
@@ -166,6 +177,8 @@ export interface Cast extends Pick<Operator, 'callOff' | 'triggerWeek' | 'trigge
    * money is available at Stripe. @throws Error when that takes too long
    */
   letEarningsRest(paymentId: string): Promise<void>;
+  /** What is in the catcher's inbox; nothing while it is down. */
+  mails(): Promise<CaughtMail[]>;
   /** A part of every e-mail address, so that people of different runs never share one. */
   run: string;
 }

@@ -86,7 +86,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     inWords(
       tally(replies.map((reply) => (reply ? `${reply.status}${reply.code ? ` ${reply.code}` : ''}` : 'unanswered'))),
     );
-  const { bookings, payments, earners, disputes, signUps } = records;
+  const { bookings, payments, earners, disputes, signUps, accounts } = records;
   const optional = <T>(values: (T | undefined)[]) => values.filter((value) => value !== undefined);
   const byTutor = bookings.flatMap(({ refunds }) => refunds.filter(({ by }) => by === 'tutor'));
   const made = bookings.flatMap(({ refunds }) => refunds.flatMap((one) => one.made ?? []));
@@ -120,6 +120,9 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['  sent to the bank', asked(optional(disputes.map(({ submitted }) => submitted)))],
     ['  given up', asked(optional(disputes.map(({ accepted }) => accepted)))],
     ['sign-ups on the way', String(signUps.length)],
+    ['accounts', `${accounts.length}`],
+    ['  kept out and let in', String(accounts.reduce((sum, { suspended }) => sum + suspended, 0))],
+    ['  another password', String(accounts.filter(({ hasAnotherPassword }) => hasAnotherPassword).length)],
     ['sagas', String(findings.workflows)],
     ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0032): ${findings.mailsTwice.length}`],
     ['violations', String(findings.violations.length)],

@@ -211,3 +211,8 @@ test('a run of the usual length has some of everything that becomes of disputes'
     ),
   ]).not.toContain(false);
 });
+
+test.each([20, 200])('with %i bookings accounts are kept out and get other passwords', (count) => {
+  const acts = writeScript(1, count).accounts.flatMap((plan) => plan.acts);
+  expect(new Set(acts)).toEqual(new Set(['suspend', 'reset']));
+});

@@ -1,3 +1,4 @@
+import { drawAccounts } from './account-plan';
 import { type Chance, chance } from './chance';
 import { type Drawn, drawChanges } from './changes-plan';
 import { drawEarners } from './payout-plan';
@@ -72,6 +73,7 @@ export function writeScript(seed: number, bookings: number): Script {
     tutors: Array.from({ length: TUTORS }, (_, index) => ({ hourly: 4_501 + 333 * index, instant: index % 2 === 0 })),
     plans,
     earners: drawEarners({ seed, bookings, students: STUDENTS }),
+    accounts: drawAccounts({ seed, bookings }),
   };
 }
 

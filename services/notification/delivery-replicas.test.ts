@@ -72,7 +72,7 @@ test('two replicas send each of 200 mails once, those from before their start an
   expect(new Set(ids).size).toBe(200);
   const attempts = await database.sql`select outcome, count(*)::int from notification_delivery_log group by 1`;
   expect(attempts).toEqual([{ outcome: 'sent', count: 200 }]);
-});
+}, 60_000);
 
 test('mails that were sealed with another secret are not sent and not lost: that is said, and who has it sends them', async () => {
   const key = await record();

@@ -19,7 +19,16 @@ export const REHEARSAL_ACTIVITIES = [...STEPS.flatMap((name) => [`do${name}`, `u
 
 export interface Rehearsal {
   id: string;
-  play: 'steps' | 'steps-then-wait' | 'pivot-after-A' | 'forward' | 'forward-twice' | 'forward-money' | 'ask' | 'codes';
+  play:
+    | 'steps'
+    | 'steps-then-wait'
+    | 'pivot-after-A'
+    | 'forward'
+    | 'forward-twice'
+    | 'forward-money'
+    | 'ask'
+    | 'ask-money'
+    | 'codes';
   runs: 'local' | 'recorded';
 }
 
@@ -39,12 +48,11 @@ export async function rehearsal({ play, runs }: Rehearsal): Promise<unknown> {
   if (play === 'codes') return codes();
   if (play === 'forward') return mend();
   if (play === 'forward-twice') return Promise.all([mend('mend'), mend('mend again')]);
+  const settled = (act: Calls<Activities>, as: string) => call(act, 'undoA', { key: as });
   if (play === 'forward-money')
-    return saga.forward('mend', (act, key) => call(act, 'mend', { key }), {
-      money: true,
-      settled: (act, as) => call(act, 'undoA', { key: as }),
-    });
+    return saga.forward('mend', (act, key) => call(act, 'mend', { key }), { money: true, settled });
   if (play === 'ask') return saga.askOperator('mend', 'the tap drips');
+  if (play === 'ask-money') return saga.askOperator('mend', 'the tap drips', settled);
   try {
     for (const name of STEPS) {
       await saga.step(name, {

@@ -18,10 +18,13 @@ export const suspensions = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
     endedAt: instant('ended_at'),
     sagaStartedAt: instant('saga_started_at'),
+    /** When its saga has heard that it is over. */
+    heardEndAt: instant('heard_end_at'),
   },
   (t) => [
     uniqueIndex('suspensions_open').on(t.userId).where(sql`ended_at is null`),
     // What the sweep looks through.
     index('suspensions_unstarted').on(t.createdAt).where(sql`saga_started_at is null`),
+    index('suspensions_unheard').on(t.endedAt).where(sql`ended_at is not null and heard_end_at is null`),
   ],
 );

@@ -82,8 +82,8 @@ export const userOperations = {
     operationId: 'unsuspendUser',
     summary: 'Let a person in again, as an administrator',
     description:
-      'They can sign in at once; a tutor is found again, and paid out, some seconds later. Whoever is not suspended answers `invalid_state`. After ' +
-      '`upstream_unavailable` the person is let in, and the rest follows within a day.',
+      'They can sign in at once; a tutor is found again, and paid out, some seconds later, or some minutes where the saga could not be told. ' +
+      'Whoever is not suspended answers `invalid_state`.',
     access: ['admin'],
     idempotency: 'none',
     params: IdParams,

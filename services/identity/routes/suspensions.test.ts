@@ -4,10 +4,13 @@ import { type Accounts, expectProblem, password, startAccounts } from '../../../
 import { administrator } from '../../../tests/support/second-factor';
 
 const woken: unknown[] = [];
+/** What happens before Temporal takes a signal; it may throw. */
+let waking = async (): Promise<void> => undefined;
 let accounts: Accounts;
 let token: string;
 beforeAll(async () => {
   accounts = await startAccounts(undefined, undefined, async (type, input) => {
+    await waking();
     woken.push({ type: type.workflowType, input });
   });
   const { user } = await accounts.signUp();
@@ -60,6 +63,25 @@ test('students and tutors keep nobody out and let nobody in', async () => {
     expectProblem(await suspend(user.id, { reason }, accessToken), 403, 'forbidden');
     expectProblem(await unsuspend(user.id, accessToken), 403, 'forbidden');
   }
+});
+
+test('is over while Temporal is away, and the sweep tells its saga then, until that has heard', async () => {
+  const { user } = await accounts.signUp();
+  const { id } = (await suspend(user.id)).body;
+  await accounts.identity.lookAtSuspension(id, `suspension:${id}/look`);
+  woken.length = 0;
+  waking = async () => {
+    throw new ProblemError('upstream_unavailable');
+  };
+  expect((await unsuspend(user.id)).status).toBe(200);
+  expect((await accounts.login(user.email)).status).toBe(200);
+  waking = async () => undefined;
+  await accounts.service.database.sql`update suspensions set ended_at = now() - interval '1 minute' where id = ${id}`;
+  const sweep = () => accounts.service.internal('POST', '/internal/suspensions/sweep');
+  expect((await sweep()).body).toMatchObject({ found: 1, started: 0 });
+  expect(woken).toEqual([{ type: 'suspension', input: { suspensionId: id, userId: user.id } }]);
+  await accounts.identity.reinstateUser(id, `suspension:${id}/reinstate`);
+  expect((await sweep()).body).toMatchObject({ found: 0 });
 });
 
 test('is in force while Temporal is away, and the sweep begins its saga then', async () => {

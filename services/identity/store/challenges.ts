@@ -1,5 +1,5 @@
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../../db/client';
+import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { loginChallenges, passkeyRegistrations } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
 import type { AssertedCredential, LoginChallenge, SecondFactor } from '../contract';
@@ -24,15 +24,14 @@ export async function challengeOf(
   const known = await storedPasskeys(db, userId);
   const passkey = known.length === 0 ? undefined : await requestOptions(party, known);
   const id = randomToken();
-  const [stored] = await db
+  const stored = await db
     .insert(loginChallenges)
     .values({
       ...{ idHash: hashToken(id), userId, ...proof, passkeyChallenge: passkey?.challenge ?? null },
       expiresAt: sql`now() + make_interval(mins => ${CHALLENGE_MINUTES})`,
     })
     .returning({ expiresAt: loginChallenges.expiresAt });
-  if (!stored) return undefined;
-  const challenge = { id, methods, expiresAt: stored.expiresAt.toISOString() };
+  const challenge = { id, methods, expiresAt: theOnly(stored).expiresAt.toISOString() };
   return passkey ? { ...challenge, methods: [...methods, 'passkey'], passkey: { ...passkey } } : challenge;
 }
 
@@ -56,7 +55,7 @@ async function findOpen(db: Database | Transaction, id: string) {
   return found;
 }
 
-/** By what the challenge was opened. The table's check keeps one of the two, and no hash is empty. */
+/** By what the challenge was opened: the table's check keeps one of the two. */
 function proofOf({
   passwordHash,
   identityId,
@@ -64,7 +63,7 @@ function proofOf({
   passwordHash: string | null;
   identityId: string | null;
 }): SignInProof {
-  return identityId === null ? { passwordHash: passwordHash ?? '' } : { identityId };
+  return identityId === null ? { passwordHash: String(passwordHash) } : { identityId };
 }
 
 /** Who is to meet a challenge. @throws ProblemError invalid_credentials when it is unknown, used or expired */

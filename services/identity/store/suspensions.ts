@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import { type Database, type Transaction, theOnly } from '../../../db/client';
 import { suspensions, type UserStatus, users } from '../../../db/schema/identity';
 import { ProblemError } from '../../../kernel/errors';
@@ -74,12 +74,13 @@ export async function unsuspend(
   });
 }
 
-/** Saga step: the suspension is over. Harmless when it is already. @throws ProblemError not_found */
+/** Saga step: the suspension is over, and its saga has heard so. Harmless when it is already. @throws ProblemError not_found */
 export async function reinstate(db: Database, request: KeyedRequest, id: string): Promise<void> {
   await once(db, request, async (tx) => {
     const { userId } = await readRow(tx, id);
     await lockUser(tx, userId);
     if ((await readRow(tx, id)).endedAt === null) await end(tx, id, userId);
+    await tx.update(suspensions).set({ heardEndAt: sql`now()` }).where(eq(suspensions.id, id));
     return { status: 204, body: undefined };
   });
 }
@@ -129,6 +130,21 @@ export async function unstartedSuspensions(
       ),
     )
     .orderBy(suspensions.createdAt)
+    .limit(atMost);
+}
+
+/** Suspensions that are over and whose saga has not heard so, though whoever was to tell it has had the time. */
+export async function unheardEnds(db: Database, atMost: number): Promise<{ suspensionId: string; userId: string }[]> {
+  return db
+    .select({ suspensionId: suspensions.id, userId: suspensions.userId })
+    .from(suspensions)
+    .where(
+      and(
+        ...[isNull(suspensions.heardEndAt), isNotNull(suspensions.sagaStartedAt)],
+        lt(suspensions.endedAt, sql`now() - make_interval(secs => ${SUSPENSION_LEASE_SECONDS})`),
+      ),
+    )
+    .orderBy(suspensions.endedAt)
     .limit(atMost);
 }
 

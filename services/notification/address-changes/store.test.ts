@@ -80,6 +80,19 @@ test('what is not proposed, or not any more, is switched to by nobody', async ()
   expect(await addressOf(userId)).toMatchObject({ email: from });
 });
 
+test('of whom nothing is known here nothing is switched, and a change that nothing is kept of is restored all the same', async () => {
+  const [id, userId, email] = [uuidv7(), uuidv7(), somebody()];
+  await proposeAddress(db, step(keyOf(id, 'propose')), id, { userId, emailBefore: somebody(), email });
+  await switchAddress(db, step(keyOf(id, 'switch')), id);
+  expect(await readContact(db, userId)).toBeUndefined();
+  const { userId: known, from, change } = await person();
+  const one = change();
+  await one.propose();
+  await one.switch();
+  await change(from).restore();
+  expect(await addressOf(known)).toEqual({ email: from, emailVerified: true });
+});
+
 test('a change is switched back only while the address is of that change', async () => {
   const { userId, change } = await person();
   const one = change();

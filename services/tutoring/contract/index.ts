@@ -1,3 +1,4 @@
+import { actsOperation } from '../../../platform/audit';
 import { peopleOperations } from './people';
 import { sagaOperations } from './saga';
 
@@ -8,4 +9,8 @@ export type * from './profile';
 export type * from './saga';
 
 /** What tutoring promises, to people and to sagas. */
-export const tutoringContract = { ...peopleOperations, ...sagaOperations } as const;
+export const tutoringContract = {
+  ...peopleOperations,
+  listActs: actsOperation('/api/tutoring-acts', 'listTutoringActs'),
+  ...sagaOperations,
+} as const;

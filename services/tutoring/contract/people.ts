@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { MOST_MINOR_UNITS } from '../../../kernel/currencies';
+import { ActReason } from '../../../platform/audit';
 import { endpoint } from '../../../platform/endpoint';
 import { Currency, IdParams, inQuery, PageQuery, pageOf, Subject, text } from '../../../platform/schemas';
 import { Availability, FreeSlot, KnownAvailability, SlotQuery } from './availability';
 import { PricingBody, PricingOption } from './pricing';
 import { Certification, CertificationBody, OwnTutor, ProfileBody, ProfilePatch, Tutor } from './profile';
+
+/** Why: whoever asks later is to understand it. */
+export const VerifyTutorRequest = z.strictObject({ reason: ActReason }).meta({ id: 'VerifyTutorRequest' });
 
 const TutorSort = z.enum(['rating', 'price_asc', 'price_desc', 'newest']);
 export type TutorSort = z.output<typeof TutorSort>;
@@ -154,6 +158,7 @@ export const peopleOperations = {
     access: ['admin'],
     idempotency: 'optional',
     params: IdParams,
+    body: VerifyTutorRequest,
     replies: { 200: Tutor },
   }),
 } as const;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MINUTE } from '../../../kernel/time';
+import { listActs } from '../../../platform/audit';
 import { listCursor } from '../../../platform/cursor';
 import type { Service } from '../../../platform/http-server';
 import { byUser } from '../../../platform/idempotency';
@@ -91,7 +92,9 @@ function serveProfile(service: Service, { config, database: { db } }: ServiceDep
     return done;
   });
 
+  service.serve(contract.listActs, async ({ query }) => ok(await listActs(db, query)));
+
   service.serve(contract.verifyTutor, async (call) =>
-    ok(await verifyTutor(db, byUser(call), call.params.id, call.user.id)),
+    ok(await verifyTutor(db, byUser(call), call.params.id, { adminId: call.user.id, ...call.body })),
   );
 }

@@ -213,11 +213,14 @@ describe('certifications', () => {
   });
 });
 
-test('an admin verifies a tutor once, and the event says who', async () => {
+test('an admin verifies a tutor once; the event says who, and the act why', async () => {
   const tutor = await listedTutor(service);
   const admin = uuidv7();
   const token = await service.userToken({ id: admin, role: 'admin' });
-  const verify = (id: string) => service.ask('POST', `/api/tutors/${id}/verify`, { token });
+  const reason = 'Showed their diploma';
+  const verify = (id: string, body: object = { reason }) =>
+    service.ask('POST', `/api/tutors/${id}/verify`, { token, body });
+  expect((await verify(tutor.id, { reason: 'because' })).status).toBe(422);
   const first = await verify(tutor.id);
   expect([first.status, first.body.verified]).toEqual([200, true]);
   expect((await verify(tutor.id)).body).toEqual(first.body);
@@ -227,6 +230,10 @@ test('an admin verifies a tutor once, and the event says who', async () => {
     ({ type }) => type === 'TutorVerified',
   );
   expect(told.map(({ data }) => data)).toEqual([{ tutorId: tutor.id, participantIds: [tutor.id], verifiedBy: admin }]);
+  const acts = await service.ask('GET', `/api/tutoring-acts?subjectId=${tutor.id}`, { token });
+  expect(acts.body.items).toMatchObject([
+    { adminId: admin, act: 'tutor_verified', subject: { type: 'user', id: tutor.id }, reason },
+  ]);
   expect((await verify((await newTutor(service)).id)).status).toBe(404);
   expect((await verify(nowhere)).status).toBe(404);
 });

@@ -63,7 +63,7 @@ describe('search', () => {
         certification = (await as(fresh, 'POST', '/api/tutors/certifications', certificate)).body.id;
       },
       () => as(fresh, 'DELETE', `/api/tutors/certifications/${certification}`),
-      () => service.ask('POST', `/api/tutors/${fresh.id}/verify`, { token }),
+      () => service.ask('POST', `/api/tutors/${fresh.id}/verify`, { token, body: { reason: 'Showed their diploma' } }),
       () => as(fresh, 'PUT', '/api/tutors/availability', { timeZone: 'Asia/Tokyo', weekly: ALWAYS, exceptions: [] }),
       () => rate(fresh, 4.5, 2),
     ];

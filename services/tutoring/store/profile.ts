@@ -2,6 +2,7 @@ import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { certifications, education, tutorAvailability, tutorProfiles } from '../../../db/schema/tutoring';
 import { ProblemError } from '../../../kernel/errors';
+import { recordAct } from '../../../platform/audit';
 import { type KeyedRequest, once, type UndoRequest, undoOnce } from '../../../platform/idempotency';
 import { uuidv7 } from '../../../platform/ids';
 import { appendEvent } from '../../../platform/outbox';
@@ -236,13 +237,17 @@ export async function verifyTutor(
   db: Database,
   request: KeyedRequest | undefined,
   tutorId: string,
-  adminId: string,
+  { adminId, reason }: { adminId: string; reason: string },
 ): Promise<Tutor> {
   const reply = await once(db, request, async (tx) => {
     await lockTutor(tx, tutorId);
     const tutor = await readTutor(tx, tutorId);
     if (tutor.verified) return { status: 200, body: tutor };
     await tx.update(tutorProfiles).set({ verifiedAt: sql`now()` }).where(eq(tutorProfiles.id, tutorId));
+    await recordAct(tx, {
+      ...{ adminId, act: 'tutor_verified', subject: { type: 'user', id: tutorId }, reason },
+      ...{ before: { verified: false }, after: { verified: true } },
+    });
     await appendEvent(tx, tutoringEvents, {
       streamId: tutorId,
       type: 'TutorVerified',

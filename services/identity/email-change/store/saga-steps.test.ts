@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import { accountMails, emailAddresses, emailChanges, events, userSessions } from '../../../../db/schema/identity';
+import { undoKeyOf } from '../../../../kernel/step-key';
 import { uuidv7 } from '../../../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database';
 import {
@@ -15,12 +16,19 @@ import {
   takeBack,
 } from '../../../../tests/support/email-changes';
 import { eventually } from '../../../../tests/support/platform';
-import { activeUser, eventsOf, newUser, uniqueEmail } from '../../../../tests/support/users';
+import { activeUser, eventsOf, newUser, step, uniqueEmail } from '../../../../tests/support/users';
 import { checkReset, issueReset } from '../../store/passwords';
 import { openSession } from '../../store/sessions';
 import { storePendingUser } from '../../store/sign-up';
 import { revertEmailChange } from './links';
-import { forgetOldEmailChanges, lookAtEmailChange, neglectedChanges } from './saga-steps';
+import {
+  forgetOldEmailChanges,
+  lookAtEmailChange,
+  neglectedChanges,
+  readAddresses,
+  readEmailChange,
+  withdrawEmailChange,
+} from './saga-steps';
 
 let database: TestDatabase;
 let db: TestDatabase['db'];
@@ -266,6 +274,15 @@ describe('a change that is taken back', () => {
 });
 
 describe('how a change stands', () => {
+  test('is told of none that there is not, and giving up one that is made changes nothing', async () => {
+    const nowhere = uuidv7();
+    await expect(readEmailChange(db, nowhere)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(readAddresses(db, nowhere)).rejects.toMatchObject({ code: 'not_found' });
+    const { requestId: id } = await madeChange(db);
+    await withdrawEmailChange(db, step(undoKeyOf(`email-change:${id}/ask`)), id);
+    expect(await readEmailChange(db, id)).toEqual({ status: 'changed' });
+  });
+
   test('is told with the time until when it stays so, and what has run out is noted', async () => {
     const { requestId: id } = await askedChange(db);
     expect(await lookAtEmailChange(db, id)).toEqual({ status: 'asked', until: null });

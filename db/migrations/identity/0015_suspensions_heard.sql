@@ -1,0 +1,2 @@
+ALTER TABLE "suspensions" ADD COLUMN "heard_end_at" timestamp with time zone;--> statement-breakpoint
+CREATE INDEX "suspensions_unheard" ON "suspensions" USING btree ("ended_at") WHERE ended_at is not null and heard_end_at is null;
