@@ -304,6 +304,31 @@ test('where the address is taken, a mail that cannot be sent changes nothing', a
   expect(await saga.attribute('SagaState')).toBe('Compensated');
 });
 
+test('how it stands that identity cannot say any more, while it waits, asks an operator', async () => {
+  const identity = standsAs('asked');
+  let isGone = false;
+  const { look } = identity;
+  const saga = await start(identity, {
+    lookAtEmailChange: (input, attempt) => (isGone ? refuses('not_found')(input, attempt) : look(input, attempt)),
+  });
+  await saga.says(WAITS);
+  isGone = true;
+  await tell(saga);
+  await saga.becomes('NeedsAttention');
+  await saga.update('resolve', { step: 'look', action: 'accept' });
+  expect(await saga.result()).toEqual({ outcome: 'settled_by_operator' });
+});
+
+test('without a time until which it stands it is looked at once a day', async () => {
+  let status: Standing = 'asked';
+  const saga = await start(standsAs('asked'), { lookAtEmailChange: () => ({ status, until: null }) });
+  await saga.says(WAITS);
+  status = 'void';
+  const before = await harness.env.currentTimeMs();
+  expect(await saga.result()).toEqual({ outcome: 'void' });
+  expect((await harness.env.currentTimeMs()) - before).toBeLessThan(2 * DAY);
+});
+
 test('one that is replaced before its saga begins has nothing to take back', async () => {
   const saga = await start(standsAs('replaced'));
   expect(await saga.result()).toEqual({ outcome: 'replaced' });

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { DAY, HOUR, MINUTE } from '../kernel/time';
-import { isAway, refuses, type SagaHarness, startSagaHarness, type TestActivity } from '../tests/support/saga-harness';
+import { DAY, HOUR, MINUTE, SECOND } from '../kernel/time';
+import {
+  fails,
+  isAway,
+  refuses,
+  type SagaHarness,
+  startSagaHarness,
+  type TestActivity,
+} from '../tests/support/saga-harness';
 import { SUSPENSION_STEPS } from './suspension';
 import { suspensionEnded, suspensionSaga } from './suspension.api';
 
@@ -89,6 +96,24 @@ test('whose end nobody told of is noticed within a day', async () => {
   const before = await harness.env.currentTimeMs();
   await saga.result();
   expect((await harness.env.currentTimeMs()) - before).toBeLessThanOrEqual(DAY);
+});
+
+test('that is over before its bookings are looked at again looks at none', async () => {
+  // identity is away for longer than until the second look.
+  const reinstateUser = fails(8, () => ({ reinstated: true }));
+  const { saga } = await suspended({ until: await inMs(30 * SECOND) }, { reinstateUser });
+  await expect(saga.result()).resolves.toEqual({ outcome: 'ended' });
+  expect(saga.calls.filter((call) => call === 'withdrawSessions')).toHaveLength(1);
+});
+
+test('of which an operator wants to know no more is over', async () => {
+  const { saga } = await suspended({}, { lookAtSuspension: refuses('not_found') });
+  for (let looks = 0; looks < 2; looks++) {
+    await needsOperator(saga);
+    await saga.update('resolve', { step: 'look', action: 'accept', noteId: null });
+  }
+  await expect(saga.result()).resolves.toEqual({ outcome: 'ended' });
+  expect(withoutLooks(saga.calls)).toEqual(['reinstateUser']);
 });
 
 test('that is over before it begins takes nothing', async () => {
