@@ -121,7 +121,7 @@ export function summary({ seed, records, client, storm, operator, findings, stor
     ['  given up', asked(optional(disputes.map(({ accepted }) => accepted)))],
     ['sign-ups on the way', String(signUps.length)],
     ['accounts', `${accounts.length}`],
-    ['  kept out and let in', String(accounts.reduce((sum, { suspended }) => sum + suspended, 0))],
+    ['  kept out for a while', String(accounts.reduce((sum, { suspended }) => sum + suspended, 0))],
     ['  another password', String(accounts.filter(({ hasAnotherPassword }) => hasAnotherPassword).length)],
     ['sagas', String(findings.workflows)],
     ['mails', `${findings.mails}; twice by the known limit (docs/decisions/0032): ${findings.mailsTwice.length}`],
