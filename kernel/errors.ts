@@ -110,6 +110,11 @@ export class ProblemError extends Error {
   }
 }
 
+/** What is wrong with fields of a request, each of them named. `headers` are sent as they are. */
+export function notValid(errors: FieldError[], headers?: Record<string, string>): ProblemError {
+  return new ProblemError('validation_failed', 'Some fields are not valid', { errors, ...(headers && { headers }) });
+}
+
 /**
  * `error` and what caused it, the outermost first, at most five. Judged by shape: `instanceof Error` is false for an error
  * that was made in another realm, as Node's own are when code runs in a `vm` context.

@@ -2,7 +2,7 @@ import { and, desc, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database, Transaction } from '../db/client';
 import { ACT_SUBJECTS, type ActFacts, adminActs } from '../db/schema/platform';
-import { ProblemError } from '../kernel/errors';
+import { notValid } from '../kernel/errors';
 import { listCursor } from './cursor';
 import { endpoint } from './endpoint';
 import { uuidv7 } from './ids';
@@ -38,9 +38,7 @@ export async function recordAct(tx: Transaction, { subject, ...act }: AdminAct):
  */
 export function requireActReason(reason: string): void {
   if ([...reason].length >= SHORTEST_REASON) return;
-  throw new ProblemError('validation_failed', 'Some fields are not valid', {
-    errors: [{ path: 'body.reason', message: `must have ${SHORTEST_REASON} characters at least` }],
-  });
+  throw notValid([{ path: 'body.reason', message: `must have ${SHORTEST_REASON} characters at least` }]);
 }
 
 const Facts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { ProblemError } from '../kernel/errors';
+import { notValid } from '../kernel/errors';
 
 /** Where a page of a list ended, as its client hands it in for the next one. Opaque to the client. */
 export interface Cursor<Position> {
@@ -15,9 +15,7 @@ export function listCursor<Position>(schema: z.ZodType<Position>): Cursor<Positi
     read(cursor) {
       const position = schema.safeParse(parse(cursor));
       if (position.success) return position.data;
-      throw new ProblemError('validation_failed', 'Some fields are not valid', {
-        errors: [{ path: 'query.cursor', message: 'is not a cursor of this list' }],
-      });
+      throw notValid([{ path: 'query.cursor', message: 'is not a cursor of this list' }]);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import type { z } from 'zod';
-import { causesOf, ERROR_CODES, type ErrorCode, ProblemError } from '../kernel/errors';
+import { causesOf, ERROR_CODES, type ErrorCode, notValid, ProblemError } from '../kernel/errors';
 import type { Logger } from './telemetry';
 
 /** RFC 9457 problem details as sent. */
@@ -37,7 +37,7 @@ export function fromZod(error: z.ZodError, prefix = ''): ProblemError {
     if (issue.code !== 'unrecognized_keys') return [{ path: base.join('.'), message: issue.message }];
     return issue.keys.map((key) => ({ path: [...base, key.slice(0, 100)].join('.'), message: 'is not a known field' }));
   });
-  return new ProblemError('validation_failed', 'Some fields are not valid', { errors: errors.slice(0, 50) });
+  return notValid(errors.slice(0, 50));
 }
 
 /** A refusal that was stored under an idempotency key: sent again byte for byte, with the first request's id. */

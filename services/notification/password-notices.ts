@@ -3,7 +3,7 @@ import type { Reactor } from '../../platform/bus/consumer';
 import { handling } from '../../platform/bus/handling';
 import type { Config } from '../../platform/config';
 import { identityEvents } from '../identity/events';
-import { recordAccountNotice } from './store/account-notice';
+import { recordAccessNotice } from './store/account-notice';
 
 /**
  * Tells a person that their password was changed, and how to object: whoever changed it may not be they. While nobody has said where they are
@@ -16,7 +16,7 @@ export const passwordNotices: Reactor = {
   actsWithinSeconds: HOUR / SECOND,
   ...handling<typeof identityEvents, [Config]>(identityEvents, {
     async UserPasswordChanged(tx, { userId }, { id }, config) {
-      await recordAccountNotice(tx, { userId, template: 'password_changed', config }, `password-changed/${id}`);
+      await recordAccessNotice(tx, { userId, template: 'password_changed', config }, `password-changed/${id}`);
     },
   }),
 };

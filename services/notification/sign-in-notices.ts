@@ -5,10 +5,7 @@ import { handling } from '../../platform/bus/handling';
 import type { Config } from '../../platform/config';
 import { nameOfProvider } from '../../platform/oidc-settings';
 import { identityEvents } from '../identity/events';
-import { announcementOf } from './announcement';
-import { createFactsSealer } from './sealed-facts';
-import { readContact } from './store/contacts';
-import { recordNotification } from './store/saga-steps';
+import { recordAccountNotice } from './store/account-notice';
 
 /**
  * Tells a person that a sign-in at a provider was linked to their account or unlinked, and how to object: whoever did it may not be they. While nobody
@@ -26,17 +23,14 @@ export const signInNotices: Reactor = {
 };
 
 async function tell(
-  tx: Parameters<typeof recordNotification>[0],
+  tx: Parameters<typeof recordAccountNotice>[0],
   template: 'sign_in_linked' | 'sign_in_unlinked',
   { userId, provider }: { userId: string; provider: string },
   eventId: string,
   config: Config,
 ): Promise<void> {
-  const message = {
-    ...{ template, recipientId: userId, usefulUntil: null },
-    data: { provider: nameOfProvider(config.oidcProviders, provider), forgotUrl: `${config.PUBLIC_URL}${FORGOT_PAGE}` },
-  };
-  const announcing = { sealer: createFactsSealer(config), publicUrl: config.PUBLIC_URL };
-  const [contact, key] = [await readContact(tx, userId), `user:${userId}/${template.replaceAll('_', '-')}/${eventId}`];
-  await recordNotification(tx, announcementOf(contact, announcing, key, message));
+  const named = nameOfProvider(config.oidcProviders, provider);
+  const data = { provider: named, forgotUrl: `${config.PUBLIC_URL}${FORGOT_PAGE}` };
+  const message = { template, recipientId: userId, usefulUntil: null, data };
+  await recordAccountNotice(tx, config, message, `${template.replaceAll('_', '-')}/${eventId}`);
 }

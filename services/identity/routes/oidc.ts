@@ -1,4 +1,4 @@
-import { ProblemError } from '../../../kernel/errors';
+import { notValid, ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
@@ -209,7 +209,5 @@ function refuseSaidTwice(claims: Claims, wishes: SignUpWishes, said: object): vo
 }
 
 function refusal(fields: [name: string, message: string][]): ProblemError {
-  return new ProblemError('validation_failed', 'Some fields are not valid', {
-    errors: fields.map(([name, message]) => ({ path: `body.${name}`, message })),
-  });
+  return notValid(fields.map(([name, message]) => ({ path: `body.${name}`, message })));
 }

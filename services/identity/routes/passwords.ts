@@ -1,4 +1,4 @@
-import { ProblemError } from '../../../kernel/errors';
+import { notValid, ProblemError } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { done } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
@@ -48,7 +48,7 @@ export function servePasswords(service: Service, deps: ServiceDeps): void {
 }
 
 function wrong(path: string, message: string, headers: Record<string, string>): ProblemError {
-  return new ProblemError('validation_failed', 'Some fields are not valid', { errors: [{ path, message }], headers });
+  return notValid([{ path, message }], headers);
 }
 
 /** Sets a new password with the token of a mail. What is no such token costs no hash. @throws ProblemError invalid_token */

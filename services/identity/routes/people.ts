@@ -9,7 +9,7 @@ import { identityContract as contract } from '../contract';
 import { identityKey, type Keyring } from '../keyring';
 import { relyingParty } from '../passkeys';
 import { hashPassword, verifyPassword } from '../passwords';
-import { authenticationMethods, rateLimitHeaders } from '../rules';
+import { rateLimitHeaders } from '../rules';
 import { challenged, meetChallenge } from '../store/challenges';
 import { verifyEmail } from '../store/email-verification';
 import { createLimits } from '../store/limits';
@@ -83,13 +83,11 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     const limit = rateLimitHeaders(await limits.codeOf(userId));
     return telling(limit, async () => {
       const answer = { ...call.body, at: call.receivedAt, key: totpKey, party, ...deviceOf(call) };
-      const { sessionId, role, method, secondFactor, ...refresh } = await meetChallenge(db, answer);
+      const session = await meetChallenge(db, answer);
       await limits.codeWasRight(userId);
       await rememberAddress(db, addressKey, userId, call.address);
-      const amr = authenticationMethods(method, secondFactor);
-      const access = await keyring.sign({ id: userId, role, sessionId, amr });
-      const body = { user: await readUser(db, userId), tokens: tokensOf(access, refresh) };
-      return { ...ok(body), headers: { ...NO_STORE, ...limit } };
+      const tokens = await tokensOf(keyring, session);
+      return { ...ok({ user: await readUser(db, userId), tokens }), headers: { ...NO_STORE, ...limit } };
     });
   });
 
@@ -97,11 +95,8 @@ function serveAccess(service: Service, deps: ServiceDeps, keyring: Keyring): voi
     await keyring.ready();
     const { refreshToken, refreshId } = call.body;
     const repeatable = refreshId === undefined ? undefined : { refreshId, key: repeatKey };
-    const rotated = await rotateRefreshToken(db, refreshToken, repeatable);
-    const { userId, role, sessionId, method, secondFactor, ...refresh } = rotated;
-    const amr = authenticationMethods(method, secondFactor);
-    const access = await keyring.sign({ id: userId, role, sessionId, amr });
-    return { ...ok({ tokens: tokensOf(access, refresh) }), headers: NO_STORE };
+    const session = await rotateRefreshToken(db, refreshToken, repeatable);
+    return { ...ok({ tokens: await tokensOf(keyring, session) }), headers: NO_STORE };
   });
 
   service.serve(contract.logout, async (call) => {

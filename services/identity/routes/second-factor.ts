@@ -1,3 +1,4 @@
+import { notValid } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { created, done, ok } from '../../../platform/replies';
 import type { ServiceDeps } from '../../../platform/service';
@@ -9,7 +10,7 @@ import { rateLimitHeaders } from '../rules';
 import { createLimits } from '../store/limits';
 import { addPasskey, listPasskeys, removePasskey, startPasskey } from '../store/passkeys';
 import { readPasswordHash } from '../store/passwords';
-import { confirmTotp, notValid, removeTotp, startTotp } from '../store/second-factors';
+import { confirmTotp, removeTotp, startTotp } from '../store/second-factors';
 import { telling } from './limit-headers';
 import { NO_STORE } from './sign-in';
 
@@ -26,7 +27,7 @@ export function serveSecondFactor(service: Service, deps: ServiceDeps): void {
       const passwordHash = await readPasswordHash(db, userId);
       const isRight = await verifyPassword(passwordHash, password.normalize('NFC'));
       if (isRight && passwordHash !== undefined) return passwordHash;
-      throw notValid('password', 'is not your password');
+      throw notValid([{ path: 'password', message: 'is not your password' }]);
     });
   }
 

@@ -6,7 +6,7 @@ import { relyingParty } from '../passkeys';
 import { authenticationMethods, deviceLabel } from '../rules';
 import { challengeOf } from '../store/challenges';
 import { rememberAddress } from '../store/login-addresses';
-import { openSession, type SignInProof } from '../store/sessions';
+import { type OpenSession, openSession, type SignInProof } from '../store/sessions';
 
 /** Replies that hold tokens or other secrets are kept by nobody (RFC 6749 §5.1). */
 export const NO_STORE = { 'Cache-Control': 'no-store' };
@@ -27,9 +27,8 @@ export function createSignIn({ database: { db }, config }: ServiceDeps, keyring:
 
   async function open(call: Caller, { id }: { id: string }, proof: SignInProof, isFirst: boolean): Promise<Tokens> {
     const session = await openSession(db, { userId: id, isFirst, proof, ...deviceOf(call) });
-    const { sessionId, role, method, ...refresh } = session;
     await rememberAddress(db, addressKey, id, call.address);
-    return tokensOf(await keyring.sign({ id, role, sessionId, amr: authenticationMethods(method, null) }), refresh);
+    return tokensOf(keyring, session);
   }
 
   return {
@@ -47,10 +46,11 @@ export function createSignIn({ database: { db }, config }: ServiceDeps, keyring:
   };
 }
 
-/** What a client is given of a session. */
-export function tokensOf(
-  access: Pick<Tokens, 'accessToken' | 'accessTokenExpiresAt'>,
-  refresh: Pick<Tokens, 'refreshToken' | 'refreshTokenExpiresAt'>,
-): Tokens {
-  return { tokenType: 'Bearer', ...access, ...refresh };
+/** What a client is given of a session. @throws the database's error when there are no keys to be had */
+export async function tokensOf(
+  keyring: Keyring,
+  { userId, role, sessionId, method, secondFactor, ...refresh }: OpenSession,
+): Promise<Tokens> {
+  const amr = authenticationMethods(method, secondFactor);
+  return { tokenType: 'Bearer', ...(await keyring.sign({ id: userId, role, sessionId, amr })), ...refresh };
 }

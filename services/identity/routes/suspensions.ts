@@ -1,4 +1,4 @@
-import { ProblemError } from '../../../kernel/errors';
+import { notValid } from '../../../kernel/errors';
 import type { Service } from '../../../platform/http-server';
 import { ok } from '../../../platform/replies';
 import { SWEEP_BATCH } from '../../../platform/saga-request';
@@ -13,9 +13,7 @@ export function serveSuspensions(service: Service, { sagas, logger, database: { 
   service.serve(contract.suspendUser, async ({ user, params, body, receivedAt }) => {
     const { reason, until = null } = body;
     if (until !== null && Date.parse(until) <= receivedAt.getTime())
-      throw new ProblemError('validation_failed', 'Some fields are not valid', {
-        errors: [{ path: 'body.until', message: 'must lie ahead' }],
-      });
+      throw notValid([{ path: 'body.until', message: 'must lie ahead' }]);
     const suspension = await suspend(db, { userId: params.id, adminId: user.id, reason, until });
     const { id: suspensionId, userId } = suspension;
     await sagas

@@ -7,7 +7,7 @@ import { type RelyingParty, requestOptions } from '../passkeys';
 import { CHALLENGE_MINUTES } from '../rules';
 import { hashToken, randomToken } from '../secrets';
 import { storedPasskeys, takePasskey } from './passkeys';
-import { type NewSession, type OpenedSession, openSession, type SignInProof } from './sessions';
+import { type NewSession, type OpenSession, openSession, type SignInProof } from './sessions';
 import { shownBy, takeCode } from './totp';
 import { lockUser } from './users';
 
@@ -100,10 +100,7 @@ async function take(
  * Opens the session that a challenge was in the way of. Challenge and code are spent with it, or not at all.
  * @throws ProblemError invalid_credentials, also when the password was replaced since, or the sign-in at a provider unlinked
  */
-export async function meetChallenge(
-  db: Database,
-  answer: Answer,
-): Promise<OpenedSession & { userId: string; secondFactor: SecondFactor }> {
+export async function meetChallenge(db: Database, answer: Answer): Promise<OpenSession> {
   const { challengeId, userAgent, address } = answer;
   const userId = await challenged(db, challengeId);
   return db.transaction(async (tx) => {
@@ -117,8 +114,7 @@ export async function meetChallenge(
       .set({ usedAt: sql`now()` })
       .where(eq(loginChallenges.idHash, hashToken(challengeId)));
     const proof = proofOf(challenge);
-    const opened = await openSession(tx, { userId, isFirst: false, proof, secondFactor, userAgent, address });
-    return { ...opened, userId, secondFactor };
+    return openSession(tx, { userId, isFirst: false, proof, secondFactor, userAgent, address });
   });
 }
 

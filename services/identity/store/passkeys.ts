@@ -1,12 +1,12 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { passkeyRegistrations, passkeys, userSessions } from '../../../db/schema/identity';
-import { ProblemError } from '../../../kernel/errors';
+import { notValid, ProblemError } from '../../../kernel/errors';
 import { uuidv7 } from '../../../platform/ids';
 import type { AssertedCredential, CreatedCredential, Passkey } from '../contract';
 import { createdPasskey, creationOptions, type RelyingParty, signedBy } from '../passkeys';
 import { CHALLENGE_MINUTES, MOST_PASSKEYS } from '../rules';
-import { lockedBy, notValid, tell } from './second-factors';
+import { lockedBy, tell } from './second-factors';
 import { hasSecondFactor } from './totp';
 import { lockUser } from './users';
 
@@ -93,7 +93,7 @@ export async function addPasskey(
       .returning();
     if (!begun) throw new ProblemError('invalid_state', 'Nothing was begun within five minutes');
     const made = await createdPasskey(party, begun.challenge, credential);
-    if (!made) throw notValid('credential', 'does not answer what was begun');
+    if (!made) throw notValid([{ path: 'credential', message: 'does not answer what was begun' }]);
     const [stored] = await tx
       .insert(passkeys)
       .values({ id: uuidv7(), userId, ...made })

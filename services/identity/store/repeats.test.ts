@@ -31,7 +31,7 @@ const device = {
 
 async function signIn(userId?: string) {
   const user = userId ?? (await activeUser(db));
-  return { userId: user, ...(await openSession(db, { userId: user, ...device })) };
+  return openSession(db, { userId: user, ...device });
 }
 const refresh = (token: string, refreshId: string, under = key) =>
   rotateRefreshToken(db, token, { refreshId, key: under });

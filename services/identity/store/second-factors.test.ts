@@ -40,7 +40,7 @@ async function enrolled() {
   const { secret } = await startTotp(db, userId, { passwordHash, key });
   const { sessionId } = session;
   const codes = await confirmTotp(db, userId, { code: codeOf(secret, NOW), at: NOW, key, sessionId });
-  return { userId, secret, codes, ...session };
+  return { secret, codes, ...session };
 }
 type Enrolled = Awaited<ReturnType<typeof enrolled>>;
 

@@ -1,7 +1,7 @@
 import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client';
 import { loginChallenges, passkeys, recoveryCodes, totpFactors, userSessions } from '../../../db/schema/identity';
-import { ProblemError } from '../../../kernel/errors';
+import { notValid, ProblemError } from '../../../kernel/errors';
 import { appendEvent } from '../../../platform/outbox';
 import { identityEvents } from '../events';
 import { RECOVERY_CODES, typedCode } from '../rules';
@@ -43,16 +43,12 @@ export async function startTotp(
 export async function lockedBy(tx: Transaction, userId: string, passwordHash: string) {
   const user = await lockUser(tx, userId);
   if (!user) throw new ProblemError('not_found');
-  if (user.passwordHash !== passwordHash) throw notValid('password', 'was replaced in this moment');
+  if (user.passwordHash !== passwordHash)
+    throw notValid([{ path: 'password', message: 'was replaced in this moment' }]);
   return user;
 }
 
-/** What is wrong with one field of a request. */
-export function notValid(path: string, message: string): ProblemError {
-  return new ProblemError('validation_failed', 'Some fields are not valid', { errors: [{ path, message }] });
-}
-
-const wrongCode = () => notValid('code', 'is wrong, or was used already');
+const wrongCode = () => notValid([{ path: 'code', message: 'is wrong, or was used already' }]);
 
 /**
  * Asks the person for their authenticator from now on, of which they give the first code. The session in which they do has shown the second

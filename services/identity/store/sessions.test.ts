@@ -42,7 +42,7 @@ const device = { isFirst: false, proof: { passwordHash: 'x' }, userAgent: 'Firef
 
 async function signIn() {
   const userId = await makeUser();
-  return { userId, ...(await openSession(db, { userId, ...device })) };
+  return openSession(db, { userId, ...device });
 }
 
 const refused = { code: 'invalid_refresh_token' };

@@ -50,8 +50,14 @@ export interface RefreshToken {
   refreshTokenExpiresAt: string;
 }
 
-/** A session that is open, how it began, and in which role. */
-export type OpenedSession = RefreshToken & { sessionId: string; method: string; role: UserRole };
+/** A session that is open, whose, how it began, and in which role. */
+export interface OpenSession extends RefreshToken {
+  userId: string;
+  role: UserRole;
+  sessionId: string;
+  method: string;
+  secondFactor: SecondFactor | null;
+}
 
 /**
  * Opens a session with its first refresh token. The session is an aggregate of its own: its events are in its own stream. None is opened by a
@@ -60,7 +66,7 @@ export type OpenedSession = RefreshToken & { sessionId: string; method: string; 
  * @returns also the role that the person has while it is opened, which may be another than when they showed who they are
  * @throws ProblemError invalid_credentials; account_suspended
  */
-export async function openSession(db: Database | Transaction, input: NewSession): Promise<OpenedSession> {
+export async function openSession(db: Database | Transaction, input: NewSession): Promise<OpenSession> {
   const { isFirst, proof, ...values } = input;
   const id = uuidv7();
   const now = new Date();
@@ -85,7 +91,9 @@ export async function openSession(db: Database | Transaction, input: NewSession)
       data: { userId, participantIds: [userId], sessionId: id, by: isFirst ? 'registration' : by },
     });
     const token = { sessionId: id, expiresAt: refreshTokenExpiry(now, expiresAt) };
-    return { sessionId: id, method, role: user.role, ...(await issueRefreshToken(tx, randomToken(), token)) };
+    const { secondFactor = null } = input;
+    const refresh = await issueRefreshToken(tx, randomToken(), token);
+    return { userId, role: user.role, sessionId: id, method, secondFactor, ...refresh };
   });
 }
 
@@ -113,14 +121,6 @@ async function issueRefreshToken(
   return { refreshToken, refreshTokenExpiresAt: values.expiresAt.toISOString() };
 }
 
-export interface Refreshed extends RefreshToken {
-  userId: string;
-  role: UserRole;
-  sessionId: string;
-  method: string;
-  secondFactor: SecondFactor | null;
-}
-
 /** What makes a refresh repeatable. */
 export interface Repeatable {
   /** What its client calls it. */
@@ -137,10 +137,10 @@ export async function rotateRefreshToken(
   db: Database,
   refreshToken: string,
   repeatable?: Repeatable,
-): Promise<Refreshed> {
+): Promise<OpenSession> {
   const tokenHash = hashToken(refreshToken);
   // The end of a session must be committed although the token is refused: so the refusal is returned, then thrown.
-  const refreshed = await db.transaction(async (tx): Promise<Refreshed | undefined> => {
+  const refreshed = await db.transaction(async (tx): Promise<OpenSession | undefined> => {
     const found = await lockSessionOf(tx, tokenHash);
     if (!found) return undefined;
     const decision = decideRefresh(found, repeatable?.refreshId, found.now);

@@ -1,4 +1,4 @@
-import { type FieldError, ProblemError } from '../../../kernel/errors';
+import { type FieldError, notValid } from '../../../kernel/errors';
 
 /** @throws ProblemError validation_failed that names each field, unless there is none */
 export function refuseIfAny(errors: FieldError[]): void {
@@ -7,5 +7,5 @@ export function refuseIfAny(errors: FieldError[]): void {
 
 /** @throws ProblemError validation_failed that names each field */
 export function refuse(errors: FieldError[]): never {
-  throw new ProblemError('validation_failed', 'Some fields are not valid', { errors });
+  throw notValid(errors);
 }

@@ -1,4 +1,4 @@
-import { ProblemError } from '../../../../kernel/errors';
+import { notValid, ProblemError } from '../../../../kernel/errors';
 import type { User } from '../../../../platform/auth';
 import { SWEEP_BATCH, startAndWait } from '../../../../platform/saga-request';
 import type { Swept } from '../../../../platform/schemas';
@@ -53,11 +53,7 @@ export function createEmailChanges(deps: ServiceDeps) {
     ): Promise<{ requestId: string; headers: Record<string, string> }> {
       const headers = rateLimitHeaders(await limits.passwordOf(id));
       const currentHash = await readPasswordHash(db, id);
-      const wrong = (message: string) =>
-        new ProblemError('validation_failed', 'Some fields are not valid', {
-          errors: [{ path: 'password', message }],
-          headers,
-        });
+      const wrong = (message: string) => notValid([{ path: 'password', message }], headers);
       const isRight = await verifyPassword(currentHash, password.normalize('NFC'));
       if (!isRight || currentHash === undefined) throw wrong('is not your password');
       await limits.emailChangeOf(id);

@@ -1,7 +1,7 @@
 import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../../db/client';
 import { emailAddresses, emailChanges } from '../../../../db/schema/identity';
-import { ProblemError } from '../../../../kernel/errors';
+import { notValid, ProblemError } from '../../../../kernel/errors';
 import { uuidv7 } from '../../../../platform/ids';
 import { setEmailChange } from '../../store/email-changes';
 import { lockUser } from '../../store/users';
@@ -30,9 +30,7 @@ export async function storeEmailChange(
     if (!user) throw new ProblemError('not_found');
     if (user.passwordHash !== currentHash) return undefined;
     if (user.email.toLowerCase() === email.toLowerCase())
-      throw new ProblemError('validation_failed', 'Some fields are not valid', {
-        errors: [{ path: 'email', message: 'is the address that you have' }],
-      });
+      throw notValid([{ path: 'email', message: 'is the address that you have' }]);
     if (await isTaken(tx, email, userId)) throw new ProblemError('email_taken');
     const open = await openChanges(tx, userId);
     if (open.some(({ status }) => status !== 'asked'))
